@@ -1,0 +1,71 @@
+# make demo, make test: everything else is in `make help`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+DEMO_BIND ?= 127.0.0.1:8000
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test check bench faults lock browser openapi wheel clean
+
+help:  ## Show what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: $(VENV)/run.stamp  ## Serve an invented newspaper with the live widget (DEMO_BIND=127.0.0.1:8000)
+	@REACTIONS_DATA_DIR=$${REACTIONS_DATA_DIR:-var/demo} $(BIN)/reactions demo --bind $(DEMO_BIND)
+
+serve: $(VENV)/run.stamp  ## Serve real sites with the settings of the environment
+	@$(BIN)/reactions serve
+
+test: $(VENV)/dev.stamp browser  ## Check the code and run every test (bench and long fault runs apart)
+	$(MAKE) --no-print-directory check
+	$(BIN)/python -m pytest
+
+check: $(VENV)/dev.stamp  ## Format, lint, types, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache > /dev/null || $(BIN)/lint-imports --no-cache
+
+bench: $(VENV)/dev.stamp  ## Measure votes and reads per second beside their ceiling (minutes)
+	$(BIN)/python -m bench
+
+faults: $(VENV)/dev.stamp  ## Kill, cut and fill everything, at length (minutes); prints a figure for each promise
+	$(BIN)/python -m tests.faults all
+
+openapi: $(VENV)/run.stamp  ## Write docs/openapi.json anew
+	$(BIN)/reactions openapi > docs/openapi.json
+
+wheel: $(VENV)/dev.stamp  ## Build the wheel into dist/
+	$(BIN)/python -m hatchling build -t wheel
+
+lock: $(VENV)/dev.stamp  ## Resolve the lock files anew
+	$(PIP) install uv
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --upgrade \
+	    --no-emit-package reader-reactions --extra postgres --extra redis --extra build pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --upgrade \
+	    --no-emit-package reader-reactions --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "Python 3.11 or newer is needed; '$(PYTHON)' is older. Try make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.stamp: requirements.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing into $(VENV) …"
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
+	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
+
+browser:
+	@command -v chromium chromium-browser google-chrome >/dev/null || { \
+	    echo "Installing Chromium …"; \
+	    { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } || { \
+	    echo "The widget's tests need Chromium: install it (Debian: apt-get install chromium) and try again." >&2; exit 1; }; }
+
+clean:  ## Remove what was built, not the data
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

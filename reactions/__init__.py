@@ -1,0 +1,21 @@
+"""Reader Reactions: exact, private reaction counts for articles.
+
+The map, from the question to the disk:
+
+    app                   wires everything; read it first
+    web/                  what knows Flask: routes, limits, problems, commands
+    voting                the rules: a request becomes a ballot, or a refusal
+    ballot_box            collects concurrent ballots and counts each batch in one transaction
+    counting              that transaction
+    articles, sites,      what is voted on, where, and with which reactions
+    reaction_sets
+    tallies, ledger       the numbers shown, and the list of changes they can be recounted from
+    integrity             the recount
+    readers               pseudonyms and network prefixes: who is who without knowing who
+    models, outages,      tables; what the database's failures mean; the ways to say no;
+    refusals, settings    everything an operator can choose
+
+The one thing to know: every change of a vote goes through `ballot_box`.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,89 @@
+"""The wiring: settings in, application out. Read it first; everything else is reached from here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Sequence
+
+from flask import Flask
+
+from reactions import engines, readers, sites
+from reactions.ballot_box import Answer, BallotBox
+from reactions.settings import InvalidSettings, Settings, load, secret_of
+from reactions.voting import Ballot, Receipt
+from reactions.web import current, demo_paper, health, logs, metrics, openapi, problems, reader_api, widget
+from reactions.web.counts_memory import CountsMemory, FromMemory
+from reactions.web.extensions import db
+from reactions.web.limits import VoteLimits
+
+
+def create_app(settings: Settings) -> Flask:
+    """Make the WSGI application. Raises InvalidSettings. The database is not asked until the first request."""
+    logs.configure(settings.log_level)
+    app = Flask(__name__, static_folder="web/static", template_folder="web/templates")
+    app.config["MAX_CONTENT_LENGTH"] = 1_048_576
+    app.config["SQLALCHEMY_DATABASE_URI"] = settings.engine_url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engines.options(settings)
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    _make_data_folder(settings)
+    db.init_app(app)
+    with app.app_context():
+        engines.prepare(db.engine)
+        parts = _parts(app, settings)
+        parts.install()
+    _register(app, settings)
+    app.wsgi_app = FromMemory(app.wsgi_app, parts.memory)  # type: ignore[method-assign]
+    return app
+
+
+def _make_data_folder(settings: Settings) -> None:
+    if settings.on_sqlite and not settings.database_url:
+        try:
+            settings.data_path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InvalidSettings(f"data_dir: {settings.data_path} cannot be made: {error.strerror}.") from None
+
+
+def _parts(app: Flask, settings: Settings) -> current.Parts:
+    secret, engine = secret_of(settings), db.engine
+    memory = CountsMemory(keep_s=settings.counts_memory_s, entries=settings.counts_memory_entries)
+
+    def settled(ballots: Sequence[Ballot], answers: Sequence[Answer]) -> None:
+        memory.outdate(_counted(ballots, answers))
+        metrics.observe_batch(answers)
+
+    return current.Parts(
+        settings=settings,
+        directory=sites.Directory(engine, memory_s=settings.site_memory_s),
+        ballot_box=BallotBox(
+            engine,
+            pseudonym_key=readers.derived_key(secret, "pseudonym"),
+            batch_size=settings.batch_size,
+            queue_size=settings.queue_size,
+            answer_within_s=settings.answer_within_s,
+            one_article_per_transaction=settings.one_article_per_transaction,
+            listener=settled,
+        ),
+        limits=VoteLimits(app, settings, key=readers.derived_key(secret, "limits")),
+        memory=memory,
+        proxies=readers.proxy_networks(settings.trusted_proxies),
+    )
+
+
+def _counted(ballots: Sequence[Ballot], answers: Sequence[Answer]) -> Collection[int]:
+    return {ballot.article_id for ballot, answer in zip(ballots, answers, strict=True) if isinstance(answer, Receipt)}
+
+
+def _register(app: Flask, settings: Settings) -> None:
+    problems.register(app)
+    openapi.install(app, [reader_api.blueprint])
+    for blueprint in (widget.blueprint, health.blueprint):
+        app.register_blueprint(blueprint)
+    if settings.demo:
+        app.config["DEMO_LINKS"] = [("API", "/docs")]
+        app.register_blueprint(demo_paper.blueprint())
+
+
+def from_environment() -> Flask:
+    """The application with the settings of this process's environment: what gunicorn's workers make."""
+    return create_app(load(os.environ))

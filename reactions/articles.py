@@ -1,0 +1,155 @@
+"""Articles: what is voted on.
+
+The publisher's key names one. Its id is a hash of that, the same on every node, so no look-up precedes a vote.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sqlalchemy import Connection, bindparam, func, select, update
+
+from reactions import models
+from reactions.engines import insert_for
+from reactions.refusals import ArticleClosed, ArticleQuotaSpent, MalformedKey, Refusal, UnknownArticle
+from reactions.sites import Site
+
+KEY_CHARACTERS = 200
+DAY_MS = 86_400_000
+_PLAIN = re.compile(r"[!-~](?:[ -~]{0,198}[!-~])?")
+_RULE = f"An article key has 1 to {KEY_CHARACTERS} characters"
+# Controls, surrogates, private use, separators of lines; then what turns the direction of text, and the byte order mark.
+_REFUSED_CATEGORIES = {"Cc", "Cs", "Co", "Zl", "Zp"}
+_REFUSED = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
+
+
+def canonical_key(key: str) -> str:
+    """The one form of an article key: Unicode NFC, 1 to 200 characters, no space at either end, no control character.
+
+    Slashes, spaces inside, capitals and any script are kept as they are: "News/1" and "news/1" are two articles.
+    Raises MalformedKey.
+    """
+    if key.isascii() and _PLAIN.fullmatch(key):
+        return key
+    if len(key) > KEY_CHARACTERS * 4:
+        raise MalformedKey(f"{_RULE}; this one is far longer. A slug, a path or the CMS id will do.")
+    key = unicodedata.normalize("NFC", key)
+    if not 1 <= len(key) <= KEY_CHARACTERS:
+        raise MalformedKey(f"{_RULE}; this one has {len(key)}.")
+    if key != key.strip():
+        raise MalformedKey("An article key must not start or end with a space.")
+    if bad := [c for c in key if c in _REFUSED or unicodedata.category(c) in _REFUSED_CATEGORIES]:
+        raise MalformedKey(f"An article key must not contain U+{ord(bad[0]):04X}: no control or direction characters.")
+    return key
+
+
+def id_of(site_key: str, key: str) -> int:
+    """The signed 64-bit id of an article: BLAKE2b over the site's key and the canonical article key."""
+    digest = hashlib.blake2b(f"{site_key}\0{key}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+class Place(NamedTuple):
+    """Where a ballot wants to go: `at_ms` is its time, UTC."""
+
+    site: Site
+    key: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """What voting needs to know of an article."""
+
+    article_id: int
+    key: str
+    closed: bool
+
+
+_a = models.article.c
+_FIND = select(_a.article_id, _a.site_id, _a.key, _a.closed_at).where(_a.article_id.in_(bindparam("ids", expanding=True)))
+
+
+def find(connection: Connection, site: Site, keys: Collection[str]) -> dict[str, Article]:
+    """The registered ones among the articles with these canonical keys. Creates nothing."""
+    found = _found(connection, {id_of(site.key, key): Place(site, key, 0) for key in keys})
+    return {article.key: article for article in found.values() if isinstance(article, Article)}
+
+
+def registered(connection: Connection, places: Mapping[int, Place]) -> dict[int, Article | Refusal]:
+    """For each place, by `id_of`, its open article, registered on the way where the site allows, or why it takes no votes.
+
+    Needs a writing transaction.
+    """
+    found = _found(connection, places)
+    missing = {article_id: place for article_id, place in places.items() if article_id not in found}
+    for site in {place.site for place in missing.values()}:
+        found |= _register(connection, site, {i: place for i, place in missing.items() if place.site is site})
+    return {article_id: _refused_if_closed(found[article_id]) for article_id in places}
+
+
+def close(connection: Connection, site: Site, key: str, *, at_ms: int | None) -> None:
+    """End voting on an article at `at_ms`, or open it again with None. Raises UnknownArticle."""
+    closing = update(models.article).where(models.article.c.article_id == id_of(site.key, key)).values(closed_at=at_ms)
+    if connection.execute(closing).rowcount != 1:
+        raise UnknownArticle(f"{site.key} has no article {key!r}.")
+
+
+def _found(connection: Connection, places: Mapping[int, Place]) -> dict[int, Article | Refusal]:
+    found: dict[int, Article | Refusal] = {}
+    for article_id, site_id, key, closed_at in connection.execute(_FIND, {"ids": list(places)}):
+        if (site_id, key) == (places[article_id].site.id, places[article_id].key):
+            found[article_id] = Article(article_id, key, closed_at is not None)
+        else:
+            found[article_id] = MalformedKey("This key cannot be told from another article's. Change one character of it.")
+    return found
+
+
+def _register(connection: Connection, site: Site, places: Mapping[int, Place]) -> dict[int, Article | Refusal]:
+    if site.article_policy == "known":
+        return dict.fromkeys(
+            places, UnknownArticle("This site takes reactions only on articles it has registered, and not on this one.")
+        )
+    today = _day_start(max(place.at_ms for place in places.values()))
+    room = max(site.new_articles_per_day - _registered_by_readers(connection, site, since_ms=today), 0)
+    welcome = dict(sorted(places.items())[:room])
+    rows = [
+        {"article_id": article_id, "site_id": site.id, "key": place.key, "first_seen_at": place.at_ms}
+        for article_id, place in welcome.items()
+    ]
+    if rows:
+        connection.execute(insert_for(connection)(models.article).on_conflict_do_nothing(), rows)
+    outcome: dict[int, Article | Refusal] = dict.fromkeys(
+        places,
+        ArticleQuotaSpent(
+            "Readers have reached the number of new articles this site takes in a day. Try again tomorrow, or ask the "
+            "publisher to register the article."
+        ),
+    )
+    outcome.update({article_id: Article(article_id, place.key, closed=False) for article_id, place in welcome.items()})
+    return outcome
+
+
+def _registered_by_readers(connection: Connection, site: Site, *, since_ms: int) -> int:
+    """How many articles the site's readers registered since then; those the newsroom has given a title do not count."""
+    recent = (
+        select(_a.article_id)
+        .where(_a.site_id == site.id, _a.first_seen_at >= since_ms, _a.title.is_(None))
+        .limit(site.new_articles_per_day)
+    )
+    return connection.execute(select(func.count()).select_from(recent.subquery())).scalar_one()
+
+
+def _day_start(at_ms: int) -> int:
+    return at_ms - at_ms % DAY_MS
+
+
+def _refused_if_closed(article: Article | Refusal) -> Article | Refusal:
+    if isinstance(article, Article) and article.closed:
+        return ArticleClosed("Voting on this article has ended. Its counts stay visible.")
+    return article

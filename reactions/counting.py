@@ -1,0 +1,132 @@
+"""One transaction: a batch of ballots becomes votes, events, the hourly series and tallies, all of them or none.
+
+`ballot_box` calls it, and nothing else may: this is the only code that changes a vote or a tally.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, Executable, select, tuple_
+
+from reactions import articles, ledger, models, readers, tallies, voting
+from reactions.articles import Article, Place
+from reactions.engines import insert_of
+from reactions.refusals import Refusal
+from reactions.voting import Ballot, Receipt
+
+Outcome = Receipt | Refusal
+Voter = tuple[int, bytes]  # article id, pseudonym
+_Change = tuple[str | None, str | None]  # previous reaction, present reaction
+
+_v = models.vote.c
+
+
+def count(connection: Connection, ballots: Sequence[Ballot], *, pseudonym_key: bytes) -> list[Outcome]:
+    """Count a batch inside the caller's writing transaction; the outcomes stand in the order of the ballots.
+
+    Refused are ballots on articles that are closed, unknown or one too many. Nothing is durable until the caller commits.
+    """
+    placed = articles.registered(connection, {b.article_id: Place(b.site, b.article, b.at_ms) for b in ballots})
+    voters = {
+        at: (article.article_id, _pseudonym(pseudonym_key, ballot, article.article_id))
+        for at, ballot in enumerate(ballots)
+        if isinstance(article := placed[ballot.article_id], Article)
+    }
+    present = _apply(connection, ballots, voters)
+    counted = tallies.counts_of(connection, {article_id for article_id, _ in voters.values()})
+    return [
+        _receipt(ballot, present[voters[at]], counted[voters[at][0]]) if at in voters else _refusal(placed[ballot.article_id])
+        for at, ballot in enumerate(ballots)
+    ]
+
+
+def _receipt(ballot: Ballot, reaction: str | None, counted: Mapping[str, int]) -> Receipt:
+    return Receipt(reaction, voting.shown(ballot.site, ballot.article, counted))
+
+
+def _refusal(outcome: Article | Refusal) -> Refusal:
+    assert isinstance(outcome, Refusal)
+    return outcome
+
+
+def _pseudonym(key: bytes, ballot: Ballot, article_id: int) -> bytes:
+    scope = article_id if ballot.site.reader_scope == "article" else None
+    return readers.pseudonym(key, site=ballot.site.key, article_id=scope, reader=ballot.reader)
+
+
+def _apply(connection: Connection, ballots: Sequence[Ballot], voters: dict[int, Voter]) -> dict[Voter, str | None]:
+    """Store the votes and everything that follows from them; return each voter's reaction after the batch."""
+    present: dict[Voter, str | None] = {}
+    events: list[ledger.Event] = []
+    for turn in _turns(voters):
+        for voter, (previous, reaction) in _store(connection, ballots, turn).items():
+            present[voter] = reaction
+            if previous != reaction:
+                ballot = ballots[turn[voter]]
+                events.append(ledger.Event(*voter, ballot.seq, previous, reaction, ballot.cause, ballot.at_ms))
+    ledger.append(connection, events)
+    tallies.shift(connection, [(e.article_id, e.at_ms, e.left, e.taken_up) for e in events])
+    return present | _stored_reactions(connection, set(voters.values()) - present.keys())
+
+
+def _turns(voters: dict[int, Voter]) -> list[dict[Voter, int]]:
+    """Split a batch so that each voter votes once a turn, in the order of arrival.
+
+    PostgreSQL refuses to touch a row twice in one statement, and each applied change is an event of its own.
+    """
+    turns: list[dict[Voter, int]] = []
+    next_turn: dict[Voter, int] = {}
+    for at, voter in voters.items():
+        turn = next_turn.get(voter, 0)
+        next_turn[voter] = turn + 1
+        if turn == len(turns):
+            turns.append({})
+        turns[turn][voter] = at
+    return turns
+
+
+def _store(connection: Connection, ballots: Sequence[Ballot], turn: dict[Voter, int]) -> dict[Voter, _Change]:
+    """Upsert one vote for each voter, rows in order so that two batches cannot deadlock; return the votes that were written.
+
+    A ballot whose seq is not above the stored one writes nothing and returns nothing.
+    """
+    rows = [_row(voter, ballots[turn[voter]]) for voter in sorted(turn)]
+    written = connection.execute(_vote_upsert(connection.dialect.name), rows)
+    return {(article_id, voter): (previous, reaction) for article_id, voter, previous, reaction in written}
+
+
+def _row(voter: Voter, ballot: Ballot) -> dict[str, Any]:
+    return {
+        "article_id": voter[0],
+        "voter": voter[1],
+        "reaction": ballot.reaction,
+        "seq": ballot.seq,
+        "cast_at": ballot.at_ms,
+        "changed_at": ballot.at_ms,
+    }
+
+
+@cache
+def _vote_upsert(dialect: str) -> Executable:
+    statement = insert_of(dialect)(models.vote)
+    return statement.on_conflict_do_update(  # type: ignore[no-any-return]
+        index_elements=["article_id", "voter"],
+        set_={
+            "previous": _v.reaction,
+            "reaction": statement.excluded.reaction,
+            "seq": statement.excluded.seq,
+            "changed_at": statement.excluded.changed_at,
+        },
+        where=statement.excluded.seq > _v.seq,
+    ).returning(_v.article_id, _v.voter, _v.previous, _v.reaction)
+
+
+def _stored_reactions(connection: Connection, voters: Collection[Voter]) -> dict[Voter, str | None]:
+    """What the votes say whose ballots were all stale."""
+    if not voters:
+        return {}
+    asked = select(_v.article_id, _v.voter, _v.reaction).where(tuple_(_v.article_id, _v.voter).in_(voters))
+    return {(article_id, voter): reaction for article_id, voter, reaction in connection.execute(asked)}

@@ -1,0 +1,63 @@
+"""Printing the demo newspaper: its site, its articles and its readers' votes go into the database like any others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Engine
+
+from reactions import catalogue, reaction_sets, sites, voting
+from reactions.ballot_box import BallotBox
+from reactions.catalogue import Description
+from reactions.demo.crowd import ballots
+from reactions.demo.newspaper import DemoArticle, articles, newspaper
+from reactions.engines import writing
+from reactions.settings import shipped
+
+
+def printed(engine: Engine) -> bool:
+    """True if the demo site is there already."""
+    with engine.connect() as connection:
+        return any(site.key == newspaper().site for site in sites.all_sites(connection))
+
+
+def add_site(engine: Engine, *, origins: Sequence[str], now_ms: int, address: str) -> None:
+    """Add the site and register its articles."""
+    paper = newspaper()
+    shipped_set = (shipped("config") / "reactions.toml").read_text(encoding="utf-8")
+    with writing(engine) as connection:
+        sites.add(
+            connection,
+            key=paper.site,
+            name=paper.name,
+            origins=origins,
+            reactions=reaction_sets.from_toml(shipped_set),
+            time_zone=paper.time_zone,
+            article_policy="known",
+        )
+        site = sites.named(connection, paper.site)
+        described = [_description(article, address) for article in articles(now_ms)]
+        catalogue.describe(connection, site, described, at_ms=min(d.published_at or now_ms for d in described))
+
+
+def cast_votes(engine: Engine, box: BallotBox, *, now_ms: int) -> int:
+    """Cast a month of votes through the ballot box; return how many ballots that were."""
+    with engine.connect() as connection:
+        site = sites.named(connection, newspaper().site)
+    month = [
+        voting.ballot(site, article=vote.key, reaction=vote.reaction, reader=vote.reader, seq=vote.seq, now_ms=vote.at_ms)
+        for vote in ballots(articles(now_ms), now_ms)
+    ]
+    return len(box.count(month))
+
+
+def _description(article: DemoArticle, address: str) -> Description:
+    return Description(
+        key=article.key,
+        title=article.title,
+        url=f"{address}/demo/{article.key}",
+        section=article.section,
+        authors=article.authors,
+        tags=article.tags,
+        published_at=article.published_at_ms,
+    )

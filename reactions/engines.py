@@ -1,0 +1,100 @@
+"""The two engines, made to keep the same promise: what is committed is on the disk, and writers queue instead of failing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError
+
+from reactions.settings import InvalidSettings, Settings
+
+_BUSY_MS = 800  # SQLite waits this long for another process's write lock
+_STATEMENT_MS, _LOCK_MS, _IDLE_MS = 30_000, 1_000, 60_000
+
+
+class UnsafeDatabase(Exception):
+    """The database answers COMMIT before the change is on the disk."""
+
+
+def options(settings: Settings) -> dict[str, Any]:
+    """The arguments of `create_engine`. Raises InvalidSettings for an address of another engine."""
+    try:
+        name = make_url(settings.engine_url).get_backend_name()
+    except ArgumentError:
+        name = ""
+    if name == "sqlite":
+        return {"pool_size": settings.threads + 8, "connect_args": {"timeout": _BUSY_MS / 1000}}
+    if name == "postgresql":
+        session = f"-c statement_timeout={_STATEMENT_MS} -c lock_timeout={_LOCK_MS} "
+        session += f"-c idle_in_transaction_session_timeout={_IDLE_MS}"
+        return {
+            "pool_size": settings.database_pool_size,
+            "max_overflow": 4,
+            "pool_timeout": settings.answer_within_s,
+            "pool_pre_ping": True,
+            "connect_args": {"connect_timeout": 2, "options": session, "application_name": "reactions"},
+        }
+    raise InvalidSettings("database_url: write sqlite:////path/to/file.db or postgresql://user:password@host/database.")
+
+
+def prepare(engine: Engine) -> None:
+    """Teach a new engine the promise. Call once, before its first connection."""
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+    else:
+        event.listen(engine, "connect", _refuse_asynchronous_commit)
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction that changes something: on SQLite it takes the write lock at its start, so that it cannot fail midway."""
+    with engine.begin() as connection:
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        yield connection
+
+
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """A transaction that reads one state of the database throughout."""
+    with engine.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN")
+        else:
+            connection.execution_options(isolation_level="REPEATABLE READ")
+        yield connection
+
+
+def insert_for(connection: Connection) -> Callable[[Any], Any]:
+    """The `insert` that knows ON CONFLICT on this engine; PostgreSQL's serves everything that speaks its protocol."""
+    return insert_of(connection.dialect.name)
+
+
+def insert_of(dialect: str) -> Callable[[Any], Any]:
+    """The `insert` construct of a dialect's name."""
+    return sqlite.insert if dialect == "sqlite" else postgresql.insert
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # BEGIN is ours, see `writing`; a read alone needs none
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _refuse_asynchronous_commit(connection: Any, _record: Any) -> None:
+    """Refuse a PostgreSQL that may lose acknowledged votes in a crash."""
+    for setting in ("synchronous_commit", "fsync"):
+        value = connection.execute(f"SHOW {setting}").fetchone()[0]
+        if value == "off":
+            connection.close()
+            raise UnsafeDatabase(
+                f"PostgreSQL runs with {setting} = off: it would acknowledge votes that a crash can lose. "
+                f"Set {setting} = on for this database."
+            )
+    connection.rollback()

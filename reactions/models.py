@@ -1,0 +1,117 @@
+"""The tables. Core tables, not mapped classes: every statement of the product names its columns.
+
+Every hot table is led by `article_id`, so that a distributed engine can keep an article's rows together. Times are integers made
+by the application (UTC milliseconds; hours since 1970 in `hourly`), the same on every engine. The hot tables have no foreign
+keys, sequences, triggers or database functions: docs/decisions/0003-schema.md says why.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+    false,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+site = Table(
+    "site",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", String(64), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("origins", JSON, nullable=False),
+    Column("reactions", JSON, nullable=False),
+    Column("time_zone", String(64), nullable=False),
+    Column("article_policy", String(8), nullable=False),
+    Column("new_articles_per_day", Integer, nullable=False),
+    Column("reader_scope", String(8), nullable=False),
+    UniqueConstraint("key"),
+)
+
+article = Table(
+    "article",
+    metadata,
+    Column("article_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("site_id", Integer, nullable=False),
+    Column("key", String(200), nullable=False),
+    Column("url", String(2000)),
+    Column("title", String(500)),
+    Column("section", String(200)),
+    Column("authors", JSON, nullable=False, server_default=text("'[]'")),
+    Column("tags", JSON, nullable=False, server_default=text("'[]'")),
+    Column("published_at", BigInteger),
+    Column("first_seen_at", BigInteger, nullable=False),
+    Column("closed_at", BigInteger),
+    Index(None, "site_id", "first_seen_at"),
+    sqlite_with_rowid=False,
+)
+
+vote = Table(
+    "vote",
+    metadata,
+    Column("article_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("voter", LargeBinary(16), primary_key=True),
+    Column("reaction", String(32)),
+    Column("previous", String(32)),
+    Column("seq", BigInteger, nullable=False),
+    Column("held", Boolean, nullable=False, server_default=false()),
+    Column("cast_at", BigInteger, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+tally = Table(
+    "tally",
+    metadata,
+    Column("article_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("reaction", String(32), primary_key=True),
+    Column("n", BigInteger, nullable=False),
+    Column("imported", BigInteger, nullable=False, server_default=text("0")),
+    CheckConstraint("n >= 0", name="n_not_negative"),
+    CheckConstraint("imported >= 0", name="imported_not_negative"),
+    sqlite_with_rowid=False,
+)
+
+hourly = Table(
+    "hourly",
+    metadata,
+    Column("article_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("hour_utc", Integer, primary_key=True, autoincrement=False),
+    Column("reaction", String(32), primary_key=True),
+    Column("added", BigInteger, nullable=False),
+    Column("removed", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+event = Table(
+    "event",
+    metadata,
+    Column("article_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("voter", LargeBinary(16), primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("from_reaction", String(32)),
+    Column("to_reaction", String(32)),
+    Column("cause", String(16), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)

@@ -1,0 +1,47 @@
+"""What a database's failure means to a reader: come back soon, the disk is full, or a bug of ours."""
+
+from __future__ import annotations
+
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from reactions.refusals import Refusal, StorageFull, Unavailable
+
+# PostgreSQL's SQLSTATE classes and codes, https://www.postgresql.org/docs/current/errcodes-appendix.html
+_TRY_AGAIN = ("40001", "40P01")  # serialization failure, deadlock: the same batch may simply run again
+_AWAY = ("08", "53", "55", "57", "58", *_TRY_AGAIN)  # connection, resources, locks, shutdown and timeout, input/output
+_DISK_FULL = "53100"
+
+_SQLITE_FULL = ("SQLITE_FULL",)
+_SQLITE_AWAY = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PROTOCOL")
+
+
+def refusal_for(error: SQLAlchemyError) -> Refusal | None:
+    """The refusal that tells a reader about `error`, or None where it is a bug."""
+    if isinstance(error, PoolTimeout):
+        return away()
+    if not isinstance(error, DBAPIError):
+        return None
+    code = _code(error)
+    if code == _DISK_FULL or code.startswith(_SQLITE_FULL):
+        return StorageFull("The service has no space left to keep votes. Counts can still be read.")
+    lost = error.connection_invalidated or (not code and type(error).__name__ == "OperationalError")
+    return away() if lost or code.startswith((*_AWAY, *_SQLITE_AWAY)) else None
+
+
+def away() -> Unavailable:
+    """The refusal while the database does not answer."""
+    return Unavailable("The service cannot reach its database. Send the same request again in a moment.")
+
+
+def worth_repeating(error: SQLAlchemyError) -> bool:
+    """True if the same statements may succeed at once: a deadlock, or a connection that was lost.
+
+    Repeating is harmless even if the lost connection's COMMIT went through: the same seq is not applied twice.
+    """
+    return isinstance(error, DBAPIError) and (error.connection_invalidated or _code(error) in _TRY_AGAIN)
+
+
+def _code(error: DBAPIError) -> str:
+    """PostgreSQL's SQLSTATE or SQLite's error name; "" where the driver gives none."""
+    return getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None) or ""

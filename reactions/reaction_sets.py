@@ -1,0 +1,172 @@
+"""The set of reactions a site offers: stable keys, labels per language, emoji, mood, order.
+
+A reaction is never deleted. Retired, it leaves the row and takes no votes; its tally is kept and comes back when it is revived.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from reactions.refusals import MalformedReactionSet, RetiredReaction, UnknownReaction
+
+MOST = 24
+_KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+_MEMBERS = {"key", "emoji", "mood", "label", "retired"}
+
+
+@dataclass(frozen=True)
+class Reaction:
+    """One entry: `labels` by language tag, in the order given; `mood` is -1, 0 or +1."""
+
+    key: str
+    emoji: str
+    mood: int
+    labels: Mapping[str, str] = field(hash=False)
+    retired: bool = False
+
+    def label_in(self, language: str) -> str:
+        """The label in `language` ("de-AT" falls back to "de", and that to the first label)."""
+        return self.labels.get(language) or self.labels.get(language.partition("-")[0]) or next(iter(self.labels.values()))
+
+
+@dataclass(frozen=True)
+class ReactionSet:
+    """All reactions a site has ever had, in order."""
+
+    entries: tuple[Reaction, ...]
+
+    @cached_property
+    def offered(self) -> tuple[Reaction, ...]:
+        """The reactions readers may choose, in the order of the row."""
+        return tuple(entry for entry in self.entries if not entry.retired)
+
+    @cached_property
+    def keys(self) -> tuple[str, ...]:
+        """The keys of the offered reactions."""
+        return tuple(entry.key for entry in self.offered)
+
+    @cached_property
+    def _by_key(self) -> dict[str, Reaction]:
+        return {entry.key: entry for entry in self.entries}
+
+    def choose(self, key: str) -> Reaction:
+        """The offered reaction `key`. Raises UnknownReaction or RetiredReaction."""
+        entry = self._by_key.get(key)
+        if entry is None:
+            raise UnknownReaction(f"This site has no such reaction. It offers: {', '.join(self.keys)}.")
+        if entry.retired:
+            raise RetiredReaction(f"{key} is no longer offered. Choose one of: {', '.join(self.keys)}.")
+        return entry
+
+    def named(self, key: str) -> Reaction:
+        """The reaction `key`, retired or not. Raises UnknownReaction."""
+        if key not in self._by_key:
+            raise UnknownReaction(f"This site has no reaction {key!r}. It has: {', '.join(self._by_key)}.")
+        return self._by_key[key]
+
+    def changed(self, key: str, **changes: Any) -> ReactionSet:
+        """The set with some fields of one reaction changed."""
+        self.named(key)
+        return _checked([dataclasses.replace(entry, **changes) if entry.key == key else entry for entry in self.entries])
+
+    def relabelled(self, key: str, language: str, label: str) -> ReactionSet:
+        """The set with one label given or changed."""
+        return self.changed(key, labels={**self.named(key).labels, language: label})
+
+    def reordered(self, keys: Sequence[str]) -> ReactionSet:
+        """The set with `keys` first, in that order; the others follow as they were."""
+        first = [self.named(key) for key in dict.fromkeys(keys)]
+        return _checked([*first, *(entry for entry in self.entries if entry.key not in keys)])
+
+    def replaced_by(self, new: ReactionSet) -> ReactionSet:
+        """`new`, plus every reaction that only this set has, retired: a tally never loses its reaction."""
+        missing = [dataclasses.replace(entry, retired=True) for entry in self.entries if entry.key not in new._by_key]
+        return _checked([*new.entries, *missing])
+
+
+def from_toml(text: str) -> ReactionSet:
+    """Read a set from TOML: `[[reaction]]` tables as in config/reactions.toml. Raises MalformedReactionSet."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise MalformedReactionSet(f"The reaction set is not TOML: {error}.") from None
+    tables = document.pop("reaction", None)
+    if document or not isinstance(tables, list):
+        raise MalformedReactionSet("A reaction set has [[reaction]] tables and nothing else.")
+    return from_stored(tables)
+
+
+def to_toml(reactions: ReactionSet) -> str:
+    """The set as a TOML file that `from_toml` reads back."""
+    return "\n".join(map(_table, reactions.entries))
+
+
+def from_stored(tables: Sequence[Any]) -> ReactionSet:
+    """The set as `stored` wrote it, or as a TOML file has it. Raises MalformedReactionSet."""
+    return _checked([_reaction(table, place) for place, table in enumerate(tables, start=1)])
+
+
+def stored(reactions: ReactionSet) -> list[dict[str, Any]]:
+    """The set as plain lists and dictionaries, for the site's row."""
+    return [
+        {"key": r.key, "emoji": r.emoji, "mood": r.mood, "label": dict(r.labels), "retired": r.retired} for r in reactions.entries
+    ]
+
+
+def _table(reaction: Reaction) -> str:
+    labels = ", ".join(f"{_quoted(language)} = {_quoted(label)}" for language, label in reaction.labels.items())
+    lines = [f"key = {_quoted(reaction.key)}", f"emoji = {_quoted(reaction.emoji)}", f"mood = {reaction.mood}"]
+    lines += [f"label = {{ {labels} }}", *(["retired = true"] if reaction.retired else [])]
+    return "\n".join(["[[reaction]]", *lines, ""])
+
+
+def _quoted(text: str) -> str:
+    """A TOML basic string; JSON's escapes are among TOML's."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _reaction(table: Any, place: int) -> Reaction:
+    here = f"Reaction {place}"
+    if not isinstance(table, dict) or (unknown := set(table) - _MEMBERS):
+        raise MalformedReactionSet(f"{here}: use key, emoji, mood, label, retired; not {unknown or table!r}.")
+    key, labels = table.get("key"), table.get("label")
+    if isinstance(labels, str):
+        labels = {"en": labels}
+    if not isinstance(key, str) or not _KEY.fullmatch(key):
+        raise MalformedReactionSet(f'{here}: key must be 1 to 32 of a-z, 0-9, _ and -, such as "like".')
+    if not isinstance(labels, dict) or not labels or not all(map(_is_label, labels.items())):
+        raise MalformedReactionSet(f'{here} ({key}): label must be a text, or texts by language: {{ en = "Like" }}.')
+    emoji, mood, retired = table.get("emoji", ""), table.get("mood", 0), table.get("retired", False)
+    if not isinstance(emoji, str) or not 1 <= len(emoji) <= 16 or not emoji.isprintable():
+        raise MalformedReactionSet(f"{here} ({key}): emoji must be one emoji.")
+    if isinstance(mood, bool) or mood not in (-1, 0, 1) or not isinstance(retired, bool):
+        raise MalformedReactionSet(f"{here} ({key}): mood must be -1, 0 or 1, and retired true or false.")
+    return Reaction(key=key, emoji=emoji, mood=mood, labels=dict(labels), retired=retired)
+
+
+def _is_label(item: tuple[Any, Any]) -> bool:
+    language, label = item
+    known = isinstance(language, str) and _LANGUAGE.fullmatch(language)
+    return bool(known and isinstance(label, str) and 1 <= len(label) <= 60 and label.isprintable() and label.strip())
+
+
+def _checked(entries: Sequence[Reaction]) -> ReactionSet:
+    keys = [entry.key for entry in entries]
+    if twice := {key for key in keys if keys.count(key) > 1}:
+        raise MalformedReactionSet(f"Each key may stand once; {', '.join(sorted(twice))} stands more often.")
+    if not [entry for entry in entries if not entry.retired]:
+        raise MalformedReactionSet("At least one reaction must be offered.")
+    if len(entries) > MOST:
+        raise MalformedReactionSet(f"A set has at most {MOST} reactions, retired ones included.")
+    for entry in entries:
+        if not all(map(_is_label, entry.labels.items())):
+            raise MalformedReactionSet(f"{entry.key}: a label has 1 to 60 printable characters and a language such as en.")
+    return ReactionSet(tuple(entries))

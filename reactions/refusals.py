@@ -1,0 +1,90 @@
+"""The ways the domain says no, in words that may be shown.
+
+A refusal is an answer, not a bug: nothing was stored or changed. `web/problems.py` gives each its HTTP status.
+"""
+
+from __future__ import annotations
+
+
+class Refusal(Exception):
+    """A request the domain turns down. `detail` says how to fix it; `pointer` names the member at fault."""
+
+    pointer: str | None = None
+    retry_after_s: int | None = None
+
+    def __init__(self, detail: str, *, pointer: str | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.pointer = pointer or self.pointer
+
+
+class MalformedKey(Refusal):
+    """An article key that breaks the rule of `articles.canonical_key`."""
+
+    pointer = "#/article"
+
+
+class UnknownSite(Refusal):
+    """No site has this key."""
+
+
+class UnknownArticle(Refusal):
+    """The site takes votes only on articles it has registered, and this is not one of them."""
+
+    pointer = "#/article"
+
+
+class ArticleClosed(Refusal):
+    """Voting on the article has ended."""
+
+    pointer = "#/article"
+
+
+class ArticleQuotaSpent(Refusal):
+    """Readers registered as many new articles today as the site allows."""
+
+    pointer = "#/article"
+
+
+class UnknownReaction(Refusal):
+    """The site's set has no reaction with this key."""
+
+    pointer = "#/reaction"
+
+
+class RetiredReaction(Refusal):
+    """The reaction is no longer offered; its counts are kept."""
+
+    pointer = "#/reaction"
+
+
+class SeqOutOfRange(Refusal):
+    """A seq below 0, or more than a day ahead of the server's clock."""
+
+    pointer = "#/seq"
+
+
+class MalformedReactionSet(Refusal):
+    """A reaction set that cannot be used; the detail names the entry."""
+
+
+class MalformedSite(Refusal):
+    """A site's key, origin, time zone or policy that cannot be used."""
+
+
+class Unavailable(Refusal):
+    """The database could not be asked in time. The vote may be sent again with the same seq."""
+
+    retry_after_s = 2
+
+
+class Overloaded(Unavailable):
+    """More ballots wait than the service can count in time."""
+
+    retry_after_s = 1
+
+
+class StorageFull(Refusal):
+    """The disk is full: counts can be read, votes cannot be kept."""
+
+    retry_after_s = 60

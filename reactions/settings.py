@@ -1,0 +1,269 @@
+"""Settings: read once, typed, frozen.
+
+`load` takes the environment as an argument, so only the two doors of the program (wsgi.py and the command line) read it.
+An unknown, missing or mistyped setting raises `InvalidSettings`, whose text names it and says what was expected.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import secrets
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from limits import parse_many
+from marshmallow import EXCLUDE, Schema, ValidationError, validate
+from marshmallow import fields as wire
+
+from reactions import readers
+
+PREFIX = "REACTIONS_"
+NOT_SETTINGS = {"CONFIG"}  # read by `load` itself
+
+
+class InvalidSettings(Exception):
+    """The settings cannot be used; the text has one line for each fault."""
+
+
+def _network_list(value: list[str]) -> None:
+    try:
+        readers.proxy_networks(value)
+    except ValueError as error:
+        raise ValidationError(str(error)) from None
+
+
+def _limit(value: str) -> None:
+    try:
+        parse_many(value)
+    except ValueError:
+        raise ValidationError('Not a limit. Write it as "30/minute" or "30/minute; 500/day".') from None
+
+
+def _bind(value: str) -> None:
+    _, colon, port = value.rpartition(":")
+    if value.startswith("unix:/") or (colon and port.isdigit() and int(port) < 65536):
+        return
+    raise ValidationError('Write it as "127.0.0.1:8000" or "unix:/run/reactions.sock".')
+
+
+def _limiter_url(value: str) -> None:
+    if value.partition("://")[0] not in {"memory", "redis", "rediss", "redis+cluster", "unix", "redis+unix"}:
+        raise ValidationError('Write it as "memory://" or "redis://host:6379/0".')
+
+
+def _secret(value: str) -> None:
+    if value and len(value) < 32:
+        raise ValidationError("Must have at least 32 characters: `openssl rand -hex 32` makes one.")
+
+
+def _at_least(minimum: float) -> dict[str, Any]:
+    return {"validate": validate.Range(min=minimum)}
+
+
+def _plain() -> Any:
+    return field()
+
+
+def _checked(check: Any) -> Any:
+    return field(metadata={"validate": check})
+
+
+def _number(minimum: float) -> Any:
+    return field(metadata=_at_least(minimum))
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything an operator can choose. config/default.toml gives each its default, unit and meaning."""
+
+    data_dir: str = _plain()
+    database_url: str = _plain()
+    database_pool_size: int = _number(1)
+    secret: str = _checked(_secret)
+    upgrade_on_start: bool = _plain()
+    bind: str = _checked(_bind)
+    workers: int = _number(1)
+    worker_class: str = _checked(validate.OneOf(["gthread", "sync"]))
+    threads: int = _number(1)
+    trusted_proxies: list[str] = _checked(_network_list)  # noqa: RUF009
+    public_url: str = _plain()
+    batch_size: int = _number(1)
+    queue_size: int = _number(1)
+    answer_within_s: float = _number(0.1)
+    one_article_per_transaction: bool = _plain()
+    site_memory_s: float = _number(0)
+    counts_max_age_s: int = _number(0)
+    counts_stale_while_revalidate_s: int = _number(0)
+    counts_stale_if_error_s: int = _number(0)
+    counts_memory_s: float = _number(0)
+    counts_memory_entries: int = _number(1)
+    limiter_url: str = _checked(_limiter_url)
+    limiter_timeout_s: float = _number(0.001)
+    limiter_retry_s: float = _number(0.1)
+    votes_per_reader: str = _checked(_limit)
+    votes_per_network: str = _checked(_limit)
+    votes_per_wide_network: str = _checked(_limit)
+    votes_per_article: str = _checked(_limit)
+    log_level: str = _checked(validate.OneOf(["debug", "info", "warning", "error"]))
+    metrics_token: str = _plain()
+    demo: bool = _plain()
+
+    @property
+    def data_path(self) -> Path:
+        """The data folder, absolute."""
+        return Path(self.data_dir).expanduser().absolute()
+
+    @property
+    def engine_url(self) -> str:
+        """The database to use: the one configured, or SQLite in the data folder."""
+        return self.database_url or f"sqlite:///{self.data_path / 'reactions.db'}"
+
+    @property
+    def on_sqlite(self) -> bool:
+        """True if votes are kept in an SQLite file."""
+        return self.engine_url.startswith("sqlite")
+
+    @property
+    def address(self) -> str:
+        """The service's own address as readers see it, without a slash at the end."""
+        own = f"http://{self.bind.replace('0.0.0.0', 'localhost')}"  # noqa: S104
+        return (self.public_url or own).rstrip("/")
+
+
+NAMES = [item.name for item in fields(Settings)]
+_FIELD_OF: dict[Any, type[wire.Field[Any]]] = {
+    int: wire.Integer,
+    float: wire.Float,
+    bool: wire.Boolean,
+    str: wire.String,
+}
+
+
+class _Comma(wire.List[Any]):
+    """A list that may be written "a, b" in the environment."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
+        if isinstance(value, str):
+            value = [part.strip() for part in value.split(",") if part.strip()]
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+def _schema() -> Schema:
+    hints = get_type_hints(Settings)
+    shapes: dict[str, Any] = {}
+    for item in fields(Settings):
+        options = {"required": True, **item.metadata}
+        kind = hints[item.name]
+        shapes[item.name] = _FIELD_OF[kind](**options) if kind in _FIELD_OF else _Comma(wire.String(), **options)
+    return Schema.from_dict(shapes)(unknown=EXCLUDE)
+
+
+def default_file() -> Path:
+    """config/default.toml, beside the package in a source tree and inside it once installed."""
+    return shipped("config") / "default.toml"
+
+
+def shipped(folder: str) -> Path:
+    """A folder that travels with the product: `config` or `migrations`."""
+    package = Path(__file__).parent
+    installed = package / f"_{folder}"
+    return installed if installed.is_dir() else package.parent / folder
+
+
+def load(environ: Mapping[str, str], **overrides: Any) -> Settings:
+    """Read the defaults, then the file that REACTIONS_CONFIG names, then REACTIONS_* of `environ`, then `overrides`.
+
+    Raises InvalidSettings.
+    """
+    given: dict[str, Any] = dict(_from_file(default_file()))
+    if path := environ.get(f"{PREFIX}CONFIG"):
+        given |= _from_file(Path(path))
+    given |= _from_environment(environ) | overrides
+    if unknown := [name for name in given if name not in NAMES]:
+        raise InvalidSettings("\n".join(map(_unknown, unknown)))
+    try:
+        settings = Settings(**_schema().load(given))
+    except ValidationError as error:
+        raise InvalidSettings("\n".join(_faults(error.messages_dict, given))) from None
+    return _checked_together(settings)
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidSettings(f"REACTIONS_CONFIG names {path}, which cannot be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidSettings(f"{path} is not TOML: {error}.") from None
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    for variable, text in environ.items():
+        name = variable.removeprefix(PREFIX)
+        if name == variable or name in NOT_SETTINGS:
+            continue
+        if name.endswith("_FILE") and name.lower() not in NAMES:
+            name, text = name.removesuffix("_FILE"), _secret_from(variable, text)
+        given[name.lower()] = text
+    return given
+
+
+def _secret_from(variable: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidSettings(f"{variable} names {path}, which cannot be read: {error}.") from None
+
+
+def _unknown(name: str) -> str:
+    near = difflib.get_close_matches(name, NAMES, n=1)
+    hint = f" Did you mean {near[0]}?" if near else " `reactions settings` lists them all."
+    return f"{name}: no such setting.{hint}"
+
+
+def _faults(messages: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
+    faults = []
+    for name, said in messages.items():
+        texts = said if isinstance(said, list) else [text for texts in said.values() for text in texts]
+        shown = "" if name in {"secret", "metrics_token", "database_url"} else f" (it is {given.get(name)!r})"
+        faults.append(f"{name}: {' '.join(texts)}{shown}")
+    return faults
+
+
+def _checked_together(settings: Settings) -> Settings:
+    if settings.workers > 1 and settings.limiter_url.startswith("memory"):
+        raise InvalidSettings(
+            "limiter_url: memory:// counts for one process only, so with workers > 1 every limit would be that many "
+            "times too wide. Set limiter_url to a Redis address, or workers to 1."
+        )
+    if not settings.secret and not settings.on_sqlite:
+        raise InvalidSettings(
+            "secret: needed with a shared database, because every process must know readers by the same pseudonyms. "
+            "`openssl rand -hex 32` makes one; put it into REACTIONS_SECRET or REACTIONS_SECRET_FILE."
+        )
+    return settings
+
+
+def secret_of(settings: Settings) -> bytes:
+    """The key of the pseudonyms: the one configured, or one made at the first start and kept in the data folder."""
+    if settings.secret:
+        return settings.secret.encode()
+    path = settings.data_path / "secret"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "x", opener=_private) as file:
+            file.write(secrets.token_hex(32))
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise InvalidSettings(f"data_dir: {path.parent} cannot be written: {error.strerror}.") from None
+    return path.read_text(encoding="ascii").strip().encode()
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, mode=0o600)

@@ -1,0 +1,199 @@
+"""Sites: the publications that embed the widget, each with its origins, reaction set and policies."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, Engine, Row, bindparam, insert, select, update
+
+from reactions import models, reaction_sets
+from reactions.reaction_sets import ReactionSet
+from reactions.refusals import MalformedSite, UnknownSite
+
+POLICIES = ("open", "known")
+SCOPES = ("article", "site")
+_KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_REMEMBERED = 4096  # sites, known and unknown, that one process keeps in mind
+
+
+@dataclass(frozen=True, eq=False)
+class Site:
+    """A site as it was read; two readings of the same site are two objects.
+
+    `article_policy`: "open" registers an article with its first ballot, at most `new_articles_per_day`; "known" takes ballots on
+    registered articles only. `reader_scope`: "article" gives a reader another pseudonym on every article, "site" one for all.
+    """
+
+    id: int
+    key: str
+    name: str
+    origins: frozenset[str]
+    reactions: ReactionSet = field(repr=False)
+    time_zone: str
+    article_policy: str
+    new_articles_per_day: int
+    reader_scope: str
+
+
+def add(
+    connection: Connection,
+    *,
+    key: str,
+    name: str,
+    origins: Sequence[str],
+    reactions: ReactionSet,
+    time_zone: str = "UTC",
+    article_policy: str = "open",
+    new_articles_per_day: int = 10_000,
+    reader_scope: str = "article",
+) -> None:
+    """Add a site. Raises MalformedSite."""
+    if not _KEY.fullmatch(key):
+        raise MalformedSite("A site's key has 1 to 63 of a-z, 0-9 and -, such as daily-herald.")
+    if _row(connection, key) is not None:
+        raise MalformedSite(f"There is a site {key} already. `reactions site set {key}` changes it.")
+    given = {
+        "name": name,
+        "origins": origins,
+        "time_zone": time_zone,
+        "article_policy": article_policy,
+        "new_articles_per_day": new_articles_per_day,
+        "reader_scope": reader_scope,
+    }
+    row = {"key": key, "reactions": reaction_sets.stored(reactions), **_columns(given)}
+    connection.execute(insert(models.site).values(row))
+
+
+def change(connection: Connection, key: str, **changes: Any) -> None:
+    """Change some of a site's name, origins, reactions, time_zone, policies. Raises UnknownSite or MalformedSite."""
+    named(connection, key)
+    connection.execute(update(models.site).where(models.site.c.key == key).values(_columns(changes)))
+
+
+def named(connection: Connection, key: str) -> Site:
+    """The site `key`. Raises UnknownSite."""
+    row = _row(connection, key)
+    if row is None:
+        raise UnknownSite(f"There is no site {key[:64]!r}.")
+    return _site(row)
+
+
+def all_sites(connection: Connection) -> list[Site]:
+    """Every site, by key."""
+    return [_site(row) for row in connection.execute(select(models.site).order_by(models.site.c.key))]
+
+
+def origin_of(text: str) -> str:
+    """The origin in `text` as browsers send it: scheme, host in lower case and IDNA, port if unusual. Raises MalformedSite."""
+    try:
+        parts = urlsplit(text.strip())
+        host, port = (parts.hostname or "").encode("idna").decode(), parts.port
+    except (ValueError, UnicodeError):
+        raise MalformedSite(f"{text!r} is no origin. Write https://www.example.org, without a path.") from None
+    bare = parts.path in ("", "/") and not (parts.query or parts.fragment or parts.username or parts.password)
+    if parts.scheme not in ("http", "https") or not re.fullmatch(r"[a-z0-9.:_-]+", host) or not bare:
+        raise MalformedSite(f"{text!r} is no origin. Write https://www.example.org, without a path.")
+    host = f"[{host}]" if ":" in host else host
+    usual = {"http": 80, "https": 443}[parts.scheme]
+    return f"{parts.scheme}://{host}" + (f":{port}" if port and port != usual else "")
+
+
+class Directory:
+    """Sites by key, remembered for a while: a vote should not cost a query for what changes once a month."""
+
+    def __init__(self, engine: Engine, *, memory_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._engine = engine
+        self._memory_s = memory_s
+        self._clock = clock
+        self._remembered: dict[str, tuple[float, Site | None]] = {}
+
+    def find(self, key: str) -> Site:
+        """The site `key`, as it was at most `memory_s` seconds ago. Raises UnknownSite."""
+        until, site = self._remembered.get(key, (0.0, None))
+        if self._clock() >= until:
+            site = self._read(key)
+        if site is None:
+            raise UnknownSite("There is no such site. The key is the one shown by `reactions site list`.")
+        return site
+
+    def _read(self, key: str) -> Site | None:
+        with self._engine.connect() as connection:
+            row = _row(connection, key)
+        if len(self._remembered) >= _REMEMBERED:
+            self._remembered.clear()
+        self._remembered[key] = (self._clock() + self._memory_s, site := _site(row) if row else None)
+        return site
+
+
+_SELECT = select(models.site).where(models.site.c.key == bindparam("key"))
+
+
+def _row(connection: Connection, key: str) -> Row[Any] | None:
+    return connection.execute(_SELECT, {"key": key}).one_or_none()
+
+
+def _site(row: Row[Any]) -> Site:
+    fields = dict(row._mapping)
+    fields["origins"] = frozenset(fields["origins"])
+    fields["reactions"] = reaction_sets.from_stored(fields["reactions"])
+    return Site(**fields)
+
+
+def _columns(given: dict[str, Any]) -> dict[str, Any]:
+    """Check what was given and bring it into the form of the row."""
+    columns = {}
+    for name, value in given.items():
+        columns[name] = _FORM_OF[name](value)
+    return columns
+
+
+def _name(value: str) -> str:
+    if not 1 <= len(value.strip()) <= 200 or not value.isprintable():
+        raise MalformedSite("A site's name has 1 to 200 printable characters.")
+    return value.strip()
+
+
+def _origins(value: Sequence[str]) -> list[str]:
+    if not value:
+        raise MalformedSite("A site needs at least one origin, such as https://www.example.org.")
+    return sorted({origin_of(text) for text in value})
+
+
+def _time_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ValueError, OSError, KeyError):
+        raise MalformedSite(f"{value!r} is no time zone. Write Europe/Berlin, America/New_York or UTC.") from None
+    return value
+
+
+def _quota(value: int) -> int:
+    if not 0 <= value < 2**31:
+        raise MalformedSite("new_articles_per_day is a number from 0 up.")
+    return value
+
+
+def _one_of(choices: Sequence[str]) -> Callable[[str], str]:
+    def chosen(value: str) -> str:
+        if value not in choices:
+            raise MalformedSite(f"{value!r} is not one of {', '.join(choices)}.")
+        return value
+
+    return chosen
+
+
+_FORM_OF: dict[str, Callable[[Any], Any]] = {
+    "name": _name,
+    "origins": _origins,
+    "reactions": reaction_sets.stored,
+    "time_zone": _time_zone,
+    "article_policy": _one_of(POLICIES),
+    "new_articles_per_day": _quota,
+    "reader_scope": _one_of(SCOPES),
+}

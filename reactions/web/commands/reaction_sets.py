@@ -1,0 +1,76 @@
+"""`reactions set`: the reactions a site offers. Nothing here ever loses a count."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+from flask.cli import AppGroup
+
+from reactions import reaction_sets, sites
+from reactions.engines import writing
+from reactions.reaction_sets import ReactionSet
+from reactions.web import current
+from reactions.web.commands.sites import read_set
+
+reaction_set = AppGroup("set", help="Show and change a site's reaction set. Counts are never lost.")
+
+
+@reaction_set.command("show")
+@click.argument("site")
+def show(site: str) -> None:
+    """Show the set as TOML, ready to edit and to apply."""
+    with current.reading() as connection:
+        found = sites.named(connection, site).reactions
+    click.echo(reaction_sets.to_toml(found), nl=False)
+
+
+@reaction_set.command("apply")
+@click.argument("site")
+@click.argument("file", type=click.Path(path_type=Path))
+def apply(site: str, file: Path) -> None:
+    """Replace the set by that of a TOML file; reactions it lacks are retired."""
+    new = read_set(file)
+    _change(site, lambda old: old.replaced_by(new))
+
+
+@reaction_set.command("rename")
+@click.argument("site")
+@click.argument("reaction")
+@click.argument("label")
+@click.option("--lang", default="en", show_default=True, help="The label's language.")
+def rename(site: str, reaction: str, label: str, lang: str) -> None:
+    """Change a label; the key and its counts stay."""
+    _change(site, lambda old: old.relabelled(reaction, lang, label))
+
+
+@reaction_set.command("order")
+@click.argument("site")
+@click.argument("reactions", nargs=-1, required=True)
+def order(site: str, reactions: tuple[str, ...]) -> None:
+    """Put reactions first, in this order."""
+    _change(site, lambda old: old.reordered(reactions))
+
+
+@reaction_set.command("retire")
+@click.argument("site")
+@click.argument("reaction")
+def retire(site: str, reaction: str) -> None:
+    """Take a reaction out of the row; its counts are kept."""
+    _change(site, lambda old: old.changed(reaction, retired=True))
+
+
+@reaction_set.command("revive")
+@click.argument("site")
+@click.argument("reaction")
+def revive(site: str, reaction: str) -> None:
+    """Offer a retired reaction again, with the counts it had."""
+    _change(site, lambda old: old.changed(reaction, retired=False))
+
+
+def _change(site: str, change: Callable[[ReactionSet], ReactionSet]) -> None:
+    with writing(current.engine()) as connection:
+        new = change(sites.named(connection, site).reactions)
+        sites.change(connection, site, reactions=new)
+    click.echo(f"{site} offers: {', '.join(f'{r.emoji} {r.key}' for r in new.offered)}")

@@ -1,0 +1,50 @@
+"""Which pages may read and which may vote. Counts are public; a vote needs an origin from the site's own list, exactly."""
+
+from __future__ import annotations
+
+from flask import Response, g, request
+
+from reactions.sites import Site
+
+PREFLIGHT_S = "7200"  # the most that Chrome honours
+PUBLIC = [("Access-Control-Allow-Origin", "*"), ("Cross-Origin-Resource-Policy", "cross-origin")]
+
+Header = tuple[str, str]
+_FETCH_MODES = (None, "cors", "same-origin")
+_NO_ORIGIN = [("Vary", "Origin")]
+_EXPOSED = [("Access-Control-Expose-Headers", "RateLimit, RateLimit-Policy, Retry-After")]
+
+
+class Forbidden(Exception):
+    """A page that may not vote for the site; the text says why."""
+
+
+def check_origin(site: Site) -> list[Header]:
+    """Let a browser's request through only from the site's pages; return the headers that let the page read the answer.
+
+    A request without an Origin is no browser's vote and is judged by the limits alone. Raises Forbidden.
+    """
+    environ = request.environ
+    origin = environ.get("HTTP_ORIGIN")
+    if origin is not None and origin not in site.origins:
+        raise Forbidden("Votes for this site come from its own pages. The publisher can add this page's origin to the site.")
+    if environ.get("HTTP_SEC_FETCH_MODE") not in _FETCH_MODES:
+        raise Forbidden("A vote is sent by a script of the page, not by a link, a form or an image.")
+    if origin is None:
+        return _NO_ORIGIN
+    g.headers = [*_NO_ORIGIN, ("Access-Control-Allow-Origin", origin), *_EXPOSED]
+    return g.headers  # type: ignore[no-any-return]
+
+
+def let_read(response: Response) -> Response:
+    """Let the page read a problem: everybody's if it was asked publicly, the checked page's if it came with a vote."""
+    if request.blueprint == "readers":
+        public = request.method in ("GET", "HEAD")
+        response.headers.extend(PUBLIC if public else g.get("headers", _NO_ORIGIN))
+    return response
+
+
+def preflight(headers: list[Header]) -> Response:
+    """The answer that lets a checked page send its vote, remembered for all articles because the address names none."""
+    allowed = [("Access-Control-Allow-Methods", "PUT"), ("Access-Control-Allow-Headers", "content-type")]
+    return Response(status=204, headers=[*headers, *allowed, ("Access-Control-Max-Age", PREFLIGHT_S)])

@@ -1,0 +1,67 @@
+"""What belongs to the present request: the application's parts, the site, the client, the time."""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from flask import current_app, request
+from sqlalchemy import Connection, Engine
+
+from reactions import readers, sites
+from reactions.ballot_box import BallotBox
+from reactions.settings import Settings
+from reactions.web import extensions
+from reactions.web.counts_memory import CountsMemory
+from reactions.web.limits import VoteLimits
+
+_NAME = "reader-reactions"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What one application is made of, beside Flask's own."""
+
+    settings: Settings
+    directory: sites.Directory
+    ballot_box: BallotBox
+    limits: VoteLimits
+    memory: CountsMemory
+    proxies: tuple[frozenset[readers.Network], bool]
+
+    def install(self) -> None:
+        """Keep the parts with the current application."""
+        current_app.extensions[_NAME] = self
+
+
+def parts() -> Parts:
+    """The parts of the current application."""
+    found: Parts = current_app.extensions[_NAME]
+    return found
+
+
+def site(key: str) -> sites.Site:
+    """The site of the request's address. Raises UnknownSite."""
+    return parts().directory.find(key)
+
+
+def client_address() -> str:
+    """The client's address, believed from configured proxies only; never stored or logged."""
+    environ = request.environ
+    return readers.client_address(environ.get("REMOTE_ADDR") or "", environ.get("HTTP_X_FORWARDED_FOR", ""), parts().proxies)
+
+
+def now_ms() -> int:
+    """The time, UTC milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def engine() -> Engine:
+    """The application's engine."""
+    return extensions.db.engine
+
+
+def reading() -> AbstractContextManager[Connection]:
+    """A connection to read with."""
+    return engine().connect()

@@ -1,0 +1,129 @@
+"""The demo newspaper's pages: what a publisher's site looks like with the widget in it.
+
+The stories are loaded once, when the blueprint is made; the counts come from the service, through the
+widget.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, Response, current_app, render_template
+from flask.typing import ResponseReturnValue
+
+from reactions import demo
+
+LATEST = 6
+SECOND = 2
+LEAD_MAX_AGE_HOURS = 48
+SECOND_MAX_AGE_HOURS = 7 * 24
+HOUR_MS = 3_600_000
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """The paper as it lies on the table: every story, newest first, and those that stand on top."""
+
+    paper: demo.Newspaper
+    stories: Sequence[demo.DemoArticle]
+    lead: demo.DemoArticle
+    second: Sequence[demo.DemoArticle]
+
+    @property
+    def latest(self) -> list[demo.DemoArticle]:
+        above = [self.lead, *self.second]
+        return [story for story in self.stories if story not in above][:LATEST]
+
+    def of(self, section: str) -> list[demo.DemoArticle]:
+        return [story for story in self.stories if story.section == section]
+
+    def beside(self, story: demo.DemoArticle) -> list[demo.DemoArticle]:
+        """Four more stories of the same desk."""
+        return [other for other in self.of(story.section) if other is not story][:4]
+
+
+def edition(now_ms: int) -> Edition:
+    stories = demo.articles(now_ms)
+    lead = _biggest(stories, now_ms - LEAD_MAX_AGE_HOURS * HOUR_MS)[0]
+    week = _biggest(stories, now_ms - SECOND_MAX_AGE_HOURS * HOUR_MS)
+    # Another desk, so that the top of the page is not one story told three times.
+    second = [story for story in week if story.section != lead.section][:SECOND]
+    return Edition(demo.newspaper(), stories, lead, second)
+
+
+def _biggest(stories: Sequence[demo.DemoArticle], since_ms: int) -> list[demo.DemoArticle]:
+    recent = [story for story in stories if story.published_at_ms >= since_ms]
+    return sorted(recent, key=_readers, reverse=True)
+
+
+def _readers(story: demo.DemoArticle) -> int:
+    return sum(wave.votes for wave in story.waves)
+
+
+def blueprint(now_ms: int | None = None) -> Blueprint:
+    """The pages under /demo, with stories dated back from `now_ms` (default: the present)."""
+    today = edition(round(time.time() * 1000) if now_ms is None else now_ms)
+    by_key = {story.key: story for story in today.stories}
+    pages = Blueprint("demo", __name__, url_prefix="/demo", template_folder="templates", static_folder="static/demo")
+
+    @pages.get("/")
+    def front() -> ResponseReturnValue:
+        return render_template("demo/front.html")
+
+    @pages.get("/gallery")
+    def gallery() -> ResponseReturnValue:
+        return render_template("demo/gallery.html", busy=today.lead, quiet=_quietest(today))
+
+    @pages.get("/<path:key>")
+    def article(key: str) -> ResponseReturnValue:
+        story = by_key.get(key)
+        if story is None:
+            return render_template("demo/missing.html"), 404
+        return render_template("demo/article.html", story=story)
+
+    @pages.after_request
+    def allow_nothing_foreign(response: Response) -> Response:
+        response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+        return response
+
+    @pages.context_processor
+    def what_every_page_shows() -> dict[str, object]:
+        return {
+            "edition": today,
+            "paper": today.paper,
+            "links": current_app.config.get("DEMO_LINKS", []),
+            "now": datetime.now(ZoneInfo(today.paper.time_zone)),
+        }
+
+    pages.add_app_template_filter(_local_time, "demo_local_time")
+    pages.add_app_template_filter(_age, "demo_age")
+    return pages
+
+
+def _quietest(today: Edition) -> demo.DemoArticle:
+    return min(today.stories, key=_readers)
+
+
+def _local_time(at_ms: int) -> datetime:
+    return datetime.fromtimestamp(at_ms / 1000, ZoneInfo(demo.newspaper().time_zone))
+
+
+def _age(at_ms: int) -> str:
+    """How long ago, in the words of a news page: minutes and hours at first, then the date."""
+    minutes = max(0, round(time.time() - at_ms / 1000) // 60)
+    if minutes < 60:
+        return f"{max(1, minutes)} min ago"
+    if minutes < 24 * 60:
+        hours = minutes // 60
+        return f"{hours} hour ago" if hours == 1 else f"{hours} hours ago"
+    at = _local_time(at_ms)
+    return f"{at.day} {at:%B}"

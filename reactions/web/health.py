@@ -1,0 +1,50 @@
+"""What operators and their machines ask: alive, ready, and how it is going."""
+
+from __future__ import annotations
+
+import hmac
+
+from flask import Blueprint, Response, jsonify, request
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import NotFound, Unauthorized
+
+from reactions import migrating
+from reactions.web import current, metrics
+from reactions.web.problems import problem
+
+blueprint = Blueprint("health", __name__)
+
+
+@blueprint.get("/healthz")
+def alive() -> Response:
+    """The process answers. Asks nothing of anybody else."""
+    return jsonify(alive=True)
+
+
+@blueprint.get("/readyz")
+def ready() -> Response:
+    """The database answers and its tables are those of this version."""
+    try:
+        with current.reading() as connection:
+            behind = migrating.behind(connection)
+    except SQLAlchemyError:
+        return _not_ready("The database cannot be reached.")
+    if behind:
+        return _not_ready("The tables are not those of this version: run `reactions db upgrade`.")
+    return jsonify(ready=True)
+
+
+@blueprint.get("/metrics")
+def exposed_metrics() -> Response:
+    """Metrics for Prometheus, to whoever knows the token."""
+    token = current.parts().settings.metrics_token
+    if not token:
+        raise NotFound
+    given = request.headers.get("Authorization", "")
+    if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+        raise Unauthorized
+    return Response(metrics.exposition(), content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _not_ready(detail: str) -> Response:
+    return problem(503, "not-ready", "Not ready", detail, headers={"Retry-After": "2"})

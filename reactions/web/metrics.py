@@ -1,0 +1,47 @@
+"""What operators can watch, in Prometheus' terms.
+
+With several workers PROMETHEUS_MULTIPROC_DIR must name an empty folder; `reactions serve` makes one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
+
+from reactions.refusals import Refusal
+from reactions.voting import Receipt
+
+ballots = Counter("reactions_ballots", "Ballots by outcome", ["outcome"])
+batches = Histogram("reactions_batch_ballots", "Ballots in one transaction", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256))
+limited = Counter("reactions_limited", "Ballots refused by a rate limit", ["policy"])
+reads = Counter("reactions_reads_from_memory", "Counts answered from the memory of a process")
+limiter_away = Gauge(
+    "reactions_limiter_store_away",
+    "1 while the limiter's store does not answer and limits count per process",
+    multiprocess_mode="max",
+)
+
+_acknowledged = ballots.labels("acknowledged")
+_refused = ballots.labels("refused")
+_failed = ballots.labels("failed")
+
+
+def observe_batch(answers: Sequence[object]) -> None:
+    """Count a batch that was settled."""
+    acknowledged = sum(isinstance(answer, Receipt) for answer in answers)
+    refused = sum(isinstance(answer, Refusal) for answer in answers)
+    batches.observe(len(answers))
+    _acknowledged.inc(acknowledged)
+    _refused.inc(refused)
+    _failed.inc(len(answers) - acknowledged - refused)
+
+
+def exposition() -> bytes:
+    """All metrics in the text format, of all workers where they share a folder."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return generate_latest(REGISTRY)
+    registry = CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry)

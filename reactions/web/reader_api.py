@@ -1,0 +1,143 @@
+"""What readers ask: an article's row, the counts of many, and a vote."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import orjson
+from flask import Response, request
+from marshmallow import ValidationError
+
+from reactions import articles, voting
+from reactions.sites import Site
+from reactions.voting import Counts
+from reactions.web import cors, current, schemas
+from reactions.web.counts_memory import Answer
+from reactions.web.openapi import ApiBlueprint, query
+
+MOST_ARTICLES = 100
+
+blueprint = ApiBlueprint("readers", description="What the widget asks for. No key needed.")
+_vote_body = schemas.VoteBody()
+
+
+@blueprint.get(
+    "/v1/sites/<site_key>/reactions",
+    query=[
+        query("article", "The article's key", example="sport/cup-final"),
+        query("lang", "Language of the labels", required=False),
+    ],
+    answer=schemas.ReactionsAnswer,
+    problems=(400, 404, 503),
+    cached=True,
+)
+def reactions_of(site_key: str) -> Response:
+    """The row of an article: its reactions with labels and counts."""
+    site = current.site(site_key)
+    given = _query("article", "lang")
+    if len(given["article"]) != 1 or len(given["lang"]) > 1:
+        raise ValidationError("Give one article and at most one lang.", "article")
+    language = (given["lang"] or ["en"])[0]
+    return _answer(site, given["article"], lambda counts: _row(site, counts[0], language))
+
+
+@blueprint.get(
+    "/v1/sites/<site_key>/counts",
+    query=[query("article", f"1 to {MOST_ARTICLES} article keys, each as a parameter of its own", many=True)],
+    answer=schemas.CountsAnswer,
+    problems=(400, 404, 503),
+    cached=True,
+)
+def counts_of(site_key: str) -> Response:
+    """The counts of many articles, in the order asked."""
+    site = current.site(site_key)
+    keys = _query("article")["article"]
+    if not 1 <= len(keys) <= MOST_ARTICLES:
+        raise ValidationError(f"Ask for 1 to {MOST_ARTICLES} articles at a time; this asks for {len(keys)}.", "article")
+    return _answer(site, keys, lambda counts: {"articles": [_counts(entry) for entry in counts]})
+
+
+@blueprint.put(
+    "/v1/sites/<site_key>/vote",
+    body=schemas.VoteBody,
+    answer=schemas.VoteReceipt,
+    problems=(400, 403, 404, 409, 413, 415, 422, 429, 503, 507),
+)
+def vote(site_key: str) -> Response:
+    """Cast, change or withdraw a reader's vote. Answers once the vote is durable."""
+    site = current.site(site_key)
+    headers = cors.check_origin(site)
+    body = schemas.body_of(request, _vote_body, most_bytes=schemas.VOTE_BODY_BYTES)
+    reader = bytes.fromhex(body["reader"])
+    ballot = voting.ballot(
+        site,
+        article=body["article"],
+        reaction=body["reaction"],
+        reader=reader,
+        seq=body["seq"],
+        now_ms=current.now_ms(),
+    )
+    parts = current.parts()
+    parts.limits.take(site=site.key, address=current.client_address(), article_id=ballot.article_id, reader=reader)
+    receipt = parts.ballot_box.cast(ballot)
+    counts = receipt.counts
+    answer = {
+        "article": counts.article,
+        "reaction": receipt.reaction,
+        "total": counts.total,
+        "counts": counts.by_reaction,
+    }
+    return Response(orjson.dumps(answer), headers=[*headers, *_RECEIPT, ("RateLimit-Policy", parts.limits.policy_field)])
+
+
+@blueprint.route("/v1/sites/<site_key>/vote", methods=["OPTIONS"])  # type: ignore[untyped-decorator]
+def vote_preflight(site_key: str) -> Response:
+    """Tell a browser whether a page may vote."""
+    return cors.preflight(cors.check_origin(current.site(site_key)))
+
+
+_RECEIPT = [("Content-Type", "application/json"), ("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")]
+
+
+def _query(*names: str) -> dict[str, list[str]]:
+    """The query's parameters. Raises ValidationError for one that is not in `names`: it would only defeat caches."""
+    given = request.args.to_dict(flat=False)
+    if unknown := [name for name in given if name not in names]:
+        raise ValidationError(f"No such parameter. Use: {', '.join(names)}.", unknown[0][:64])
+    return {name: given.get(name, []) for name in names}
+
+
+def _answer(site: Site, keys: list[str], shape: Any) -> Response:
+    """Read the counts, bring them into `shape`, and keep the answer in memory for the requests that follow."""
+    parts = current.parts()
+    ids = {articles.id_of(site.key, articles.canonical_key(key)) for key in keys}
+    stamp = parts.memory.stamp(ids)
+    with current.reading() as connection:
+        body = orjson.dumps(shape(voting.counts_of(connection, site, keys)))
+    etag = f'"{hashlib.blake2b(body, digest_size=9).hexdigest()}"'
+    headers = [("ETag", etag), ("Cache-Control", _cache_control()), *_OPEN_TO_ALL]
+    parts.memory.keep((request.path, request.query_string.decode("latin-1")), Answer(body, etag, headers), stamp)
+    response = Response(body, content_type="application/json", headers=headers)
+    return response.make_conditional(request)  # type: ignore[return-value]
+
+
+_OPEN_TO_ALL = [*cors.PUBLIC, ("Timing-Allow-Origin", "*"), ("X-Content-Type-Options", "nosniff")]
+
+
+def _cache_control() -> str:
+    s = current.parts().settings
+    age, stale = s.counts_max_age_s, s.counts_stale_while_revalidate_s
+    return f"public, max-age={age}, s-maxage={age}, stale-while-revalidate={stale}, stale-if-error={s.counts_stale_if_error_s}"
+
+
+def _row(site: Site, counts: Counts, language: str) -> dict[str, Any]:
+    buttons = [
+        {"key": r.key, "label": r.label_in(language), "emoji": r.emoji, "count": counts.by_reaction[r.key]}
+        for r in site.reactions.offered
+    ]
+    return {"article": counts.article, "open": counts.open, "total": counts.total, "reactions": buttons}
+
+
+def _counts(counts: Counts) -> dict[str, Any]:
+    return {"article": counts.article, "open": counts.open, "total": counts.total, "counts": counts.by_reaction}

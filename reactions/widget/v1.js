@@ -1,0 +1,248 @@
+/*! Reader Reactions 1.0.0, MIT
+ * <reader-reactions heading unsaved offline closed site article lang server>, <reaction-count site article>
+ * ::part: heading row button emoji label count status
+ * --reactions-accent, -border, -tint, -radius, -gap, -emoji
+ * Event reaction-change: {site, article, reaction, previous, total, counts}
+ */
+if (globalThis.customElements) {
+	const script = /** @type {any} */ (document.currentScript);
+	const NAMES = "heading unsaved offline closed site article lang server".split(" ");
+	/** @type {Record<string, string>} */
+	const WORDS = {
+		en: "What's your reaction?|Not saved. Try again|Not saved. You are offline|Voting is closed",
+		de: "Wie reagieren Sie darauf?|Nicht gespeichert. Bitte wiederholen|Nicht gespeichert. Sie sind offline|Abstimmung beendet",
+		fr: "Quelle est votre réaction ?|Non enregistré. Réessayez|Non enregistré. Vous êtes hors ligne|Vote clos",
+		es: "¿Cuál es su reacción?|No guardado. Reintente|No guardado. Está sin conexión|Votación cerrada",
+	};
+	const sheet = new CSSStyleSheet();
+	sheet.replaceSync(`
+		:host { display: block; font-size: max(1rem, 16px); line-height: 1.25 }
+		:host([hidden]) { display: none }
+		[part=row] { display: grid; gap: var(--reactions-gap, .25em); grid-template-columns: repeat(auto-fit, minmax(max(4em, min(23%, (31em - 100%) * 99)), 1fr)); margin: .5em 0; max-width: 42em }
+		[part=button] { display: grid; grid-template-rows: auto 1fr auto; align-items: center; min-height: 5.75em; padding: .5em .1em; border: 1px solid #0000; border-radius: var(--reactions-radius, 4px); background: none; color: inherit; font: inherit }
+		[part=emoji] { font-size: var(--reactions-emoji, 1.5em); font-variant-emoji: emoji }
+		[part=label] { hyphens: auto; overflow-wrap: anywhere }
+		[part=label], [part=count], [part=status] { font-size: .8em }
+		[part=heading], [part=count] { font-weight: 700 }
+		[part=heading], [part=status] { min-height: 1.25em }
+		:enabled { border-color: var(--reactions-border, color-mix(in srgb, currentColor 20%, #0000)); cursor: pointer }
+		:enabled:hover, [aria-pressed=true] { background: var(--reactions-tint, color-mix(in srgb, currentColor 8%, #0000)) }
+		[aria-pressed=true] { border: 2px solid var(--reactions-accent, currentColor) }
+		:focus-visible { outline: 2px solid var(--reactions-accent, currentColor); outline-offset: 2px }`);
+
+	/** @param {() => any} act */
+	const attempt = (act) => {
+		try {
+			return act();
+		} catch {}
+	};
+
+	const store = attempt(() => localStorage) ?? {};
+	let me = "";
+
+	const ask = async (url = "", options = {}, wanted = () => true) => {
+		for (let tries = 1; ; tries++) {
+			const answer = await fetch(url, { credentials: "omit", signal: AbortSignal.timeout(5000), ...options }).catch(() => Response.error());
+			const body = await answer.json().catch(() => null);
+			if (answer.ok && (body?.total >= 0 || body?.articles)) return body;
+			const wait = Number(answer.headers.get("Retry-After"));
+			const refused = answer.status > 399 && answer.status < 500;
+			if (refused || tries > 2 || wait > 9 || !navigator.onLine || !wanted()) throw { wait, ...body };
+			await new Promise((resolve) => setTimeout(resolve, (wait + Math.random() * tries) * 1000));
+		}
+	};
+
+	class Story {
+		views = new Set();
+		queue = Promise.resolve();
+
+		constructor(url = "", site = "", article = "") {
+			this.url = url;
+			this.site = site;
+			this.query = `article=${encodeURIComponent(article)}&`;
+			this.name = `reader-reactions ${site} ${article}`;
+			const [seq, choice] = (store[this.name] ?? "0").split(" ");
+			this.seq = Number(seq);
+			this.choice = choice || null;
+			/** @type {any} */
+			this.answer = { article, reaction: this.choice };
+		}
+
+		/** @param {string | null} choice */
+		choose(choice) {
+			this.choice = choice;
+			attempt(() => (store[this.name] = `${this.seq} ${choice ?? ""}`));
+			for (const view of this.views) view.draw();
+		}
+
+		/** @param {any} view @param {string | null} reaction */
+		vote(view, reaction) {
+			const seq = (this.seq = Math.max(Date.now(), this.seq + 1));
+			const latest = () => seq === this.seq;
+			me ||= store["reader-reactions"] || crypto.getRandomValues(new Uint8Array(32)).reduce((id, byte) => id + (byte % 16).toString(16), "");
+			attempt(() => (store["reader-reactions"] = me));
+			this.choose(reaction);
+			this.queue = this.queue.then(async () => {
+				if (!latest()) return;
+				const { site, answer: { article, reaction: previous } } = this;
+				const body = JSON.stringify({ article, reaction, reader: me, seq });
+				try {
+					const detail = await ask(this.url + "vote", { method: "PUT", headers: { "Content-Type": "application/json" }, body, keepalive: true }, latest);
+					this.answer = { ...this.answer, ...detail };
+					view.dispatchEvent(new CustomEvent("reaction-change", { bubbles: true, composed: true, detail: { ...detail, site, previous } }));
+				} catch (why) {
+					if (latest()) view.explain(why);
+				}
+				if (latest()) this.choose(this.answer.reaction);
+			});
+		}
+	}
+
+	const stories = Object.create(null);
+	const labels = Object.create(null);
+
+	/** @param {any[]} views */
+	const load = (views) => {
+		const wanted = [...new Set(views.map((view) => view.story))];
+		const [{ key, locale, story }] = views;
+
+		const get = async (path = "", chunk = wanted) => {
+			const before = chunk.map((story) => story.answer);
+			const answer = await ask(story.url + path, { cache: chunk.some((story) => story.seq) ? "no-cache" : "default" });
+			const { reactions, articles = [answer] } = answer;
+			if (reactions) {
+				answer.counts = {};
+				for (const { key, count } of reactions) answer.counts[key] = count;
+				labels[key] = reactions;
+			}
+			chunk.forEach((story, i) => {
+				if (story.answer === before[i]) story.answer = { ...before[i], ...articles[i] };
+			});
+			for (const view of views) view.draw();
+		};
+
+		if (!labels[key] && views.some((view) => view.explain)) get(`reactions?${story.query}lang=${locale}`, wanted.splice(0, 1)).catch(() => null);
+		while (wanted.length) {
+			let n = 0;
+			let path = "counts?";
+			while (wanted[n] && n < 100 && path.length < 6000) path += wanted[n++].query;
+			get(path, wanted.splice(0, n)).catch(() => null);
+		}
+	};
+
+	const observer = new IntersectionObserver(
+		(/** @type {any} */ entries) => {
+			const groups = Object.create(null);
+			for (const { isIntersecting, target } of entries) if (isIntersecting) (groups[target.key] ??= []).push(target);
+			Object.values(groups).forEach(load);
+		},
+		{ rootMargin: "50%" },
+	);
+
+	/** @type {(...rest: any) => any} */
+	const part = (name, tag = "div", ...children) => {
+		const element = document.createElement(tag);
+		element.setAttribute("part", name);
+		element.append(...children);
+		return element;
+	};
+
+	class ReactionCount extends HTMLElement {
+		static observedAttributes = NAMES;
+		root = this.attachShadow({ mode: "open" });
+		locale = "";
+		key = "";
+
+		connectedCallback() {
+			const site = this.getAttribute("site") ?? "";
+			const article = this.getAttribute("article") || attempt(() => decodeURI(location.pathname));
+			const url = `${this.getAttribute("server") ?? script?.src.split("/widget/")[0]}/v1/sites/${site}/`;
+			[this.locale] = attempt(() => Intl.getCanonicalLocales(this.closest("[lang]")?.getAttribute("lang") ?? "")) ?? [navigator.language];
+			this.key = url + this.locale;
+			this.story = stories[url + article] ??= new Story(url, site, article);
+			this.story.views.add(this);
+			this.draw();
+			observer.observe(this);
+		}
+
+		disconnectedCallback() {
+			observer.unobserve(this);
+			this.story?.views.delete(this);
+		}
+
+		attributeChangedCallback() {
+			if (this.isConnected) {
+				this.disconnectedCallback();
+				this.connectedCallback();
+			}
+		}
+
+		format(n = 0) {
+			return new Intl.NumberFormat(this.locale).format(n > 0 ? n : 0);
+		}
+
+		draw() {
+			const { answer: { total, reaction }, choice } = this.story;
+			if (total >= 0) {
+			observer.unobserve(this);
+			this.root.textContent = this.format(total + Number(!reaction) - Number(!choice));
+			}
+		}
+	}
+
+	class ReaderReactions extends ReactionCount {
+		#heading = part("heading");
+		#row = part("row");
+		#status = part("status");
+
+		constructor() {
+			super();
+			this.root.adoptedStyleSheets = [sheet];
+			this.root.append(this.#heading, this.#row, this.#status);
+			this.#row.role = "group";
+			this.#status.role = "status";
+		}
+
+		#word(i = 0) {
+			return this.getAttribute(NAMES[i]) ?? (WORDS[this.locale.slice(0, 2)] ?? WORDS.en).split("|")[i];
+		}
+
+		draw() {
+			const { answer: { counts, open, reaction }, choice } = this.story;
+			const known = counts && labels[this.key];
+			const { children, style } = this.#row;
+			if (known) observer.unobserve(this);
+			style.visibility = known ? "" : "hidden";
+			this.#row.ariaLabel = this.#heading.textContent = known && this.#word(0);
+			if (children.length !== known?.length) this.#row.replaceChildren(...Array.from(known ?? { length: 7 }, () => part("button", "button")));
+			for (const [i, { key, label, emoji }] of known?.entries() ?? []) {
+				const button = children[i];
+				const count = this.format(counts[key] - Number(key === reaction) + Number(key === choice));
+				button.disabled = !open;
+				button.ariaPressed = key === choice;
+				button.ariaLabel = `${label}, ${count}`;
+				button.replaceChildren(part("emoji", "span", emoji + "\uFE0F"), part("label", "span", label), part("count", "span", count));
+				button.onclick = () => {
+					this.#status.textContent = "";
+					this.story.vote(this, key === choice ? null : key);
+				};
+			}
+			if (open === false) this.#status.textContent = this.#word(3);
+		}
+
+		/** @param {any} why */
+		explain({ detail, wait }) {
+			this.#status.textContent = detail || this.#word(navigator.onLine ? 1 : 2) + (wait ? ` (${wait} s)` : "");
+		}
+	}
+
+	if (!customElements.get("reader-reactions")) {
+		customElements.define("reader-reactions", ReaderReactions);
+		customElements.define("reaction-count", ReactionCount);
+	}
+	if (script?.dataset.site) {
+		const view = document.createElement("reader-reactions");
+		for (const name in script.dataset) view.setAttribute(name, script.dataset[name]);
+		script.after(view);
+	}
+}

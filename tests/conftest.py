@@ -1,0 +1,103 @@
+"""What tests are given: databases of both engines, fresh and migrated; a Redis; a running service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, create_engine
+
+from reactions import engines
+from tests import make
+from tests.databases import PostgresDatabases, SqliteFiles
+from tests.engines import Postgres, Redis, free_port
+from tests.service import Service, running_service
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server of this test process's own."""
+    server = Postgres()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[Redis]:
+    """A Redis server of this test process's own. Tests that stop it start it again."""
+    server = Redis()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture
+def redis_url(redis_server: Redis) -> str:
+    """The address of an empty Redis."""
+    redis_server.empty()
+    return redis_server.url
+
+
+@pytest.fixture(scope="session")
+def sqlite_files(tmp_path_factory: pytest.TempPathFactory) -> SqliteFiles:
+    return SqliteFiles(tmp_path_factory.mktemp("template"))
+
+
+@pytest.fixture(scope="session")
+def postgres_databases(postgres: Postgres) -> PostgresDatabases:
+    return PostgresDatabases(postgres)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine_kind(request: pytest.FixtureRequest) -> str:
+    """Both engines in turn."""
+    return str(request.param)
+
+
+@pytest.fixture
+def database_url(engine_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A fresh, migrated database on each engine in turn. A test that alters the tables takes `bare_database_url`."""
+    if engine_kind == "sqlite":
+        files: SqliteFiles = request.getfixturevalue("sqlite_files")
+        return files.copy_to(tmp_path)
+    databases: PostgresDatabases = request.getfixturevalue("postgres_databases")
+    return databases.server.url(databases.emptied())
+
+
+@pytest.fixture
+def bare_database_url(engine_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database without any table, on each engine in turn."""
+    if engine_kind == "sqlite":
+        yield f"sqlite:///{tmp_path / 'bare.db'}"
+        return
+    databases: PostgresDatabases = request.getfixturevalue("postgres_databases")
+    name = databases.bare()
+    yield databases.server.url(name)
+    databases.server.drop_database(name)
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """An engine on a fresh, migrated database, prepared as the product prepares it."""
+    engine = create_engine(database_url)
+    engines.prepare(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def live_service(sqlite_files: SqliteFiles, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service on SQLite with the site "daily", whose pages may be served from `live_service.page_origin`."""
+    url = sqlite_files.copy_to(tmp_path_factory.mktemp("live"))
+    page_origin, port = f"http://localhost:{free_port()}", free_port()
+    own_pages = [f"http://localhost:{port}", f"http://127.0.0.1:{port}"]
+    make.site(url, "daily", origins=[page_origin, *own_pages, make.ORIGIN])
+    with running_service(url, port=port, settings={"counts_memory_s": 0}) as service:
+        service.page_origin = page_origin
+        yield service

@@ -1,0 +1,17 @@
+"""The product with a bug planted, for gunicorn: the plant is named by PLANT in the environment. The product knows nothing of it."""
+
+from __future__ import annotations
+
+import os
+
+from reactions.app import from_environment
+from tests.faults import plants
+
+CONFIG = "config/gunicorn.conf.py"
+COMMAND = ("gunicorn", "--config", CONFIG, "tests.faults.planted:planted()")
+
+
+def planted() -> object:
+    """Plant, then make the application as the product's own door does."""
+    getattr(plants, os.environ["PLANT"])()
+    return from_environment()

@@ -1,0 +1,161 @@
+"""Bugs to plant into a service, and ways for it to die: proof that the oracles can see.
+
+A suite that has never caught a bug is no evidence. Each function here changes the product in this process, before it starts.
+The first four are mistakes that real reaction counters have made; the others only bring about a fault at the right moment.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from sqlalchemy import Connection, Engine, insert, select, update
+
+from reactions import ballot_box, counting, engines, models, tallies, voting
+from reactions.ballot_box import BallotBox
+from reactions.voting import Ballot, Receipt
+
+_here = threading.local()
+_commit = BallotBox._commit
+
+
+def check_then_act() -> None:
+    """Look whether the reader has voted, then insert or update, on a table without a unique key."""
+    BallotBox._commit = _commit_after_looking  # type: ignore[method-assign]
+    counting._store = _store_as_looked  # type: ignore[assignment]
+
+
+def _commit_after_looking(box: BallotBox, ballots: Sequence[Ballot]) -> Any:
+    columns = models.vote.c["article_id", "voter", "reaction", "seq"]
+    looked = select(columns).where(models.vote.c.article_id.in_({ballot.article_id for ballot in ballots}))
+    with box._engine.connect() as connection:
+        _here.votes = {row[:2]: row[2:] for row in map(tuple, connection.execute(looked))}
+    return _commit(box, ballots)
+
+
+def _store_as_looked(connection: Connection, ballots: Sequence[Ballot], turn: dict[Any, int]) -> dict[Any, Any]:
+    v, stored = models.vote.c, {}
+    for voter, at in turn.items():
+        row = counting._row(voter, ballots[at])
+        reaction, seq = _here.votes.get(voter, (None, -1))
+        if seq >= row["seq"]:
+            continue
+        if voter in _here.votes:
+            mine = (v.article_id == voter[0]) & (v.voter == voter[1])
+            connection.execute(update(models.vote).where(mine).values(reaction=row["reaction"], seq=row["seq"]))
+        else:
+            connection.execute(insert(models.vote), {**row, "held": False})
+        _here.votes[voter] = (row["reaction"], row["seq"])
+        stored[voter] = (reaction, row["reaction"])
+    return stored
+
+
+def without_vote_key(database_url: str) -> None:
+    """Take the unique key off the votes, as check_then_act needs it."""
+    if database_url.startswith("sqlite:///"):
+        with closing(sqlite3.connect(database_url.removeprefix("sqlite:///"))) as lite:
+            lite.executescript(
+                "create table plain as select * from vote; drop table vote; alter table plain rename to vote"
+            )
+        return
+    with psycopg.connect(database_url.replace("+psycopg", "")) as connection:
+        connection.execute("alter table vote drop constraint pk_vote")
+
+
+def write_behind() -> None:
+    """Answer first, and store what has gathered twice a second."""
+    gathered: list[Ballot] = []
+
+    def cast(box: BallotBox, ballot: Ballot) -> Receipt:
+        if not gathered:
+            threading.Thread(target=store, args=(box,), daemon=True).start()
+        gathered.append(ballot)
+        return Receipt(ballot.reaction, voting.shown(ballot.site, ballot.article, {}))
+
+    def store(box: BallotBox) -> None:
+        time.sleep(0.5)
+        ballots, gathered[:] = list(gathered), []
+        box.count(ballots)
+
+    BallotBox.cast = cast  # type: ignore[method-assign]
+
+
+def second_transaction() -> None:
+    """Commit the votes, and shift the tallies in a transaction of their own."""
+    shift = tallies.shift
+
+    def later(_: Connection, shifts: Any) -> None:
+        _here.shifts = shifts
+
+    def commit(box: BallotBox, ballots: Sequence[Ballot]) -> Any:
+        _here.shifts = []
+        outcomes = _commit(box, ballots)
+        time.sleep(0.02)  # as on a busy machine; without it a dozen kills are needed to meet the gap
+        with engines.writing(box._engine) as connection:
+            shift(connection, _here.shifts)
+        return outcomes
+
+    tallies.shift = later
+    BallotBox._commit = commit  # type: ignore[method-assign]
+
+
+def deferred_begin() -> None:
+    """Let SQLite take its write lock at the first write instead of at BEGIN."""
+
+    @contextmanager
+    def writing(engine: Engine) -> Iterator[Connection]:
+        with engine.begin() as connection:
+            connection.exec_driver_sql("BEGIN")
+            connection.execute(select(models.site.c.id)).all()
+            yield connection
+
+    ballot_box.writing = writing
+
+
+def stumbles() -> None:
+    """Meet a bug of the product with every ballot: an exception that is no refusal."""
+
+    def commit(_: BallotBox, ballots: Sequence[Ballot]) -> Any:
+        raise RuntimeError(f"a bug met {len(ballots)} ballots")
+
+    BallotBox._commit = commit  # type: ignore[method-assign]
+
+
+def dies_after_commit() -> None:
+    """Now and then die between COMMIT and the answers: no bug, but the worst moment."""
+
+    def commit(box: BallotBox, ballots: Sequence[Ballot]) -> Any:
+        outcomes = _commit(box, ballots)
+        if random.random() < 0.02:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return outcomes
+
+    BallotBox._commit = commit  # type: ignore[method-assign]
+
+
+def limited_pages() -> None:
+    """Let the SQLite file grow to so many pages as the file of `page_limit_beside` says, and no further."""
+    writing = ballot_box.writing
+
+    @contextmanager
+    def limited(engine: Engine) -> Iterator[Connection]:
+        limit = page_limit_beside(Path(str(engine.url.database)).parent).read_text()
+        with writing(engine) as connection:
+            connection.exec_driver_sql(f"PRAGMA max_page_count={int(limit)}")
+            yield connection
+
+    ballot_box.writing = limited
+
+
+def page_limit_beside(folder: Path) -> Path:
+    """The file that holds the page limit of the database in `folder`."""
+    return folder / "page_limit"

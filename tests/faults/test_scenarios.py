@@ -1,0 +1,34 @@
+"""Every fault in a few seconds. `python -m tests.faults` plays them for as long as one likes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults.conftest import SetStage
+from tests.faults.scenarios import PLAYS, SCENARIOS
+from tests.faults.storage import small_disk
+
+# They stop servers and measure times: one after another, in one process.
+pytestmark = pytest.mark.xdist_group("faults")
+
+
+@pytest.mark.parametrize(("name", "store"), [play for play in PLAYS if play[0] != "F11-disk"])
+def test_a_fault_breaks_no_promise(name: str, store: str, set_stage: SetStage) -> None:
+    scenario, _ = SCENARIOS[name]
+
+    report = scenario(set_stage(store), seconds=2, clients=16, seed=7)
+
+    assert not report.broken, str(report)
+
+
+def test_a_full_disk_breaks_no_promise(tmp_path: Path, set_stage: SetStage) -> None:
+    scenario, _ = SCENARIOS["F11-disk"]
+    try:
+        with small_disk(tmp_path):
+            report = scenario(set_stage("sqlite"), seconds=2, clients=16, seed=7)
+    except PermissionError:
+        pytest.skip("only root may mount a small disk; F11 limits the file instead")
+
+    assert not report.broken, str(report)

@@ -1,0 +1,146 @@
+"""The real service for tests: gunicorn, started by the product's own command, in a process group of its own."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+
+from tests.databases import PROJECT, product_environment
+from tests.engines import Watchdog, free_port, wait_until
+from tests.make import SECRET
+
+COMMAND = ("reactions", "serve")
+METRICS_TOKEN = "a token that only tests use"
+
+
+class Service:
+    """A service on a port of this machine. It can be killed, in part or as a whole, and started again."""
+
+    page_origin = ""
+
+    def __init__(self, environ: Mapping[str, str], *, port: int, folder: Path, command: tuple[str, ...] = COMMAND) -> None:
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        self.folder = folder
+        self._environ = dict(environ)
+        self._command = [sys.executable, "-m", *command]
+        self._log_path = folder / "service.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._watchdog = Watchdog(folder)
+
+    def start(self) -> None:
+        """Start and wait until the service says that it is ready."""
+        with self._log_path.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command, cwd=PROJECT, env=self._environ, stdout=log, stderr=log, start_new_session=True
+            )
+        self._watchdog.watch(self._process.pid)
+        self.wait_ready()
+
+    def wait_ready(self, timeout_s: float = 30) -> None:
+        wait_until(self._ready, timeout_s=timeout_s, why="the service is ready")
+
+    def _ready(self) -> bool:
+        if self._process is None or self._process.poll() is not None:
+            raise RuntimeError(f"the service ended:\n{self.log()[-3000:]}")
+        try:
+            return self.get("/readyz")[0] == 200
+        except OSError:
+            return False
+
+    def get(self, path: str, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
+        """Fetch a path on a connection of its own: the status and the body."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            connection.request("GET", path, headers=dict(headers or {}))
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        except http.client.HTTPException as error:
+            raise ConnectionError(str(error)) from error
+        finally:
+            connection.close()
+
+    def metrics(self) -> str:
+        """The text of /metrics."""
+        return self.get("/metrics", {"Authorization": f"Bearer {METRICS_TOKEN}"})[1].decode()
+
+    def pids(self) -> list[int]:
+        """The worker processes that live."""
+        if self._process is None:
+            return []
+        workers = psutil.Process(self._process.pid).children(recursive=True)
+        return [worker.pid for worker in workers if worker.status() != psutil.STATUS_ZOMBIE]
+
+    def kill_worker(self) -> int | None:
+        """Kill the oldest worker with signal 9; return its pid, or None where none lives just now."""
+        for pid in self.pids():
+            os.kill(pid, signal.SIGKILL)
+            return pid
+        return None
+
+    def kill_all(self) -> None:
+        """Kill the whole service with signal 9."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """Ask the service to end, and wait for it."""
+        self._end(signal.SIGTERM)
+
+    def _end(self, number: int) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            with suppress(ProcessLookupError):  # it may have ended by itself, and left workers
+                os.killpg(process.pid, number)
+            process.wait(timeout=40)
+
+    def close(self) -> None:
+        """End for good and remove what was written."""
+        self.stop()
+        self._watchdog.let_go()
+        self._watchdog.wait()
+
+    def restart(self) -> None:
+        """Stop, if it runs, and start again on the same port and database."""
+        self.stop()
+        self.start()
+
+    def log(self) -> str:
+        """Everything the service has written."""
+        return self._log_path.read_text(encoding="utf-8", errors="replace") if self._log_path.exists() else ""
+
+
+@contextmanager
+def running_service(
+    database_url: str,
+    *,
+    workers: int = 1,
+    threads: int = 16,
+    worker_class: str = "gthread",
+    port: int | None = None,
+    settings: Mapping[str, object] | None = None,
+    environ: Mapping[str, str] | None = None,
+    command: tuple[str, ...] = COMMAND,
+) -> Iterator[Service]:
+    """Run a service on a migrated database until the block ends. `settings` override the product's, `environ` everything."""
+    port = port or free_port()
+    folder = Path(tempfile.mkdtemp(prefix="service-"))
+    chosen: dict[str, object] = {
+        "database_url": database_url, "data_dir": folder, "secret": SECRET, "bind": f"127.0.0.1:{port}",
+        "workers": workers, "threads": threads, "worker_class": worker_class, "metrics_token": METRICS_TOKEN,
+    }  # fmt: skip
+    environment = product_environment(**chosen | dict(settings or {})) | dict(environ or {})
+    service = Service(environment, port=port, folder=folder, command=command)
+    try:
+        service.start()
+        yield service
+    finally:
+        service.close()
