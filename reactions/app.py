@@ -9,6 +9,7 @@ from flask import Flask
 
 from reactions import engines, readers, sites
 from reactions.ballot_box import Answer, BallotBox
+from reactions.demo import seeding
 from reactions.settings import InvalidSettings, Settings, load, secret_of
 from reactions.voting import Ballot, Receipt
 from reactions.web import current, demo_paper, health, logs, metrics, openapi, problems, reader_api, widget
@@ -81,7 +82,7 @@ def _register(app: Flask, settings: Settings) -> None:
         app.register_blueprint(blueprint)
     if settings.demo:
         app.config["DEMO_LINKS"] = [("API", "/docs")]
-        app.register_blueprint(demo_paper.blueprint())
+        app.register_blueprint(demo_paper.blueprint(lambda: seeding.printed_at_ms(db.engine)))
 
 
 def from_environment() -> Flask:

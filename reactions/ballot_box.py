@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Engine
@@ -58,8 +58,9 @@ class BallotBox:
         self._one_article = one_article_per_transaction
         self._listener = listener
         self._starting = threading.Lock()
+        self._committer: threading.Thread | None = None
         self._committer_of: int | None = None
-        self._waiting: queue.SimpleQueue[_Waiting] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
 
     def cast(self, ballot: Ballot) -> Receipt:
         """Count the ballot and return once it is durable.
@@ -90,6 +91,14 @@ class BallotBox:
             answers += self._count(ballots[first : first + self._batch_size])
         return answers
 
+    def close(self) -> None:
+        """Count what waits, then end the committer thread. Ballots cast later start a new one."""
+        with self._starting:
+            if self._committer is not None and self._committer_of == os.getpid():
+                self._waiting.put(None)
+                self._committer.join()
+            self._committer_of = None
+
     def _ensure_committer(self) -> None:
         """Start the thread where the ballots are: gunicorn forks workers after the application is made."""
         if self._committer_of == os.getpid():
@@ -97,20 +106,30 @@ class BallotBox:
         with self._starting:
             if self._committer_of != os.getpid():
                 self._waiting = queue.SimpleQueue()
-                threading.Thread(target=self._commit_for_ever, name="committer", daemon=True).start()
+                self._committer = threading.Thread(target=self._commit_until_closed, name="committer", daemon=True)
+                self._committer.start()
                 self._committer_of = os.getpid()
 
-    def _commit_for_ever(self) -> None:
-        waiting = self._waiting
-        while True:
-            batch = [waiting.get()]
-            while len(batch) < self._batch_size:
-                try:
-                    batch.append(waiting.get_nowait())
-                except queue.Empty:
-                    break
+    def _commit_until_closed(self) -> None:
+        waiting, closing = self._waiting, False
+        while not closing:
+            batch: list[_Waiting] = []
+            for waits in self._gathered(waiting):
+                if waits is None:
+                    closing = True
+                else:
+                    batch.append(waits)
             for waits, answer in zip(batch, self._count([waits.ballot for waits in batch]), strict=True):
                 waits.answer.put(answer)
+
+    def _gathered(self, waiting: queue.SimpleQueue[_Waiting | None]) -> Iterator[_Waiting | None]:
+        """Wait for one, then take what else is there."""
+        yield waiting.get()
+        for _ in range(self._batch_size - 1):
+            try:
+                yield waiting.get_nowait()
+            except queue.Empty:
+                return
 
     def _count(self, ballots: Sequence[Ballot]) -> Sequence[Answer]:
         if not self._one_article:

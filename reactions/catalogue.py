@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
 from reactions import articles, models
 from reactions.engines import insert_for
@@ -33,6 +33,12 @@ def describe(connection: Connection, site: Site, descriptions: Sequence[Descript
     statement = insert_for(connection)(models.article)
     changed = {name: statement.excluded[name] for name in _DESCRIBED}
     connection.execute(statement.on_conflict_do_update(index_elements=["article_id"], set_=changed), rows)
+
+
+def last_registered_at(connection: Connection, site: Site) -> int:
+    """When the site's newest article was registered, UTC milliseconds; 0 if it has none."""
+    newest = select(func.max(models.article.c.first_seen_at)).where(models.article.c.site_id == site.id)
+    return connection.execute(newest).scalar_one() or 0
 
 
 def _row(site: Site, description: Description, at_ms: int) -> dict[str, object]:

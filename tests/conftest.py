@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, create_engine
 
 from reactions import engines
-from tests import make
+from tests import boxes, make
 from tests.databases import PostgresDatabases, SqliteFiles
 from tests.engines import Postgres, Redis, free_port
 from tests.service import Service, running_service
@@ -88,6 +88,7 @@ def engine(database_url: str) -> Iterator[Engine]:
     engine = create_engine(database_url)
     engines.prepare(engine)
     yield engine
+    boxes.close_all()
     engine.dispose()
 
 

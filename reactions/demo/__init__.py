@@ -1,7 +1,7 @@
 """The demo: an invented local newspaper and a month of its readers' votes.
 
-Nothing here touches a database or the web. `articles` are the stories of the paper, dated back from
-the given present; `ballots` are the votes cast on them up to that present, in the order of time.
+`articles` are the stories of the paper, dated back from the given present; `ballots` are the votes cast on
+them up to that present, in the order of time. They know no database: `seeding` prints them into one.
 """
 
 from __future__ import annotations

@@ -20,6 +20,8 @@ HOUR_MS = 3_600_000
 
 @dataclass(frozen=True, slots=True)
 class Section:
+    """A desk, and how its readers usually are: their mood, and how fast their interest halves."""
+
     key: str
     name: str
     mood: str
@@ -28,6 +30,8 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Newspaper:
+    """The paper itself; `moods` weigh the reactions that readers choose, by the mood's name."""
+
     name: str
     motto: str
     place: str
@@ -53,6 +57,8 @@ class Wave:
 
 @dataclass(frozen=True, slots=True)
 class DemoArticle:
+    """A story as it is printed, with the crowds that will come to it."""
+
     key: str
     title: str
     standfirst: str

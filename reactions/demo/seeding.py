@@ -21,6 +21,18 @@ def printed(engine: Engine) -> bool:
         return any(site.key == newspaper().site for site in sites.all_sites(connection))
 
 
+def printed_at_ms(engine: Engine) -> int:
+    """When the paper was printed: its stories are registered with that time, and its votes were cast before it."""
+    with engine.connect() as connection:
+        return catalogue.last_registered_at(connection, sites.named(connection, newspaper().site))
+
+
+def allow_origins(engine: Engine, origins: Sequence[str]) -> None:
+    """Let the pages vote from where they are served now."""
+    with writing(engine) as connection:
+        sites.change(connection, newspaper().site, origins=origins)
+
+
 def add_site(engine: Engine, *, origins: Sequence[str], now_ms: int, address: str) -> None:
     """Add the site and register its articles."""
     paper = newspaper()
@@ -36,8 +48,7 @@ def add_site(engine: Engine, *, origins: Sequence[str], now_ms: int, address: st
             article_policy="known",
         )
         site = sites.named(connection, paper.site)
-        described = [_description(article, address) for article in articles(now_ms)]
-        catalogue.describe(connection, site, described, at_ms=min(d.published_at or now_ms for d in described))
+        catalogue.describe(connection, site, [_description(article, address) for article in articles(now_ms)], at_ms=now_ms)
 
 
 def cast_votes(engine: Engine, box: BallotBox, *, now_ms: int) -> int:

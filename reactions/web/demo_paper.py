@@ -1,15 +1,16 @@
 """The demo newspaper's pages: what a publisher's site looks like with the widget in it.
 
-The stories are loaded once, when the blueprint is made; the counts come from the service, through the
+The stories are loaded once, at the first request; the counts come from the service, through the
 widget.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, current_app, render_template
@@ -40,10 +41,14 @@ class Edition:
 
     @property
     def latest(self) -> list[demo.DemoArticle]:
+        """The newest stories that do not stand on top already."""
+        """The newest stories that do not stand on top already."""
         above = [self.lead, *self.second]
         return [story for story in self.stories if story not in above][:LATEST]
 
     def of(self, section: str) -> list[demo.DemoArticle]:
+        """The stories of one desk."""
+        """Every story of a section, by its name, newest first."""
         return [story for story in self.stories if story.section == section]
 
     def beside(self, story: demo.DemoArticle) -> list[demo.DemoArticle]:
@@ -52,6 +57,8 @@ class Edition:
 
 
 def edition(now_ms: int) -> Edition:
+    """The paper as printed at `now_ms`."""
+    """Lay out the paper: what was read most of late stands on top."""
     stories = demo.articles(now_ms)
     lead = _biggest(stories, now_ms - LEAD_MAX_AGE_HOURS * HOUR_MS)[0]
     week = _biggest(stories, now_ms - SECOND_MAX_AGE_HOURS * HOUR_MS)
@@ -69,10 +76,9 @@ def _readers(story: demo.DemoArticle) -> int:
     return sum(wave.votes for wave in story.waves)
 
 
-def blueprint(now_ms: int | None = None) -> Blueprint:
-    """The pages under /demo, with stories dated back from `now_ms` (default: the present)."""
-    today = edition(round(time.time() * 1000) if now_ms is None else now_ms)
-    by_key = {story.key: story for story in today.stories}
+def blueprint(printed_at_ms: Callable[[], int]) -> Blueprint:
+    """The pages under /demo. `printed_at_ms` is asked once, at the first request: the stories are dated back from then."""
+    today = cache(lambda: edition(printed_at_ms()))
     pages = Blueprint("demo", __name__, url_prefix="/demo", template_folder="templates", static_folder="static/demo")
 
     @pages.get("/")
@@ -81,14 +87,14 @@ def blueprint(now_ms: int | None = None) -> Blueprint:
 
     @pages.get("/gallery")
     def gallery() -> ResponseReturnValue:
-        return render_template("demo/gallery.html", busy=today.lead, quiet=_quietest(today))
+        return render_template("demo/gallery.html", busy=today().lead, quiet=_quietest(today()))
 
     @pages.get("/<path:key>")
     def article(key: str) -> ResponseReturnValue:
-        story = by_key.get(key)
-        if story is None:
-            return render_template("demo/missing.html"), 404
-        return render_template("demo/article.html", story=story)
+        for story in today().stories:
+            if story.key == key:
+                return render_template("demo/article.html", story=story)
+        return render_template("demo/missing.html"), 404
 
     @pages.after_request
     def allow_nothing_foreign(response: Response) -> Response:
@@ -98,10 +104,10 @@ def blueprint(now_ms: int | None = None) -> Blueprint:
     @pages.context_processor
     def what_every_page_shows() -> dict[str, object]:
         return {
-            "edition": today,
-            "paper": today.paper,
+            "edition": today(),
+            "paper": today().paper,
             "links": current_app.config.get("DEMO_LINKS", []),
-            "now": datetime.now(ZoneInfo(today.paper.time_zone)),
+            "now": datetime.now(ZoneInfo(today().paper.time_zone)),
         }
 
     pages.add_app_template_filter(_local_time, "demo_local_time")

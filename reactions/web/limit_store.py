@@ -35,7 +35,6 @@ class _Windows:
 class WindowMemory(Storage, SlidingWindowCounterSupport):
     """Sliding-window counters in memory. The weighting is that of `limits`: previous window × the part of it still in view."""
 
-
     STORAGE_SCHEME = ["windows"]  # noqa: RUF012  declared so by Storage
 
     def __init__(self, uri: str | None = None, wrap_exceptions: bool = False, **_: object) -> None:

@@ -29,6 +29,9 @@ class ReactionsApi(Api):  # type: ignore[misc]
     def _register_error_handlers(self) -> None:
         pass  # `problems.register` does
 
+    def _register_pagination_header(self) -> None:
+        pass  # lists are paged by cursor, in their bodies
+
 
 class ApiBlueprint(Blueprint):  # type: ignore[misc]
     """A blueprint whose routes say what they take and answer."""

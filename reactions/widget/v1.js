@@ -7,7 +7,7 @@
 if (globalThis.customElements) {
 	const script = /** @type {any} */ (document.currentScript);
 	const NAMES = "heading unsaved offline closed site article lang server".split(" ");
-	/** @type {Record<string, string>} */
+	/** @type {any} */
 	const WORDS = {
 		en: "What's your reaction?|Not saved. Try again|Not saved. You are offline|Voting is closed",
 		de: "Wie reagieren Sie darauf?|Nicht gespeichert. Bitte wiederholen|Nicht gespeichert. Sie sind offline|Abstimmung beendet",
@@ -19,16 +19,16 @@ if (globalThis.customElements) {
 		:host { display: block; font-size: max(1rem, 16px); line-height: 1.25 }
 		:host([hidden]) { display: none }
 		[part=row] { display: grid; gap: var(--reactions-gap, .25em); grid-template-columns: repeat(auto-fit, minmax(max(4em, min(23%, (31em - 100%) * 99)), 1fr)); margin: .5em 0; max-width: 42em }
-		[part=button] { display: grid; grid-template-rows: auto 1fr auto; align-items: center; min-height: 5.75em; padding: .5em .1em; border: 1px solid #0000; border-radius: var(--reactions-radius, 4px); background: none; color: inherit; font: inherit }
+		[part=button] { display: grid; grid-template-rows: auto 1fr auto; align-items: center; min-height: 6em; padding: .4em .1em; border: 1px solid #0000; border-radius: var(--reactions-radius, 4px); background: none; color: inherit; font: inherit }
 		[part=emoji] { font-size: var(--reactions-emoji, 1.5em); font-variant-emoji: emoji }
 		[part=label] { hyphens: auto; overflow-wrap: anywhere }
 		[part=label], [part=count], [part=status] { font-size: .8em }
 		[part=heading], [part=count] { font-weight: 700 }
-		[part=heading], [part=status] { min-height: 1.25em }
+		[part=status] { min-height: 1.25em }
 		:enabled { border-color: var(--reactions-border, color-mix(in srgb, currentColor 20%, #0000)); cursor: pointer }
-		:enabled:hover, [aria-pressed=true] { background: var(--reactions-tint, color-mix(in srgb, currentColor 8%, #0000)) }
-		[aria-pressed=true] { border: 2px solid var(--reactions-accent, currentColor) }
-		:focus-visible { outline: 2px solid var(--reactions-accent, currentColor); outline-offset: 2px }`);
+		[aria-pressed=true] { background: var(--reactions-tint, color-mix(in srgb, currentColor 8%, #0000)); outline: 2px solid var(--reactions-accent, currentColor); outline-offset: -2px }
+		:focus-visible { outline: 2px solid var(--reactions-accent, currentColor); outline-offset: 2px }
+		@media (hover: hover) { :enabled:hover { border-color: currentColor } }`);
 
 	/** @param {() => any} act */
 	const attempt = (act) => {
@@ -47,7 +47,7 @@ if (globalThis.customElements) {
 			if (answer.ok && (body?.total >= 0 || body?.articles)) return body;
 			const wait = Number(answer.headers.get("Retry-After"));
 			const refused = answer.status > 399 && answer.status < 500;
-			if (refused || tries > 2 || wait > 9 || !navigator.onLine || !wanted()) throw { wait, ...body };
+			if (refused || tries > 2 || wait > 9 || !navigator.onLine || !wanted()) throw { ...(refused && body) };
 			await new Promise((resolve) => setTimeout(resolve, (wait + Math.random() * tries) * 1000));
 		}
 	};
@@ -62,7 +62,7 @@ if (globalThis.customElements) {
 			this.query = `article=${encodeURIComponent(article)}&`;
 			this.name = `reader-reactions ${site} ${article}`;
 			const [seq, choice] = (store[this.name] ?? "0").split(" ");
-			this.seq = Number(seq);
+			this.seq = Number(seq) - Date.now() < 864e5 ? Number(seq) : 0;
 			this.choice = choice || null;
 			/** @type {any} */
 			this.answer = { article, reaction: this.choice };
@@ -112,7 +112,7 @@ if (globalThis.customElements) {
 			const { reactions, articles = [answer] } = answer;
 			if (reactions) {
 				answer.counts = {};
-				for (const { key, count } of reactions) answer.counts[key] = count;
+				reactions.forEach((/** @type {any} */ one) => (answer.counts[one.key] = one.count));
 				labels[key] = reactions;
 			}
 			chunk.forEach((story, i) => {
@@ -185,7 +185,7 @@ if (globalThis.customElements) {
 			const { answer: { total, reaction }, choice } = this.story;
 			if (total >= 0) {
 			observer.unobserve(this);
-			this.root.textContent = this.format(total + Number(!reaction) - Number(!choice));
+			this.root.textContent = this.format(total - Number(!choice) + Number(!reaction));
 			}
 		}
 	}
@@ -210,10 +210,10 @@ if (globalThis.customElements) {
 		draw() {
 			const { answer: { counts, open, reaction }, choice } = this.story;
 			const known = counts && labels[this.key];
-			const { children, style } = this.#row;
+			const { children } = this.#row;
 			if (known) observer.unobserve(this);
-			style.visibility = known ? "" : "hidden";
-			this.#row.ariaLabel = this.#heading.textContent = known && this.#word(0);
+			this.#row.style.visibility = this.#heading.style.visibility = known ? "" : "hidden";
+			this.#row.ariaLabel = this.#heading.textContent = this.#word(0);
 			if (children.length !== known?.length) this.#row.replaceChildren(...Array.from(known ?? { length: 7 }, () => part("button", "button")));
 			for (const [i, { key, label, emoji }] of known?.entries() ?? []) {
 				const button = children[i];
@@ -231,8 +231,8 @@ if (globalThis.customElements) {
 		}
 
 		/** @param {any} why */
-		explain({ detail, wait }) {
-			this.#status.textContent = detail || this.#word(navigator.onLine ? 1 : 2) + (wait ? ` (${wait} s)` : "");
+		explain({ detail }) {
+			this.#status.textContent = detail || this.#word(navigator.onLine ? 1 : 2);
 		}
 	}
 

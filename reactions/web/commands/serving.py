@@ -49,28 +49,30 @@ def demo(bind: str) -> None:
     with app.app_context():
         migrating.upgrade(current.engine())
         _seed(settings)
-    _announce(settings)
+        _announce(settings)
     _run_gunicorn(extra)
 
 
 def _seed(settings: Settings) -> None:
     """Print the demo newspaper, once."""
     engine, now_ms = current.engine(), current.now_ms()
+    port = settings.bind.rpartition(":")[2]
+    origins = sorted({f"http://127.0.0.1:{port}", f"http://localhost:{port}", settings.address})
     if seeding.printed(engine):
+        seeding.allow_origins(engine, origins)
         return
     click.echo("Printing a month of an invented newspaper …", err=True)
     started = time.monotonic()
-    port = settings.bind.rpartition(":")[2]
-    origins = {f"http://127.0.0.1:{port}", f"http://localhost:{port}", settings.address}
-    seeding.add_site(engine, origins=sorted(origins), now_ms=now_ms, address=settings.address)
+    seeding.add_site(engine, origins=origins, now_ms=now_ms, address=settings.address)
     ballots = seeding.cast_votes(engine, current.parts().ballot_box, now_ms=now_ms)
     click.echo(f"{ballots:,} ballots counted in {time.monotonic() - started:.1f} s.", err=True)
 
 
 def _announce(settings: Settings) -> None:
     address = settings.address
+    lead = demo_paper.edition(seeding.printed_at_ms(current.engine())).lead.key
     click.echo(
-        f"\n  An article with the live widget   {address}/demo/{demo_paper.edition(current.now_ms()).lead.key}\n"
+        f"\n  An article with the live widget   {address}/demo/{lead}\n"
         f"  The front page                    {address}/demo/\n"
         f"  The widget in many dresses        {address}/demo/gallery\n"
         f"  The API                           {address}/docs\n\n"

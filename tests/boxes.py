@@ -1,0 +1,64 @@
+"""A ballot box over a test's database, with a site to vote on and words to vote with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Engine
+
+from reactions import integrity, sites, voting
+from reactions.ballot_box import BallotBox
+from reactions.engines import snapshot
+from reactions.integrity import Difference
+from reactions.sites import Site
+from reactions.voting import Ballot, Counts, Receipt
+
+NOON_MS = 1_764_072_000_000  # 2025-11-25 12:00 UTC
+
+
+@dataclass
+class Booth:
+    """Where tests vote: `cast` counts one ballot on the site "daily" and returns its receipt."""
+
+    engine: Engine
+    site: Site
+    box: BallotBox
+    choices: dict[str, Any] = field(default_factory=dict)
+
+    def ballot(self, reader: str, reaction: str | None, *, seq: int, article: str = "hello", now_ms: int = NOON_MS) -> Ballot:
+        return voting.ballot(self.site, article=article, reaction=reaction, reader=bytes.fromhex(reader), seq=seq, now_ms=now_ms)
+
+    def cast(self, reader: str, reaction: str | None, *, seq: int, article: str = "hello", now_ms: int = NOON_MS) -> Receipt:
+        return self.box.cast(self.ballot(reader, reaction, seq=seq, article=article, now_ms=now_ms))
+
+    def counts(self, *articles: str) -> list[Counts]:
+        with self.engine.connect() as connection:
+            return voting.counts_of(connection, self.site, articles)
+
+    def shown(self, article: str = "hello") -> dict[str, int]:
+        """What is shown of an article, zeros left out."""
+        (counts,) = self.counts(article)
+        return {key: n for key, n in counts.by_reaction.items() if n}
+
+    def differences(self) -> list[Difference]:
+        with snapshot(self.engine) as connection:
+            return integrity.differences(connection)
+
+
+_OPEN: list[BallotBox] = []
+
+
+def close_all() -> None:
+    """End the committers of a test, before its engine is disposed of."""
+    while _OPEN:
+        _OPEN.pop().close()
+
+
+def booth(engine: Engine, site: str = "daily", **choices: Any) -> Booth:
+    """A booth on a site that is there already."""
+    with engine.connect() as connection:
+        found = sites.named(connection, site)
+    given = {"batch_size": 256, "queue_size": 2000, "answer_within_s": 10, **choices}
+    _OPEN.append(BallotBox(engine, pseudonym_key=b"k" * 32, **given))
+    return Booth(engine, found, _OPEN[-1])

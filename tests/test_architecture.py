@@ -1,0 +1,82 @@
+"""House rules that no other tool can express."""
+
+from __future__ import annotations
+
+import ast
+import gzip
+import re
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reactions import refusals
+from reactions.refusals import Refusal
+from reactions.web import problems
+
+ROOT = Path(__file__).parent.parent
+SOURCES = sorted(path for folder in ("reactions", "tests", "bench", "migrations") for path in (ROOT / folder).rglob("*.py"))
+FUNCTION_LINES, FUNCTION_MEDIAN_LINES, FILE_LINES, WIDGET_BYTES = 40, 10, 300, 4000
+LONG_FUNCTIONS = {"upgrade"}  # a migration lists tables
+
+
+def functions(path: Path) -> Iterator[tuple[str, int]]:
+    """The name and the length in lines, less its docstring, of every function in a file."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef):
+            first = node.body[1] if ast.get_docstring(node) and len(node.body) > 1 else node.body[0]
+            yield node.name, node.end_lineno - first.lineno + 1  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_fits_the_head(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= FILE_LINES
+    too_long = {name: lines for name, lines in functions(path) if lines > FUNCTION_LINES and name not in LONG_FUNCTIONS}
+    assert too_long == {}
+
+
+def test_most_functions_are_short() -> None:
+    lengths = [lines for path in SOURCES if "reactions" in path.parts for _, lines in functions(path)]
+    assert statistics.median(lengths) < FUNCTION_MEDIAN_LINES
+
+
+def test_every_refusal_has_its_status_and_no_two_share_a_name() -> None:
+    known = {kind for kind in vars(refusals).values() if isinstance(kind, type) and issubclass(kind, Refusal)} - {Refusal}
+
+    assert set(problems.STATUS_OF) == known
+    names = [name for name, _, _ in problems.DESCRIPTIONS]
+    assert len(names) == len(set(names))
+
+
+def test_lock_files_name_no_host_and_pin_by_hash() -> None:
+    for name in ("requirements.lock", "requirements-dev.lock"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        pinned = re.findall(r"^[a-z0-9][\w.-]*(?:\[[\w,-]+\])?==", text, re.MULTILINE)
+
+        assert "://" not in text
+        assert len(pinned) > 20
+        assert text.count("--hash=sha256:") >= len(pinned)
+
+
+def test_every_pin_of_the_run_time_is_the_same_in_development() -> None:
+    run, dev = ((ROOT / name).read_text(encoding="utf-8") for name in ("requirements.lock", "requirements-dev.lock"))
+    pins = re.findall(r"^([\w.-]+==[\w.]+)", run, re.MULTILINE)
+
+    assert pins
+    assert [pin for pin in pins if pin not in dev] == []
+
+
+def test_the_widget_fits_in_four_kilobytes() -> None:
+    source = (ROOT / "reactions" / "widget" / "v1.js").read_bytes()
+
+    assert len(gzip.compress(source, 9, mtime=0)) <= WIDGET_BYTES
+
+
+def test_nothing_but_the_ballot_box_counts() -> None:
+    importers = {
+        path.stem
+        for path in (ROOT / "reactions").rglob("*.py")
+        if re.search(r"^from reactions import .*\bcounting\b|reactions\.counting", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert importers == {"ballot_box"}
