@@ -12,7 +12,7 @@ from reactions.ballot_box import Answer, BallotBox
 from reactions.demo import seeding
 from reactions.settings import InvalidSettings, Settings, load, secret_of
 from reactions.voting import Ballot, Receipt
-from reactions.web import current, demo_paper, health, logs, metrics, openapi, problems, reader_api, widget
+from reactions.web import current, demo_paper, health, logs, metrics, newsroom_api, openapi, problems, reader_api, widget
 from reactions.web.counts_memory import CountsMemory, FromMemory
 from reactions.web.extensions import db
 from reactions.web.limits import VoteLimits
@@ -23,11 +23,15 @@ def create_app(settings: Settings) -> Flask:
     logs.configure(settings.log_level)
     app = Flask(__name__, static_folder="web/static", template_folder="web/templates")
     app.config["MAX_CONTENT_LENGTH"] = 1_048_576
+    app.config["SESSION_COOKIE_NAME"] = "reactions_session"
+    app.config["SESSION_COOKIE_SAMESITE"] = "Strict"
+    app.config["SESSION_COOKIE_SECURE"] = settings.address.startswith("https")
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.engine_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engines.options(settings)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     _make_data_folder(settings)
     db.init_app(app)
+    app.secret_key = readers.derived_key(secret_of(settings), "session")
     with app.app_context():
         engines.prepare(db.engine)
         parts = _parts(app, settings)
@@ -72,16 +76,20 @@ def _parts(app: Flask, settings: Settings) -> current.Parts:
 
 
 def _counted(ballots: Sequence[Ballot], answers: Sequence[Answer]) -> Collection[int]:
-    return {ballot.article_id for ballot, answer in zip(ballots, answers, strict=True) if isinstance(answer, Receipt)}
+    """The articles whose counts a batch may have changed, under the ids of the keys asked and of the articles found."""
+    settled = [(b.article_id, a.article_id) for b, a in zip(ballots, answers, strict=True) if isinstance(a, Receipt)]
+    return {article_id for both in settled for article_id in both}
 
 
 def _register(app: Flask, settings: Settings) -> None:
     problems.register(app)
-    openapi.install(app, [reader_api.blueprint])
+    openapi.install(app, [reader_api.blueprint, newsroom_api.blueprint])
     for blueprint in (widget.blueprint, health.blueprint):
         app.register_blueprint(blueprint)
     if settings.demo:
-        app.config["DEMO_LINKS"] = [("API", "/docs")]
+        key_file = seeding.key_file(settings.data_path)
+        app.config["DEMO_KEY"] = key_file.read_text(encoding="ascii") if key_file.exists() else ""
+        app.config["DEMO_LINKS"] = [("Dashboard", "/dashboard"), ("API", "/docs")]
         app.register_blueprint(demo_paper.blueprint(lambda: seeding.printed_at_ms(db.engine)))
 
 

@@ -10,9 +10,9 @@ import re
 import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, Row, bindparam, func, select
 
 from reactions import models
 from reactions.engines import insert_for
@@ -54,6 +54,9 @@ def id_of(site_key: str, key: str) -> int:
     return int.from_bytes(digest, "big", signed=True)
 
 
+_Row = Row[*tuple[Any, ...]]
+
+
 class Place(NamedTuple):
     """Where a ballot wants to go: `at_ms` is its time, UTC."""
 
@@ -64,21 +67,59 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Article:
-    """What voting needs to know of an article."""
+    """What voting needs to know of an article. `merged_from` are the ids of articles that were merged into it."""
 
     article_id: int
     key: str
-    closed: bool
+    section: str | None = None
+    closed: bool = False
+    hidden: bool = False
+    merged_from: tuple[int, ...] = ()
 
 
-_a = models.article.c
-_FIND = select(_a.article_id, _a.site_id, _a.key, _a.closed_at).where(_a.article_id.in_(bindparam("ids", expanding=True)))
+_a, _alias = models.article.c, models.article_alias.c
+_FIND = select(
+    _a.article_id,
+    _a.site_id,
+    _a.key,
+    _a.section,
+    _a.published_at,
+    _a.first_seen_at,
+    _a.closed_at,
+    _a.hidden_at,
+    _a.merged_into,
+    _a.merged_from,
+).where(_a.article_id.in_(bindparam("ids", expanding=True)))
+_FIND_ALIAS = select(_alias.key, _alias.article_id).where(
+    _alias.site_id == bindparam("site_id"), _alias.key.in_(bindparam("keys", expanding=True))
+)
 
 
-def find(connection: Connection, site: Site, keys: Collection[str]) -> dict[str, Article]:
-    """The registered ones among the articles with these canonical keys. Creates nothing."""
-    found = _found(connection, {id_of(site.key, key): Place(site, key, 0) for key in keys})
-    return {article.key: article for article in found.values() if isinstance(article, Article)}
+def find(connection: Connection, site: Site, keys: Collection[str], *, now_ms: int) -> dict[str, Article]:
+    """The registered ones among the articles with these canonical keys, aliases included. Creates nothing."""
+    found = _found(connection, {id_of(site.key, key): Place(site, key, now_ms) for key in keys})
+    by_id = {id_of(site.key, key): key for key in keys}
+    return {by_id[asked]: article for asked, article in found.items() if isinstance(article, Article)}
+
+
+def ids_of(connection: Connection, site: Site, keys: Collection[str]) -> dict[str, int]:
+    """The id behind each canonical key, whether it is registered, an alias, or new. Raises MalformedKey."""
+    places = {id_of(site.key, key): Place(site, key, 0) for key in keys}
+    found = _found(connection, places)
+    if refused := [outcome for outcome in found.values() if isinstance(outcome, Refusal)]:
+        raise refused[0]
+    return {
+        place.key: article.article_id if isinstance(article := found.get(asked), Article) else asked
+        for asked, place in places.items()
+    }
+
+
+def named(connection: Connection, site: Site, key: str) -> Article:
+    """The registered article with this canonical key or alias. Raises UnknownArticle."""
+    article = find(connection, site, [key], now_ms=0).get(key)
+    if article is None:
+        raise UnknownArticle(f"{site.key} has no article {key!r}.")
+    return article
 
 
 def registered(connection: Connection, places: Mapping[int, Place]) -> dict[int, Article | Refusal]:
@@ -93,21 +134,49 @@ def registered(connection: Connection, places: Mapping[int, Place]) -> dict[int,
     return {article_id: _refused_if_closed(found[article_id]) for article_id in places}
 
 
-def close(connection: Connection, site: Site, key: str, *, at_ms: int | None) -> None:
-    """End voting on an article at `at_ms`, or open it again with None. Raises UnknownArticle."""
-    closing = update(models.article).where(models.article.c.article_id == id_of(site.key, key)).values(closed_at=at_ms)
-    if connection.execute(closing).rowcount != 1:
-        raise UnknownArticle(f"{site.key} has no article {key!r}.")
-
-
 def _found(connection: Connection, places: Mapping[int, Place]) -> dict[int, Article | Refusal]:
-    found: dict[int, Article | Refusal] = {}
-    for article_id, site_id, key, closed_at in connection.execute(_FIND, {"ids": list(places)}):
-        if (site_id, key) == (places[article_id].site.id, places[article_id].key):
-            found[article_id] = Article(article_id, key, closed_at is not None)
-        else:
-            found[article_id] = MalformedKey("This key cannot be told from another article's. Change one character of it.")
-    return found
+    """The articles behind places: by their id, else by an alias; a merged one leads on to where it went."""
+    rows = _rows(connection, list(places))
+    found = {i: row for i, row in rows.items() if (row.site_id, row.key) == (places[i].site.id, places[i].key)}
+    if len(found) < len(places):
+        found |= _found_by_alias(connection, {i: place for i, place in places.items() if i not in found})
+    if any(row.merged_into is not None for row in found.values()):
+        targets = _rows(connection, [row.merged_into for row in found.values() if row.merged_into is not None])
+        found = {i: row if row.merged_into is None else targets[row.merged_into] for i, row in found.items()}
+    outcome: dict[int, Article | Refusal] = {i: _article(row, places[i]) for i, row in found.items()}
+    for article_id in rows.keys() - found.keys():
+        outcome[article_id] = MalformedKey("This key cannot be told from another article's. Change one character of it.")
+    return outcome
+
+
+def _found_by_alias(connection: Connection, places: Mapping[int, Place]) -> dict[int, _Row]:
+    led: dict[int, int] = {}
+    for site in {place.site for place in places.values()}:
+        asked = {place.key: i for i, place in places.items() if place.site is site}
+        for key, article_id in connection.execute(_FIND_ALIAS, {"site_id": site.id, "keys": list(asked)}):
+            led[asked[key]] = article_id
+    rows = _rows(connection, list(led.values())) if led else {}
+    return {i: rows[article_id] for i, article_id in led.items()}
+
+
+def _rows(connection: Connection, ids: Collection[int]) -> dict[int, _Row]:
+    return {row.article_id: row for row in connection.execute(_FIND, {"ids": ids})}
+
+
+def _article(row: _Row, place: Place) -> Article:
+    return Article(
+        article_id=row.article_id,
+        key=row.key,
+        section=row.section,
+        closed=row.closed_at is not None or _too_old(row, place),
+        hidden=row.hidden_at is not None,
+        merged_from=tuple(row.merged_from),
+    )
+
+
+def _too_old(row: _Row, place: Place) -> bool:
+    days = place.site.close_after_days
+    return days is not None and place.at_ms >= (row.published_at or row.first_seen_at) + days * DAY_MS
 
 
 def _register(connection: Connection, site: Site, places: Mapping[int, Place]) -> dict[int, Article | Refusal]:
@@ -131,7 +200,7 @@ def _register(connection: Connection, site: Site, places: Mapping[int, Place]) -
             "publisher to register the article."
         ),
     )
-    outcome.update({article_id: Article(article_id, place.key, closed=False) for article_id, place in welcome.items()})
+    outcome.update({article_id: Article(article_id, place.key) for article_id, place in welcome.items()})
     return outcome
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, update
 
 from reactions import articles, models
 from reactions.engines import insert_for
+from reactions.refusals import KeyTaken
 from reactions.sites import Site
 
+_a = models.article.c
 _DESCRIBED = ("url", "title", "section", "authors", "tags", "published_at")
 
 
@@ -29,22 +31,102 @@ class Description:
 
 def describe(connection: Connection, site: Site, descriptions: Sequence[Description], *, at_ms: int) -> None:
     """Register articles, or change what is said of them; repeating it changes nothing. Raises MalformedKey."""
-    rows = [_row(site, description, at_ms) for description in descriptions]
+    keys = [articles.canonical_key(description.key) for description in descriptions]
+    ids = articles.ids_of(connection, site, set(keys))
+    rows = [_row(site, ids[key], key, said, at_ms) for key, said in zip(keys, descriptions, strict=True)]
+    if not rows:
+        return
     statement = insert_for(connection)(models.article)
     changed = {name: statement.excluded[name] for name in _DESCRIBED}
     connection.execute(statement.on_conflict_do_update(index_elements=["article_id"], set_=changed), rows)
 
 
+def close(connection: Connection, site: Site, key: str, *, at_ms: int, by: str) -> None:
+    """End voting on an article; its counts stay visible. Raises UnknownArticle."""
+    _intervene(connection, site, key, "closed", {"closed_at": at_ms}, at_ms=at_ms, by=by)
+
+
+def reopen(connection: Connection, site: Site, key: str, *, at_ms: int, by: str) -> None:
+    """Take votes on a closed article again. One that its age closes stays closed. Raises UnknownArticle."""
+    _intervene(connection, site, key, "reopened", {"closed_at": None}, at_ms=at_ms, by=by)
+
+
+def hide(connection: Connection, site: Site, key: str, *, at_ms: int, by: str) -> None:
+    """Show readers no numbers for an article; they may vote on. Raises UnknownArticle."""
+    _intervene(connection, site, key, "hidden", {"hidden_at": at_ms}, at_ms=at_ms, by=by)
+
+
+def show(connection: Connection, site: Site, key: str, *, at_ms: int, by: str) -> None:
+    """Show readers an article's numbers again. Raises UnknownArticle."""
+    _intervene(connection, site, key, "shown", {"hidden_at": None}, at_ms=at_ms, by=by)
+
+
+def move(connection: Connection, site: Site, key: str, *, to: str, at_ms: int, by: str) -> None:
+    """Give an article another key; the old one keeps working. Raises UnknownArticle, or KeyTaken if `to` is an article."""
+    article = articles.named(connection, site, key)
+    if to == article.key:
+        return
+    taken = articles.find(connection, site, [to], now_ms=at_ms).get(to)
+    if taken is not None and taken.article_id != article.article_id:
+        raise KeyTaken(f"{site.key} has an article {to!r} already. Merge {key!r} into it instead.")
+    _point(connection, site, [article.key, to], article.article_id)
+    _intervene(connection, site, key, "moved", {"key": to}, at_ms=at_ms, by=by)
+
+
+def forward(connection: Connection, site: Site, key: str, *, into: str, at_ms: int, by: str) -> None:
+    """Let an article's keys lead to another article: the last step of `revising.merge`, once the votes are there."""
+    source, target = articles.named(connection, site, key), articles.named(connection, site, into)
+    former = [*target.merged_from, source.article_id, *source.merged_from]
+    mine = (_a.article_id == source.article_id) | (_a.merged_into == source.article_id)
+    connection.execute(update(models.article).where(mine).values(merged_into=target.article_id))
+    joined = update(models.article).where(_a.article_id == target.article_id)
+    connection.execute(joined.values(merged_from=list(dict.fromkeys(former))))
+    _record(connection, source.article_id, "merged away", at_ms=at_ms, by=by)
+    _record(connection, target.article_id, "merged in", at_ms=at_ms, by=by)
+
+
+def interventions(connection: Connection, article_id: int) -> list[tuple[int, str, str]]:
+    """What the newsroom did to an article: time (UTC ms), what, and by whom; oldest first."""
+    i = models.intervention.c
+    done = select(i.at, i.what, i.by).where(i.article_id == article_id).order_by(i.at, i.what)
+    return [(at, what, by) for at, what, by in connection.execute(done)]
+
+
+_Changes = Mapping[str, int | str | None]
+
+
+def _intervene(connection: Connection, site: Site, key: str, what: str, changes: _Changes, *, at_ms: int, by: str) -> None:
+    article = articles.named(connection, site, key)
+    connection.execute(update(models.article).where(_a.article_id == article.article_id).values(dict(changes)))
+    _record(connection, article.article_id, what, at_ms=at_ms, by=by)
+
+
+def _record(connection: Connection, article_id: int, what: str, *, at_ms: int, by: str) -> None:
+    statement = insert_for(connection)(models.intervention).on_conflict_do_nothing()
+    connection.execute(statement, [{"article_id": article_id, "at": at_ms, "what": what, "by": by}])
+
+
+def record_revision(connection: Connection, site: Site, key: str, what: str, *, at_ms: int, by: str) -> None:
+    """Note that an article's votes were revised, beside the events of the ledger."""
+    _record(connection, articles.named(connection, site, key).article_id, what, at_ms=at_ms, by=by)
+
+
+def _point(connection: Connection, site: Site, keys: Sequence[str], article_id: int) -> None:
+    """Let keys lead to an article."""
+    statement = insert_for(connection)(models.article_alias)
+    led = statement.on_conflict_do_update(index_elements=["site_id", "key"], set_={"article_id": statement.excluded.article_id})
+    connection.execute(led, [{"site_id": site.id, "key": key, "article_id": article_id} for key in keys])
+
+
 def last_registered_at(connection: Connection, site: Site) -> int:
     """When the site's newest article was registered, UTC milliseconds; 0 if it has none."""
-    newest = select(func.max(models.article.c.first_seen_at)).where(models.article.c.site_id == site.id)
+    newest = select(func.max(_a.first_seen_at)).where(_a.site_id == site.id)
     return connection.execute(newest).scalar_one() or 0
 
 
-def _row(site: Site, description: Description, at_ms: int) -> dict[str, object]:
-    key = articles.canonical_key(description.key)
+def _row(site: Site, article_id: int, key: str, description: Description, at_ms: int) -> dict[str, object]:
     return {
-        "article_id": articles.id_of(site.key, key),
+        "article_id": article_id,
         "site_id": site.id,
         "key": key,
         "url": description.url,

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Executable, select, tuple_
 from reactions import articles, ledger, models, readers, tallies, voting
 from reactions.articles import Article, Place
 from reactions.engines import insert_of
-from reactions.refusals import Refusal
+from reactions.refusals import Refusal, UnknownReaction
 from reactions.voting import Ballot, Receipt
 
 Outcome = Receipt | Refusal
@@ -29,27 +29,65 @@ def count(connection: Connection, ballots: Sequence[Ballot], *, pseudonym_key: b
 
     Refused are ballots on articles that are closed, unknown or one too many. Nothing is durable until the caller commits.
     """
-    placed = articles.registered(connection, {b.article_id: Place(b.site, b.article, b.at_ms) for b in ballots})
-    voters = {
-        at: (article.article_id, _pseudonym(pseudonym_key, ballot, article.article_id))
-        for at, ballot in enumerate(ballots)
-        if isinstance(article := placed[ballot.article_id], Article)
-    }
+    placed = _placed(connection, ballots)
+    voters = _voters(connection, ballots, placed, pseudonym_key)
     present = _apply(connection, ballots, voters)
     counted = tallies.counts_of(connection, {article_id for article_id, _ in voters.values()})
     return [
-        _receipt(ballot, present[voters[at]], counted[voters[at][0]]) if at in voters else _refusal(placed[ballot.article_id])
+        _receipt(ballot, placed[at], present[voters[at]], counted[voters[at][0]]) if at in voters else _refusal(placed[at])
         for at, ballot in enumerate(ballots)
     ]
 
 
-def _receipt(ballot: Ballot, reaction: str | None, counted: Mapping[str, int]) -> Receipt:
-    return Receipt(reaction, voting.shown(ballot.site, ballot.article, counted))
+def _placed(connection: Connection, ballots: Sequence[Ballot]) -> list[Article | Refusal]:
+    """For each ballot the article it goes to, or why it is refused. The newsroom's go where they say."""
+    places = {b.article_id: Place(b.site, b.article, b.at_ms) for b in ballots if b.voter is None}
+    found = articles.registered(connection, places) if places else {}
+    return [
+        _checked(ballot, found[ballot.article_id]) if ballot.voter is None else Article(ballot.article_id, ballot.article)
+        for ballot in ballots
+    ]
+
+
+def _checked(ballot: Ballot, article: Article | Refusal) -> Article | Refusal:
+    """Refuse a reaction that the article's section does not offer."""
+    if isinstance(article, Article) and article.section in ballot.site.section_reactions and ballot.reaction is not None:
+        offered = ballot.site.offered_in(article.section).keys
+        if ballot.reaction not in offered:
+            return UnknownReaction(f"This section does not offer {ballot.reaction}. It offers: {', '.join(offered)}.")
+    return article
+
+
+def _receipt(ballot: Ballot, article: Article | Refusal, reaction: str | None, counted: Mapping[str, int]) -> Receipt:
+    assert isinstance(article, Article)
+    return Receipt(reaction, voting.shown(ballot.site, ballot.article, counted, article), article.article_id)
 
 
 def _refusal(outcome: Article | Refusal) -> Refusal:
     assert isinstance(outcome, Refusal)
     return outcome
+
+
+def _voters(
+    connection: Connection, ballots: Sequence[Ballot], placed: Sequence[Article | Refusal], key: bytes
+) -> dict[int, Voter]:
+    """The votes that the accepted ballots are about, by the ballots' place in the batch."""
+    voters: dict[int, Voter] = {}
+    moved: dict[int, list[Voter]] = {}
+    for at, (ballot, article) in enumerate(zip(ballots, placed, strict=True)):
+        if not isinstance(article, Article):
+            continue
+        voters[at] = article.article_id, ballot.voter or _pseudonym(key, ballot, article.article_id)
+        if article.merged_from and ballot.voter is None and ballot.site.reader_scope == "article":
+            moved[at] = [(article.article_id, _pseudonym(key, ballot, former)) for former in article.merged_from]
+    return voters | _votes_that_moved(connection, moved)
+
+
+def _votes_that_moved(connection: Connection, moved: Mapping[int, Sequence[Voter]]) -> dict[int, Voter]:
+    """Votes that a merge brought along keep the pseudonym they were cast under: find the reader's among them."""
+    asked = [voter for candidates in moved.values() for voter in candidates]
+    known = _stored_reactions(connection, asked).keys()
+    return {at: voter for at, candidates in moved.items() for voter in candidates if voter in known}
 
 
 def _pseudonym(key: bytes, ballot: Ballot, article_id: int) -> bytes:

@@ -45,6 +45,8 @@ site = Table(
     Column("article_policy", String(8), nullable=False),
     Column("new_articles_per_day", Integer, nullable=False),
     Column("reader_scope", String(8), nullable=False),
+    Column("close_after_days", Integer),
+    Column("section_reactions", JSON, nullable=False, server_default=text("'{}'")),
     UniqueConstraint("key"),
 )
 
@@ -62,6 +64,9 @@ article = Table(
     Column("published_at", BigInteger),
     Column("first_seen_at", BigInteger, nullable=False),
     Column("closed_at", BigInteger),
+    Column("hidden_at", BigInteger),
+    Column("merged_into", BigInteger),
+    Column("merged_from", JSON, nullable=False, server_default=text("'[]'")),
     Index(None, "site_id", "first_seen_at"),
     sqlite_with_rowid=False,
 )
@@ -100,6 +105,7 @@ hourly = Table(
     Column("reaction", String(32), primary_key=True),
     Column("added", BigInteger, nullable=False),
     Column("removed", BigInteger, nullable=False),
+    Index(None, "hour_utc"),
     sqlite_with_rowid=False,
 )
 
@@ -114,4 +120,37 @@ event = Table(
     Column("cause", String(16), nullable=False),
     Column("at", BigInteger, nullable=False),
     sqlite_with_rowid=False,
+)
+
+article_alias = Table(
+    "article_alias",
+    metadata,
+    Column("site_id", Integer, primary_key=True, autoincrement=False),
+    Column("key", String(200), primary_key=True),
+    Column("article_id", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+intervention = Table(
+    "intervention",
+    metadata,
+    Column("article_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, primary_key=True, autoincrement=False),
+    Column("what", String(16), primary_key=True),
+    Column("by", String(100), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+api_key = Table(
+    "api_key",
+    metadata,
+    Column("id", String(12), primary_key=True),
+    Column("site_id", Integer, nullable=False),
+    Column("scopes", JSON, nullable=False),
+    Column("label", String(100), nullable=False),
+    Column("secret_hash", LargeBinary(32), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("last_used_at", BigInteger),
+    Column("revoked_at", BigInteger),
+    Index(None, "site_id"),
 )

@@ -5,21 +5,23 @@ A reaction is never deleted. Retired, it leaves the row and takes no votes; its 
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from typing import Any
 
 from reactions.refusals import MalformedReactionSet, RetiredReaction, UnknownReaction
 
 MOST = 24
+_TAG_CHARACTERS = 64
 _KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _MEMBERS = {"key", "emoji", "mood", "label", "retired"}
+# Not printable by themselves: what joins and separates letters (Persian), emoji and flags, and the spaces before French signs.
+_WITHIN_WORDS = re.compile("[\u00a0\u00ad\u200c\u200d\u202f\U000e0020-\U000e007f]")
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,12 @@ class Reaction:
     retired: bool = False
 
     def label_in(self, language: str) -> str:
-        """The label in `language` ("de-AT" falls back to "de", and that to the first label)."""
-        return self.labels.get(language) or self.labels.get(language.partition("-")[0]) or next(iter(self.labels.values()))
+        """The label in `language` ("zh-Hant-TW" falls back to "zh-Hant", that to "zh", and that to the first label)."""
+        known = {tag.lower(): label for tag, label in self.labels.items()}
+        tag = language[:_TAG_CHARACTERS].replace("_", "-").lower()
+        while tag and tag not in known:
+            tag = tag.rpartition("-")[0]
+        return known.get(tag) or next(iter(self.labels.values()))
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,10 @@ class ReactionSet:
     def _by_key(self) -> dict[str, Reaction]:
         return {entry.key: entry for entry in self.entries}
 
+    def limited_to(self, keys: tuple[str, ...]) -> ReactionSet:
+        """The set with only these reactions on offer, in its own order; the whole set if none of them is left."""
+        return _limited(self, keys)
+
     def choose(self, key: str) -> Reaction:
         """The offered reaction `key`. Raises UnknownReaction or RetiredReaction."""
         entry = self._by_key.get(key)
@@ -75,7 +85,7 @@ class ReactionSet:
     def changed(self, key: str, **changes: Any) -> ReactionSet:
         """The set with some fields of one reaction changed."""
         self.named(key)
-        return _checked([dataclasses.replace(entry, **changes) if entry.key == key else entry for entry in self.entries])
+        return _checked([replace(entry, **changes) if entry.key == key else entry for entry in self.entries])
 
     def relabelled(self, key: str, language: str, label: str) -> ReactionSet:
         """The set with one label given or changed."""
@@ -88,8 +98,14 @@ class ReactionSet:
 
     def replaced_by(self, new: ReactionSet) -> ReactionSet:
         """`new`, plus every reaction that only this set has, retired: a tally never loses its reaction."""
-        missing = [dataclasses.replace(entry, retired=True) for entry in self.entries if entry.key not in new._by_key]
+        missing = [replace(entry, retired=True) for entry in self.entries if entry.key not in new._by_key]
         return _checked([*new.entries, *missing])
+
+
+@lru_cache(maxsize=256)
+def _limited(reactions: ReactionSet, keys: tuple[str, ...]) -> ReactionSet:
+    entries = tuple(replace(e, retired=e.retired or e.key not in keys) for e in reactions.entries)
+    return ReactionSet(entries) if any(not entry.retired for entry in entries) else reactions
 
 
 def from_toml(text: str) -> ReactionSet:
@@ -135,8 +151,10 @@ def _quoted(text: str) -> str:
 
 def _reaction(table: Any, place: int) -> Reaction:
     here = f"Reaction {place}"
-    if not isinstance(table, dict) or (unknown := set(table) - _MEMBERS):
-        raise MalformedReactionSet(f"{here}: use key, emoji, mood, label, retired; not {unknown or table!r}.")
+    if not isinstance(table, dict):
+        raise MalformedReactionSet(f"{here} must be a [[reaction]] table with key, emoji, mood and label.")
+    if unknown := sorted(set(table) - _MEMBERS):
+        raise MalformedReactionSet(f"{here}: use key, emoji, mood, label, retired; not {', '.join(map(repr, unknown))}.")
     key, labels = table.get("key"), table.get("label")
     if isinstance(labels, str):
         labels = {"en": labels}
@@ -145,9 +163,9 @@ def _reaction(table: Any, place: int) -> Reaction:
     if not isinstance(labels, dict) or not labels or not all(map(_is_label, labels.items())):
         raise MalformedReactionSet(f'{here} ({key}): label must be a text, or texts by language: {{ en = "Like" }}.')
     emoji, mood, retired = table.get("emoji", ""), table.get("mood", 0), table.get("retired", False)
-    if not isinstance(emoji, str) or not 1 <= len(emoji) <= 16 or not emoji.isprintable():
+    if not isinstance(emoji, str) or not _is_text(emoji, most=16):
         raise MalformedReactionSet(f"{here} ({key}): emoji must be one emoji.")
-    if isinstance(mood, bool) or mood not in (-1, 0, 1) or not isinstance(retired, bool):
+    if type(mood) is not int or mood not in (-1, 0, 1) or not isinstance(retired, bool):
         raise MalformedReactionSet(f"{here} ({key}): mood must be -1, 0 or 1, and retired true or false.")
     return Reaction(key=key, emoji=emoji, mood=mood, labels=dict(labels), retired=retired)
 
@@ -155,7 +173,12 @@ def _reaction(table: Any, place: int) -> Reaction:
 def _is_label(item: tuple[Any, Any]) -> bool:
     language, label = item
     known = isinstance(language, str) and _LANGUAGE.fullmatch(language)
-    return bool(known and isinstance(label, str) and 1 <= len(label) <= 60 and label.isprintable() and label.strip())
+    return bool(known and isinstance(label, str) and _is_text(label, most=60))
+
+
+def _is_text(text: str, *, most: int) -> bool:
+    """True for text that can be shown: 1 to `most` characters, not all of them spaces, none a control."""
+    return bool(1 <= len(text) <= most and text.strip() and _WITHIN_WORDS.sub("", text).isprintable())
 
 
 def _checked(entries: Sequence[Reaction]) -> ReactionSet:

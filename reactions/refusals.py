@@ -34,6 +34,12 @@ class UnknownArticle(Refusal):
     pointer = "#/article"
 
 
+class KeyTaken(Refusal):
+    """The key belongs to another article."""
+
+    pointer = "#/to"
+
+
 class ArticleClosed(Refusal):
     """Voting on the article has ended."""
 
@@ -70,6 +76,14 @@ class MalformedReactionSet(Refusal):
 
 class MalformedSite(Refusal):
     """A site's key, origin, time zone or policy that cannot be used."""
+
+
+class MalformedApiKey(Refusal):
+    """An API key that cannot be made: its scopes or its label."""
+
+
+class UnknownApiKey(Refusal):
+    """The site has no API key with this id."""
 
 
 class Unavailable(Refusal):

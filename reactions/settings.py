@@ -7,10 +7,13 @@ An unknown, missing or mistyped setting raises `InvalidSettings`, whose text nam
 from __future__ import annotations
 
 import difflib
+import fcntl
 import os
+import re
 import secrets
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -38,21 +41,38 @@ def _network_list(value: list[str]) -> None:
 
 def _limit(value: str) -> None:
     try:
-        parse_many(value)
+        smallest = min(item.amount for item in parse_many(value))
     except ValueError:
-        raise ValidationError('Not a limit. Write it as "30/minute" or "30/minute; 500/day".') from None
+        smallest = 0
+    if smallest < 1:
+        raise ValidationError('Not a limit. Write it as "30/minute" or "30/minute; 500/day".')
 
 
 def _bind(value: str) -> None:
-    _, colon, port = value.rpartition(":")
-    if value.startswith("unix:/") or (colon and port.isdigit() and int(port) < 65536):
-        return
-    raise ValidationError('Write it as "127.0.0.1:8000" or "unix:/run/reactions.sock".')
+    _, _, port = value.rpartition(":")
+    host_and_port = re.fullmatch(r"[^\s/]+:[0-9]{1,5}", value) and 0 < int(port) < 65536
+    if not host_and_port and not value.startswith("unix:/"):
+        raise ValidationError('Write it as "127.0.0.1:8000" or "unix:/run/reactions.sock".')
 
 
 def _limiter_url(value: str) -> None:
-    if value.partition("://")[0] not in {"memory", "redis", "rediss", "redis+cluster", "unix", "redis+unix"}:
+    scheme, rest, _ = value.partition("://")
+    if scheme not in {"memory", "redis", "rediss", "redis+cluster", "unix", "redis+unix"} or not rest:
         raise ValidationError('Write it as "memory://" or "redis://host:6379/0".')
+
+
+def _public_url(value: str) -> None:
+    if value and not re.fullmatch(r"https?://[^\s/?#\"'<>]+(/[^\s?#\"'<>]*)?", value):
+        raise ValidationError('Write it as "https://reactions.example.org".')
+
+
+def _folder(value: str) -> None:
+    try:
+        Path(value).expanduser()
+    except RuntimeError:
+        raise ValidationError("There is no such home folder.") from None
+    if not value or "\0" in value:
+        raise ValidationError("Name a folder.")
 
 
 def _secret(value: str) -> None:
@@ -80,7 +100,7 @@ def _number(minimum: float) -> Any:
 class Settings:
     """Everything an operator can choose. config/default.toml gives each its default, unit and meaning."""
 
-    data_dir: str = _plain()
+    data_dir: str = _checked(_folder)
     database_url: str = _plain()
     database_pool_size: int = _number(1)
     secret: str = _checked(_secret)
@@ -90,7 +110,7 @@ class Settings:
     worker_class: str = _checked(validate.OneOf(["gthread", "sync"]))
     threads: int = _number(1)
     trusted_proxies: list[str] = _checked(_network_list)  # noqa: RUF009
-    public_url: str = _plain()
+    public_url: str = _checked(_public_url)
     batch_size: int = _number(1)
     queue_size: int = _number(1)
     answer_within_s: float = _number(0.1)
@@ -135,9 +155,30 @@ class Settings:
 
 
 NAMES = [item.name for item in fields(Settings)]
+_SHOWN_NEVER = {"secret", "metrics_token", "database_url", "limiter_url"}  # the addresses may hold a password
+
+
+class _Whole(wire.Integer):
+    """A whole number, or the text of one; 1.5 and true are none."""
+
+    def _validated(self, value: Any) -> int:
+        if isinstance(value, bool | float):
+            raise self.make_error("invalid", input=value)
+        return super()._validated(value)
+
+
+class _Decimal(wire.Float):
+    """A number, or the text of one; true is none."""
+
+    def _validated(self, value: Any) -> float:
+        if isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return super()._validated(value)
+
+
 _FIELD_OF: dict[Any, type[wire.Field[Any]]] = {
-    int: wire.Integer,
-    float: wire.Float,
+    int: _Whole,
+    float: _Decimal,
     bool: wire.Boolean,
     str: wire.String,
 }
@@ -209,6 +250,8 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
             continue
         if name.endswith("_FILE") and name.lower() not in NAMES:
             name, text = name.removesuffix("_FILE"), _secret_from(variable, text)
+        if name.lower() in given:
+            raise InvalidSettings(f"{name.lower()}: given twice. Keep one of {PREFIX}{name} and {PREFIX}{name}_FILE.")
         given[name.lower()] = text
     return given
 
@@ -230,7 +273,7 @@ def _faults(messages: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
     faults = []
     for name, said in messages.items():
         texts = said if isinstance(said, list) else [text for texts in said.values() for text in texts]
-        shown = "" if name in {"secret", "metrics_token", "database_url"} else f" (it is {given.get(name)!r})"
+        shown = "" if name in _SHOWN_NEVER else f" (it is {given.get(name)!r})"
         faults.append(f"{name}: {' '.join(texts)}{shown}")
     return faults
 
@@ -249,20 +292,43 @@ def _checked_together(settings: Settings) -> Settings:
     return settings
 
 
+def without_password(address: str) -> str:
+    """An address of a database or a store, fit to be shown."""
+    return re.sub(r"(?<=password=)[^&]*", "***", re.sub(r"//.*@", "//***@", address))
+
+
 def secret_of(settings: Settings) -> bytes:
     """The key of the pseudonyms: the one configured, or one made at the first start and kept in the data folder."""
     if settings.secret:
-        return settings.secret.encode()
+        return settings.secret.encode(errors="surrogateescape")
     path = settings.data_path / "secret"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(path, "x", opener=_private) as file:
-            file.write(secrets.token_hex(32))
-    except FileExistsError:
-        pass
+        kept = _kept_secret(path)
     except OSError as error:
-        raise InvalidSettings(f"data_dir: {path.parent} cannot be written: {error.strerror}.") from None
-    return path.read_text(encoding="ascii").strip().encode()
+        raise InvalidSettings(f"data_dir: {path} cannot be read or written: {error.strerror}.") from None
+    if len(kept) < 32:
+        raise InvalidSettings(
+            f"data_dir: {path} is damaged. Restore it: with another secret every reader could vote a second time. "
+            "If there are no votes yet, delete it."
+        )
+    return kept
+
+
+def _kept_secret(path: Path) -> bytes:
+    """The secret in the file. Of several processes that start together, one makes it."""
+    with suppress(FileNotFoundError):
+        if kept := path.read_bytes().strip():
+            return kept
+    with open(path, "ab+", opener=_private) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        if not (kept := file.read().strip()):
+            kept = secrets.token_hex(32).encode()
+            file.write(kept)
+            file.flush()
+            os.fsync(file.fileno())
+    return kept
 
 
 def _private(path: str, flags: int) -> int:

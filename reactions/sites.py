@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,7 +18,17 @@ from reactions.refusals import MalformedSite, UnknownSite
 
 POLICIES = ("open", "known")
 SCOPES = ("article", "site")
+DEFAULTS: Mapping[str, Any] = {
+    "time_zone": "UTC",
+    "article_policy": "open",
+    "new_articles_per_day": 10_000,
+    "reader_scope": "article",
+    "close_after_days": None,
+    "section_reactions": {},
+}
 _KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_DEVIATING = re.compile("[ß\u1e9e\u03c2\u200c\u200d]")
+_NO_SUCH_SITE = "There is no such site. The key is the one shown by `reactions site list`."
 _REMEMBERED = 4096  # sites, known and unknown, that one process keeps in mind
 
 
@@ -39,35 +49,23 @@ class Site:
     article_policy: str
     new_articles_per_day: int
     reader_scope: str
+    close_after_days: int | None
+    section_reactions: Mapping[str, Sequence[str]] = field(repr=False)
+
+    def offered_in(self, section: str | None) -> ReactionSet:
+        """The reactions offered on the articles of a section: the site's set, or the part chosen for the section."""
+        chosen = self.section_reactions.get(section or "")
+        return self.reactions if chosen is None else self.reactions.limited_to(tuple(chosen))
 
 
-def add(
-    connection: Connection,
-    *,
-    key: str,
-    name: str,
-    origins: Sequence[str],
-    reactions: ReactionSet,
-    time_zone: str = "UTC",
-    article_policy: str = "open",
-    new_articles_per_day: int = 10_000,
-    reader_scope: str = "article",
-) -> None:
-    """Add a site. Raises MalformedSite."""
+def add(connection: Connection, *, key: str, name: str, origins: Sequence[str], reactions: ReactionSet, **policies: Any) -> None:
+    """Add a site; `policies` are those of `Site`, with `DEFAULTS` for the rest. Raises MalformedSite."""
     if not _KEY.fullmatch(key):
         raise MalformedSite("A site's key has 1 to 63 of a-z, 0-9 and -, such as daily-herald.")
     if _row(connection, key) is not None:
         raise MalformedSite(f"There is a site {key} already. `reactions site set {key}` changes it.")
-    given = {
-        "name": name,
-        "origins": origins,
-        "time_zone": time_zone,
-        "article_policy": article_policy,
-        "new_articles_per_day": new_articles_per_day,
-        "reader_scope": reader_scope,
-    }
-    row = {"key": key, "reactions": reaction_sets.stored(reactions), **_columns(given)}
-    connection.execute(insert(models.site).values(row))
+    given = {**DEFAULTS, "name": name, "origins": origins, "reactions": reactions, **policies}
+    connection.execute(insert(models.site).values({"key": key, **_columns(given)}))
 
 
 def change(connection: Connection, key: str, **changes: Any) -> None:
@@ -84,6 +82,11 @@ def named(connection: Connection, key: str) -> Site:
     return _site(row)
 
 
+def by_id(connection: Connection, site_id: int) -> Site:
+    """The site with this id; there must be one."""
+    return _site(connection.execute(select(models.site).where(models.site.c.id == site_id)).one())
+
+
 def all_sites(connection: Connection) -> list[Site]:
     """Every site, by key."""
     return [_site(row) for row in connection.execute(select(models.site).order_by(models.site.c.key))]
@@ -96,9 +99,12 @@ def origin_of(text: str) -> str:
         host, port = (parts.hostname or "").encode("idna").decode(), parts.port
     except (ValueError, UnicodeError):
         raise MalformedSite(f"{text!r} is no origin. Write https://www.example.org, without a path.") from None
-    bare = parts.path in ("", "/") and not (parts.query or parts.fragment or parts.username or parts.password)
-    if parts.scheme not in ("http", "https") or not re.fullmatch(r"[a-z0-9.:_-]+", host) or not bare:
+    bare = parts.path in ("", "/") and not (parts.query or parts.fragment or "@" in parts.netloc)
+    plain = text.strip().isprintable() and re.fullmatch(r"[a-z0-9.:_-]+", host) and port != 0
+    if parts.scheme not in ("http", "https") or not plain or not bare:
         raise MalformedSite(f"{text!r} is no origin. Write https://www.example.org, without a path.")
+    if _DEVIATING.search(parts.netloc):
+        raise MalformedSite(f"Write the host of {text!r} in its xn-- form, as a browser copies it from its address bar.")
     host = f"[{host}]" if ":" in host else host
     usual = {"http": 80, "https": 443}[parts.scheme]
     return f"{parts.scheme}://{host}" + (f":{port}" if port and port != usual else "")
@@ -115,11 +121,13 @@ class Directory:
 
     def find(self, key: str) -> Site:
         """The site `key`, as it was at most `memory_s` seconds ago. Raises UnknownSite."""
+        if not _KEY.fullmatch(key):
+            raise UnknownSite(_NO_SUCH_SITE)
         until, site = self._remembered.get(key, (0.0, None))
         if self._clock() >= until:
             site = self._read(key)
         if site is None:
-            raise UnknownSite("There is no such site. The key is the one shown by `reactions site list`.")
+            raise UnknownSite(_NO_SUCH_SITE)
         return site
 
     def _read(self, key: str) -> Site | None:
@@ -179,6 +187,20 @@ def _quota(value: int) -> int:
     return value
 
 
+def _days(value: int | None) -> int | None:
+    if value is not None and not 1 <= value <= 36_500:
+        raise MalformedSite("close_after_days is a number of days from 1 up, or none.")
+    return value
+
+
+def _section_reactions(value: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Sections with the keys of the reactions offered there; `offered_in` ignores keys that the set no longer has."""
+    for section, chosen in value.items():
+        if not section.strip() or not chosen:
+            raise MalformedSite(f"Section {section!r} needs a name and at least one reaction.")
+    return {section: list(dict.fromkeys(chosen)) for section, chosen in value.items()}
+
+
 def _one_of(choices: Sequence[str]) -> Callable[[str], str]:
     def chosen(value: str) -> str:
         if value not in choices:
@@ -196,4 +218,6 @@ _FORM_OF: dict[str, Callable[[Any], Any]] = {
     "article_policy": _one_of(POLICIES),
     "new_articles_per_day": _quota,
     "reader_scope": _one_of(SCOPES),
+    "close_after_days": _days,
+    "section_reactions": _section_reactions,
 }

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
 from reactions import articles, tallies
-from reactions.articles import DAY_MS
+from reactions.articles import DAY_MS, Article
+from reactions.reaction_sets import ReactionSet
 from reactions.refusals import SeqOutOfRange
 from reactions.sites import Site
 
 
 @dataclass(frozen=True, slots=True)
 class Ballot:
-    """A reader's wish for one article: this reaction, or none; `ballot` makes one.
+    """A wish for one vote: this reaction, or none; `ballot` makes a reader's, `revising` the newsroom's.
 
-    `reader` is the raw id and is never stored. `at_ms` is UTC.
+    `reader` is the raw id and is never stored. `at_ms` is UTC. `voter` is the pseudonym of the vote that the newsroom revises;
+    its ballots are counted on closed articles too.
     """
 
     site: Site
@@ -28,20 +30,23 @@ class Ballot:
     seq: int
     at_ms: int
     cause: str
+    voter: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What is shown of an article: every reaction on offer, zeros included."""
+    """What is shown of an article: every reaction on offer, zeros included; None while the newsroom hides the numbers."""
 
     article: str
     open: bool
-    by_reaction: Mapping[str, int]
+    by_reaction: Mapping[str, int | None]
+    offered: ReactionSet = field(repr=False)
 
     @property
-    def total(self) -> int:
+    def total(self) -> int | None:
         """The sum of what is shown."""
-        return sum(self.by_reaction.values())
+        numbers = [n for n in self.by_reaction.values() if n is not None]
+        return sum(numbers) if len(numbers) == len(self.by_reaction) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,7 @@ class Receipt:
 
     reaction: str | None
     counts: Counts
+    article_id: int
 
 
 def ballot(
@@ -64,22 +70,23 @@ def ballot(
     return Ballot(site, key, articles.id_of(site.key, key), reaction, reader, seq, now_ms, cause)
 
 
-def shown(site: Site, article: str, counted: Mapping[str, int], *, is_open: bool = True) -> Counts:
-    """The counts of an article in the order of the site's row; retired reactions are left out, their tallies kept."""
-    return Counts(article, is_open, {key: counted.get(key, 0) for key in site.reactions.keys})
+def shown(site: Site, key: str, counted: Mapping[str, int], article: Article | None = None) -> Counts:
+    """The counts of an article under the key it was asked by, in the order of its row.
+
+    Reactions that are retired, or not offered in the article's section, are left out; their tallies are kept.
+    """
+    offered = site.offered_in(article.section) if article else site.reactions
+    hidden = article is not None and article.hidden
+    takes_votes = not article.closed if article else site.article_policy == "open"
+    return Counts(key, takes_votes, {r: None if hidden else counted.get(r, 0) for r in offered.keys}, offered)
 
 
-def counts_of(connection: Connection, site: Site, keys: Sequence[str]) -> list[Counts]:
+def counts_of(connection: Connection, site: Site, keys: Sequence[str], *, now_ms: int) -> list[Counts]:
     """The counts of articles, in the order asked. An article nobody voted on has zeros; nothing is created.
 
     Raises MalformedKey.
     """
     canonical = [articles.canonical_key(key) for key in keys]
-    found = articles.find(connection, site, set(canonical))
-    counted = tallies.counts_of(connection, [article.article_id for article in found.values()])
-    answer = []
-    for key in canonical:
-        article = found.get(key)
-        takes_votes = not article.closed if article else site.article_policy == "open"
-        answer.append(shown(site, key, counted[article.article_id] if article else {}, is_open=takes_votes))
-    return answer
+    found = articles.find(connection, site, set(canonical), now_ms=now_ms)
+    counted = tallies.counts_of(connection, {article.article_id for article in found.values()})
+    return [shown(site, key, counted[found[key].article_id] if key in found else {}, found.get(key)) for key in canonical]

@@ -145,7 +145,7 @@ def test_an_ordinary_user_may_run_them() -> None:
     if os.geteuid() != 0:
         pytest.skip("every other test here has shown it")
     nobody = pwd.getpwnam("nobody")
-    account = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+    account: dict[str, Any] = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
     try:
         subprocess.run([sys.executable, "-c", "import psycopg"], cwd="/", check=True, **account)
     except (PermissionError, subprocess.CalledProcessError):

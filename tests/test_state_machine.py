@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from sqlalchemy import Engine
 
-from reactions import articles, models
+from reactions import catalogue, models
 from reactions.engines import writing
 from reactions.refusals import ArticleClosed
 from tests import boxes, make
@@ -84,8 +84,8 @@ class Polling(RuleBasedStateMachine):
             return
         self.closed ^= {article}
         with writing(self.booth.engine) as connection:
-            at_ms = boxes.NOON_MS if article in self.closed else None
-            articles.close(connection, self.booth.site, article, at_ms=at_ms)
+            change = catalogue.close if article in self.closed else catalogue.reopen
+            change(connection, self.booth.site, article, at_ms=boxes.NOON_MS, by="a test")
 
     def tally(self, article: str) -> dict[str, int]:
         counted = Counter(reaction for (_, voted), (_, reaction) in self.votes.items() if voted == article)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine, select
 
-from reactions import articles, models, sites
+from reactions import articles, catalogue, models, sites
 from reactions.articles import DAY_MS
 from reactions.engines import writing
 from reactions.refusals import (
@@ -149,7 +149,7 @@ def test_seq_runs_from_0_to_a_day_ahead(daily: Booth, seq: int, refused: bool) -
 def test_a_closed_article_refuses_votes_shows_its_counts_and_can_be_reopened(daily: Booth) -> None:
     daily.cast(ADA, "like", seq=1)
     with writing(daily.engine) as connection:
-        articles.close(connection, daily.site, "hello", at_ms=NOON_MS)
+        catalogue.close(connection, daily.site, "hello", at_ms=NOON_MS, by="a test")
 
     with pytest.raises(ArticleClosed):
         daily.cast(ADA, None, seq=2)
@@ -157,7 +157,7 @@ def test_a_closed_article_refuses_votes_shows_its_counts_and_can_be_reopened(dai
     assert (counts.open, counts.total) == (False, 1)
 
     with writing(daily.engine) as connection:
-        articles.close(connection, daily.site, "hello", at_ms=None)
+        catalogue.reopen(connection, daily.site, "hello", at_ms=NOON_MS, by="a test")
     assert daily.cast(ADA, None, seq=2).counts.total == 0
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from sqlalchemy import Engine
 
-from reactions import catalogue, reaction_sets, sites, voting
+from reactions import catalogue, keys, reaction_sets, sites, voting
 from reactions.ballot_box import BallotBox
 from reactions.catalogue import Description
 from reactions.demo.crowd import ballots
@@ -25,6 +26,23 @@ def printed_at_ms(engine: Engine) -> int:
     """When the paper was printed: its stories are registered with that time, and its votes were cast before it."""
     with engine.connect() as connection:
         return catalogue.last_registered_at(connection, sites.named(connection, newspaper().site))
+
+
+def key_file(data_path: Path) -> Path:
+    """Where the demo keeps the text of its API key, so that its sign-in page can offer it."""
+    return data_path / "demo-key"
+
+
+def add_key(engine: Engine, data_path: Path, *, now_ms: int) -> None:
+    """Make the demo's API key, once, with every scope."""
+    path = key_file(data_path)
+    if path.exists():
+        return
+    with writing(engine) as connection:
+        site = sites.named(connection, newspaper().site)
+        _, text = keys.create(connection, site, scopes=keys.SCOPES, label="The demo's editor", now_ms=now_ms)
+    path.touch(mode=0o600)
+    path.write_text(text, encoding="ascii")
 
 
 def allow_origins(engine: Engine, origins: Sequence[str]) -> None:

@@ -17,6 +17,8 @@ from reactions.web import metrics
 Address = tuple[str, str]  # path and query, as they came
 Stamp = tuple[tuple[int, int], ...]  # article id and version
 
+_MOST_BYTES = 64 * 2**20  # answers about 100 articles each would fill a machine before they are too many
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -36,8 +38,8 @@ class CountsMemory:
         self._clock = clock
         self._lock = threading.Lock()
         self._answers: dict[Address, tuple[float, Stamp, Answer]] = {}
-        self._versions: dict[int, int] = {}
-        self._epoch = 0
+        self._bytes = 0
+        self._versions: tuple[int, dict[int, int]] = (0, {})  # an epoch that every version starts from, and what came since
 
     def stamp(self, article_ids: Iterable[int]) -> Stamp:
         """The versions of articles. Take it before reading their counts."""
@@ -46,17 +48,23 @@ class CountsMemory:
     def outdate(self, article_ids: Collection[int]) -> None:
         """Forget what is known of articles whose counts have changed."""
         with self._lock:
-            if len(self._versions) > self._most:
-                self._epoch += 1 + max(self._versions.values())
-                self._versions.clear()
+            epoch, since = self._versions
+            if len(since) > self._most:
+                epoch, since = epoch + 1 + max(since.values()), {}
             for article_id in article_ids:
-                self._versions[article_id] = self._versions.get(article_id, 0) + 1
+                since[article_id] = since.get(article_id, 0) + 1
+            self._versions = epoch, since  # at once: a reader that saw half of the change could take old for new
 
     def keep(self, address: Address, answer: Answer, stamp: Stamp) -> None:
         """Keep an answer for its time."""
+        if self._keep_s <= 0:
+            return
+        size = len(answer.body) + len(address[1])
         with self._lock:
-            if len(self._answers) >= self._most:
+            if len(self._answers) >= self._most or self._bytes + size > _MOST_BYTES:
                 self._answers.clear()
+                self._bytes = 0
+            self._bytes += size
             self._answers[address] = (self._clock() + self._keep_s, stamp, answer)
 
     def find(self, address: Address) -> Answer | None:
@@ -70,7 +78,8 @@ class CountsMemory:
         return None
 
     def _version(self, article_id: int) -> int:
-        return self._epoch + self._versions.get(article_id, 0)
+        epoch, since = self._versions
+        return epoch + since.get(article_id, 0)
 
 
 class FromMemory:
@@ -86,7 +95,8 @@ class FromMemory:
             answer = self._memory.find((environ["PATH_INFO"], environ["QUERY_STRING"]))
             if answer is not None:
                 metrics.reads.inc()
-                if answer.etag in environ.get("HTTP_IF_NONE_MATCH", ""):
+                known = environ.get("HTTP_IF_NONE_MATCH", "")
+                if answer.etag in known or known == "*":
                     start_response("304 NOT MODIFIED", answer.headers)
                     return ()
                 length = ("Content-Length", str(len(answer.body)))

@@ -6,6 +6,7 @@ import hmac
 
 from flask import Blueprint, Response, jsonify, request
 from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import NotFound, Unauthorized
 
 from reactions import migrating
@@ -42,7 +43,7 @@ def exposed_metrics() -> Response:
         raise NotFound
     given = request.headers.get("Authorization", "")
     if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
-        raise Unauthorized
+        raise Unauthorized(www_authenticate=WWWAuthenticate("bearer"))
     return Response(metrics.exposition(), content_type="text/plain; version=0.0.4; charset=utf-8")
 
 

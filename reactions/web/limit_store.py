@@ -25,7 +25,7 @@ class _Windows:
     previous: dict[str, int] = field(default_factory=dict)
 
     def turn_to(self, number: int) -> None:
-        """Move on to window `number`; one that was skipped leaves nothing behind. A clock set back is ignored."""
+        """Move on to window `number`; one that was skipped leaves nothing behind."""
         if number > self.number:
             self.previous = self.present if number == self.number + 1 else {}
             self.present = {}
@@ -33,7 +33,10 @@ class _Windows:
 
 
 class WindowMemory(Storage, SlidingWindowCounterSupport):
-    """Sliding-window counters in memory. The weighting is that of `limits`: previous window × the part of it still in view."""
+    """Sliding-window counters in memory. The weighting is that of `limits`: previous window × the part of it still in view.
+
+    A window holds at most `most_keys`. A full one ends early: then the oldest hits are forgotten, not the newest.
+    """
 
     STORAGE_SCHEME = ["windows"]  # noqa: RUF012  declared so by Storage
 
@@ -41,7 +44,8 @@ class WindowMemory(Storage, SlidingWindowCounterSupport):
         super().__init__(uri, wrap_exceptions=wrap_exceptions)
         self._lock = threading.Lock()
         self._of_length: dict[int, _Windows] = {}
-        self.clock: Callable[[], float] = time.time
+        self.clock: Callable[[], float] = time.monotonic  # a wall clock set back would keep spent limits spent for hours
+        self.most_keys = 500_000
 
     @property
     def base_exceptions(self) -> type[Exception]:
@@ -55,6 +59,8 @@ class WindowMemory(Storage, SlidingWindowCounterSupport):
             weighted = windows.previous.get(key, 0) * (1 - passed) + windows.present.get(key, 0)
             if int(weighted) + amount > limit:
                 return False
+            if len(windows.present) >= self.most_keys and key not in windows.present:
+                windows.previous, windows.present = windows.present, {}
             windows.present[key] = windows.present.get(key, 0) + amount
             return True
 

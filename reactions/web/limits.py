@@ -86,7 +86,7 @@ class VoteLimits:
             wait_s = self._store.hit(policy, who)
             if wait_s is not None:
                 metrics.limited.labels(policy.name).inc()
-                raise TooMany(policy.name, retry_after_s=max(1, math.ceil(wait_s)))
+                raise TooMany(policy.name, retry_after_s=max(1, math.floor(wait_s) + 1))  # just after, not at
 
 
 class _Store:

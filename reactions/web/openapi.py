@@ -25,6 +25,7 @@ class ReactionsApi(Api):  # type: ignore[misc]
     """flask-smorest's assembly of the document; errors are answered by `problems` alone."""
 
     ERROR_SCHEMA = schemas.Problem
+    DEFAULT_ERROR_RESPONSE_NAME = None  # each route lists its own
 
     def _register_error_handlers(self) -> None:
         pass  # `problems.register` does
@@ -47,6 +48,14 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc]
         """Declare a PUT route."""
         return self._described("PUT", rule, **described)
 
+    def post(self, rule: str, **described: Any) -> Callable[[View], View]:
+        """Declare a POST route."""
+        return self._described("POST", rule, **described)
+
+    def delete(self, rule: str, **described: Any) -> Callable[[View], View]:
+        """Declare a DELETE route."""
+        return self._described("DELETE", rule, **described)
+
     def _described(
         self,
         method: str,
@@ -57,8 +66,11 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc]
         query: Sequence[dict[str, Any]] = (),
         body: type[Schema] | None = None,
         cached: bool = False,
+        scope: str | None = None,
     ) -> Callable[[View], View]:
         description: dict[str, Any] = {"responses": _responses(answer, problems, cached=cached)}
+        if scope:
+            description["security"] = [{"key": [scope]}]
         if query:
             description["parameters"] = list(query)
         if body:
@@ -66,6 +78,9 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc]
 
         def decorator(view: View) -> View:
             view._apidoc = {"manual_doc": description}  # type: ignore[attr-defined]
+            if method != "GET":
+                # A preflight has a route of its own; Flask's own answer, which lets no page in, would stand before it.
+                view.provide_automatic_options = False  # type: ignore[attr-defined]
             self.add_url_rule(rule, None, view, methods=[method])
             return view
 
@@ -76,7 +91,7 @@ def query(
     name: str, description: str, *, required: bool = True, many: bool = False, example: str | None = None
 ) -> dict[str, Any]:
     """A query parameter; `many` may be given several times."""
-    text: dict[str, Any] = {"type": "string", "minLength": 1}
+    text: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 200} if required else {"type": "string"}
     shape = {"type": "array", "items": text, "minItems": 1, "maxItems": 100} if many else text
     parameter = {"in": "query", "name": name, "description": description, "required": required, "schema": shape}
     return parameter | ({"example": example} if example else {})
@@ -114,6 +129,7 @@ def install(app: Flask, blueprints: Sequence[ApiBlueprint]) -> ReactionsApi:
         },
     )
     api = ReactionsApi(app)
+    api.spec.components.security_scheme("key", {"type": "http", "scheme": "bearer", "description": "A key of the site: rk_…"})
     for blueprint in blueprints:
         api.register_blueprint(blueprint)
     app.add_url_rule("/docs", "docs", _docs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 import structlog
@@ -26,12 +27,15 @@ STATUS_OF: dict[type[Refusal], tuple[int, str, str]] = {
     refusals.UnknownSite: (404, "unknown-site", "No such site"),
     refusals.UnknownArticle: (404, "unknown-article", "No such article"),
     refusals.ArticleClosed: (409, "article-closed", "Voting has ended"),
+    refusals.KeyTaken: (409, "key-taken", "This key belongs to another article"),
     refusals.UnknownReaction: (422, "unknown-reaction", "No such reaction"),
     refusals.RetiredReaction: (422, "retired-reaction", "This reaction is no longer offered"),
     refusals.SeqOutOfRange: (422, "seq-out-of-range", "seq is out of range"),
     refusals.ArticleQuotaSpent: (429, "article-quota-spent", "Too many new articles today"),
     refusals.MalformedReactionSet: (422, "malformed-reaction-set", "This reaction set cannot be used"),
     refusals.MalformedSite: (422, "malformed-site", "This site cannot be used"),
+    refusals.MalformedApiKey: (422, "malformed-key-request", "This key cannot be made"),
+    refusals.UnknownApiKey: (404, "unknown-key", "No such key"),
     refusals.Unavailable: (503, "unavailable", "The service cannot count votes at the moment"),
     refusals.Overloaded: (503, "overloaded", "The service is busy"),
     refusals.StorageFull: (507, "storage-full", "The service has no space left"),
@@ -40,6 +44,7 @@ STATUS_OF: dict[type[Refusal], tuple[int, str, str]] = {
 # What is no refusal of the domain: name, title and how to put it right, by status.
 _BY_STATUS: dict[int, tuple[str, str, str]] = {
     400: ("invalid-request", "The request cannot be understood", "Check the request against /openapi.json."),
+    401: ("unauthorized", "Not signed in", "Send Authorization: Bearer with the token from the settings."),
     403: ("forbidden", "Not allowed", "This request is not allowed."),
     404: ("not-found", "Nothing here", "There is nothing at this address. /docs lists what there is."),
     405: ("method-not-allowed", "Wrong method", "Use one of the methods in the Allow header."),
@@ -54,6 +59,10 @@ DESCRIPTIONS = [(name, status, title) for status, name, title in STATUS_OF.value
 ]
 DESCRIPTIONS.append(("foreign-origin", 403, "This page may not vote for the site"))
 DESCRIPTIONS.append(("too-many-votes", 429, "Too many votes"))
+DESCRIPTIONS.append(("missing-scope", 403, "This key may not do that"))
+DESCRIPTIONS.append(("key-in-address", 400, "A key does not belong into an address"))
+DESCRIPTIONS.append(("not-ready", 503, "Not ready"))
+_MOST_ERRORS = 10  # a body of 4 kB can hold hundreds of faults
 
 
 def problem(
@@ -76,10 +85,20 @@ def problem(
     return cors.let_read(response)
 
 
+class Denied(Exception):
+    """A request that the web layer itself turns down, with the problem to answer."""
+
+    def __init__(self, status: int, name: str, title: str, detail: str, **headers: str) -> None:
+        super().__init__(detail)
+        self.status, self.name, self.title, self.detail = status, name, title, detail
+        self.headers = {key.replace("_", "-"): value for key, value in headers.items()}
+
+
 def register(app: Flask) -> None:
     """Answer every failure of the application with a problem."""
     app.register_error_handler(Refusal, of_refusal)
     app.register_error_handler(TooMany, _of_limit)
+    app.register_error_handler(Denied, _of_denial)
     app.register_error_handler(Forbidden, _of_foreign_origin)
     app.register_error_handler(ValidationError, of_validation)
     app.register_error_handler(SQLAlchemyError, _of_database)
@@ -97,16 +116,17 @@ def of_refusal(refusal: Refusal) -> Response:
 
 def of_validation(error: ValidationError) -> Response:
     """The answer for a body or a query that breaks its schema: one entry for each member at fault."""
-    errors = _pointed(error.messages_dict if isinstance(error.messages, dict) else error.messages, "#")
+    messages = error.messages if isinstance(error.messages, dict) else {error.field_name: error.messages}
+    errors = _pointed(messages, "#")[:_MOST_ERRORS]
     name, title, _ = _BY_STATUS[400]
-    return problem(400, name, title, " ".join(dict.fromkeys(e["detail"] for e in errors)), errors=errors)
+    return problem(400, name, title, " ".join(map(_with_member, errors)), errors=errors)
 
 
 def of_http(error: HTTPException) -> Response:
     """The answer for what Flask itself refuses: no such address, wrong method, body too large."""
     status = error.code or 500
     name, title, detail = _BY_STATUS.get(status, (f"status-{status}", error.name, error.description or error.name))
-    kept = {key: value for key, value in error.get_headers() if key in ("Allow", "Retry-After")}
+    kept = {key: value for key, value in error.get_headers() if key in ("Allow", "Retry-After", "WWW-Authenticate")}
     if status == 308:
         return error.get_response()  # type: ignore[return-value]
     return problem(status, name, title, detail, headers=kept)
@@ -124,6 +144,10 @@ def _of_limit(limit: TooMany) -> Response:
             "RateLimit": f'"{limit.policy}";r=0;t={limit.retry_after_s}',
         },
     )
+
+
+def _of_denial(denial: Denied) -> Response:
+    return problem(denial.status, denial.name, denial.title, denial.detail, headers=denial.headers)
 
 
 def _of_foreign_origin(error: Forbidden) -> Response:
@@ -154,4 +178,9 @@ def _pointed(messages: Any, pointer: str) -> list[dict[str, str]]:
 
 
 def _escaped(member: str) -> str:
-    return member.replace("~", "~0").replace("/", "~1").encode("ascii", "backslashreplace").decode()
+    return quote(member.replace("~", "~0").replace("/", "~1"), safe="~!$&'()*+,;=:@")
+
+
+def _with_member(error: Mapping[str, str]) -> str:
+    member = error["pointer"].removeprefix("#").removeprefix("/")
+    return f"{member}: {error['detail']}" if member else error["detail"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import orjson
 from flask import Response, request
@@ -39,7 +40,7 @@ def reactions_of(site_key: str) -> Response:
     if len(given["article"]) != 1 or len(given["lang"]) > 1:
         raise ValidationError("Give one article and at most one lang.", "article")
     language = (given["lang"] or ["en"])[0]
-    return _answer(site, given["article"], lambda counts: _row(site, counts[0], language))
+    return _answer(site, given["article"], lambda counts: _row(counts[0], language))
 
 
 @blueprint.get(
@@ -102,6 +103,10 @@ _RECEIPT = [("Content-Type", "application/json"), ("Cache-Control", "no-store"),
 
 def _query(*names: str) -> dict[str, list[str]]:
     """The query's parameters. Raises ValidationError for one that is not in `names`: it would only defeat caches."""
+    try:
+        unquote_to_bytes(request.query_string).decode()
+    except UnicodeDecodeError:
+        raise ValidationError("Write the address in UTF-8, percent-encoded.") from None
     given = request.args.to_dict(flat=False)
     if unknown := [name for name in given if name not in names]:
         raise ValidationError(f"No such parameter. Use: {', '.join(names)}.", unknown[0][:64])
@@ -114,7 +119,7 @@ def _answer(site: Site, keys: list[str], shape: Any) -> Response:
     ids = {articles.id_of(site.key, articles.canonical_key(key)) for key in keys}
     stamp = parts.memory.stamp(ids)
     with current.reading() as connection:
-        body = orjson.dumps(shape(voting.counts_of(connection, site, keys)))
+        body = orjson.dumps(shape(voting.counts_of(connection, site, keys, now_ms=current.now_ms())))
     etag = f'"{hashlib.blake2b(body, digest_size=9).hexdigest()}"'
     headers = [("ETag", etag), ("Cache-Control", _cache_control()), *_OPEN_TO_ALL]
     parts.memory.keep((request.path, request.query_string.decode("latin-1")), Answer(body, etag, headers), stamp)
@@ -131,10 +136,10 @@ def _cache_control() -> str:
     return f"public, max-age={age}, s-maxage={age}, stale-while-revalidate={stale}, stale-if-error={s.counts_stale_if_error_s}"
 
 
-def _row(site: Site, counts: Counts, language: str) -> dict[str, Any]:
+def _row(counts: Counts, language: str) -> dict[str, Any]:
     buttons = [
         {"key": r.key, "label": r.label_in(language), "emoji": r.emoji, "count": counts.by_reaction[r.key]}
-        for r in site.reactions.offered
+        for r in counts.offered.offered
     ]
     return {"article": counts.article, "open": counts.open, "total": counts.total, "reactions": buttons}
 

@@ -12,8 +12,20 @@ from werkzeug.exceptions import UnsupportedMediaType
 VOTE_BODY_BYTES = 4096
 
 
+_SAID = {
+    "required": "Send this member too.",
+    "null": "Send a value here, not null.",
+    "invalid": "Send text in quotes.",
+}
+
+
 class StrictInteger(fields.Integer):
     """An integer that was written as one: no text, no true, no 5.0."""
+
+    default_error_messages = {  # noqa: RUF012  declared so by Field
+        **_SAID,
+        "invalid": "Send a whole number, without quotes and without a fraction.",
+    }
 
     def _validated(self, value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int):
@@ -27,26 +39,41 @@ class VoteBody(Schema):
     class Meta:  # noqa: D106
         unknown = RAISE
 
+    error_messages = {"unknown": "There is no such member. Send article, reaction, reader and seq."}  # noqa: RUF012
+
     article = fields.String(
         required=True,
+        error_messages=_SAID,
         metadata={
             "description": "The publisher's key of the article, 1 to 200 characters",
             "example": "sport/cup-final",
+            "minLength": 1,
+            "maxLength": 200,
         },
     )
     reaction = fields.String(
         required=True,
         allow_none=True,
-        metadata={"description": "The key of a reaction on offer; null withdraws the vote", "example": "love"},
+        error_messages=_SAID,
+        metadata={
+            "description": "The key of a reaction on offer; null withdraws the vote",
+            "example": "love",
+            "pattern": "^[a-z0-9][a-z0-9_-]{0,31}$",
+        },
     )
     reader = fields.String(
         required=True,
+        error_messages=_SAID,
         validate=validate.Regexp("^[0-9a-f]{32}\\Z", error="Send 32 lower-case hexadecimal digits, made at random."),
-        metadata={"description": "A random 128-bit id that the reader's device made and keeps", "example": "0f" * 16},
+        metadata={
+            "description": "A random 128-bit id that the reader's device made and keeps",
+            "example": "0f" * 16,
+            "pattern": "^[0-9a-f]{32}$",  # as ECMAScript, which OpenAPI speaks, writes it
+        },
     )
     seq = StrictInteger(
         required=True,
-        validate=validate.Range(min=0, max=2**63 - 1),
+        validate=validate.Range(min=0, max=2**63 - 1, error="Send 0 or more, at most a day ahead of the server's clock."),
         metadata={
             "description": "The device's clock in milliseconds, or the last one sent plus one; only a higher one is applied",
             "example": 1732345678901,

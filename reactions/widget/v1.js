@@ -9,23 +9,22 @@ if (globalThis.customElements) {
 	const NAMES = "heading unsaved offline closed site article lang server".split(" ");
 	/** @type {any} */
 	const WORDS = {
-		en: "What's your reaction?|Not saved. Try again|Not saved. You are offline|Voting is closed",
-		de: "Wie reagieren Sie darauf?|Nicht gespeichert. Bitte wiederholen|Nicht gespeichert. Sie sind offline|Abstimmung beendet",
-		fr: "Quelle est votre réaction ?|Non enregistré. Réessayez|Non enregistré. Vous êtes hors ligne|Vote clos",
-		es: "¿Cuál es su reacción?|No guardado. Reintente|No guardado. Está sin conexión|Votación cerrada",
+		en: "What's your reaction?|Not saved|You are offline|Voting is closed",
+		de: "Wie reagieren Sie darauf?|Nicht gespeichert|Sie sind offline|Abstimmung beendet",
+		fr: "Quelle est votre réaction ?|Non enregistré|Vous êtes hors ligne|Vote clos",
+		es: "¿Cuál es su reacción?|No guardado|Está sin conexión|Votación cerrada",
 	};
 	const sheet = new CSSStyleSheet();
 	sheet.replaceSync(`
-		:host { display: block; font-size: max(1rem, 16px); line-height: 1.25 }
-		:host([hidden]) { display: none }
-		[part=row] { display: grid; gap: var(--reactions-gap, .25em); grid-template-columns: repeat(auto-fit, minmax(max(4em, min(23%, (31em - 100%) * 99)), 1fr)); margin: .5em 0; max-width: 42em }
-		[part=button] { display: grid; grid-template-rows: auto 1fr auto; align-items: center; min-height: 6em; padding: .4em .1em; border: 1px solid #0000; border-radius: var(--reactions-radius, 4px); background: none; color: inherit; font: inherit }
+		:host(:not([hidden])) { display: block; font-size: max(1rem, 16px); line-height: 1.25 }
+		[part=row] { display: grid; gap: var(--reactions-gap, .25em); grid-template-columns: repeat(auto-fit, minmax(clamp(4em, (31em - 100%) * 99, 23%), 1fr)); margin: .5em 0; max-width: 42em }
+		[part=button] { display: grid; grid-template-rows: auto 1fr auto; align-items: center; min-height: 6em; padding: .4em .1em; border: 0; border-radius: var(--reactions-radius, 4px); background: none; color: inherit; font: inherit }
 		[part=emoji] { font-size: var(--reactions-emoji, 1.5em); font-variant-emoji: emoji }
 		[part=label] { hyphens: auto; overflow-wrap: anywhere }
 		[part=label], [part=count], [part=status] { font-size: .8em }
 		[part=heading], [part=count] { font-weight: 700 }
 		[part=status] { min-height: 1.25em }
-		:enabled { border-color: var(--reactions-border, color-mix(in srgb, currentColor 20%, #0000)); cursor: pointer }
+		:enabled { border: 1px solid var(--reactions-border, color-mix(in srgb, currentColor 20%, #0000)); cursor: pointer }
 		[aria-pressed=true] { background: var(--reactions-tint, color-mix(in srgb, currentColor 8%, #0000)); outline: 2px solid var(--reactions-accent, currentColor); outline-offset: -2px }
 		:focus-visible { outline: 2px solid var(--reactions-accent, currentColor); outline-offset: 2px }
 		@media (hover: hover) { :enabled:hover { border-color: currentColor } }`);
@@ -150,14 +149,13 @@ if (globalThis.customElements) {
 	class ReactionCount extends HTMLElement {
 		static observedAttributes = NAMES;
 		root = this.attachShadow({ mode: "open" });
-		locale = "";
 		key = "";
 
 		connectedCallback() {
 			const site = this.getAttribute("site") ?? "";
 			const article = this.getAttribute("article") || attempt(() => decodeURI(location.pathname));
 			const url = `${this.getAttribute("server") ?? script?.src.split("/widget/")[0]}/v1/sites/${site}/`;
-			[this.locale] = attempt(() => Intl.getCanonicalLocales(this.closest("[lang]")?.getAttribute("lang") ?? "")) ?? [navigator.language];
+			this.locale = attempt(() => Intl.getCanonicalLocales(this.closest("[lang]")?.getAttribute("lang") ?? "")[0]) ?? navigator.language;
 			this.key = url + this.locale;
 			this.story = stories[url + article] ??= new Story(url, site, article);
 			this.story.views.add(this);
@@ -232,7 +230,7 @@ if (globalThis.customElements) {
 
 		/** @param {any} why */
 		explain({ detail }) {
-			this.#status.textContent = detail || this.#word(navigator.onLine ? 1 : 2);
+			this.#status.textContent = detail || this.#word(1) + (navigator.onLine ? "" : `. ${this.#word(2)}`);
 		}
 	}
 

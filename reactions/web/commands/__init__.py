@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 import click
+from alembic.util import CommandError
 from flask.cli import AppGroup, ScriptInfo
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -13,7 +15,7 @@ from reactions.app import from_environment
 from reactions.engines import UnsafeDatabase
 from reactions.refusals import Refusal
 from reactions.settings import InvalidSettings
-from reactions.web.commands import articles, checks, database, reaction_sets, serving, sites
+from reactions.web.commands import articles, checks, database, keys, reaction_sets, serving, sites
 
 
 class Reactions(AppGroup):
@@ -30,6 +32,12 @@ class Reactions(AppGroup):
             raise click.ClickException(
                 f"The database did not do what was asked: {cause}. Is `reactions db upgrade` done?"
             ) from None
+        except CommandError as error:
+            raise click.ClickException(f"The migrations cannot be applied: {error}") from None
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise
+            raise click.ClickException(f"{error.filename or 'The system'}: {error.strerror}.") from None
 
 
 @click.group(cls=Reactions, context_settings={"help_option_names": ["-h", "--help"]})
@@ -47,6 +55,7 @@ for command in (
     sites.site,
     reaction_sets.reaction_set,
     articles.article,
+    keys.key,
     database.db,
     checks.verify,
     checks.settings,

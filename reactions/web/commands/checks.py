@@ -11,11 +11,12 @@ from flask.cli import with_appcontext
 
 from reactions import integrity
 from reactions.engines import snapshot
-from reactions.settings import load
+from reactions.settings import load, without_password
 from reactions.web import current
 from reactions.web.openapi import description
 
 _HIDDEN = {"secret", "metrics_token"}
+_ADDRESSES = {"database_url", "limiter_url"}
 
 
 @click.command("verify")
@@ -44,4 +45,5 @@ def settings() -> None:
     """Show every setting as it is in force. Secrets are not shown."""
     values = dataclasses.asdict(load(os.environ))
     for name, value in values.items():
-        click.echo(f"{name:32} {'(set)' if name in _HIDDEN and value else value!r}")
+        shown = without_password(value) if name in _ADDRESSES else value
+        click.echo(f"{name:32} {'(set)' if name in _HIDDEN and value else shown!r}")

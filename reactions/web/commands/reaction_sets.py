@@ -69,6 +69,22 @@ def revive(site: str, reaction: str) -> None:
     _change(site, lambda old: old.changed(reaction, retired=False))
 
 
+@reaction_set.command("section")
+@click.argument("site")
+@click.argument("section")
+@click.argument("reactions", nargs=-1)
+def section(site: str, section: str, reactions: tuple[str, ...]) -> None:
+    """Offer only these reactions on a section's articles; none named: all again."""
+    with writing(current.engine()) as connection:
+        found = sites.named(connection, site)
+        chosen = {name: list(keys) for name, keys in found.section_reactions.items() if name != section}
+        if reactions:
+            chosen[section] = [found.reactions.named(key).key for key in reactions]
+        sites.change(connection, site, section_reactions=chosen)
+        offered = sites.named(connection, site).offered_in(section)
+    click.echo(f"{section} offers: {', '.join(f'{r.emoji} {r.key}' for r in offered.offered)}")
+
+
 def _change(site: str, change: Callable[[ReactionSet], ReactionSet]) -> None:
     with writing(current.engine()) as connection:
         new = change(sites.named(connection, site).reactions)

@@ -15,7 +15,7 @@ import click
 from reactions import migrating, sites
 from reactions.app import create_app
 from reactions.demo import seeding
-from reactions.settings import Settings, load, shipped
+from reactions.settings import Settings, load, shipped, without_password
 from reactions.web import current, demo_paper
 
 
@@ -60,11 +60,13 @@ def _seed(settings: Settings) -> None:
     origins = sorted({f"http://127.0.0.1:{port}", f"http://localhost:{port}", settings.address})
     if seeding.printed(engine):
         seeding.allow_origins(engine, origins)
+        seeding.add_key(engine, settings.data_path, now_ms=now_ms)
         return
     click.echo("Printing a month of an invented newspaper …", err=True)
     started = time.monotonic()
     seeding.add_site(engine, origins=origins, now_ms=now_ms, address=settings.address)
     ballots = seeding.cast_votes(engine, current.parts().ballot_box, now_ms=now_ms)
+    seeding.add_key(engine, settings.data_path, now_ms=now_ms)
     click.echo(f"{ballots:,} ballots counted in {time.monotonic() - started:.1f} s.", err=True)
 
 
@@ -76,7 +78,7 @@ def _announce(settings: Settings) -> None:
         f"  The front page                    {address}/demo/\n"
         f"  The widget in many dresses        {address}/demo/gallery\n"
         f"  The API                           {address}/docs\n\n"
-        f"  Votes are kept in {settings.engine_url}\n"
+        f"  Votes are kept in {without_password(settings.engine_url)}\n"
         "  Next: reactions serve, and the first screen of README.md. Stop with Ctrl+C.\n",
         err=True,
     )
@@ -95,9 +97,9 @@ def _check_address(bind: str) -> None:
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         hint = "Stop what listens there, or choose another with REACTIONS_BIND=127.0.0.1:8080 (demo: --bind)."
-        raise click.ClickException(f"bind: {bind} cannot be used: {error.strerror}. {hint}") from None
+        raise click.ClickException(f"bind: {bind} cannot be used: {getattr(error, 'strerror', error)}. {hint}") from None
 
 
 def _run_gunicorn(extra: dict[str, str]) -> NoReturn:

@@ -27,6 +27,7 @@ def _policies(command: Any) -> Any:
             help="open: a vote registers an article.  [add: open]",
         ),
         click.option("--new-articles-per-day", type=int, help="How many articles votes may register a day.  [add: 10000]"),
+        click.option("--close-after-days", type=int, help="Close articles of this age; 0: never.  [add: never]"),
         click.option("--reader-scope", type=click.Choice(sites.SCOPES), help="How far one pseudonym reaches.  [add: article]"),
     ):
         command = option(command)
@@ -41,7 +42,7 @@ def _policies(command: Any) -> Any:
 @_policies
 def add(key: str, name: str, origins: tuple[str, ...], reactions: Path | None, **policies: Any) -> None:
     """Add a site and print the snippet to paste under its articles."""
-    given = {option: value for option, value in policies.items() if value is not None}
+    given = _given(policies)
     with writing(current.engine()) as connection:
         sites.add(connection, key=key, name=name, origins=origins, reactions=read_set(reactions), **given)
         added = sites.named(connection, key)
@@ -55,7 +56,7 @@ def add(key: str, name: str, origins: tuple[str, ...], reactions: Path | None, *
 @_policies
 def change(key: str, origins: tuple[str, ...], **given: Any) -> None:
     """Change a site's name, origins, time zone or policies."""
-    changes = {option: value for option, value in given.items() if value is not None}
+    changes = _given(given)
     if origins:
         changes["origins"] = origins
     if not changes:
@@ -63,6 +64,14 @@ def change(key: str, origins: tuple[str, ...], **given: Any) -> None:
     with writing(current.engine()) as connection:
         sites.change(connection, key, **changes)
         show_site(sites.named(connection, key))
+
+
+def _given(policies: dict[str, Any]) -> dict[str, Any]:
+    """The options that were given; 0 days is how the command line says never."""
+    given = {option: value for option, value in policies.items() if value is not None}
+    if given.get("close_after_days") == 0:
+        given["close_after_days"] = None
+    return given
 
 
 @site.command("list")
@@ -91,10 +100,12 @@ def show_site(found: Site) -> None:
         "origins": ", ".join(sorted(found.origins)),
         "time zone": found.time_zone,
         "articles": f"{found.article_policy}, at most {found.new_articles_per_day:,} new ones a day",
+        "closing": f"after {found.close_after_days} days" if found.close_after_days else "never by itself",
         "reader scope": found.reader_scope,
         "reactions": ", ".join(f"{r.emoji} {r.key}" for r in found.reactions.offered),
         "retired": ", ".join(r.key for r in found.reactions.entries if r.retired) or "none",
     }
+    lines |= {f"  in {section}": ", ".join(chosen) for section, chosen in sorted(found.section_reactions.items())}
     for name, value in lines.items():
         click.echo(f"{name:14}{value}")
 

@@ -1,0 +1,69 @@
+"""The geometry of the small pictures in the lists: numbers for the SVG that the templates write."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from reactions.reaction_sets import ReactionSet
+
+_SHADES = {1: ("p", 6), 0: ("z", 4), -1: ("n", 6)}  # the colours of page.css: a letter for the mood, and how many there are
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A part of a bar, in per cent of its length."""
+
+    start: float
+    length: float
+    paint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A measure on its axis, in per cent of the axis."""
+
+    low: float
+    value: float
+    high: float
+
+
+def paints(reactions: ReactionSet) -> dict[str, str]:
+    """The class that colours each reaction, retired ones included: by mood first, so that colours read as moods."""
+    used = dict.fromkeys(_SHADES, 0)
+    chosen: dict[str, str] = {}
+    for entry in reactions.entries:
+        letter, shades = _SHADES[entry.mood]
+        chosen[entry.key] = f"{letter}{used[entry.mood] % shades + 1}"
+        used[entry.mood] += 1
+    return chosen
+
+
+def in_order_of_mood(reactions: ReactionSet) -> list[str]:
+    """The keys as they lie in a bar: what pleased first, what hurt last."""
+    return [entry.key for entry in sorted(reactions.entries, key=lambda entry: -entry.mood)]
+
+
+def bar(counts: Mapping[str, int], reactions: ReactionSet) -> list[Segment]:
+    """What an article's reactions are made of."""
+    total, paint, segments, start = sum(counts.values()), paints(reactions), list[Segment](), 0.0
+    for key in in_order_of_mood(reactions):
+        if counts.get(key, 0) > 0:
+            length = 100 * counts[key] / total
+            segments.append(Segment(round(start, 2), round(length, 2), paint[key]))
+            start += length
+    return segments
+
+
+def scale(value: float, low: float, high: float, *, floor: float) -> Scale:
+    """A measure between `floor` and 1."""
+    low_at, at, high_at = (round(100 * (number - floor) / (1 - floor), 1) for number in (low, value, high))
+    return Scale(low_at, at, high_at)
+
+
+def line(values: Sequence[int], *, width: int, height: int) -> str:
+    """The points of a sparkline; what was taken back does not reach below the ground."""
+    points = [max(0, value) for value in values] or [0]
+    points = points * 2 if len(points) == 1 else points
+    most, step = max(*points, 1), width / (len(points) - 1)
+    return " ".join(f"{place * step:.1f},{height - height * value / most:.1f}" for place, value in enumerate(points))

@@ -1,0 +1,107 @@
+"""Numbers and comparisons in the words an editor would use. What cannot be said surely is not said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+MINUS = "\u2212"
+TIMES = "\u00d7"
+NARROW = "\u202f"  # a no-break space that keeps a number and its sign together
+_STEPS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1)}
+_AS_EXPECTED = (0.67, 1.5)
+
+
+def number(value: float) -> str:
+    """A count: 12,345; a median that lies between two counts keeps its half."""
+    text = f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
+    return text.replace("-", MINUS)
+
+
+def signed(value: float) -> str:
+    """A mood: +0.42, −0.31, 0.00."""
+    text = f"{value:+.2f}"
+    return "0.00" if text in ("+0.00", "-0.00") else text.replace("-", MINUS)
+
+
+def ratio(value: float) -> str:
+    """How many times: 3.1, and no more exact than 24 from ten on."""
+    return f"{value:.1f}" if value < 10 else f"{value:,.0f}"
+
+
+def percent(share: float) -> str:
+    """A share: 42%, and <1% for what is little but not nothing."""
+    return "<1%" if 0 < share < 0.01 else f"{share * 100:.0f}%".replace("-", MINUS)
+
+
+def counted(value: int, one: str, many: str = "") -> str:
+    """A count with its noun: 1 story, 2 stories."""
+    return f"{number(value)} {one if value == 1 else many or one + 's'}"
+
+
+def age(hours: float) -> str:
+    """How old: 45 min, 5 h, 3 days."""
+    if hours < 1:
+        return f"{max(1, int(hours * 60))} min"
+    if hours < 48:
+        return f"{int(hours)} h"
+    return f"{int(hours // 24)} days"
+
+
+def change(part: float | None) -> str:
+    """A change against before: 6% more, 12% fewer, as many."""
+    if part is None:
+        return "none before"
+    if abs(part) < 0.005:
+        return "as many"
+    if part >= 2:
+        return f"{ratio(1 + part)} {TIMES} as many"
+    return f"{abs(part) * 100:.0f}% {'more' if part > 0 else 'fewer'}"
+
+
+def pace(trending: float, hours: float) -> str:
+    """How an article goes against what its age predicts."""
+    low, high = _AS_EXPECTED
+    if low < trending < high:
+        return f"At the usual pace for {age(hours)}"
+    if trending <= low:
+        return f"Slower than is usual at {age(hours)}"
+    return f"{ratio(trending)}{NARROW}{TIMES} the usual pace at {age(hours)}"
+
+
+def divided(split: float) -> str:
+    """How divided the readers are."""
+    if split >= 0.9:
+        return "half against half"
+    if split >= 0.6:
+        return "divided"
+    return "leaning one way" if split >= 0.3 else "of one mind"
+
+
+def clock(at: datetime) -> str:
+    """The time of day: 14:05."""
+    return f"{at:%H:%M}"
+
+
+def day(at: datetime) -> str:
+    """A day: Tue 24 Nov."""
+    return f"{at:%a} {at.day} {at:%b}"
+
+
+def moment(at: datetime) -> str:
+    """A day with its year and the time: Tue 24 Nov 2026, 14:05."""
+    return f"{day(at)} {at.year}, {clock(at)}"
+
+
+def bucket(start: datetime, unit: str) -> str:
+    """What a bucket of a series covers: Tue 24 Nov, 14:00–15:00; Tue 24 Nov; the week from Mon 23 Nov."""
+    if unit == "hour":
+        end = start.timestamp() + _STEPS[unit].total_seconds()
+        return f"{day(start)}, {clock(start)}–{clock(datetime.fromtimestamp(end, start.tzinfo))}"
+    return day(start) if unit == "day" else f"Week from {day(start)}"
+
+
+FILTERS: Mapping[str, object] = {
+    "number": number, "signed": signed, "ratio": ratio, "percent": percent, "counted": counted, "age": age,
+    "change": change, "pace": pace, "divided": divided, "clock": clock, "day": day, "moment": moment, "bucket": bucket,
+}  # fmt: skip

@@ -1,0 +1,94 @@
+"""Who edits: an API key in the Authorization header for programs, a session that a key opened for pages.
+
+The site comes from the key. Another site's address answers what a missing one answers.
+"""
+
+from __future__ import annotations
+
+from flask import request, session
+
+from reactions import keys, sites
+from reactions.engines import writing
+from reactions.keys import ApiKey
+from reactions.refusals import UnknownSite
+from reactions.sites import Site
+from reactions.web import current
+from reactions.web.problems import Denied
+
+_SESSION = "key"
+_IN_ADDRESS = {"api_key", "key", "token", "access_token"}
+
+
+def require(site_key: str, scope: str) -> Site:
+    """The site of the request's key, if the address names it and the key has the scope.
+
+    Raises Denied (400 for a key in the address, 401, 403) or UnknownSite (404).
+    """
+    key = _bearer()
+    site = site_of(key)
+    if site.key != site_key:
+        raise UnknownSite("There is no such site.")
+    if scope not in key.scopes:
+        has = ", ".join(sorted(key.scopes))
+        detail = f"This needs a key with the scope {scope}; this one has {has}."
+        raise Denied(403, "missing-scope", "This key may not do that", detail)
+    return site
+
+
+def by() -> str:
+    """Who acts, for the record: the id and the label of the key in use."""
+    key = _bearer()
+    return f"{key.id} {key.label}"[:100]
+
+
+def signed_in(scope: str = "read") -> Site | None:
+    """The site of the session, unless nobody is signed in, the key was revoked since, or it lacks the scope."""
+    key_id = session.get(_SESSION)
+    if not key_id:
+        return None
+    with current.reading() as connection:
+        key = keys.still_good(connection, key_id)
+    return site_of(key) if key and scope in key.scopes else None
+
+
+def sign_in(text: str) -> Site | None:
+    """Open a session with a key; None if the key is wrong, revoked or may not read."""
+    key = _proven(text.strip())
+    if key is None or "read" not in key.scopes:
+        return None
+    session.clear()
+    session[_SESSION] = key.id
+    return site_of(key)
+
+
+def sign_out() -> None:
+    """End the session."""
+    session.clear()
+
+
+def site_of(key: ApiKey) -> Site:
+    """The site a key belongs to."""
+    with current.reading() as connection:
+        return sites.by_id(connection, key.site_id)
+
+
+def _bearer() -> ApiKey:
+    if any(value.startswith("rk_") for value in request.args.values()) or not _IN_ADDRESS.isdisjoint(request.args):
+        detail = "What stands in an address ends up in logs. Send the key in the Authorization header, and make a new one."
+        raise Denied(400, "key-in-address", "A key does not belong into an address", detail)
+    scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+    key = _proven(text.strip()) if scheme.lower() == "bearer" else None
+    if key is None:
+        detail = "Send a key of the site, as in Authorization: Bearer rk_…; `reactions key add` makes one."
+        raise Denied(401, "unauthorized", "Not signed in", detail, WWW_Authenticate='Bearer realm="reactions"')
+    return key
+
+
+def _proven(text: str) -> ApiKey | None:
+    with current.reading() as connection:
+        key = keys.proven(connection, text)
+    now_ms = current.now_ms()
+    if key is not None and keys.use_is_news(key, now_ms):
+        with writing(current.engine()) as connection:
+            keys.note_use(connection, key, now_ms=now_ms)
+    return key
