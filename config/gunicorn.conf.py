@@ -13,8 +13,11 @@ _settings = load(os.environ)
 wsgi_app = "reactions.app:from_environment()"
 bind = _settings.bind
 workers = _settings.workers
-worker_class = _settings.worker_class
-threads = _settings.threads if worker_class == "gthread" else 1
+worker_class = {
+    "gthread": "reactions.web.workers.ThreadedWorker",
+    "sync": "reactions.web.workers.OneAtATimeWorker",
+}[_settings.worker_class]
+threads = _settings.threads if _settings.worker_class == "gthread" else 1
 backlog = 2048
 keepalive = 15  # seconds; longer than the proxy keeps its own side open, so that it never writes to a closing socket
 timeout = 30

@@ -15,7 +15,7 @@ from reactions import articles, ledger, models, readers, tallies, voting
 from reactions.articles import Article, Place
 from reactions.engines import insert_of
 from reactions.refusals import Refusal, UnknownReaction
-from reactions.voting import Ballot, Receipt
+from reactions.voting import Ballot, Counts, Receipt
 
 Outcome = Receipt | Refusal
 Voter = tuple[int, bytes]  # article id, pseudonym
@@ -33,10 +33,16 @@ def count(connection: Connection, ballots: Sequence[Ballot], *, pseudonym_key: b
     voters = _voters(connection, ballots, placed, pseudonym_key)
     present = _apply(connection, ballots, voters)
     counted = tallies.counts_of(connection, {article_id for article_id, _ in voters.values()})
-    return [
-        _receipt(ballot, placed[at], present[voters[at]], counted[voters[at][0]]) if at in voters else _refusal(placed[at])
-        for at, ballot in enumerate(ballots)
-    ]
+    shown: dict[int, Counts] = {}
+    outcomes: list[Outcome] = []
+    for at, (ballot, article) in enumerate(zip(ballots, placed, strict=True)):
+        if isinstance(article, Refusal):
+            outcomes.append(article)
+            continue
+        if ballot.article_id not in shown:  # once for all ballots that came by the same key
+            shown[ballot.article_id] = voting.shown(ballot.site, ballot.article, counted[article.article_id], article)
+        outcomes.append(Receipt(present[voters[at]], shown[ballot.article_id], article.article_id))
+    return outcomes
 
 
 def _placed(connection: Connection, ballots: Sequence[Ballot]) -> list[Article | Refusal]:
@@ -56,16 +62,6 @@ def _checked(ballot: Ballot, article: Article | Refusal) -> Article | Refusal:
         if ballot.reaction not in offered:
             return UnknownReaction(f"This section does not offer {ballot.reaction}. It offers: {', '.join(offered)}.")
     return article
-
-
-def _receipt(ballot: Ballot, article: Article | Refusal, reaction: str | None, counted: Mapping[str, int]) -> Receipt:
-    assert isinstance(article, Article)
-    return Receipt(reaction, voting.shown(ballot.site, ballot.article, counted, article), article.article_id)
-
-
-def _refusal(outcome: Article | Refusal) -> Refusal:
-    assert isinstance(outcome, Refusal)
-    return outcome
 
 
 def _voters(

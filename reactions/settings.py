@@ -18,11 +18,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from limits import parse_many
 from marshmallow import EXCLUDE, Schema, ValidationError, validate
 from marshmallow import fields as wire
 
-from reactions import readers
+from reactions import setting_checks
 
 PREFIX = "REACTIONS_"
 NOT_SETTINGS = {"CONFIG"}  # read by `load` itself
@@ -30,54 +29,6 @@ NOT_SETTINGS = {"CONFIG"}  # read by `load` itself
 
 class InvalidSettings(Exception):
     """The settings cannot be used; the text has one line for each fault."""
-
-
-def _network_list(value: list[str]) -> None:
-    try:
-        readers.proxy_networks(value)
-    except ValueError as error:
-        raise ValidationError(str(error)) from None
-
-
-def _limit(value: str) -> None:
-    try:
-        smallest = min(item.amount for item in parse_many(value))
-    except ValueError:
-        smallest = 0
-    if smallest < 1:
-        raise ValidationError('Not a limit. Write it as "30/minute" or "30/minute; 500/day".')
-
-
-def _bind(value: str) -> None:
-    _, _, port = value.rpartition(":")
-    host_and_port = re.fullmatch(r"[^\s/]+:[0-9]{1,5}", value) and 0 < int(port) < 65536
-    if not host_and_port and not value.startswith("unix:/"):
-        raise ValidationError('Write it as "127.0.0.1:8000" or "unix:/run/reactions.sock".')
-
-
-def _limiter_url(value: str) -> None:
-    scheme, rest, _ = value.partition("://")
-    if scheme not in {"memory", "redis", "rediss", "redis+cluster", "unix", "redis+unix"} or not rest:
-        raise ValidationError('Write it as "memory://" or "redis://host:6379/0".')
-
-
-def _public_url(value: str) -> None:
-    if value and not re.fullmatch(r"https?://[^\s/?#\"'<>]+(/[^\s?#\"'<>]*)?", value):
-        raise ValidationError('Write it as "https://reactions.example.org".')
-
-
-def _folder(value: str) -> None:
-    try:
-        Path(value).expanduser()
-    except RuntimeError:
-        raise ValidationError("There is no such home folder.") from None
-    if not value or "\0" in value:
-        raise ValidationError("Name a folder.")
-
-
-def _secret(value: str) -> None:
-    if value and len(value) < 32:
-        raise ValidationError("Must have at least 32 characters: `openssl rand -hex 32` makes one.")
 
 
 def _at_least(minimum: float) -> dict[str, Any]:
@@ -96,21 +47,25 @@ def _number(minimum: float) -> Any:
     return field(metadata=_at_least(minimum))
 
 
+def _between(least: float, most: float) -> Any:
+    return field(metadata={"validate": validate.Range(min=least, max=most)})
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Everything an operator can choose. config/default.toml gives each its default, unit and meaning."""
 
-    data_dir: str = _checked(_folder)
+    data_dir: str = _checked(setting_checks.folder)
     database_url: str = _plain()
     database_pool_size: int = _number(1)
-    secret: str = _checked(_secret)
+    secret: str = _checked(setting_checks.secret)
     upgrade_on_start: bool = _plain()
-    bind: str = _checked(_bind)
+    bind: str = _checked(setting_checks.bind)
     workers: int = _number(1)
     worker_class: str = _checked(validate.OneOf(["gthread", "sync"]))
     threads: int = _number(1)
-    trusted_proxies: list[str] = _checked(_network_list)  # noqa: RUF009
-    public_url: str = _checked(_public_url)
+    trusted_proxies: list[str] = _checked(setting_checks.network_list)  # noqa: RUF009
+    public_url: str = _checked(setting_checks.public_url)
     batch_size: int = _number(1)
     queue_size: int = _number(1)
     answer_within_s: float = _number(0.1)
@@ -121,13 +76,18 @@ class Settings:
     counts_stale_if_error_s: int = _number(0)
     counts_memory_s: float = _number(0)
     counts_memory_entries: int = _number(1)
-    limiter_url: str = _checked(_limiter_url)
+    limiter_url: str = _checked(setting_checks.limiter_url)
     limiter_timeout_s: float = _number(0.001)
     limiter_retry_s: float = _number(0.1)
-    votes_per_reader: str = _checked(_limit)
-    votes_per_network: str = _checked(_limit)
-    votes_per_wide_network: str = _checked(_limit)
-    votes_per_article: str = _checked(_limit)
+    votes_per_reader: str = _checked(setting_checks.limit)
+    votes_per_network: str = _checked(setting_checks.limit)
+    votes_per_wide_network: str = _checked(setting_checks.limit)
+    votes_per_article: str = _checked(setting_checks.limit)
+    smtp_url: str = _checked(setting_checks.smtp_url)
+    mail_from: str = _checked(setting_checks.mail_from)
+    webhook_timeout_s: float = _between(0.1, 20)
+    webhook_attempts: int = _between(1, 20)
+    webhook_private_targets: bool = _plain()
     log_level: str = _checked(validate.OneOf(["debug", "info", "warning", "error"]))
     metrics_token: str = _plain()
     demo: bool = _plain()
@@ -150,12 +110,12 @@ class Settings:
     @property
     def address(self) -> str:
         """The service's own address as readers see it, without a slash at the end."""
-        own = f"http://{self.bind.replace('0.0.0.0', 'localhost')}"  # noqa: S104
-        return (self.public_url or own).rstrip("/")
+        own = "localhost" if self.bind.startswith("unix:") else self.bind.replace("0.0.0.0", "localhost")  # noqa: S104
+        return (self.public_url or f"http://{own}").rstrip("/")
 
 
 NAMES = [item.name for item in fields(Settings)]
-_SHOWN_NEVER = {"secret", "metrics_token", "database_url", "limiter_url"}  # the addresses may hold a password
+_SHOWN_NEVER = {"secret", "metrics_token", "database_url", "limiter_url", "smtp_url"}  # the addresses may hold a password
 
 
 class _Whole(wire.Integer):
@@ -294,7 +254,7 @@ def _checked_together(settings: Settings) -> Settings:
 
 def without_password(address: str) -> str:
     """An address of a database or a store, fit to be shown."""
-    return re.sub(r"(?<=password=)[^&]*", "***", re.sub(r"//.*@", "//***@", address))
+    return re.sub(r"(?<=password=)[^&]*", "***", re.sub(r"(?s)//.*@", "//***@", address))
 
 
 def secret_of(settings: Settings) -> bytes:

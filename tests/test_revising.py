@@ -26,7 +26,7 @@ def desk(booth: Booth) -> Desk:
 def causes(booth: Booth) -> dict[str, int]:
     by_cause = select(models.event.c.cause, func.count()).group_by(models.event.c.cause)
     with booth.engine.connect() as connection:
-        return {cause: n for cause, n in connection.execute(by_cause)}
+        return {row.cause: row[1] for row in connection.execute(by_cause)}
 
 
 def test_a_reset_withdraws_every_vote_and_restore_brings_them_back_exactly(daily: Booth) -> None:
