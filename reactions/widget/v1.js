@@ -9,23 +9,26 @@ if (globalThis.customElements) {
 	const NAMES = "heading unsaved offline closed site article lang server".split(" ");
 	/** @type {any} */
 	const WORDS = {
-		en: "What's your reaction?|Not saved|You are offline|Voting is closed",
-		de: "Wie reagieren Sie darauf?|Nicht gespeichert|Sie sind offline|Abstimmung beendet",
-		fr: "Quelle est votre réaction ?|Non enregistré|Vous êtes hors ligne|Vote clos",
-		es: "¿Cuál es su reacción?|No guardado|Está sin conexión|Votación cerrada",
+		en: "What's your reaction?|Not saved|offline|Voting is closed",
+		de: "Wie reagieren Sie darauf?|Nicht gespeichert|offline|Abstimmung beendet",
+		fr: "Quelle est votre réaction ?|Non enregistré|hors ligne|Vote clos",
+		es: "¿Cuál es su reacción?|No guardado|sin conexión|Votación cerrada",
 	};
 	const sheet = new CSSStyleSheet();
 	sheet.replaceSync(`
 		:host(:not([hidden])) { display: block; font-size: max(1rem, 16px); line-height: 1.25 }
-		[part=row] { display: grid; gap: var(--reactions-gap, .25em); grid-template-columns: repeat(auto-fit, minmax(clamp(4em, (31em - 100%) * 99, 23%), 1fr)); margin: .5em 0; max-width: 42em }
-		[part=button] { display: grid; grid-template-rows: auto 1fr auto; align-items: center; min-height: 6em; padding: .4em .1em; border: 0; border-radius: var(--reactions-radius, 4px); background: none; color: inherit; font: inherit }
+		[part=row] { display: grid; grid-template-columns: repeat(auto-fit, minmax(clamp(4em, (31em - 100%) * 99, 23%), 1fr));
+			gap: var(--reactions-gap, .25em); margin: .5em 0; max-width: 42em }
+		[part=button] { display: grid; grid-template-rows: auto 1fr auto; align-items: center; min-height: 6em; padding: .4em .1em;
+			border: 0; border-radius: var(--reactions-radius, 4px); background: none; color: inherit; font: inherit }
 		[part=emoji] { font-size: var(--reactions-emoji, 1.5em); font-variant-emoji: emoji }
 		[part=label] { hyphens: auto; overflow-wrap: anywhere }
 		[part=label], [part=count], [part=status] { font-size: .8em }
-		[part=heading], [part=count] { font-weight: 700 }
+		[part=count], [part=heading] { font-weight: bold }
 		[part=status] { min-height: 1.25em }
 		:enabled { border: 1px solid var(--reactions-border, color-mix(in srgb, currentColor 20%, #0000)); cursor: pointer }
-		[aria-pressed=true] { background: var(--reactions-tint, color-mix(in srgb, currentColor 8%, #0000)); outline: 2px solid var(--reactions-accent, currentColor); outline-offset: -2px }
+		[aria-pressed=true] { background: var(--reactions-tint, color-mix(in srgb, currentColor 8%, #0000));
+			outline: 2px solid var(--reactions-accent, currentColor); outline-offset: -2px }
 		:focus-visible { outline: 2px solid var(--reactions-accent, currentColor); outline-offset: 2px }
 		@media (hover: hover) { :enabled:hover { border-color: currentColor } }`);
 
@@ -41,9 +44,10 @@ if (globalThis.customElements) {
 
 	const ask = async (url = "", options = {}, wanted = () => true) => {
 		for (let tries = 1; ; tries++) {
-			const answer = await fetch(url, { credentials: "omit", signal: AbortSignal.timeout(5000), ...options }).catch(() => Response.error());
+			const signal = AbortSignal.timeout(5000);
+			const answer = await fetch(url, { credentials: "omit", signal, ...options }).catch(() => Response.error());
 			const body = await answer.json().catch(() => null);
-			if (answer.ok && (body?.total >= 0 || body?.articles)) return body;
+			if (answer.ok && body) return body;
 			const wait = Number(answer.headers.get("Retry-After"));
 			const refused = answer.status > 399 && answer.status < 500;
 			if (refused || tries > 2 || wait > 9 || !navigator.onLine || !wanted()) throw { ...(refused && body) };
@@ -51,6 +55,7 @@ if (globalThis.customElements) {
 		}
 	};
 
+	/** What is known of an article. */
 	class Story {
 		views = new Set();
 		queue = Promise.resolve();
@@ -60,39 +65,47 @@ if (globalThis.customElements) {
 			this.site = site;
 			this.query = `article=${encodeURIComponent(article)}&`;
 			this.name = `reader-reactions ${site} ${article}`;
-			const [seq, choice] = (store[this.name] ?? "0").split(" ");
+			const [seq, choice = ""] = (store[this.name] ?? "0").split(" ");
 			this.seq = Number(seq) - Date.now() < 864e5 ? Number(seq) : 0;
-			this.choice = choice || null;
-			/** @type {any} */
-			this.answer = { article, reaction: this.choice };
+			this.choice = choice;
+			this.answer = /** @type {any} */ ({ article, reaction: choice });
 		}
 
-		/** @param {string | null} choice */
-		choose(choice) {
+		choose(choice = "") {
 			this.choice = choice;
-			attempt(() => (store[this.name] = `${this.seq} ${choice ?? ""}`));
+			attempt(() => (store[this.name] = `${this.seq} ${choice}`));
+			this.draw();
+		}
+
+		draw() {
 			for (const view of this.views) view.draw();
 		}
 
-		/** @param {any} view @param {string | null} reaction */
-		vote(view, reaction) {
+		/** @param {any} view */
+		vote(view, reaction = "") {
 			const seq = (this.seq = Math.max(Date.now(), this.seq + 1));
 			const latest = () => seq === this.seq;
-			me ||= store["reader-reactions"] || crypto.getRandomValues(new Uint8Array(32)).reduce((id, byte) => id + (byte % 16).toString(16), "");
+			me ||=
+				store["reader-reactions"] ||
+				crypto.getRandomValues(new Uint8Array(32)).reduce((id, byte) => id + (byte % 16).toString(16), "");
 			attempt(() => (store["reader-reactions"] = me));
+			this.why = null;
 			this.choose(reaction);
+			// One request at a time, then only the newest choice.
 			this.queue = this.queue.then(async () => {
 				if (!latest()) return;
-				const { site, answer: { article, reaction: previous } } = this;
-				const body = JSON.stringify({ article, reaction, reader: me, seq });
+				const { article, reaction: previous } = this.answer;
+				const body = JSON.stringify({ article, reaction: reaction || null, reader: me, seq });
+				const headers = { "Content-Type": "application/json" };
 				try {
-					const detail = await ask(this.url + "vote", { method: "PUT", headers: { "Content-Type": "application/json" }, body, keepalive: true }, latest);
-					this.answer = { ...this.answer, ...detail };
-					view.dispatchEvent(new CustomEvent("reaction-change", { bubbles: true, composed: true, detail: { ...detail, site, previous } }));
+					const answer = await ask(this.url + "vote", { method: "PUT", headers, body, keepalive: true }, latest);
+					this.answer = { ...this.answer, ...answer };
+					const detail = { ...answer, site: this.site, previous: previous || null };
+					view.dispatchEvent(new CustomEvent("reaction-change", { bubbles: true, composed: true, detail }));
 				} catch (why) {
-					if (latest()) view.explain(why);
+					if (latest()) this.why = why;
 				}
-				if (latest()) this.choose(this.answer.reaction);
+				if (latest()) this.choose(this.answer.reaction ?? "");
 			});
 		}
 	}
@@ -107,20 +120,23 @@ if (globalThis.customElements) {
 
 		const get = async (path = "", chunk = wanted) => {
 			const before = chunk.map((story) => story.answer);
-			const answer = await ask(story.url + path, { cache: chunk.some((story) => story.seq) ? "no-cache" : "default" });
+			// A cache may not know the own vote.
+			const cache = chunk.some((story) => story.seq) ? "no-cache" : "default";
+			const answer = await ask(story.url + path, { cache }, () => chunk.some((story) => story.views.size));
 			const { reactions, articles = [answer] } = answer;
 			if (reactions) {
 				answer.counts = {};
-				reactions.forEach((/** @type {any} */ one) => (answer.counts[one.key] = one.count));
-				labels[key] = reactions;
+				for (const { key, count } of reactions) answer.counts[key] = count;
+				labels[key] = [...reactions];
 			}
 			chunk.forEach((story, i) => {
 				if (story.answer === before[i]) story.answer = { ...before[i], ...articles[i] };
 			});
-			for (const view of views) view.draw();
+			for (const { story } of views) story.draw();
 		};
 
-		if (!labels[key] && views.some((view) => view.explain)) get(`reactions?${story.query}lang=${locale}`, wanted.splice(0, 1)).catch(() => null);
+		if (!labels[key] && views.some((view) => view.word))
+			get(`reactions?${story.query}lang=${locale}`, wanted.splice(0, 1)).catch(() => null);
 		while (wanted.length) {
 			let n = 0;
 			let path = "counts?";
@@ -155,7 +171,8 @@ if (globalThis.customElements) {
 			const site = this.getAttribute("site") ?? "";
 			const article = this.getAttribute("article") || attempt(() => decodeURI(location.pathname));
 			const url = `${this.getAttribute("server") ?? script?.src.split("/widget/")[0]}/v1/sites/${site}/`;
-			this.locale = attempt(() => Intl.getCanonicalLocales(this.closest("[lang]")?.getAttribute("lang") ?? "")[0]) ?? navigator.language;
+			const lang = this.closest("[lang]")?.getAttribute("lang") ?? "";
+			this.locale = attempt(() => Intl.getCanonicalLocales(lang)[0]) ?? navigator.language;
 			this.key = url + this.locale;
 			this.story = stories[url + article] ??= new Story(url, site, article);
 			this.story.views.add(this);
@@ -175,16 +192,13 @@ if (globalThis.customElements) {
 			}
 		}
 
-		format(n = 0) {
-			return new Intl.NumberFormat(this.locale).format(n > 0 ? n : 0);
+		format(n = NaN) {
+			return n === n ? new Intl.NumberFormat(this.locale).format(n > 0 ? n : 0) : "";
 		}
 
 		draw() {
-			const { answer: { total, reaction }, choice } = this.story;
-			if (total >= 0) {
-			observer.unobserve(this);
-			this.root.textContent = this.format(total - Number(!choice) + Number(!reaction));
-			}
+			const total = (this.root.textContent = this.format(this.story.answer.total ?? NaN));
+			if (total) observer.unobserve(this);
 		}
 	}
 
@@ -201,36 +215,34 @@ if (globalThis.customElements) {
 			this.#status.role = "status";
 		}
 
-		#word(i = 0) {
+		word(i = 0) {
 			return this.getAttribute(NAMES[i]) ?? (WORDS[this.locale.slice(0, 2)] ?? WORDS.en).split("|")[i];
 		}
 
 		draw() {
-			const { answer: { counts, open, reaction }, choice } = this.story;
-			const known = counts && labels[this.key];
+			const { choice, answer, why } = this.story;
+			const known = answer.counts && labels[this.key];
 			const { children } = this.#row;
 			if (known) observer.unobserve(this);
 			this.#row.style.visibility = this.#heading.style.visibility = known ? "" : "hidden";
-			this.#row.ariaLabel = this.#heading.textContent = this.#word(0);
-			if (children.length !== known?.length) this.#row.replaceChildren(...Array.from(known ?? { length: 7 }, () => part("button", "button")));
+			this.#row.ariaLabel = this.#heading.textContent = this.word(0);
+			if (children.length !== known?.length)
+				this.#row.replaceChildren(...Array.from(known ?? { length: 7 }, () => part("button", "button")));
 			for (const [i, { key, label, emoji }] of known?.entries() ?? []) {
 				const button = children[i];
-				const count = this.format(counts[key] - Number(key === reaction) + Number(key === choice));
-				button.disabled = !open;
+				const count = this.format((answer.counts[key] ?? NaN) - Number(key === answer.reaction) + Number(key === choice));
+				button.disabled = !answer.open;
 				button.ariaPressed = key === choice;
 				button.ariaLabel = `${label}, ${count}`;
-				button.replaceChildren(part("emoji", "span", emoji + "\uFE0F"), part("label", "span", label), part("count", "span", count));
-				button.onclick = () => {
-					this.#status.textContent = "";
-					this.story.vote(this, key === choice ? null : key);
-				};
+				button.replaceChildren(
+					part("emoji", "span", emoji + "\uFE0F"),
+					part("label", "span", label),
+					part("count", "span", count),
+				);
+				button.onclick = () => this.story.vote(this, key === choice ? "" : key);
 			}
-			if (open === false) this.#status.textContent = this.#word(3);
-		}
-
-		/** @param {any} why */
-		explain({ detail }) {
-			this.#status.textContent = detail || this.#word(1) + (navigator.onLine ? "" : `. ${this.#word(2)}`);
+			const unsaved = why && (why.detail || this.word(1) + (navigator.onLine ? "" : ` – ${this.word(2)}`));
+			this.#status.textContent = known && !answer.open ? this.word(3) : unsaved;
 		}
 	}
 

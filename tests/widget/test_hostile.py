@@ -1,0 +1,95 @@
+"""Whatever is answered, the widget survives it and the page does not notice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, Route
+
+from tests.widget.publisher import Publisher, row
+from tests.widget.steps import (
+    button,
+    expect_said,
+    expect_shown,
+    frames,
+    open_row,
+    ready,
+    until,
+)
+
+UNSAVED = "Not saved"
+OPEN_TO_ALL = {"Access-Control-Allow-Origin": "*"}
+
+
+HOSTILE: dict[str, Any] = {
+    "HTML": "<!doctype html><h1>Log in to the wifi</h1>",
+    "nothing": "",
+    "truncated": '{"article":"a","open":true,"total":3,"rea',
+    "null": "null",
+    "number": "7",
+    "list": "[]",
+    "empty object": "{}",
+    "wrong types": '{"article":1,"open":"yes","total":"many","reactions":{},"articles":5,"counts":[],"reaction":[]}',
+    "text for lists": '{"total":1,"reactions":"abc","articles":"abc","counts":"abc","reaction":"like"}',
+    "nulls": '{"article":null,"open":null,"total":null,"reactions":null,"articles":null,"counts":null,"reaction":null}',
+    "entries of nothing": '{"total":0,"reactions":[null,1,"x"],"articles":[null],"counts":{"like":null},"reaction":null}',
+    "odd entries": '{"total":1,"open":true,"reactions":[{"key":{},"label":[],"emoji":null,"count":"12"},{}],"articles":[7]}',
+    "negative": '{"total":-5,"open":true,"reactions":[{"key":"like","label":"Like","emoji":"x","count":-5}]}',
+    "endless": '{"total":1e999,"open":true,"reactions":[{"key":"like","label":"Like","emoji":"x","count":1e999}]}',
+    "prototype": '{"total":1,"counts":{"__proto__":{"like":9}},"__proto__":{"open":false},"articles":[{"__proto__":{}}]}',
+    "markup": '{"total":1,"open":true,"reactions":[{"key":"a","label":"<img src=x onerror=alert(1)>","emoji":"<b>","count":1}]}',
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_answer_to_a_reading_does_no_harm(failing_page: Page, publisher: Publisher, name: str) -> None:
+    answered: list[Route] = []
+
+    def answer(route: Route) -> None:
+        route.fulfill(status=200, headers=OPEN_TO_ALL, content_type="application/json", body=HOSTILE[name])
+        answered.append(route)
+
+    failing_page.route("**/v1/**", answer)
+    failing_page.goto(publisher.page(row("a") + row("b") + '<reaction-count site="daily" article="a"></reaction-count>'))
+
+    until(failing_page, lambda: len(answered) >= 2)
+    frames(failing_page)
+
+    seen = failing_page.locator("main").inner_text()
+    assert "NaN" not in seen
+    assert "-5" not in seen
+    assert failing_page.evaluate("document.querySelector('reader-reactions').shadowRoot.querySelector('img, b')") is None
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_answer_to_a_vote_does_no_harm(failing_page: Page, publisher: Publisher, name: str) -> None:
+    key = publisher.key()
+    reactions = open_row(failing_page, publisher.article(key))
+
+    answered: list[Route] = []
+
+    def answer(route: Route) -> None:
+        route.fulfill(status=200, headers=OPEN_TO_ALL, content_type="application/json", body=HOSTILE[name])
+        answered.append(route)
+
+    failing_page.route("**/vote", answer)
+    button(reactions, "like").click()
+    until(failing_page, lambda: answered)
+    frames(failing_page)
+    failing_page.unroute("**/vote")
+
+    failing_page.reload()
+    button(ready(reactions), "wow").click()
+
+    expect_shown(reactions, {"wow": 1}, pressed="wow")
+
+
+def test_a_status_without_a_body_does_no_harm(failing_page: Page, publisher: Publisher) -> None:
+    reactions = open_row(failing_page, publisher.article(publisher.key()))
+    failing_page.route("**/vote", lambda route: route.fulfill(status=204, headers=OPEN_TO_ALL))
+
+    button(reactions, "like").click()
+
+    expect_said(reactions, UNSAVED)
+    expect_shown(reactions, {}, pressed=None)
