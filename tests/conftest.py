@@ -10,6 +10,7 @@ from sqlalchemy import Engine, create_engine
 
 from reactions import engines
 from tests import boxes, make
+from tests.browsers import browser, complaints  # noqa: F401 - fixtures
 from tests.databases import PostgresDatabases, SqliteFiles
 from tests.engines import Postgres, Redis, free_port
 from tests.service import Service, running_service

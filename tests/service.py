@@ -47,7 +47,10 @@ class Service:
         self.wait_ready()
 
     def wait_ready(self, timeout_s: float = 30) -> None:
-        wait_until(self._ready, timeout_s=timeout_s, why="the service is ready")
+        try:
+            wait_until(self._ready, timeout_s=timeout_s, why="the service is ready")
+        except TimeoutError as error:
+            raise RuntimeError(f"the service is not ready; its log ends:\n{self.log()[-3000:]}") from error
 
     def _ready(self) -> bool:
         if self._process is None or self._process.poll() is not None:

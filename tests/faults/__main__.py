@@ -6,7 +6,8 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +18,9 @@ from tests.faults.scenarios import PLAYS, SCENARIOS
 from tests.faults.stage import Report, Stage
 from tests.faults.storage import small_disk
 
+FAULTS = ("kills", "stops", "acknowledged", "recovered")
+ORACLES = ("O1 lost", "O2 double", "O3 drift", "O4 fold", "O5 served", "O7 last wins")
+
 
 def main() -> int:
     chosen = _arguments()
@@ -25,6 +29,7 @@ def main() -> int:
         if chosen.scenario in (name, "all") and chosen.store in (store, "all"):
             reports.append(play(name, store, seconds=chosen.seconds, clients=chosen.clients, seed=chosen.seed))
             print(reports[-1], flush=True)
+    print(_summary(reports))
     if chosen.json:
         chosen.json.write_text(json.dumps([asdict(report) for report in reports], indent=2, default=str))
     return 1 if not reports or any(report.broken for report in reports) else 0
@@ -35,6 +40,17 @@ def play(name: str, store: str, *, seconds: float, clients: int, seed: int) -> R
     scenario, _ = SCENARIOS[name]
     with _stage(name, store) as stage:
         return scenario(stage, seconds=seconds, clients=clients, seed=seed)
+
+
+def _summary(reports: Sequence[Report]) -> str:
+    """The promises that every scenario makes, over all of them."""
+    figures = Counter[str]()
+    for report in reports:
+        figures.update({name: int(value) for name, value in report.figures.items() if name in FAULTS})
+        figures.update({promise.text: int(promise.figure) for promise in report.promises if promise.text in ORACLES})
+    kept = sum(1 for report in reports for promise in report.promises if promise.kept)
+    promises = sum(len(report.promises) for report in reports)
+    return "\n".join([*(f"{name}: {figures[name]:,}" for name in FAULTS + ORACLES), f"promises kept: {kept} of {promises}"])
 
 
 @contextmanager

@@ -20,9 +20,7 @@ def f06_click_storm(stage: Stage, *, seconds: float, clients: int, seed: int) ->
 
     def storm(chance: random.Random) -> Piles:
         storms = [(f"storm-{chance.getrandbits(40)}", new_reader()) for _ in range(40)]
-        return [
-            [Ballot(article, reader, chance.choice(make.SEVEN)) for article, reader in storms] for _ in range(clients)
-        ]
+        return [[Ballot(article, reader, chance.choice(make.SEVEN)) for article, reader in storms] for _ in range(clients)]
 
     return _play("F06", stage, storm, seconds=seconds, seed=seed, together=True)
 
@@ -32,9 +30,7 @@ def f07_changes_of_mind(stage: Stage, *, seconds: float, clients: int, seed: int
 
     def changes(chance: random.Random) -> Piles:
         readers = [new_reader() for _ in range(50)]
-        return [
-            [Ballot("mind", chance.choice(readers), chance.choice(CHOICES)) for _ in range(40)] for _ in range(clients)
-        ]
+        return [[Ballot("mind", chance.choice(readers), chance.choice(CHOICES)) for _ in range(20)] for _ in range(clients)]
 
     return _play("F07", stage, changes, seconds=seconds, seed=seed, together=False)
 
@@ -44,7 +40,7 @@ def f08_duplicates(stage: Stage, *, seconds: float, clients: int, seed: int) -> 
 
     def repeated(chance: random.Random) -> Piles:
         deliveries = []
-        for _ in range(60):
+        for _ in range(30):
             for ballot in history(chance, 3):
                 deliveries += [ballot] * chance.randint(1, 5)
         return _dealt(deliveries, clients, chance)
@@ -56,7 +52,7 @@ def f09_reordered(stage: Stage, *, seconds: float, clients: int, seed: int) -> R
     """Ballots overtake each other on their way."""
 
     def shuffled(chance: random.Random) -> Piles:
-        deliveries = [ballot for _ in range(150) for ballot in history(chance, 5)]
+        deliveries = [ballot for _ in range(60) for ballot in history(chance, 5)]
         chance.shuffle(deliveries)
         return _dealt(deliveries, clients, chance)
 
@@ -93,5 +89,7 @@ def _play(
         "readers": len({(a.article, a.reader) for a in log}),
         "events": len(held.events),
     }
-    report.findings([oracles.shapes(log)])
+    # A process that finds SQLite's write lock taken for most of a second gives up with 503; that must stay rare.
+    report.findings([oracles.shapes(log, allowed=(503,))])
+    report.at_most(0.02, "share of ballots told to come again", sum(1 for a in log if a.status == 503) / len(log))
     return report

@@ -8,7 +8,7 @@ import json
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tests import make
@@ -40,7 +40,8 @@ class Ballot:
 class Sender:
     """One client's connection to one service; what it attempts goes to the end of `log`."""
 
-    def __init__(self, service: Service, log: list[Attempt]) -> None:
+    def __init__(self, service: Service, log: list[Attempt], headers: Mapping[str, str] | None = None) -> None:
+        self._headers = {"Content-Type": "application/json", **(headers or {})}
         self._connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=LONGEST_WAIT_S)
         self._log = log
 
@@ -67,7 +68,7 @@ class Sender:
 
     def _exchange(self, body: str) -> tuple[int, str, str | None, object]:
         try:
-            self._connection.request("PUT", "/v1/sites/daily/vote", body, {"Content-Type": "application/json"})
+            self._connection.request("PUT", "/v1/sites/daily/vote", body, self._headers)
             answer = self._connection.getresponse()
             text = answer.read()
         except (OSError, http.client.HTTPException):
@@ -95,11 +96,12 @@ class Load:
 
     def __init__(self, services: Sequence[Service], work: Work, *, clients: int, seed: int) -> None:
         self.log: list[Attempt] = []
+        self._services = services
         self._work = work
         self._ending = threading.Event()
         self._counting = threading.Lock()
         self._counted = self._acknowledged = 0
-        self._faults: list[BaseException] = []
+        self._faults: list[Exception] = []
         self._threads = [
             threading.Thread(target=self._run, args=(services[n % len(services)], random.Random(f"{seed}/{n}")))
             for n in range(clients)
@@ -129,20 +131,22 @@ class Load:
         """How many votes have been sent so far, answered or not: at most one more for each client."""
         return len(self.log) + len(self._threads)
 
+    def services_say(self) -> str:
+        """The ends of the services' logs."""
+        return "\n".join(service.log()[-2000:] for service in self._services)
+
     def _run(self, service: Service, chance: random.Random) -> None:
         sender = Sender(service, self.log)
         try:
             while not self._ending.is_set():
                 self._work(sender, chance)
-        except BaseException as fault:  # it is raised again in the thread that reads the result
+        except Exception as fault:  # noqa: BLE001  it is raised again in the thread that ends the load
             self._faults.append(fault)
         finally:
             sender.close()
 
 
-def at_once(
-    services: Sequence[Service], piles: Sequence[Sequence[Ballot]], *, together: bool = True
-) -> list[Attempt]:
+def at_once(services: Sequence[Service], piles: Sequence[Sequence[Ballot]], *, together: bool = True) -> list[Attempt]:
     """Send several piles of ballots, each by a thread of its own; `together`: the n-th of all piles at the same moment."""
     log: list[Attempt] = []
     gate = threading.Barrier(len(piles), timeout=60)
@@ -155,9 +159,7 @@ def at_once(
             sender.send(ballot)
         sender.close()
 
-    threads = [
-        threading.Thread(target=send, args=(pile, services[n % len(services)])) for n, pile in enumerate(piles)
-    ]
+    threads = [threading.Thread(target=send, args=(pile, services[n % len(services)])) for n, pile in enumerate(piles)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -1,4 +1,4 @@
-"""The product with a bug planted, for gunicorn: the plant is named by PLANT in the environment. The product knows nothing of it."""
+"""The product with a bug planted, for gunicorn. PLANT in the environment names the plant; the product knows nothing of it."""
 
 from __future__ import annotations
 

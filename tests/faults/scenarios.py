@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from tests.faults import clicks, crashes, limiter, storage
+from tests.faults import clicks, crashes, limiter, privacy, storage
 from tests.faults.stage import Report, Stage
 
 BOTH = ("sqlite", "postgresql")
@@ -27,9 +27,11 @@ SCENARIOS: Mapping[str, tuple[Scenario, tuple[str, ...]]] = {
     "F07": (clicks.f07_changes_of_mind, BOTH),
     "F08": (clicks.f08_duplicates, BOTH),
     "F09": (clicks.f09_reordered, BOTH),
-    "F10": (limiter.f10_redis_gone, BOTH),
+    "F10": (limiter.f10_redis_gone, ("sqlite",)),
     "F11": (storage.f11_disk_full, ("sqlite",)),
     "F11-disk": (storage.f11_small_disk, ("sqlite",)),
     "F19": (storage.f19_lock_held, ("sqlite",)),
+    "I01": (limiter.i01_one_address, ("sqlite",)),
+    "V01": (privacy.v01_nothing_at_rest, BOTH),
 }
 PLAYS = [(name, store) for name, (_, stores) in SCENARIOS.items() for store in stores]

@@ -76,10 +76,10 @@ class Stage:
         self.redis = redis
         self.plant = plant
         self._postgres = postgres
-        self._database: str | None = None
+        self.database: str | None = None
         if store == "postgresql":
-            self._database = self._databases.own()
-            self.url = self.postgres.url(self._database)
+            self.database = self._databases.own()
+            self.url = self.postgres.url(self.database)
         else:
             self.url = sqlite.copy_to(folder)
         make.site(self.url)
@@ -97,29 +97,25 @@ class Stage:
         return self._databases.server
 
     def close(self) -> None:
-        if self._database is not None:
-            self.postgres.drop_database(self._database)
+        if self.database is not None:
+            self.postgres.drop_database(self.database)
 
     @contextmanager
-    def service(self, *, workers: int = 2, settings: Mapping[str, object] | None = None) -> Iterator[Service]:
-        """Run one host of the service, with limits that nobody reaches."""
-        limits = {f"votes_per_{whom}": limit for whom, limit in LIMITS.items()}
+    def service(
+        self, *, workers: int = 2, settings: Mapping[str, object] | None = None, shipped_limits: bool = False
+    ) -> Iterator[Service]:
+        """Run one host of the service, with limits that nobody reaches unless those it ships with are wanted."""
+        limits = {} if shipped_limits else {f"votes_per_{whom}": limit for whom, limit in LIMITS.items()}
         chosen = {**limits, "limiter_url": self.redis.url, "counts_memory_s": 0, **(settings or {})}
         command, environ = (planted.COMMAND, {"PLANT": self.plant}) if self.plant else (COMMAND, {})
-        with running_service(
-            self.url, workers=workers, settings=chosen, command=command, environ=environ
-        ) as service:
+        with running_service(self.url, workers=workers, settings=chosen, command=command, environ=environ) as service:
             yield service
 
     @contextmanager
     def services(self) -> Iterator[list[Service]]:
-        """Two hosts where the database allows it, else one; each with two workers."""
-        with self.service() as first:
-            if self.store == "sqlite":
-                yield [first]
-                return
-            with self.service() as second:
-                yield [first, second]
+        """Two hosts on the one database: clients that take them in turn meet in two processes for certain."""
+        with self.service(workers=1) as first, self.service(workers=1) as second:
+            yield [first, second]
 
     def stored(self) -> Stored:
         return oracles.stored(self.url)
@@ -134,9 +130,16 @@ class Stage:
         }
         report.findings(oracles.judge(log, held))
         for service in services:
-            answers = served_counts(service, {attempt.article for attempt in log})
+            try:
+                answers = served_counts(service, {attempt.article for attempt in log})
+            except OSError as error:
+                raise RuntimeError(f"the service is gone; its log ends:\n{service.log()[-3000:]}") from error
             report.findings([oracles.served(answers, held)])
         return held
+
+
+class NotServed(Exception):
+    """Counts were asked for and not given."""
 
 
 def served_counts(service: Service, articles: Collection[str]) -> list[dict[str, object]]:
@@ -147,6 +150,6 @@ def served_counts(service: Service, articles: Collection[str]) -> list[dict[str,
         asked = urlencode([("article", key) for key in keys[first : first + 100]])
         status, body = service.get(f"/v1/sites/daily/counts?{asked}")
         if status != 200:
-            raise RuntimeError(f"counts are not served: {status} {body[:300]!r}")
+            raise NotServed(f"counts are not served: {status} {body[:300]!r}")
         answers += json.loads(body)["articles"]
     return answers

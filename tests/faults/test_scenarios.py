@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.engines import wait_until
+from tests.faults.client import Load, one_try
 from tests.faults.conftest import SetStage
+from tests.faults.crashes import more_acknowledged
+from tests.faults.limiter import AWAY
 from tests.faults.scenarios import PLAYS, SCENARIOS
 from tests.faults.storage import small_disk
 
@@ -32,3 +36,22 @@ def test_a_full_disk_breaks_no_promise(tmp_path: Path, set_stage: SetStage) -> N
         pytest.skip("only root may mount a small disk; F11 limits the file instead")
 
     assert not report.broken, str(report)
+
+
+def test_the_limiters_alarm_ends_although_a_worker_died_meanwhile(set_stage: SetStage) -> None:
+    stage = set_stage("sqlite")
+
+    with (
+        stage.service(workers=2, settings={"limiter_retry_s": 0.2}) as service,
+        Load([service], one_try, clients=4, seed=7) as load,
+    ):
+        more_acknowledged(load, 20)
+        stage.redis.stop(immediate=True)
+        try:
+            wait_until(lambda: f"{AWAY} 1.0" in service.metrics(), why="the alarm is raised")
+            service.kill_worker()
+            more_acknowledged(load, 20)
+        finally:
+            stage.redis.start()
+
+        wait_until(lambda: f"{AWAY} 0.0" in service.metrics(), why="the alarm ends")
