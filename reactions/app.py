@@ -10,9 +10,24 @@ from flask import Flask
 from reactions import engines, readers, sites
 from reactions.ballot_box import Answer, BallotBox
 from reactions.demo import seeding
+from reactions.reports.newsroom import Newsroom
 from reactions.settings import InvalidSettings, Settings, load, secret_of
 from reactions.voting import Ballot, Receipt
-from reactions.web import current, demo_paper, health, logs, metrics, newsroom_api, openapi, problems, reader_api, widget
+from reactions.web import (
+    atom,
+    current,
+    dashboard,
+    demo_paper,
+    health,
+    logs,
+    metrics,
+    newsroom_api,
+    openapi,
+    problems,
+    reader_api,
+    report_api,
+    widget,
+)
 from reactions.web.counts_memory import CountsMemory, FromMemory
 from reactions.web.extensions import db
 from reactions.web.limits import VoteLimits
@@ -71,6 +86,7 @@ def _parts(app: Flask, settings: Settings) -> current.Parts:
         ),
         limits=VoteLimits(app, settings, key=readers.derived_key(secret, "limits")),
         memory=memory,
+        newsroom=Newsroom(engine, cursor_key=readers.derived_key(secret, "cursors"), clock=current.now_ms),
         proxies=readers.proxy_networks(settings.trusted_proxies),
     )
 
@@ -83,8 +99,8 @@ def _counted(ballots: Sequence[Ballot], answers: Sequence[Answer]) -> Collection
 
 def _register(app: Flask, settings: Settings) -> None:
     problems.register(app)
-    openapi.install(app, [reader_api.blueprint, newsroom_api.blueprint])
-    for blueprint in (widget.blueprint, health.blueprint):
+    openapi.install(app, [reader_api.blueprint, newsroom_api.blueprint, report_api.blueprint, atom.blueprint])
+    for blueprint in (widget.blueprint, health.blueprint, dashboard.blueprint):
         app.register_blueprint(blueprint)
     if settings.demo:
         key_file = seeding.key_file(settings.data_path)

@@ -19,6 +19,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    Text,
     UniqueConstraint,
     false,
     text,
@@ -153,4 +154,52 @@ api_key = Table(
     Column("last_used_at", BigInteger),
     Column("revoked_at", BigInteger),
     Index(None, "site_id"),
+)
+
+alert = Table(
+    "alert",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("site_id", Integer, nullable=False),
+    Column("rule", String(16), nullable=False),
+    Column("article_id", BigInteger, nullable=False),
+    Column("raised_at", BigInteger, nullable=False),
+    Column("said", JSON, nullable=False),
+    Index(None, "site_id", "raised_at"),
+)
+
+cooling_off = Table(
+    "cooling_off",
+    metadata,
+    Column("site_id", Integer, primary_key=True, autoincrement=False),
+    Column("rule", String(16), primary_key=True),
+    Column("article_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("until", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+webhook = Table(
+    "webhook",
+    metadata,
+    Column("id", String(12), primary_key=True),
+    Column("site_id", Integer, nullable=False),
+    Column("url", String(2000), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Index(None, "site_id"),
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("webhook_id", String(12), nullable=False),
+    Column("alert_id", String(32), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", BigInteger, nullable=False),
+    Column("settled_at", BigInteger),
+    Column("problem", String(300)),
+    Index(None, "state", "next_at"),
+    Index(None, "webhook_id"),
 )

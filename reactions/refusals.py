@@ -86,6 +86,40 @@ class UnknownApiKey(Refusal):
     """The site has no API key with this id."""
 
 
+class UnreadableImport(Refusal):
+    """A file of articles that cannot be read, or not as a whole; nothing of it was imported."""
+
+
+class MalformedWebhook(Refusal):
+    """An address that alerts cannot be sent to."""
+
+
+class UnknownWebhook(Refusal):
+    """The site has no webhook with this id."""
+
+
+class MalformedPeriod(Refusal):
+    """A period, a unit or a time zone that no report can be about."""
+
+    pointer = "#/period"
+
+
+class MalformedFilter(Refusal):
+    """A filter that cannot match anything."""
+
+
+class UnknownSort(Refusal):
+    """Articles cannot be sorted by this."""
+
+    pointer = "#/sort"
+
+
+class MalformedCursor(Refusal):
+    """A cursor that this service did not make, made for another list, or made too long ago."""
+
+    pointer = "#/cursor"
+
+
 class Unavailable(Refusal):
     """The database could not be asked in time. The vote may be sent again with the same seq."""
 

@@ -27,7 +27,7 @@ DEFAULTS: Mapping[str, Any] = {
     "section_reactions": {},
 }
 _KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-_DEVIATING = re.compile("[ß\u1e9e\u03c2\u200c\u200d]")
+_DEVIATING = re.compile("[ß\u1e9e\u03c2]")
 _NO_SUCH_SITE = "There is no such site. The key is the one shown by `reactions site list`."
 _REMEMBERED = 4096  # sites, known and unknown, that one process keeps in mind
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine
 
 from reactions import readers, sites
 from reactions.ballot_box import BallotBox
+from reactions.reports.newsroom import Newsroom
 from reactions.settings import Settings
 from reactions.web import extensions
 from reactions.web.counts_memory import CountsMemory
@@ -28,6 +29,7 @@ class Parts:
     ballot_box: BallotBox
     limits: VoteLimits
     memory: CountsMemory
+    newsroom: Newsroom
     proxies: tuple[frozenset[readers.Network], bool]
 
     def install(self) -> None:
@@ -44,6 +46,11 @@ def parts() -> Parts:
 def site(key: str) -> sites.Site:
     """The site of the request's address. Raises UnknownSite."""
     return parts().directory.find(key)
+
+
+def newsroom() -> Newsroom:
+    """Where reports are asked for."""
+    return parts().newsroom
 
 
 def client_address() -> str:

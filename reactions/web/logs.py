@@ -6,8 +6,10 @@ import logging
 import sys
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
 
 log = structlog.get_logger()
+_without_values = ExceptionDictTransformer(show_locals=False)  # local variables hold readers' ids, addresses and keys
 
 
 def configure(level: str) -> None:
@@ -16,7 +18,7 @@ def configure(level: str) -> None:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.dict_tracebacks,
+            structlog.processors.ExceptionRenderer(_without_values),
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),

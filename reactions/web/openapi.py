@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
+import flask
 from flask import Flask, Response, render_template
 from flask_smorest import Api, Blueprint
 from marshmallow import Schema
@@ -56,19 +57,29 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc]
         """Declare a DELETE route."""
         return self._described("DELETE", rule, **described)
 
+    def preflight(self, rule: str) -> Callable[[View], View]:
+        """Declare the answer to a browser's preflight, which stands in no description."""
+
+        def decorator(view: View) -> View:
+            flask.Blueprint.add_url_rule(self, rule, view_func=view, methods=["OPTIONS"])
+            return view
+
+        return decorator
+
     def _described(
         self,
         method: str,
         rule: str,
         *,
-        answer: type[Schema],
+        answer: type[Schema] | dict[str, Any],
         problems: Sequence[int],
+        media: str = "application/json",
         query: Sequence[dict[str, Any]] = (),
         body: type[Schema] | None = None,
         cached: bool = False,
         scope: str | None = None,
     ) -> Callable[[View], View]:
-        description: dict[str, Any] = {"responses": _responses(answer, problems, cached=cached)}
+        description: dict[str, Any] = {"responses": _responses(answer, problems, media=media, cached=cached)}
         if scope:
             description["security"] = [{"key": [scope]}]
         if query:
@@ -97,9 +108,9 @@ def query(
     return parameter | ({"example": example} if example else {})
 
 
-def _responses(answer: type[Schema], statuses: Sequence[int], *, cached: bool) -> dict[str, Any]:
+def _responses(answer: type[Schema] | dict[str, Any], statuses: Sequence[int], *, media: str, cached: bool) -> dict[str, Any]:
     responses: dict[str, Any] = {
-        "200": {"description": "OK", "content": {"application/json": {"schema": answer}}},
+        "200": {"description": "OK", "content": {media: {"schema": answer}}},
         "500": _problem_response(500),
     }
     if cached:

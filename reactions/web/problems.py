@@ -10,7 +10,7 @@ import orjson
 import structlog
 from flask import Flask, Response, request
 from marshmallow import ValidationError
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError, StatementError
 from werkzeug.exceptions import HTTPException
 
 from reactions import outages, refusals
@@ -36,26 +36,34 @@ STATUS_OF: dict[type[Refusal], tuple[int, str, str]] = {
     refusals.MalformedSite: (422, "malformed-site", "This site cannot be used"),
     refusals.MalformedApiKey: (422, "malformed-key-request", "This key cannot be made"),
     refusals.UnknownApiKey: (404, "unknown-key", "No such key"),
+    refusals.UnreadableImport: (400, "unreadable-import", "This file cannot be imported"),
+    refusals.MalformedWebhook: (422, "malformed-webhook", "Alerts cannot be sent to this address"),
+    refusals.UnknownWebhook: (404, "unknown-webhook", "No such webhook"),
+    refusals.MalformedPeriod: (400, "malformed-period", "This period cannot be reported on"),
+    refusals.MalformedFilter: (400, "malformed-filter", "This filter cannot be used"),
+    refusals.UnknownSort: (400, "unknown-sort", "Articles cannot be sorted by this"),
+    refusals.MalformedCursor: (400, "malformed-cursor", "This cursor leads nowhere"),
     refusals.Unavailable: (503, "unavailable", "The service cannot count votes at the moment"),
     refusals.Overloaded: (503, "overloaded", "The service is busy"),
     refusals.StorageFull: (507, "storage-full", "The service has no space left"),
 }
 
 # What is no refusal of the domain: name, title and how to put it right, by status.
-_BY_STATUS: dict[int, tuple[str, str, str]] = {
+BY_STATUS: dict[int, tuple[str, str, str]] = {
     400: ("invalid-request", "The request cannot be understood", "Check the request against /openapi.json."),
     401: ("unauthorized", "Not signed in", "Send Authorization: Bearer with the token from the settings."),
     403: ("forbidden", "Not allowed", "This request is not allowed."),
     404: ("not-found", "Nothing here", "There is nothing at this address. /docs lists what there is."),
     405: ("method-not-allowed", "Wrong method", "Use one of the methods in the Allow header."),
     413: ("too-large", "The request is too large", "Send a smaller body; a vote has at most 4096 bytes."),
+    414: ("address-too-long", "The address is too long", "Ask for fewer articles at a time; an address has at most 8190 bytes."),
     415: ("unsupported-type", "Wrong content type", "Send the body as application/json."),
     431: ("headers-too-large", "The headers are too large", "Send fewer or smaller headers."),
     500: ("internal", "Something went wrong on our side", "The fault was logged. Try again later."),
 }
 
 DESCRIPTIONS = [(name, status, title) for status, name, title in STATUS_OF.values()] + [
-    (name, status, title) for status, (name, title, _) in _BY_STATUS.items()
+    (name, status, title) for status, (name, title, _) in BY_STATUS.items()
 ]
 DESCRIPTIONS.append(("foreign-origin", 403, "This page may not vote for the site"))
 DESCRIPTIONS.append(("too-many-votes", 429, "Too many votes"))
@@ -117,15 +125,15 @@ def of_refusal(refusal: Refusal) -> Response:
 def of_validation(error: ValidationError) -> Response:
     """The answer for a body or a query that breaks its schema: one entry for each member at fault."""
     messages = error.messages if isinstance(error.messages, dict) else {error.field_name: error.messages}
-    errors = _pointed(messages, "#")[:_MOST_ERRORS]
-    name, title, _ = _BY_STATUS[400]
+    errors = sorted(_pointed(messages, "#"), key=lambda error: error["pointer"])[:_MOST_ERRORS]
+    name, title, _ = BY_STATUS[400]
     return problem(400, name, title, " ".join(map(_with_member, errors)), errors=errors)
 
 
 def of_http(error: HTTPException) -> Response:
     """The answer for what Flask itself refuses: no such address, wrong method, body too large."""
     status = error.code or 500
-    name, title, detail = _BY_STATUS.get(status, (f"status-{status}", error.name, error.description or error.name))
+    name, title, detail = BY_STATUS.get(status, (f"status-{status}", error.name, error.description or error.name))
     kept = {key: value for key, value in error.get_headers() if key in ("Allow", "Retry-After", "WWW-Authenticate")}
     if status == 308:
         return error.get_response()  # type: ignore[return-value]
@@ -160,9 +168,11 @@ def _of_database(error: SQLAlchemyError) -> Response:
 
 
 def _of_bug(error: Exception) -> Response:
-    """A bug is not a refusal: it is logged, and nothing of it is in the body."""
+    """A bug is not a refusal: it is logged, without any value from the database, and nothing of it is in the body."""
+    if isinstance(error, StatementError):
+        error.hide_parameters = True
     log.error("unhandled fault", route=request.url_rule and request.url_rule.rule, exc_info=error)
-    name, title, detail = _BY_STATUS[500]
+    name, title, detail = BY_STATUS[500]
     return problem(500, name, title, detail)
 
 

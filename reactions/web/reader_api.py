@@ -92,7 +92,7 @@ def vote(site_key: str) -> Response:
     return Response(orjson.dumps(answer), headers=[*headers, *_RECEIPT, ("RateLimit-Policy", parts.limits.policy_field)])
 
 
-@blueprint.route("/v1/sites/<site_key>/vote", methods=["OPTIONS"])  # type: ignore[untyped-decorator]
+@blueprint.preflight("/v1/sites/<site_key>/vote")
 def vote_preflight(site_key: str) -> Response:
     """Tell a browser whether a page may vote."""
     return cors.preflight(cors.check_origin(current.site(site_key)))

@@ -6,13 +6,14 @@ import json
 from typing import Any, NoReturn
 
 from flask import Request
+from gunicorn.http.errors import ParseException
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
-from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 VOTE_BODY_BYTES = 4096
 
 
-_SAID = {
+_SAID: dict[str, Any] = {
     "required": "Send this member too.",
     "null": "Send a value here, not null.",
     "invalid": "Send text in quotes.",
@@ -144,8 +145,21 @@ def body_of(request: Request, schema: Schema, *, most_bytes: int) -> Any:
     """The JSON body by its schema. Raises UnsupportedMediaType, RequestEntityTooLarge or ValidationError."""
     if request.mimetype != "application/json":
         raise UnsupportedMediaType
-    request.max_content_length = most_bytes
-    return schema.load(_strict_json(request.get_data(cache=False)))
+    return schema.load(_strict_json(_whole_body(request, most_bytes)))
+
+
+def _whole_body(request: Request, most_bytes: int) -> bytes:
+    """The body's bytes. One that was sent in chunks tells its length only by its end, so one byte more is read."""
+    request.max_content_length = most_bytes + 1
+    try:
+        text = request.get_data(cache=False)
+    except (OSError, ParseException):
+        raise ValidationError("The body could not be read to its end. Send it whole, with its Content-Length.") from None
+    if len(text) > most_bytes:
+        raise RequestEntityTooLarge
+    if request.content_length not in (None, len(text)):
+        raise ValidationError("The body is shorter than its Content-Length says. Send it whole.")
+    return text
 
 
 def _strict_json(text: bytes) -> Any:

@@ -15,7 +15,7 @@ from reactions.app import from_environment
 from reactions.engines import UnsafeDatabase
 from reactions.refusals import Refusal
 from reactions.settings import InvalidSettings
-from reactions.web.commands import articles, checks, database, keys, reaction_sets, serving, sites
+from reactions.web.commands import alerts, articles, checks, database, digest, imports, keys, reaction_sets, serving, sites
 
 
 class Reactions(AppGroup):
@@ -31,6 +31,10 @@ class Reactions(AppGroup):
             cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
             raise click.ClickException(
                 f"The database did not do what was asked: {cause}. Is `reactions db upgrade` done?"
+            ) from None
+        except ImportError as error:
+            raise click.ClickException(
+                f"{error}. PostgreSQL needs reader-reactions[postgres], and Redis reader-reactions[redis]."
             ) from None
         except CommandError as error:
             raise click.ClickException(f"The migrations cannot be applied: {error}") from None
@@ -55,7 +59,11 @@ for command in (
     sites.site,
     reaction_sets.reaction_set,
     articles.article,
+    imports.articles,
     keys.key,
+    digest.digest,
+    alerts.alerts,
+    alerts.webhooks,
     database.db,
     checks.verify,
     checks.settings,

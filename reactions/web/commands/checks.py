@@ -16,7 +16,7 @@ from reactions.web import current
 from reactions.web.openapi import description
 
 _HIDDEN = {"secret", "metrics_token"}
-_ADDRESSES = {"database_url", "limiter_url"}
+_ADDRESSES = {"database_url", "limiter_url", "smtp_url"}
 
 
 @click.command("verify")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from reactions.reaction_sets import ReactionSet
 
+AXIS = 72  # the length of the axis of a measure, as pieces.html draws it
 _SHADES = {1: ("p", 6), 0: ("z", 4), -1: ("n", 6)}  # the colours of page.css: a letter for the mood, and how many there are
 
 
@@ -21,7 +22,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """A measure on its axis, in per cent of the axis."""
+    """A measure on its axis, from 0 to AXIS."""
 
     low: float
     value: float
@@ -57,7 +58,7 @@ def bar(counts: Mapping[str, int], reactions: ReactionSet) -> list[Segment]:
 
 def scale(value: float, low: float, high: float, *, floor: float) -> Scale:
     """A measure between `floor` and 1."""
-    low_at, at, high_at = (round(100 * (number - floor) / (1 - floor), 1) for number in (low, value, high))
+    low_at, at, high_at = (round(AXIS * (number - floor) / (1 - floor), 1) for number in (low, value, high))
     return Scale(low_at, at, high_at)
 
 
@@ -66,4 +67,5 @@ def line(values: Sequence[int], *, width: int, height: int) -> str:
     points = [max(0, value) for value in values] or [0]
     points = points * 2 if len(points) == 1 else points
     most, step = max(*points, 1), width / (len(points) - 1)
-    return " ".join(f"{place * step:.1f},{height - height * value / most:.1f}" for place, value in enumerate(points))
+    room = height - 1  # half the line's width at either end
+    return " ".join(f"{place * step:.1f},{height - 0.5 - room * value / most:.1f}" for place, value in enumerate(points))

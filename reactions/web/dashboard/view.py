@@ -12,6 +12,7 @@ FILTERS = {"section": "section", "author": "author", "tag": "tag", "q": "text"}
 SORTS = {
     "votes": "Reactions", "trending": "Pace", "surprise": "Surprise", "mood": "Mood", "split": "Split", "published": "Published",
 }  # fmt: skip
+DEFAULT_PERIOD = "24h"
 _NAMES = ("period", "from", "to", *FILTERS, "sort")
 
 
@@ -41,4 +42,7 @@ class View:
 
 def of(arguments: Mapping[str, str]) -> View:
     """The view that a query string asks for."""
-    return View({name: text for name in _NAMES if (text := arguments.get(name, "").strip())})
+    chosen = {name: text for name in _NAMES if (text := arguments.get(name, "").strip())}
+    if "from" in chosen or "to" in chosen:
+        chosen.pop("period", None)  # the form sends both: days chosen by hand count more
+    return View(chosen)

@@ -14,8 +14,7 @@ _AS_EXPECTED = (0.67, 1.5)
 
 def number(value: float) -> str:
     """A count: 12,345; a median that lies between two counts keeps its half."""
-    text = f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
-    return text.replace("-", MINUS)
+    return f"{value:,.1f}".removesuffix(".0").replace("-", MINUS)
 
 
 def signed(value: float) -> str:
@@ -24,9 +23,14 @@ def signed(value: float) -> str:
     return "0.00" if text in ("+0.00", "-0.00") else text.replace("-", MINUS)
 
 
+def decimals(value: float) -> str:
+    """A split: 0.83."""
+    return f"{value:.2f}"
+
+
 def ratio(value: float) -> str:
     """How many times: 3.1, and no more exact than 24 from ten on."""
-    return f"{value:.1f}" if value < 10 else f"{value:,.0f}"
+    return f"{value:.1f}" if value < 9.95 else f"{value:,.0f}"
 
 
 def percent(share: float) -> str:
@@ -102,6 +106,6 @@ def bucket(start: datetime, unit: str) -> str:
 
 
 FILTERS: Mapping[str, object] = {
-    "number": number, "signed": signed, "ratio": ratio, "percent": percent, "counted": counted, "age": age,
+    "number": number, "signed": signed, "decimals": decimals, "ratio": ratio, "percent": percent, "counted": counted, "age": age,
     "change": change, "pace": pace, "divided": divided, "clock": clock, "day": day, "moment": moment, "bucket": bucket,
 }  # fmt: skip

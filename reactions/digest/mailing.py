@@ -1,0 +1,87 @@
+"""Sending a digest by mail: one message with both forms, to a server that is asked for its certificate.
+
+smtps:// speaks TLS from the start. smtp:// changes to TLS with STARTTLS where the server offers it, and does not go on without
+it if there is a password to be sent.
+"""
+
+from __future__ import annotations
+
+import re
+import smtplib
+import ssl
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, make_msgid, parseaddr
+from urllib.parse import SplitResult, unquote, urlsplit
+
+_TIMEOUT_S = 30
+_ADDRESS = re.compile(r"[^\s@<>,;:\\\"()\[\]]+@[^\s@<>,;:\\\"()\[\]]+")
+
+
+class NotSent(Exception):
+    """The mail could not be sent; the text says why."""
+
+
+def message(*, sender: str, recipients: Sequence[str], subject: str, text: str, html: str, now_ms: int) -> EmailMessage:
+    """The mail: text, and HTML for who can show it. Raises NotSent for something that is no address."""
+    mail = EmailMessage(policy=SMTP)
+    mail["From"] = _address(sender)
+    mail["To"] = [_address(recipient) for recipient in recipients]
+    mail["Subject"] = " ".join(subject.split())
+    mail["Date"] = format_datetime(datetime.fromtimestamp(now_ms // 1000, UTC))
+    mail["Message-ID"] = make_msgid(domain=parseaddr(sender)[1].rpartition("@")[2])
+    mail["Auto-Submitted"] = "auto-generated"
+    mail.set_content(text)
+    mail.add_alternative(html, subtype="html")
+    return mail
+
+
+def send(mail: EmailMessage, *, smtp_url: str) -> None:
+    """Hand a mail to the server. Raises NotSent, also if a single recipient was refused."""
+    parts = urlsplit(smtp_url)
+    try:
+        with _connected(parts) as server:
+            if parts.username:
+                server.login(unquote(parts.username), unquote(parts.password or ""))
+            refused = server.send_message(mail)
+    except smtplib.SMTPResponseException as error:
+        raise NotSent(f"{parts.hostname} answered {error.smtp_code}: {_shown(error.smtp_error)}") from None
+    except smtplib.SMTPRecipientsRefused as error:
+        raise NotSent(_refusals(error.recipients)) from None
+    except (OSError, smtplib.SMTPException) as error:
+        raise NotSent(f"{parts.hostname} could not be asked to send the mail: {error}") from None
+    if refused:
+        raise NotSent(_refusals(refused))
+
+
+def _connected(parts: SplitResult) -> smtplib.SMTP:
+    context = ssl.create_default_context()
+    if parts.scheme == "smtps":
+        return smtplib.SMTP_SSL(parts.hostname or "", parts.port or 465, timeout=_TIMEOUT_S, context=context)
+    server = smtplib.SMTP(parts.hostname or "", parts.port or 587, timeout=_TIMEOUT_S)
+    server.ehlo()
+    if server.has_extn("starttls"):
+        server.starttls(context=context)
+    elif parts.username:
+        server.close()
+        raise NotSent(f"{parts.hostname} offers no STARTTLS, and a password is not sent without. Use smtps://, or no password.")
+    return server
+
+
+def _address(text: str) -> Address:
+    name, address = parseaddr(text)
+    if not _ADDRESS.fullmatch(address) or not text.isprintable():
+        raise NotSent(f"{text[:80]!r} is no mail address.")
+    return Address(name, addr_spec=address)
+
+
+def _refusals(recipients: dict[str, tuple[int, bytes]]) -> str:
+    return " ".join(f"{address} was refused: {code} {_shown(said)}." for address, (code, said) in recipients.items())
+
+
+def _shown(said: bytes | str) -> str:
+    text = said.decode(errors="replace") if isinstance(said, bytes) else said
+    return " ".join(text.split())[:200]

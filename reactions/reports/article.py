@@ -1,0 +1,130 @@
+"""Everything about one article: its row, its life in buckets, what was done to it, and how it rose beside its peers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Row as Record
+
+from reactions import articles as keys
+from reactions import catalogue
+from reactions.reports import cards, figures, metrics, peers, periods, ranking, rows, series
+from reactions.reports.cards import Card
+from reactions.reports.figures import Cell, Moves
+from reactions.reports.peers import LEAST, STEPS, Group, Peers, Story
+from reactions.reports.periods import Period
+from reactions.reports.reading import Reading
+from reactions.reports.rows import Row
+from reactions.reports.series import Bucket
+from reactions.tallies import HOUR_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Something that was done to an article: published, closed, reopened, hidden, moved or reset."""
+
+    at: datetime
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Age:
+    """All reactions of an article at a step of its age (None before it is reached), and its peers' quartiles."""
+
+    age_hours: int
+    own: int | None
+    median: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Whom an article is compared with, and how; `group` is None and `ages` empty where there are too few peers."""
+
+    group: str | None
+    kind: str | None
+    ages: Sequence[Age]
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """One article. The period of its row and series is its life."""
+
+    article: Row
+    period: Period
+    unit: str
+    series: Sequence[Bucket]
+    marks: Sequence[Mark]
+    peers: Comparison
+
+
+def read(reading: Reading, key: str, *, zone: ZoneInfo, unit: str = "") -> Life:
+    """All about the article with this key or alias. Raises MalformedKey, UnknownArticle, or MalformedPeriod for the unit."""
+    found = keys.named(reading.connection, reading.site, keys.canonical_key(key))
+    card = cards.of(reading.connection, reading.site, [found.article_id])[0]
+    record = cards.rows_of(reading.connection, [card.article_id])[0]
+    cells = figures.life(reading.connection, card.article_id)
+    first_ms = min([card.born_ms, *(hour * HOUR_MS for hour, _ in cells)])
+    period = periods.since(first_ms, zone=zone, now_ms=reading.now_ms, unit=unit)
+    numbers = replace(ranking.live(reading, range(0), lambda: [card.article_id]), sums={card.article_id: _sums(reading, cells)})
+    return Life(
+        article=rows.of(reading, period, numbers, [card])[card.article_id],
+        period=period,
+        unit=period.unit,
+        series=series.buckets(period.slots(), cells, series.keys_of(reading)),
+        marks=[Mark(rows.local(at_ms, zone), what) for at_ms, what in sorted(_marks(reading, record))],
+        peers=_comparison(numbers.norms.peers, _story(card, cells, numbers.norms.hour), numbers.norms.hour),
+    )
+
+
+def _sums(reading: Reading, cells: dict[Cell, Moves]) -> figures.Sums:
+    """All that happened to the article, as a period's sums."""
+    net = dict.fromkeys((-1, 0, 1), 0)
+    mood_of = {entry.key: entry.mood for entry in reading.site.reactions.entries}
+    for (_, reaction), moves in cells.items():
+        net[mood_of.get(reaction, 0)] += moves.net
+    added, removed = sum(moves.added for moves in cells.values()), sum(moves.removed for moves in cells.values())
+    return figures.Sums(added, removed, net[1], net[-1])
+
+
+def _marks(reading: Reading, record: Record[Any]) -> list[tuple[int, str]]:
+    """What was done to the article, with the time in UTC ms; closing by its age is told like closing by hand."""
+    marks = [(at_ms, what) for at_ms, what, _ in catalogue.interventions(reading.connection, record.article_id)]
+    if record.published_at is not None:
+        marks.append((record.published_at, "published"))
+    closing = rows.close_of(record, reading.site.close_after_days)
+    if closing is not None and closing <= reading.now_ms and (closing, "closed") not in marks:
+        marks.append((closing, "closed"))
+    return marks
+
+
+def _story(card: Card, cells: dict[Cell, Moves], hour: int) -> Story:
+    """The article as its peers see it, from its own hours."""
+    gains: dict[str, dict[int, int]] = {}
+    for (at, reaction), moves in cells.items():
+        step = peers.step_of(at - card.born_hour)
+        if step is not None and at < hour:
+            mine = gains.setdefault(reaction, {})
+            mine[step] = mine.get(step, 0) + moves.net
+    rises = {reaction: peers.rise(by_step) for reaction, by_step in gains.items()}
+    return Story(card.article_id, card.section, card.authors, card.born_hour, rises)
+
+
+def _comparison(others: Peers, story: Story, hour: int) -> Comparison:
+    reached = story.step_at(hour)
+    group = others.group_of(story, reached or 0)
+    if group is None:
+        return Comparison(None, None, [])
+    steps = [place for place in range(len(STEPS)) if len(others.counts(group, None, place, beside=story)) >= LEAST]
+    return Comparison(group.name, group.kind, [_age(others, group, story, step, reached) for step in steps])
+
+
+def _age(others: Peers, group: Group, story: Story, step: int, reached: int | None) -> Age:
+    low, median, high = metrics.quarters(others.counts(group, None, step, beside=story))
+    own = story.count(None, step) if reached is not None and step <= reached else None
+    return Age(STEPS[step], own, median, low, high)

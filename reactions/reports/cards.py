@@ -1,0 +1,62 @@
+"""Articles as reports know them: a card for ranking and grouping, the whole row only of those that are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, Text, and_, cast, func, or_, select
+
+from reactions import models
+from reactions.reports import figures, periods
+from reactions.reports.filters import names_in
+from reactions.reports.periods import Period
+from reactions.sites import Site
+from reactions.tallies import HOUR_MS
+
+_a, _t = models.article.c, models.tally.c
+born_ms = func.coalesce(_a.published_at, _a.first_seen_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """An article's place in the paper. It is born when it was published, or first seen if that is not known; UTC ms."""
+
+    article_id: int
+    section: str | None
+    authors: tuple[str, ...]
+    born_ms: int
+
+    @property
+    def born_hour(self) -> int:
+        """The UTC hour of its birth."""
+        return self.born_ms // HOUR_MS
+
+
+def of(connection: Connection, site: Site, article_ids: Collection[int], period: Period | None = None) -> list[Card]:
+    """The cards of these articles of the site, and of those that were born in a period; merged ones have none."""
+    which = figures.one_of(connection, _a.article_id, article_ids)
+    if period is not None:
+        start, end = periods.to_ms(period.start), periods.to_ms(period.end)
+        which = or_(which, and_(born_ms >= start, born_ms < end))
+    asked = select(_a.article_id, _a.section, cast(_a.authors, Text), born_ms).where(
+        _a.site_id == site.id, _a.merged_into.is_(None), which
+    )
+    return [
+        Card(article_id, section, names_in(authors), born) for article_id, section, authors, born in connection.execute(asked)
+    ]
+
+
+def rows_of(connection: Connection, article_ids: Collection[int]) -> Sequence[Row[Any]]:
+    """All that is said of articles."""
+    return connection.execute(select(models.article).where(figures.one_of(connection, _a.article_id, article_ids))).all()
+
+
+def counts_of(connection: Connection, article_ids: Collection[int]) -> dict[int, dict[str, int]]:
+    """The votes of articles by reaction, imported ones included."""
+    counts: dict[int, dict[str, int]] = {article_id: {} for article_id in article_ids}
+    asked = select(_t.article_id, _t.reaction, _t.n + _t.imported).where(figures.one_of(connection, _t.article_id, article_ids))
+    for article_id, reaction, n in connection.execute(asked):
+        counts[article_id][reaction] = n
+    return counts

@@ -1,0 +1,177 @@
+"""The numbers as they are stored: sums over the hourly series and the tallies. Votes and events are never read.
+
+Sums are made by the database, one row for each article or for each hour and reaction, so that what is carried and added here does
+not grow with the number of votes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
+
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Connection, Text, any_, bindparam, case, cast, func, select
+
+from reactions import models
+from reactions.reaction_sets import ReactionSet
+from reactions.reports.metrics import Votes
+from reactions.sites import Site
+
+_a, _h, _t = models.article.c, models.hourly.c, models.tally.c
+_N = _t.n + _t.imported
+
+
+class Sums(NamedTuple):
+    """What happened in some hours: reactions given and taken back, and what that left of positive and of negative ones."""
+
+    added: int
+    removed: int
+    positive: int
+    negative: int
+
+    @property
+    def net(self) -> int:
+        """Given less taken back."""
+        return self.added - self.removed
+
+    @property
+    def votes(self) -> Votes:
+        """The votes that the hours left behind; below zero where more was taken back than given."""
+        return Votes(self.positive, self.negative, self.net)
+
+    def plus(self, other: Sums) -> Sums:
+        """The sums of both."""
+        return Sums(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+
+
+class Moves(NamedTuple):
+    """Reactions given and taken back."""
+
+    added: int
+    removed: int
+
+    @property
+    def net(self) -> int:
+        """Given less taken back."""
+        return self.added - self.removed
+
+
+NONE = Sums(0, 0, 0, 0)
+Cell = tuple[int, str]  # UTC hour and reaction
+
+
+def by_article(connection: Connection, site: Site, hours: range) -> dict[int, Sums]:
+    """The sums of every article of the site that anything happened to in these hours."""
+    if not hours:
+        return {}
+    inner = (
+        select(
+            _h.article_id,
+            _whole(_h.added),
+            _whole(_h.removed),
+            *(_whole(_of_mood(site.reactions, mood, _h.reaction, _h.added - _h.removed)) for mood in (1, -1)),
+        )
+        .where(_h.hour_utc >= hours.start, _h.hour_utc < hours.stop)
+        .group_by(_h.article_id)
+        .subquery()
+    )
+    asked = select(inner).join(models.article, _a.article_id == inner.c.article_id).where(_a.site_id == site.id)
+    return {article_id: Sums(*sums) for article_id, *sums in connection.execute(asked)}
+
+
+def by_hour(connection: Connection, site: Site, hours: range, *, among: Collection[int] | None = None) -> dict[Cell, Moves]:
+    """What was given and taken back by hour and reaction, of all the site's articles or of some."""
+    if not hours or (among is not None and not among):
+        return {}
+    asked = (
+        select(_h.hour_utc, _h.reaction, _whole(_h.added), _whole(_h.removed))
+        .where(_h.hour_utc >= hours.start, _h.hour_utc < hours.stop)
+        .group_by(_h.hour_utc, _h.reaction)
+    )
+    asked = asked.where(one_of(connection, _h.article_id, among)) if among is not None else _of_site(asked, site)
+    return {(hour, reaction): Moves(added, removed) for hour, reaction, added, removed in connection.execute(asked)}
+
+
+def by_reaction(connection: Connection, site: Site, hours: range, *, among: Collection[int] | None = None) -> dict[str, Moves]:
+    """What was given and taken back by reaction, of all the site's articles or of some."""
+    if not hours or (among is not None and not among):
+        return {}
+    asked = (
+        select(_h.reaction, _whole(_h.added), _whole(_h.removed))
+        .where(_h.hour_utc >= hours.start, _h.hour_utc < hours.stop)
+        .group_by(_h.reaction)
+    )
+    asked = asked.where(one_of(connection, _h.article_id, among)) if among is not None else _of_site(asked, site)
+    return {reaction: Moves(added, removed) for reaction, added, removed in connection.execute(asked)}
+
+
+def life(connection: Connection, article_id: int) -> dict[Cell, Moves]:
+    """All that ever happened to one article, by hour and reaction."""
+    asked = select(_h.hour_utc, _h.reaction, _h.added, _h.removed).where(_h.article_id == article_id)
+    return {(hour, reaction): Moves(added, removed) for hour, reaction, added, removed in connection.execute(asked)}
+
+
+def votes_of(connection: Connection, site: Site, article_ids: Collection[int]) -> dict[int, Votes]:
+    """The votes that articles have now, imported ones included; articles without any are absent."""
+    if not article_ids:
+        return {}
+    asked = (
+        select(_t.article_id, *(_whole(_of_mood(site.reactions, mood, _t.reaction, _N)) for mood in (1, -1)), _whole(_N))
+        .where(one_of(connection, _t.article_id, article_ids))
+        .group_by(_t.article_id)
+    )
+    return {row[0]: Votes(row[1], row[2], row[3]) for row in connection.execute(asked)}
+
+
+def votes_of_site(connection: Connection, site: Site) -> Votes:
+    """All votes of a site as they stand now."""
+    mine = select(_a.article_id).where(_a.site_id == site.id)
+    asked = select(
+        *(func.coalesce(_whole(_of_mood(site.reactions, mood, _t.reaction, _N)), 0) for mood in (1, -1)),
+        func.coalesce(_whole(_N), 0),
+    ).where(_t.article_id.in_(mine))
+    row = connection.execute(asked).one()
+    return Votes(row[0], row[1], row[2])
+
+
+def sparklines(connection: Connection, article_ids: Collection[int], hours: range, *, points: int) -> dict[int, list[int]]:
+    """The net of articles in equal slices of whole hours, at most `points` of them; the last slice may be shorter."""
+    width = max(-(-len(hours) // points), 1)
+    lines = {article_id: [0] * -(-len(hours) // width) for article_id in article_ids}
+    if not lines or not hours:
+        return lines
+    slice_of = (_h.hour_utc - bindparam("first", hours.start)) // bindparam("width", width)
+    inner = (
+        select(_h.article_id, slice_of.label("place"), (_h.added - _h.removed).label("net"))
+        .where(one_of(connection, _h.article_id, article_ids), _h.hour_utc >= hours.start, _h.hour_utc < hours.stop)
+        .subquery()
+    )
+    asked = select(inner.c.article_id, inner.c.place, _whole(inner.c.net)).group_by(inner.c.article_id, inner.c.place)
+    for article_id, place, net in connection.execute(asked):
+        lines[article_id][place] = net
+    return lines
+
+
+def one_of(connection: Connection, column: Any, ids: Collection[int]) -> ColumnElement[bool]:
+    """A condition that takes any number of ids as one parameter."""
+    if connection.dialect.name == "sqlite":
+        listed = func.json_each(bindparam(None, f"[{','.join(map(str, ids))}]", type_=Text)).table_valued("value")
+        return column.in_(select(listed.c.value))  # type: ignore[no-any-return]
+    return column == any_(bindparam(None, list(ids), type_=ARRAY(BigInteger)))  # type: ignore[no-any-return]
+
+
+def moods(reactions: ReactionSet) -> Mapping[int, list[str]]:
+    """The keys of a set by mood; what has none is neutral."""
+    return {mood: [entry.key for entry in reactions.entries if entry.mood == mood] for mood in (-1, 0, 1)}
+
+
+def _of_site(asked: Any, site: Site) -> Any:
+    return asked.join(models.article, _a.article_id == _h.article_id).where(_a.site_id == site.id)
+
+
+def _of_mood(reactions: ReactionSet, mood: int, reaction: Any, n: Any) -> ColumnElement[int]:
+    return case((reaction.in_(moods(reactions)[mood]), n), else_=0)
+
+
+def _whole(column: Any) -> ColumnElement[int]:
+    """A sum as an integer: PostgreSQL's are decimals."""
+    return cast(func.sum(column), BigInteger)

@@ -1,0 +1,125 @@
+"""The formulas behind the numbers; docs/metrics.md tells them in words. Nothing here knows where numbers come from."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+PSEUDO_VOTES = 10  # votes at the site's average that every article is lent
+FEW = 10  # votes below which a measure says little
+TREND_HOURS = 3  # the present one among them
+TREND_PRIOR = 3  # reactions that gain and expectation are lent, so that one vote at night is no trend
+SURPRISE_LEAST = 5  # votes a reaction needs to be surprising
+_Z = 1.959964  # standard errors to both sides that hold 95 %
+
+
+class Votes(NamedTuple):
+    """How many votes there are, and how many of them are of reactions with mood +1 and with mood -1."""
+
+    positive: int
+    negative: int
+    total: int
+
+    def plus(self, other: Votes) -> Votes:
+        """The votes of both."""
+        return Votes(self.positive + other.positive, self.negative + other.negative, self.total + other.total)
+
+    @property
+    def at_least_none(self) -> Votes:
+        """The same without counts below zero, which a period has in which more was taken back than given."""
+        neutral = max(self.total - self.positive - self.negative, 0)
+        positive, negative = max(self.positive, 0), max(self.negative, 0)
+        return Votes(positive, negative, positive + negative + neutral)
+
+
+class Shares(NamedTuple):
+    """The parts of a site's votes that are positive and negative: what articles with few votes are drawn towards."""
+
+    positive: float
+    negative: float
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A value with its 95 % interval; `few` where fewer than 10 votes are behind it."""
+
+    value: float
+    low: float
+    high: float
+    few: bool
+
+
+def shares_of(votes: Votes) -> Shares:
+    """The shares in a site's votes; a site without votes is taken to be neutral."""
+    return Shares(votes.positive / votes.total, votes.negative / votes.total) if votes.total > 0 else Shares(0.0, 0.0)
+
+
+def shrunk(votes: Votes, usual: Shares) -> Shares:
+    """The shares of some votes after `PSEUDO_VOTES` of the usual kind were added to them."""
+    weight = votes.total + PSEUDO_VOTES
+    positive = (votes.positive + PSEUDO_VOTES * usual.positive) / weight
+    return Shares(positive, (votes.negative + PSEUDO_VOTES * usual.negative) / weight)
+
+
+def mood(votes: Votes, usual: Shares) -> Measure:
+    """The mean mood of votes, -1 to +1, drawn towards the usual."""
+    p, q = shrunk(votes, usual)
+    value = p - q
+    error = _Z * math.sqrt(max(p + q - value * value, 0) / (votes.total + PSEUDO_VOTES))
+    return Measure(value, max(value - error, -1.0), min(value + error, 1.0), votes.total < FEW)
+
+
+def split(votes: Votes, usual: Shares) -> Measure:
+    """How divided votes are: 1 is half for and half against, 0 is of one mind.
+
+    The interval is the delta method's of second order: that of first order is empty at half against half.
+    """
+    p, q = shrunk(votes, usual)
+    weight = votes.total + PSEUDO_VOTES
+    value = 4 * p * q
+    variance_p, variance_q, covariance = p * (1 - p) / weight, q * (1 - q) / weight, -p * q / weight
+    first = 16 * (q * q * variance_p + p * p * variance_q + 2 * p * q * covariance)
+    second = 16 * (variance_p * variance_q + covariance * covariance)
+    error = _Z * math.sqrt(max(first + second, 0))
+    return Measure(value, max(value - error, 0.0), min(value + error, 1.0), votes.total < FEW)
+
+
+def mood_of(votes: Votes, usual: Shares) -> float:
+    """The value of `mood` alone."""
+    p, q = shrunk(votes, usual)
+    return p - q
+
+
+def split_of(votes: Votes, usual: Shares) -> float:
+    """The value of `split` alone."""
+    p, q = shrunk(votes, usual)
+    return 4 * p * q
+
+
+def trend(gained: float, expected: float) -> float:
+    """How many times what its age predicts an article gains."""
+    return (gained + TREND_PRIOR) / (expected + TREND_PRIOR)
+
+
+def surprise(count: int, median: float) -> float:
+    """How many times the median of its peers an article has of a reaction."""
+    return (count + 1) / (median + 1)
+
+
+def change(now: int, before: int) -> float | None:
+    """By how much a number grew, as a part of what it was; None where it was nothing."""
+    return (now - before) / before if before > 0 else None
+
+
+def share(part: int, of: int) -> float:
+    """A part of a whole; 0 of nothing."""
+    return part / of if of > 0 else 0.0
+
+
+def quarters(numbers: Sequence[int]) -> tuple[float, float, float]:
+    """The lower quartile, the median and the upper quartile of two numbers or more."""
+    low, middle, high = statistics.quantiles(numbers, n=4, method="inclusive")
+    return low, middle, high

@@ -1,0 +1,144 @@
+"""What is usual for a site: the shares of its votes, what an article gains at each hour of its age, and its articles' peers.
+
+Everything is as it was before one full hour, so that it does not move while votes arrive. It is read once and kept for minutes.
+What came before an article's publication is left out: it belongs to no age.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import BigInteger, Connection, Row, Text, case, cast, func, select
+
+from reactions import models
+from reactions.reports import cards, figures, metrics, peers
+from reactions.reports.filters import names_in
+from reactions.reports.metrics import Shares, Votes
+from reactions.reports.peers import STEPS, Peers, Story
+from reactions.sites import Site
+from reactions.tallies import HOUR_MS
+
+WINDOW_HOURS = 28 * 24  # how old an article may be to say what is usual
+YOUNG_HOURS = 8 * 24  # how old one may be to be a surprise: a day beyond the last step
+PEERS_AT_MOST = 1_000  # of a site that publishes more, a sample that does not change: those with the lowest ids
+EDGES = (*range(1, 49), 72, 96, 168, 336, WINDOW_HOURS)  # the ages, in hours, at which the steps of the profile end
+
+_a, _h = models.article.c, models.hourly.c
+_born_hour = cards.born_ms // HOUR_MS
+_age = _h.hour_utc - _born_hour
+
+
+@dataclass(frozen=True)
+class Norms:
+    """What is usual before `hour`. `rates`: reactions of mood 0 or +1 that an article gains in an hour, by step of its age."""
+
+    hour: int
+    shares: Shares
+    rates: Sequence[float]
+    peers: Peers
+    young: Mapping[int, Story]
+
+    def expected(self, born_hour: int, now_ms: int) -> float:
+        """What an article born then usually gains in the last three hours, of the present one only the part that has passed."""
+        now_hour, passed_ms = divmod(now_ms, HOUR_MS)
+        ages = [now_hour - back - born_hour for back in range(metrics.TREND_HOURS)]
+        parts = [passed_ms / HOUR_MS, *[1.0] * (metrics.TREND_HOURS - 1)]
+        return sum(self._rate(age) * part for age, part in zip(ages, parts, strict=True) if age >= 0)
+
+    def _rate(self, age: int) -> float:
+        return self.rates[min(bisect_right(EDGES, age), len(EDGES) - 1)]
+
+
+def read(connection: Connection, site: Site, hour: int) -> Norms:
+    """What was usual before an hour."""
+    births = _births(connection, site, hour)
+    sample = births[:PEERS_AT_MOST]
+    young = {row.article_id for row in births if row.born_hour >= hour - YOUNG_HOURS}
+    rises = _rises(connection, young | {row.article_id for row in sample}, hour)
+    stories = {row.article_id: _story(row, rises.get(row.article_id, {})) for row in births}
+    return Norms(
+        hour=hour,
+        shares=metrics.shares_of(_votes_before(connection, site, hour)),
+        rates=_rates([hour - row.born_hour for row in sample], _gains(connection, site, sample, hour)),
+        peers=Peers([stories[row.article_id] for row in sample], hour),
+        young={article_id: stories[article_id] for article_id in young},
+    )
+
+
+def _births(connection: Connection, site: Site, hour: int) -> Sequence[Row[Any]]:
+    """The site's articles of the last 28 days, in the order of their ids, which is no order at all: ids are hashes."""
+    asked = (
+        select(_a.article_id, _a.section, cast(_a.authors, Text).label("authors"), _born_hour.label("born_hour"))
+        .where(_a.site_id == site.id, _a.merged_into.is_(None))
+        .where(cards.born_ms >= (hour - WINDOW_HOURS) * HOUR_MS, cards.born_ms < hour * HOUR_MS)
+        .order_by(_a.article_id)
+    )
+    return connection.execute(asked).all()
+
+
+def _story(row: Row[Any], rises: Mapping[str, Mapping[int, int]]) -> Story:
+    risen = {reaction: peers.rise(gains) for reaction, gains in rises.items()}
+    return Story(row.article_id, row.section, names_in(row.authors), row.born_hour, risen)
+
+
+def _rises(connection: Connection, ids: Collection[int], hour: int) -> dict[int, dict[str, dict[int, int]]]:
+    """What articles gained between the steps of their age, by reaction."""
+    if not ids:
+        return {}
+    step = case(*((_age < age, place) for place, age in enumerate(STEPS)), else_=len(STEPS))
+    inner = (
+        select(_h.article_id, _h.reaction, step.label("step"), (_h.added - _h.removed).label("net"))
+        .join(models.article, _a.article_id == _h.article_id)
+        .where(figures.one_of(connection, _h.article_id, ids), _age >= 0, _age < STEPS[-1])
+        .where(_h.hour_utc >= hour - WINDOW_HOURS, _h.hour_utc < hour)
+        .subquery()
+    )
+    columns = (inner.c.article_id, inner.c.reaction, inner.c.step)
+    rises: dict[int, dict[str, dict[int, int]]] = {}
+    for article_id, reaction, place, net in connection.execute(
+        select(*columns, cast(func.sum(inner.c.net), BigInteger)).group_by(*columns)
+    ):
+        rises.setdefault(article_id, {}).setdefault(reaction, {})[place] = net
+    return rises
+
+
+def _gains(connection: Connection, site: Site, sample: Sequence[Row[Any]], hour: int) -> dict[int, int]:
+    """What the sample gained of reactions with mood 0 or +1, by hour of age."""
+    if not sample:
+        return {}
+    inner = (
+        select(_age.label("age"), (_h.added - _h.removed).label("net"))
+        .join(models.article, _a.article_id == _h.article_id)
+        .where(figures.one_of(connection, _h.article_id, [row.article_id for row in sample]))
+        .where(_h.reaction.not_in(figures.moods(site.reactions)[-1]), _age >= 0)
+        .where(_h.hour_utc >= hour - WINDOW_HOURS, _h.hour_utc < hour)
+        .subquery()
+    )
+    asked = select(inner.c.age, cast(func.sum(inner.c.net), BigInteger)).group_by(inner.c.age)
+    return dict(connection.execute(asked).tuples().all())
+
+
+def _rates(lived: Sequence[int], gains: Mapping[int, int]) -> list[float]:
+    """The mean gain of an hour at each step of age: what was gained, over the hours that articles have lived through it.
+
+    A step that no article has reached yet has the rate of the one before.
+    """
+    gained = [0] * len(EDGES)
+    for age, net in gains.items():
+        gained[bisect_right(EDGES, age)] += net
+    rates: list[float] = []
+    for place, (begin, end) in enumerate(zip((0, *EDGES), EDGES, strict=False)):
+        hours = sum(max(min(age, end) - begin, 0) for age in lived)
+        rates.append(max(gained[place], 0) / hours if hours else rates[-1] if rates else 0.0)
+    return rates
+
+
+def _votes_before(connection: Connection, site: Site, hour: int) -> Votes:
+    """The site's votes as they stood before an hour: those of now, less what the hours since have brought."""
+    now = figures.votes_of_site(connection, site)
+    since = figures.by_reaction(connection, site, range(hour, hour + WINDOW_HOURS))
+    by_mood = {mood: sum(since[key].net for key in keys if key in since) for mood, keys in figures.moods(site.reactions).items()}
+    return Votes(now.positive - by_mood[1], now.negative - by_mood[-1], now.total - sum(moves.net for moves in since.values()))

@@ -1,0 +1,220 @@
+"""Periods: what a report is about, as days and hours of a time zone, and the buckets it is told in.
+
+Votes are stored by UTC hours. Where a zone is half an hour off, a local day begins inside one of them. Such an hour belongs to
+the bucket in which it begins: no vote is counted twice or left out, and a day's figures start up to 45 minutes after midnight.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from reactions.articles import DAY_MS
+from reactions.refusals import MalformedPeriod
+from reactions.tallies import HOUR_MS
+
+DEFAULT = "7d"
+UNITS = ("hour", "day", "week")
+MOST_DAYS = 366
+MOST_DAYS_BY_HOUR = 31
+_DAYS = {"today": 1, "7d": 7, "28d": 28, "90d": 90}  # days, today among them
+NAMES = ("today", "yesterday", "24h", "7d", "28d", "90d")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_FIRST = date(1970, 1, 2)
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One bucket of a series: its local beginning, and the UTC hours that are counted in it."""
+
+    start: datetime
+    hours: range
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A half-open stretch of local time, told in buckets of `unit`. A period that is not over ends with the present hour.
+
+    `name` is the preset's, or "custom". `days` is how many local days it touches; 0 for a preset counted in hours.
+    """
+
+    name: str
+    start: datetime
+    end: datetime
+    unit: str
+    days: int = 0
+
+    @property
+    def time_zone(self) -> str:
+        """The zone its days are days of."""
+        return _zone_of(self.start).key
+
+    @property
+    def hours(self) -> range:
+        """The UTC hours (since 1970) that are counted in it."""
+        return range(first_hour(self.start), first_hour(self.end))
+
+    def previous(self) -> Period:
+        """As many days (or hours) before, up to the same time of day: a morning is compared with a morning."""
+        return Period(self.name, self._earlier(self.start), self._earlier(self.end), self.unit, self.days)
+
+    def _earlier(self, moment: datetime) -> datetime:
+        zone = _zone_of(moment)
+        if not self.days:
+            return (moment.astimezone(UTC) - (self.end.astimezone(UTC) - self.start.astimezone(UTC))).astimezone(zone)
+        return _existing(moment.replace(fold=0) - self.days * _DAY)
+
+    def slots(self) -> list[Slot]:
+        """The buckets in order; the first and the last may be cut short by the period."""
+        if self.unit == "hour":
+            zone = _zone_of(self.start)
+            return [Slot(_local(hour * HOUR_MS, zone), range(hour, hour + 1)) for hour in self.hours]
+        begins = [self.start, *_begins_within(self)]
+        ends = [*begins[1:], self.end]
+        slots = [Slot(begin, range(first_hour(begin), first_hour(end))) for begin, end in zip(begins, ends, strict=True)]
+        return [slot for slot in slots if slot.hours]
+
+
+def read(*, zone: str, now_ms: int, name: str = "", first: str = "", last: str = "", unit: str = "") -> Period:
+    """The period that a preset's name, or a first and a last local day, stand for. Raises MalformedPeriod.
+
+    Without either it is the last 7 days. `last` may be left out: until today.
+    """
+    if name and (first or last):
+        raise MalformedPeriod("Give a period, or from and to, but not both.", pointer="#/period")
+    if last and not first:
+        raise MalformedPeriod("With to, give from as well.", pointer="#/from")
+    _check_unit(unit)
+    local_zone = zone_named(zone)
+    now = _local(now_ms, local_zone)
+    period = _between(first, last, now) if first else _preset(name or DEFAULT, now)
+    return _told_in(unit, period)
+
+
+def zone_named(name: str) -> ZoneInfo:
+    """The time zone `name`. Raises MalformedPeriod."""
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        raise MalformedPeriod(
+            f"{name[:64]!r} is no time zone. Write Europe/Berlin, America/New_York or UTC.", pointer="#/time_zone"
+        ) from None
+
+
+def since(first_ms: int, *, zone: ZoneInfo, now_ms: int, unit: str = "") -> Period:
+    """From an article's first hour until now, by hours for four days, by days for four months, then by weeks.
+
+    Raises MalformedPeriod for a unit that does not fit.
+    """
+    _check_unit(unit)
+    now = _local(now_ms, zone)
+    start = _local(min(first_ms, now_ms) // HOUR_MS * HOUR_MS, zone)
+    days = (now.date() - start.date()).days + 1
+    usual = "hour" if days <= 4 else "day" if days <= 120 else "week"
+    return _told_in(unit, Period("life", start, _hour_after(now), usual, days))
+
+
+def first_hour(moment: datetime) -> int:
+    """The first UTC hour that begins at or after a moment."""
+    return -(-to_ms(moment) // HOUR_MS)
+
+
+def to_ms(moment: datetime) -> int:
+    """A moment in UTC milliseconds."""
+    return round(moment.timestamp() * 1000)
+
+
+def _preset(name: str, now: datetime) -> Period:
+    today = now.date()
+    if name == "24h":
+        end = _hour_after(now)
+        return Period(name, (end.astimezone(UTC) - timedelta(hours=24)).astimezone(_zone_of(now)), end, "hour")
+    if name == "yesterday":
+        return Period(name, _midnight(today - _DAY, now), _midnight(today, now), "hour", days=1)
+    if name not in _DAYS:
+        raise MalformedPeriod(f"A period is one of {', '.join(NAMES)}; not {name[:64]!r}.", pointer="#/period")
+    days = _DAYS[name]
+    return Period(name, _midnight(today - (days - 1) * _DAY, now), _hour_after(now), "day" if days > 2 else "hour", days)
+
+
+def _between(first: str, last: str, now: datetime) -> Period:
+    today = now.date()
+    begin = _day(first, "from")
+    end = _day(last, "to") if last else max(today, begin)
+    if begin > end:
+        raise MalformedPeriod(f"from is {begin} and to is {end}: from must not be after to.", pointer="#/from")
+    if begin > today:
+        raise MalformedPeriod(f"from is {begin}: that day is still to come.", pointer="#/from")
+    days = (end - begin).days + 1
+    if days > MOST_DAYS:
+        raise MalformedPeriod(f"A period has at most {MOST_DAYS} days; this one has {days}.", pointer="#/to")
+    stop = min(_midnight(end + _DAY, now), _hour_after(now), key=to_ms)
+    unit = "hour" if days <= 2 else "day" if days <= 120 else "week"
+    period = Period("custom", _midnight(begin, now), stop, unit, days)
+    if not period.hours:
+        raise MalformedPeriod(f"There was no {begin} in {period.time_zone}: the calendar left it out.", pointer="#/from")
+    return period
+
+
+def _check_unit(unit: str) -> None:
+    if unit and unit not in UNITS:
+        raise MalformedPeriod(f"A unit is one of {', '.join(UNITS)}; not {unit[:64]!r}.", pointer="#/unit")
+
+
+def _told_in(unit: str, period: Period) -> Period:
+    unit = unit or period.unit
+    if unit == "hour" and to_ms(period.end) - to_ms(period.start) > (MOST_DAYS_BY_HOUR * DAY_MS) + 2 * HOUR_MS:
+        raise MalformedPeriod(
+            f"By hours a period has at most {MOST_DAYS_BY_HOUR} days. Take days or weeks, or ask for less.", pointer="#/unit"
+        )
+    return Period(period.name, period.start, period.end, unit, period.days)
+
+
+def _day(text: str, pointer: str) -> date:
+    try:
+        found = date.fromisoformat(text) if _DATE.fullmatch(text) else None
+    except ValueError:
+        found = None
+    if found is None or found < _FIRST:
+        raise MalformedPeriod(f"{text[:64]!r} is no day. Write it as 2025-11-25.", pointer=f"#/{pointer}")
+    return found
+
+
+def _begins_within(period: Period) -> Iterator[datetime]:
+    day = period.start.date()
+    next_day: Callable[[date], date] = _monday_after if period.unit == "week" else lambda day: day + _DAY
+    while to_ms(begin := _midnight(day := next_day(day), period.start)) < to_ms(period.end):
+        yield begin
+
+
+def _monday_after(day: date) -> date:
+    return day + (7 - day.weekday()) * _DAY
+
+
+def _midnight(day: date, beside: datetime) -> datetime:
+    """The beginning of a local day; where the clocks skip midnight, the moment they skip to."""
+    return _existing(datetime.combine(day, time(), _zone_of(beside)))
+
+
+def _existing(moment: datetime) -> datetime:
+    """The same moment as the clock shows it: a local time that was skipped becomes the one it was skipped to."""
+    return moment.astimezone(UTC).astimezone(_zone_of(moment))
+
+
+def _hour_after(now: datetime) -> datetime:
+    """The end of the UTC hour that runs."""
+    return _local((to_ms(now) // HOUR_MS + 1) * HOUR_MS, _zone_of(now))
+
+
+def _local(at_ms: int, zone: ZoneInfo) -> datetime:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zone)
+
+
+def _zone_of(moment: datetime) -> ZoneInfo:
+    zone = moment.tzinfo
+    assert isinstance(zone, ZoneInfo)
+    return zone

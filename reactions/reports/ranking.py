@@ -1,0 +1,141 @@
+"""What articles are ranked by. In `trending` reactions of mood -1 lift nothing; `mood` and `split` weigh them as they should."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from reactions.refusals import UnknownSort
+from reactions.reports import figures, metrics
+from reactions.reports.cards import Card
+from reactions.reports.figures import NONE, Sums
+from reactions.reports.metrics import TREND_HOURS, Votes
+from reactions.reports.norms import Norms
+from reactions.reports.peers import Surprise
+from reactions.reports.reading import Reading
+from reactions.tallies import HOUR_MS
+
+NO_VOTES = Votes(0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """What an article gained in the last three hours beside what its age predicts."""
+
+    ratio: float
+    gained: int
+    expected: float
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What articles are ranked by, all of one moment: `sums` of the period, `recent` of the last three hours, and all votes."""
+
+    sums: Mapping[int, Sums]
+    recent: Mapping[int, Sums]
+    norms: Norms
+    now_ms: int
+    read_votes: Callable[[], Mapping[int, Votes]]
+
+    @cached_property
+    def votes(self) -> Mapping[int, Votes]:
+        """The votes of all time, read when they are first asked for."""
+        return self.read_votes()
+
+    def mood(self, card: Card) -> float:
+        """The value of its mood."""
+        return metrics.mood_of(self.votes.get(card.article_id, NO_VOTES), self.norms.shares)
+
+    def split(self, card: Card) -> float:
+        """The value of its split."""
+        return metrics.split_of(self.votes.get(card.article_id, NO_VOTES), self.norms.shares)
+
+    def trend(self, card: Card) -> Trend:
+        """What it gains beside what its age predicts."""
+        sums = self.recent.get(card.article_id, NONE)
+        gained, expected = max(sums.net - sums.negative, 0), self.norms.expected(card.born_hour, self.now_ms)
+        return Trend(metrics.trend(gained, expected), gained, expected)
+
+    def surprise(self, card: Card) -> Surprise | None:
+        """What is unusual about it beside its peers."""
+        story = self.norms.young.get(card.article_id)
+        return self.norms.peers.surprise(story) if story else None
+
+
+class Rank(NamedTuple):
+    """A place in an order that has no ties."""
+
+    value: float
+    born_ms: int
+    article_id: int
+
+
+def live(reading: Reading, hours: range, cards: Callable[[], Collection[int]]) -> Numbers:
+    """The numbers of now, for a period of these hours; `cards` names the articles whose votes may be asked for."""
+    return Numbers(
+        sums=reading.by_article(hours),
+        recent=reading.by_article(range(reading.hour - TREND_HOURS + 1, reading.hour + 1)),
+        norms=reading.norms(reading.closed_before),
+        now_ms=reading.now_ms,
+        read_votes=lambda: figures.votes_of(reading.connection, reading.site, cards()),
+    )
+
+
+def before(reading: Reading, hours: range, cards: Callable[[], Collection[int]], hour: int) -> Numbers:
+    """The numbers as they were at the beginning of a closed hour: votes that arrive do not move them."""
+    return Numbers(
+        sums=reading.by_article(range(hours.start, max(min(hours.stop, hour), hours.start))),
+        recent=reading.by_article(range(hour - TREND_HOURS + 1, hour)),
+        norms=reading.norms(hour),
+        now_ms=hour * HOUR_MS,
+        read_votes=lambda: _votes_before(reading, cards(), hour),
+    )
+
+
+def _votes_before(reading: Reading, article_ids: Collection[int], hour: int) -> Mapping[int, Votes]:
+    now = figures.votes_of(reading.connection, reading.site, article_ids)
+    since = reading.by_article(range(hour, reading.hour + 1))
+    return {
+        article_id: Votes(*(n - moved for n, moved in zip(votes, since.get(article_id, NONE).votes, strict=True)))
+        for article_id, votes in now.items()
+    }
+
+
+def _votes_in_period(numbers: Numbers, card: Card) -> float:
+    return numbers.sums.get(card.article_id, NONE).net
+
+
+def _surprise(numbers: Numbers, card: Card) -> float:
+    surprise = numbers.surprise(card)
+    return surprise.ratio if surprise else -math.inf
+
+
+_VALUE: Mapping[str, Callable[[Numbers, Card], float]] = {
+    "votes": _votes_in_period,
+    "trending": lambda numbers, card: numbers.trend(card).ratio,
+    "mood": Numbers.mood,
+    "split": Numbers.split,
+    "surprise": _surprise,
+    "published": lambda _, card: card.born_ms,
+}
+SORTS = tuple(_VALUE)
+
+
+def ranked(numbers: Numbers, cards: Collection[Card], sort: str) -> list[tuple[Rank, Card]]:
+    """Cards by a sort, the highest first; "-" before its name turns the order round, but leaves last what has no value.
+
+    Equals are in order of their birth, the newest first. Raises UnknownSort.
+    """
+    value = _VALUE.get(sort.removeprefix("-"))
+    if value is None:
+        raise UnknownSort(f"Sort by one of {', '.join(SORTS)}, with - before it for the other way; not by {sort[:64]!r}.")
+    sign = -1.0 if sort.startswith("-") else 1.0
+    ranks = [(Rank(_signed(value(numbers, card), sign), card.born_ms, card.article_id), card) for card in cards]
+    return sorted(ranks, key=lambda ranked: ranked[0], reverse=True)
+
+
+def _signed(value: float, sign: float) -> float:
+    return value if value == -math.inf else sign * value

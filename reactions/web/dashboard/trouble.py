@@ -1,0 +1,41 @@
+"""What goes wrong, as a page: the statuses and titles are those of the API's problems."""
+
+from __future__ import annotations
+
+import structlog
+from flask import Response, make_response, render_template, request, url_for
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException
+
+from reactions import outages
+from reactions.refusals import Refusal
+from reactions.web.problems import STATUS_OF
+
+log = structlog.get_logger()
+
+_OF_HTTP = {
+    404: ("There is no such page", "The address may be mistyped, or the page has moved."),
+    405: ("Not like that", "This page cannot be asked in this way."),
+    413: ("Too much", "What was sent is larger than this page takes."),
+}
+
+
+def page(status: int, heading: str, detail: str) -> Response:
+    """A page that says what went wrong and where to go from here."""
+    back = request.full_path.rstrip("?") if status >= 500 else url_for("dashboard.front")
+    body = render_template("dashboard/trouble.html", status=status, heading=heading, detail=detail, back=back)
+    return make_response(body, status)
+
+
+def of(error: Exception) -> Response:
+    """The page for whatever a view raised. A bug is logged, and nothing of it is in the page."""
+    if isinstance(error, SQLAlchemyError):
+        error = outages.refusal_for(error) or error
+    if isinstance(error, Refusal):
+        status, _, title = STATUS_OF[type(error)]
+        return page(status, title, error.detail)
+    if isinstance(error, HTTPException) and error.code:
+        heading, detail = _OF_HTTP.get(error.code, (error.name, error.description or ""))
+        return page(error.code, heading, detail)
+    log.error("unhandled fault", route=request.url_rule and request.url_rule.rule, exc_info=error)
+    return page(500, "Something went wrong on our side", "The fault was logged. Try again later.")

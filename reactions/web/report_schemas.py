@@ -1,0 +1,242 @@
+"""The answers of the report routes, as /openapi.json describes them; `reactions.reports` has the dataclasses they are made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import Schema, fields
+
+_LOCAL = "RFC 3339, with the offset of the time zone"
+
+
+def _whole(description: str = "", **options: Any) -> fields.Integer:
+    return fields.Integer(required=True, metadata={"description": description} if description else {}, **options)
+
+
+def _number(description: str = "", **options: Any) -> fields.Float:
+    return fields.Float(required=True, metadata={"description": description} if description else {}, **options)
+
+
+def _time(description: str = _LOCAL, **options: Any) -> fields.DateTime:
+    return fields.DateTime(required=True, metadata={"description": description}, **options)
+
+
+def _text(description: str = "", **options: Any) -> fields.String:
+    return fields.String(required=True, metadata={"description": description} if description else {}, **options)
+
+
+def _many(schema: type[Schema]) -> fields.List[Any]:
+    return fields.List(fields.Nested(schema), required=True)
+
+
+class MeasureShown(Schema):
+    """A value drawn towards the site's average, with its 95 % interval. docs/metrics.md has the formulas."""
+
+    value = _number()
+    low = _number()
+    high = _number()
+    few = fields.Boolean(required=True, metadata={"description": "True while fewer than 10 votes are behind it"})
+
+
+class MovesShown(Schema):
+    """Reactions given and taken back, and the difference. A changed vote takes one back and gives another."""
+
+    added = _whole()
+    removed = _whole()
+    net = _whole()
+
+
+class BucketShown(MovesShown):
+    """One step of a series."""
+
+    start = _time()
+    start_utc = _time("The UTC hour from which it counts, RFC 3339")
+    reactions = fields.Dict(keys=fields.String(), values=fields.Nested(MovesShown), required=True)
+
+
+class PeriodShown(Schema):
+    """What the figures are about: from `from` up to, but without, `to`."""
+
+    name = _text("The preset, or custom")
+    from_ = _time(data_key="from")
+    to = _time()
+    unit = _text("hour, day or week")
+    time_zone = _text()
+
+
+class EarlierShown(Schema):
+    """The period that this one is compared with."""
+
+    from_ = _time(data_key="from")
+    to = _time()
+
+
+class TrendShown(Schema):
+    """Gained in the last three hours beside what its age predicts, reactions of mood -1 apart."""
+
+    ratio = _number()
+    gained = _whole()
+    expected = _number()
+
+
+class GroupNamed(Schema):
+    """Whom an article is compared with."""
+
+    kind = _text("section, author or site")
+    name = _text(allow_none=True)
+
+
+class SurpriseShown(Schema):
+    """The reaction of which an article has most beside its peers' median at the same age."""
+
+    reaction = _text()
+    ratio = _number()
+    count = _whole()
+    median = _number()
+    against = fields.Nested(GroupNamed, required=True)
+    age_hours = _whole()
+
+
+class RowShown(MovesShown):
+    """An article. `added`, `removed`, `net` and `sparkline` are of the period; `total`, `counts`, `mood`, `split` of all time."""
+
+    article = _text()
+    title = _text(allow_none=True)
+    url = _text(allow_none=True)
+    section = _text(allow_none=True)
+    authors = fields.List(fields.String(), required=True)
+    tags = fields.List(fields.String(), required=True)
+    published_at = _time(allow_none=True)
+    first_seen_at = _time()
+    age_hours = _number()
+    closed = fields.Boolean(required=True)
+    hidden = fields.Boolean(required=True)
+    total = _whole()
+    counts = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
+    mood = fields.Nested(MeasureShown, required=True)
+    split = fields.Nested(MeasureShown, required=True)
+    trending = fields.Nested(TrendShown, required=True)
+    surprise = fields.Nested(SurpriseShown, required=True, allow_none=True)
+    sparkline = fields.List(fields.Integer(), required=True, metadata={"description": "Net in at most 48 equal slices"})
+
+
+class SiteNamed(Schema):
+    """Which site."""
+
+    key = _text()
+    name = _text()
+    time_zone = _text()
+
+
+class LiveShown(Schema):
+    """Reactions given in the UTC hour that runs and in the one before, and the articles that drew most."""
+
+    this_hour = _whole()
+    last_hour = _whole()
+    articles = _many(RowShown)
+
+
+class TotalsShown(MovesShown):
+    """What the period brought, beside the one before; `change` is null where there was nothing before."""
+
+    previous_net = _whole()
+    change = _number(allow_none=True)
+
+
+class ReactionShown(TotalsShown):
+    """What the period brought of one reaction."""
+
+    key = _text()
+    label = _text()
+    emoji = _text()
+    mood = _whole()
+    share = _number("Its part of the period's net, 0 to 1")
+
+
+class GroupShown(Schema):
+    """A section or an author."""
+
+    name = _text()
+    articles = _whole()
+    added = _whole()
+    net = _whole()
+    mood = fields.Nested(MeasureShown, required=True)
+
+
+class ListsShown(Schema):
+    """The articles worth a look."""
+
+    top = _many(RowShown)
+    trending = _many(RowShown)
+    divided = _many(RowShown)
+    surprising = _many(RowShown)
+
+
+class DashboardAnswer(Schema):
+    """Everything about a site, or about its articles that match."""
+
+    site = fields.Nested(SiteNamed, required=True)
+    generated_at = _time()
+    period = fields.Nested(PeriodShown, required=True)
+    previous = fields.Nested(EarlierShown, required=True)
+    live = fields.Nested(LiveShown, required=True)
+    totals = fields.Nested(TotalsShown, required=True)
+    reactions = _many(ReactionShown)
+    mood = fields.Nested(MeasureShown, required=True)
+    split = fields.Nested(MeasureShown, required=True)
+    series = _many(BucketShown)
+    lists = fields.Nested(ListsShown, required=True)
+    sections = _many(GroupShown)
+    authors = _many(GroupShown)
+
+
+class ListingAnswer(Schema):
+    """A page of articles; `next` is the cursor of the next one, null on the last."""
+
+    articles = _many(RowShown)
+    next = _text(allow_none=True)
+    period = fields.Nested(PeriodShown, required=True)
+
+
+class MarkShown(Schema):
+    """Something that was done to an article."""
+
+    at = _time()
+    what = _text()
+
+
+class AgeShown(Schema):
+    """All its reactions at an age, null before it is reached, and its peers' quartiles."""
+
+    age_hours = _whole()
+    own = _whole(allow_none=True)
+    median = _number()
+    low = _number()
+    high = _number()
+
+
+class ComparisonShown(Schema):
+    """Beside its peers; without enough of them `kind` is null and `ages` is empty."""
+
+    kind = _text("section, author or site", allow_none=True)
+    group = _text(allow_none=True)
+    ages = _many(AgeShown)
+
+
+class ArticleAnswer(Schema):
+    """All about one article, since its publication."""
+
+    article = fields.Nested(RowShown, required=True)
+    unit = _text()
+    series = _many(BucketShown)
+    marks = _many(MarkShown)
+    peers = fields.Nested(ComparisonShown, required=True)
+
+
+class SeriesAnswer(Schema):
+    """A series without gaps."""
+
+    time_zone = _text()
+    unit = _text()
+    period = fields.Nested(PeriodShown, required=True)
+    series = _many(BucketShown)

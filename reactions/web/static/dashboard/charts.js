@@ -1,0 +1,262 @@
+// Draws each figure's chart from the table inside it, so that the table is all there is to keep right.
+
+const HEIGHT = 280
+const drawn = new WeakMap() // figure -> what is on it
+
+const css = (element, name) => getComputedStyle(element).getPropertyValue(name).trim()
+const number = (cell) => (cell.textContent.trim() === "–" ? null : Number(cell.textContent.replace(/[^\d.]/g, "")))
+
+/** Draw the charts of a part of the page, or draw them anew where their tables changed. */
+export function draw(root = document) {
+  document.documentElement.classList.add("charted")
+  for (const figure of root.querySelectorAll("figure[data-chart]")) {
+    const table = figure.querySelector("table.figures")
+    const was = drawn.get(figure)
+    if (was?.text === table.textContent && was.chart.root.isConnected) continue
+    was?.chart.destroy()
+    const chart = figure.dataset.chart === "bands" ? bands(figure, table) : peers(figure, table)
+    drawn.set(figure, { chart, text: table.textContent })
+    follow(figure)
+  }
+}
+
+/** Draw everything anew: the colours changed. */
+export function redraw() {
+  for (const figure of document.querySelectorAll("figure[data-chart]")) {
+    const was = drawn.get(figure)
+    if (was) was.text = null
+  }
+  draw()
+}
+
+const sizes = new ResizeObserver((entries) => {
+  for (const { target, contentRect } of entries) {
+    const chart = drawn.get(target.parentElement)?.chart
+    if (chart && contentRect.width && contentRect.width !== chart.width) chart.setSize({ width: contentRect.width, height: HEIGHT })
+  }
+})
+
+function follow(figure) {
+  sizes.observe(plotOf(figure))
+}
+
+const plotOf = (figure) => figure.querySelector(".plot")
+const rowsOf = (table) => [...table.tBodies[0].rows]
+const fontOf = (element) => `12px ${css(element, "--text")}`
+
+function axis(figure, own) {
+  const faint = css(figure, "--faint")
+  return { stroke: faint, font: fontOf(figure), grid: { stroke: css(figure, "--hair"), width: 1 }, ticks: { show: false }, ...own }
+}
+
+// Bars by reaction: what pleased is stacked upwards, what hurt downwards.
+
+function bands(figure, table) {
+  const rows = rowsOf(table)
+  const heads = [...table.tHead.rows[0].cells]
+  const columns = heads.map((head, place) => ({ head, place })).filter(({ head }) => head.dataset.key)
+  const up = columns.filter(({ head }) => head.dataset.mood !== "-1").sort((a, b) => b.head.dataset.mood - a.head.dataset.mood)
+  const down = columns.filter(({ head }) => head.dataset.mood === "-1")
+  const values = ({ place }) => rows.map((row) => number(row.cells[place]))
+  const at = startsOf(rows, figure.dataset.unit)
+  // The longest bar is drawn first and the shorter ones over it.
+  const piles = [...piled(up, values, 1).reverse(), ...piled(down, values, -1).reverse()]
+  const series = piles.map(({ head, sign }) => ({
+    label: head.textContent,
+    fill: css(figure, `--${head.dataset.paint}`),
+    stroke: css(figure, "--paper"),
+    width: rows.length > 200 ? 0 : 1,
+    paths: uPlot.paths.bars({ size: [0.86, 96], align: 1 }),
+    points: { show: false },
+    sign,
+  }))
+  const chart = new uPlot(
+    {
+      width: plotOf(figure).clientWidth || 600,
+      height: HEIGHT,
+      padding: [figure.dataset.marks ? 36 : 10, 4, 0, 0],
+      legend: { show: false },
+      cursor: { y: false, points: { show: false }, drag: { x: false, y: false }, move: toBucket },
+      scales: {
+        x: { range: () => [at[0], Number(figure.dataset.end)] },
+        y: { range: (_, low, high) => [Math.min(low ?? 0, 0) * 1.04, Math.max(high ?? 0, 4) * 1.04] },
+      },
+      axes: [
+        axis(figure, { grid: { show: false }, size: 34, ...ticksOf(at, figure.dataset.unit, figure.dataset.zone) }),
+        axis(figure, { size: 44, space: 36, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5], values: (_, ticks) => ticks.map((tick) => Math.abs(tick).toLocaleString("en-GB")) }),
+      ],
+      series: [{}, ...series],
+      hooks: { draw: [(u) => ground(u, figure), (u) => marks(u, figure)], setCursor: [(u) => tell(u, figure, rows, columns)] },
+    },
+    [at, ...piles.map((pile) => pile.sums)],
+    plotOf(figure),
+  )
+  readable(chart, figure, rows, columns)
+  return chart
+}
+
+const SECONDS = { hour: 3600, day: 86_400, week: 604_800 }
+
+/** When the buckets start. The first may be cut short by what is shown: it is drawn as if it were whole. */
+function startsOf(rows, unit) {
+  const at = rows.map((row) => Number(row.cells[0].dataset.at))
+  if (at.length > 1) at[0] = Math.min(at[0], at[1] - SECONDS[unit])
+  return at
+}
+
+function piled(columns, values, sign) {
+  let below = []
+  return columns.map((column) => {
+    const sums = values(column).map((n, place) => (below[place] ?? 0) + sign * n)
+    below = sums
+    return { head: column.head, sign, sums }
+  })
+}
+
+/** The cursor stands on the bucket under the pointer, not on the nearest start of one. */
+function toBucket(u, left, top) {
+  if (left < 0) return [left, top]
+  const x = u.posToVal(left, "x")
+  const place = u.data[0].findLastIndex((start) => start <= x)
+  return [u.valToPos(u.data[0][Math.max(0, place)], "x"), top]
+}
+
+// Ticks stand on starts of buckets, on as many as there is room for: every third hour, midnights, every seventh day.
+
+const TICK_PX = 60
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
+
+function ticksOf(at, unit, zone) {
+  const local = at.map((seconds) => uPlot.tzDate(new Date(seconds * 1000), zone))
+  const hours = unit === "hour" ? [1, 3, 6, 12].map((step) => at.filter((_, place) => local[place].getHours() % step === 0)) : []
+  const days = at.filter((_, place) => unit !== "hour" || local[place].getHours() === 0)
+  const levels = [...hours, ...[1, 2, 7, 14, 28].map((step) => days.filter((_, place) => place % step === 0))]
+  const text = (seconds) => {
+    const when = local[at.indexOf(seconds)]
+    if (when.getHours()) return `${String(when.getHours()).padStart(2, "0")}:00`
+    return days.length > 9 ? `${when.getDate()} ${MONTHS[when.getMonth()]}` : `${DAYS[when.getDay()]} ${when.getDate()}`
+  }
+  return {
+    splits: (u) => levels.find((level) => level.length * TICK_PX <= u.bbox.width / devicePixelRatio) ?? levels.at(-1),
+    filter: (_, splits) => splits,
+    values: (_, splits) => splits.map(text),
+  }
+}
+
+function ground(u, figure) {
+  const y = Math.round(u.valToPos(0, "y", true)) + 0.5
+  stroke(u, css(figure, "--faint"), [[u.bbox.left, y], [u.bbox.left + u.bbox.width, y]])
+}
+
+function marks(u, figure) {
+  const ratio = devicePixelRatio
+  let before = -Infinity
+  for (const { at, what } of JSON.parse(figure.dataset.marks ?? "[]")) {
+    const x = Math.round(u.valToPos(at, "x", true)) + 0.5
+    const row = x - before < 90 * ratio ? 1 : 0 // a label that would lie on the last one goes above it
+    before = row ? -Infinity : x
+    const top = u.bbox.top - (6 + 15 * row) * ratio
+    stroke(u, css(figure, "--ink"), [[x, top - 10 * ratio], [x, u.bbox.top + u.bbox.height]], [3 * ratio, 3 * ratio])
+    const late = x > u.bbox.left + u.bbox.width * 0.8
+    u.ctx.save()
+    Object.assign(u.ctx, { fillStyle: css(figure, "--ink"), font: `${12 * ratio}px ${css(figure, "--text")}`, textAlign: late ? "right" : "left" })
+    u.ctx.fillText(what, x + (late ? -5 : 5) * ratio, top)
+    u.ctx.restore()
+  }
+}
+
+function stroke(u, colour, points, dash = []) {
+  u.ctx.save()
+  u.ctx.strokeStyle = colour
+  u.ctx.lineWidth = devicePixelRatio
+  u.ctx.setLineDash(dash)
+  u.ctx.beginPath()
+  points.forEach(([x, y], place) => (place ? u.ctx.lineTo(x, y) : u.ctx.moveTo(x, y)))
+  u.ctx.stroke()
+  u.ctx.restore()
+}
+
+// Against its peers: this story's curve, their median, and the middle half of them.
+
+function peers(figure, table) {
+  const rows = rowsOf(table)
+  const [own, median, low, high] = [1, 2, 3, 4].map((place) => rows.map((row) => number(row.cells[place])))
+  const at = rows.map((row) => Number(row.cells[0].dataset.at))
+  const hidden = { stroke: "transparent", points: { show: false } }
+  const dots = (colour) => ({ show: true, size: 6, fill: colour, stroke: colour })
+  const chart = new uPlot(
+    {
+      width: plotOf(figure).clientWidth || 600,
+      height: HEIGHT,
+      padding: [8, 26, 0, 0],
+      legend: { show: false },
+      cursor: { y: false, drag: { x: false, y: false } },
+      scales: { x: { time: false, distr: 3, range: [at[0], Math.max(at.at(-1), at[0] + 1)] }, y: { range: (_, __, most) => [0, Math.max(most, 4) * 1.05] } },
+      axes: [
+        axis(figure, { size: 34, splits: () => at, filter: (_, splits) => splits, values: () => rows.map((row) => row.cells[0].textContent), grid: { show: false } }),
+        axis(figure, { size: 44, space: 36 }),
+      ],
+      series: [
+        {},
+        { ...hidden, label: "high" },
+        { ...hidden, label: "low" },
+        { label: "median", stroke: css(figure, "--faint"), width: 2, dash: [5, 5], points: { show: false } },
+        { label: "own", stroke: css(figure, "--p1"), width: 2.5, points: dots(css(figure, "--p1")) },
+      ],
+      bands: [{ series: [1, 2], fill: css(figure, "--hair") }],
+      hooks: { setCursor: [(u) => tell(u, figure, rows)] },
+    },
+    [at, high, low, median, own],
+    plotOf(figure),
+  )
+  readable(chart, figure, rows)
+  return chart
+}
+
+// Reading a chart with the pointer, or with the arrow keys.
+
+function tell(u, figure, rows) {
+  const row = rows[u.cursor.idx]
+  figure.querySelector(".readout").textContent = row && u.cursor.left >= 0 ? sentence(row) : ""
+}
+
+function sentence(row) {
+  const heads = [...row.closest("table").tHead.rows[0].cells]
+  const named = [...row.cells].map((cell, place) => ({ name: heads[place].textContent, text: cell.textContent.trim(), keyed: "key" in heads[place].dataset }))
+  const peersTable = named.length === 5 && named[1].name === "This story"
+  const parts = named.slice(1).filter(({ keyed, text }) => keyed && (peersTable || text !== "0")).map(({ name, text }) => `${name} ${text}`)
+  const given = named.find(({ name }) => name === "Given")
+  return [named[0].text, ...(given ? [`${given.text} given`] : []), ...parts].join(" · ")
+}
+
+function readable(chart, figure, rows) {
+  const plot = plotOf(figure)
+  const readout = document.createElement("p")
+  readout.className = "readout"
+  plot.append(readout)
+  chart.hooks.destroy = [...(chart.hooks.destroy ?? []), () => readout.remove()]
+  plot.tabIndex = 0
+  plot.role = "slider"
+  plot.ariaLabel = figure.querySelector("figcaption").textContent.trim()
+  const stand = (place) => {
+    const last = rows.length - 1
+    const now = Math.min(last, Math.max(0, place))
+    chart.setCursor({ left: chart.valToPos(chart.data[0][now], "x"), top: 0 })
+    Object.assign(plot, valued(rows, now))
+    return now
+  }
+  let place = rows.length - 1
+  Object.assign(plot, valued(rows, place))
+  plot.onkeydown = (event) => {
+    const to = { ArrowLeft: place - 1, ArrowRight: place + 1, ArrowDown: place - 1, ArrowUp: place + 1, Home: 0, End: rows.length - 1 }[event.key]
+    if (to === undefined) return
+    event.preventDefault()
+    place = stand(to)
+  }
+  plot.onblur = () => chart.setCursor({ left: -10, top: -10 })
+}
+
+const valued = (rows, place) => ({
+  ariaValueMin: "0", ariaValueMax: String(rows.length - 1), ariaValueNow: String(place), ariaValueText: sentence(rows[place]),
+})

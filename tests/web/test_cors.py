@@ -1,0 +1,109 @@
+"""Which pages may vote: those of the site's own origins, exactly; and what other pages may read."""
+
+from __future__ import annotations
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import Engine
+
+from tests import make
+from tests.web.asking import NOTHING, VOTE, ballot, only_sqlite, problem, rows_stored, vote
+
+pytestmark = only_sqlite
+
+
+def test_a_page_of_the_site_may_read_the_answer_to_its_vote(client: FlaskClient) -> None:
+    answer = vote(client)
+
+    assert {name: value for name, value in answer.headers if name != "Content-Length"} == {
+        "Content-Type": "application/json",
+        "Vary": "Origin",
+        "Access-Control-Allow-Origin": make.ORIGIN,
+        "Access-Control-Expose-Headers": "RateLimit, RateLimit-Policy, Retry-After",
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+        "RateLimit-Policy": '"reader";q=30;w=60, "network";q=1500;w=60, "wide-network";q=6000;w=60, "article";q=2000;w=1',
+    }
+
+
+def test_a_vote_without_an_origin_is_no_browsers_and_is_counted(client: FlaskClient) -> None:
+    answer = vote(client, origin=None)
+
+    assert answer.status_code == 200
+    assert answer.headers["Vary"] == "Origin"
+    assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+FOREIGN = [
+    "null", "https://evil.example", "https://daily.example.evil.example", "https://evil-daily.example", "https://evildaily.example",
+    "https://daily.exampl", "https://daily.example:8443", "https://daily.example:443", "http://daily.example", "HTTPS://daily.example",
+    "https://Daily.example", "https://www.daily.example", "https://daily.example.", "https://daily.example/", "https://daily.example/a",
+    "https://user@daily.example", "https://user:pw@daily.example", "https://daily.example@evil.example", "https://daily.example#x",
+    "https://daily.example?x", "https://daily.example, https://evil.example", "https://daily.example https://evil.example",
+    " https://daily.example", "//daily.example", "daily.example", "https://", "*", "", "file://", "https://daily\u00a0.example",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("method", ["PUT", "OPTIONS"])
+def test_a_page_from_elsewhere_can_neither_vote_nor_learn_that_it_might(client: FlaskClient, engine: Engine, method: str) -> None:
+    for origin in FOREIGN:
+        refused = client.open(VOTE, method=method, json=ballot(), headers={"Origin": origin})
+
+        assert refused.status_code == 403, origin
+        assert refused.json == problem(
+            "foreign-origin", 403, "This page may not vote for the site",
+            "Votes for this site come from its own pages. The publisher can add this page's origin to the site.",
+        )  # fmt: skip
+        assert refused.headers["Vary"] == "Origin"
+        assert "Access-Control-Allow-Origin" not in refused.headers
+    assert rows_stored(engine) == NOTHING
+
+
+def test_a_vote_that_needs_no_preflight_is_refused(client: FlaskClient, engine: Engine) -> None:
+    for mode in ("navigate", "no-cors", "websocket", "nested-navigate", ""):
+        refused = vote(client, headers={"Sec-Fetch-Mode": mode})
+
+        assert refused.status_code == 403
+        assert refused.get_json()["detail"] == "A vote is sent by a script of the page, not by a link, a form or an image."
+    assert rows_stored(engine) == NOTHING
+
+
+@pytest.mark.parametrize("mode", ["cors", "same-origin"])
+def test_a_script_of_the_page_may_vote(client: FlaskClient, mode: str) -> None:
+    assert vote(client, headers={"Sec-Fetch-Mode": mode, "Sec-Fetch-Site": "cross-site"}).status_code == 200
+
+
+def test_the_preflight_lets_a_page_of_the_site_vote_and_is_remembered(client: FlaskClient) -> None:
+    asked = {"Origin": make.ORIGIN, "Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "content-type"}
+
+    answer = client.options(VOTE, headers=asked)
+
+    assert (answer.status_code, answer.data) == (204, b"")
+    assert {name: value for name, value in answer.headers if name != "Content-Type"} == {
+        "Vary": "Origin",
+        "Access-Control-Allow-Origin": make.ORIGIN,
+        "Access-Control-Expose-Headers": "RateLimit, RateLimit-Policy, Retry-After",
+        "Access-Control-Allow-Methods": "PUT",
+        "Access-Control-Allow-Headers": "content-type",
+        "Access-Control-Max-Age": "7200",
+    }
+
+
+def test_a_page_of_the_site_can_read_why_its_vote_was_refused_and_others_cannot(client: FlaskClient) -> None:
+    own = vote(client, reaction="nope")
+    limited_to_scripts = vote(client, origin=None, reaction="nope")
+
+    assert own.headers["Access-Control-Allow-Origin"] == make.ORIGIN
+    assert own.headers["Access-Control-Expose-Headers"] == "RateLimit, RateLimit-Policy, Retry-After"
+    assert own.headers.getlist("Vary") == ["Origin"]
+    assert "Access-Control-Allow-Origin" not in limited_to_scripts.headers
+
+
+def test_a_refused_read_can_be_read_by_every_page_and_is_not_cached(client: FlaskClient) -> None:
+    for path in ("/v1/sites/daily/reactions", "/v1/sites/nobody/reactions?article=a", "/v1/sites/daily/counts?article="):
+        refused = client.get(path)
+
+        assert refused.status_code in (400, 404)
+        assert refused.headers["Access-Control-Allow-Origin"] == "*"
+        assert refused.headers["Cache-Control"] == "no-store"
+        assert "Vary" not in refused.headers

@@ -1,0 +1,192 @@
+"""The limiter's own memory: it counts as the library's does, forgets in time, and stays small."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import limits.storage.memory
+import pytest
+from flask import Flask
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from limits.storage import MemoryStorage
+
+from reactions.settings import load
+from reactions.web.limit_store import WindowMemory
+from reactions.web.limits import TooMany, VoteLimits
+from tests.engines import wait_until
+from tests.make import SECRET
+
+
+@dataclass
+class Clock:
+    """A clock that is set by hand."""
+
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def memory_at(clock: Clock) -> WindowMemory:
+    memory = WindowMemory()
+    memory.clock = clock
+    return memory
+
+
+# Sixty-fourths of a second and windows of 1, 2, 4 and 64 seconds are exact in binary, so that both must round alike.
+TICKS = st.integers(min_value=0, max_value=40).map(lambda ticks: ticks / 64) | st.integers(min_value=0, max_value=200).map(float)
+HITS = st.tuples(TICKS, st.sampled_from("ab"), st.sampled_from([1, 2, 4, 64]), st.integers(1, 3))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(HITS, max_size=60), st.integers(1, 9))
+def test_it_lets_through_and_refuses_exactly_what_the_librarys_memory_does(
+    hits: list[tuple[float, str, int, int]], limit: int
+) -> None:
+    clock = Clock(1_000_000.0)
+    ours = memory_at(clock)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(limits.storage.memory, "time", SimpleNamespace(time=clock))
+        theirs = MemoryStorage()
+        for passed, key, window_s, amount in hits:
+            clock.now += passed
+
+            let_through = ours.acquire_sliding_window_entry(key, limit, window_s, amount)
+
+            assert let_through == theirs.acquire_sliding_window_entry(key, limit, window_s, amount)
+            assert ours.get_sliding_window(key, window_s) == pytest.approx(theirs.get_sliding_window(key, window_s))
+
+
+def test_it_holds_only_the_present_window_and_the_one_before() -> None:
+    clock = Clock(600.0)
+    memory = memory_at(clock)
+    for minute in range(10):
+        clock.now = 600.0 + 60 * minute
+        for reader in range(1000):
+            memory.acquire_sliding_window_entry(f"{minute}/{reader}", 30, 60)
+
+    assert memory.reset() == 2000
+
+
+def test_a_window_that_nobody_came_in_leaves_nothing_behind() -> None:
+    clock = Clock(600.0)
+    memory = memory_at(clock)
+    memory.acquire_sliding_window_entry("a", 1, 60)
+    clock.now += 120
+
+    assert memory.acquire_sliding_window_entry("a", 1, 60)
+    assert memory.reset() == 1
+
+
+def test_it_holds_no_more_keys_than_it_may_however_many_readers_are_made_up() -> None:
+    memory = memory_at(Clock(600.0))
+    memory.most_keys = 100
+
+    let_through = [memory.acquire_sliding_window_entry(f"made up {number}", 30, 86_400) for number in range(10_000)]
+
+    assert all(let_through)
+    assert memory.reset() <= 200
+
+
+def test_a_window_that_fills_early_remembers_its_newest_hits() -> None:
+    memory = memory_at(Clock(86_400.0))
+    memory.most_keys = 2
+    spent = [memory.acquire_sliding_window_entry("ada", 1, 86_400) for _ in range(2)]
+    memory.acquire_sliding_window_entry("ben", 1, 86_400)
+    memory.acquire_sliding_window_entry("cia", 1, 86_400)
+
+    assert spent == [True, False]
+    assert not memory.acquire_sliding_window_entry("ada", 1, 86_400)
+
+
+def test_a_key_can_be_forgotten() -> None:
+    clock = Clock(30.0)
+    memory = memory_at(clock)
+    memory.acquire_sliding_window_entry("ada", 1, 60)
+    memory.acquire_sliding_window_entry("ben", 1, 60)
+
+    memory.clear_sliding_window("ada", 60)
+
+    assert memory.get_sliding_window("ada", 60) == (0, 0.0, 0, 90.0)
+    assert memory.get_sliding_window("ben", 60) == (0, 0.0, 1, 90.0)
+
+
+def test_hits_from_many_threads_are_each_counted_once() -> None:
+    memory = memory_at(Clock(600.0))
+    let_through: list[bool] = []
+
+    def hit() -> None:
+        let_through.extend(memory.acquire_sliding_window_entry("ada", 700, 60) for _ in range(100))
+
+    threads = [threading.Thread(target=hit) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert let_through.count(True) == 700
+
+
+def test_a_wall_clock_set_back_by_hours_locks_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = WindowMemory()
+    assert memory.acquire_sliding_window_entry("ada", 1, 1)
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() - 7200)
+
+    wait_until(lambda: memory.acquire_sliding_window_entry("ada", 1, 1), timeout_s=5, why="the second has passed")
+
+
+def limits_at(clock: Clock, **notations: str) -> VoteLimits:
+    """Limits that no other limit stands in the way of."""
+    wide = dict.fromkeys(
+        ("votes_per_reader", "votes_per_network", "votes_per_wide_network", "votes_per_article"), "9999999/second"
+    )
+    app = Flask(__name__)
+    made = VoteLimits(app, load({}, secret=SECRET, **wide | notations), key=b"k")
+    (limiter,) = app.extensions["limiter"]
+    limiter.storage.clock = clock
+    return made
+
+
+def wait_of(made: VoteLimits) -> int | None:
+    """The seconds until another vote may come; None if this one was let through."""
+    try:
+        made.take(site="daily", address="192.0.2.1", article_id=1, reader=b"ada")
+    except TooMany as refused:
+        return refused.retry_after_s
+    return None
+
+
+NOTATIONS = st.sampled_from(["1/second", "3/10 second", "7/minute", "30/minute"])
+SEVENTHS = st.integers(0, 140).map(lambda ticks: ticks / 7) | st.just(0.0)
+
+
+@settings(max_examples=80, deadline=None)
+@given(NOTATIONS, SEVENTHS, st.lists(SEVENTHS, min_size=1, max_size=40))
+def test_retry_after_is_true_whenever_it_is_told(notation: str, begin: float, pauses: list[float]) -> None:
+    clock = Clock(3_600_000.003 + begin)  # never at the very instant at which a window begins, where the library errs
+    made = limits_at(clock, votes_per_reader=notation)
+    for pause in pauses:
+        clock.now += pause
+        wait_s = wait_of(made)
+        if wait_s is not None:
+            told_at = clock.now
+            clock.now = told_at + wait_s - 1.001
+            too_early = wait_s > 1 and wait_of(made) is None
+            clock.now = told_at + wait_s
+
+            assert not too_early
+            assert wait_of(made) is None
+
+
+def test_an_office_of_a_thousand_readers_is_never_refused() -> None:
+    clock = Clock(3_600_000.0)
+    made = limits_at(clock, votes_per_reader="30/minute", votes_per_network="1500/minute", votes_per_article="2000/second")
+
+    for vote in range(12_000):
+        clock.now += 0.05
+        made.take(site="daily", address="192.0.2.1", article_id=1, reader=(vote % 1000).to_bytes(16))

@@ -1,0 +1,142 @@
+"""Limits that several processes share in Redis: one count for all, and voting goes on when Redis does not answer."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+import redis
+from flask import Flask
+from flask.testing import FlaskClient
+
+from reactions.web import metrics
+from tests import make
+from tests.engines import Redis, free_port, wait_until
+from tests.make import ADA
+from tests.web.asking import counted, only_sqlite, vote
+from tests.web.conftest import MakeApp
+
+pytestmark = only_sqlite
+RETRY_S = 0.1
+
+
+@pytest.fixture
+def store(redis_server: Redis) -> Iterator[Redis]:
+    """An empty Redis that runs, and runs again afterwards whatever the test did to it."""
+    redis_server.empty()
+    yield redis_server
+    redis_server.resume()
+    if not redis_server.answers():
+        redis_server.start()
+
+
+def limited(make_app: MakeApp, store: Redis, **settings: object) -> Flask:
+    return make_app(limiter_url=store.url, limiter_retry_s=RETRY_S, **settings)
+
+
+def away() -> float:
+    return metrics.limiter_away._value.get()  # type: ignore[no-any-return]
+
+
+def clicks(client: FlaskClient, times: int, **members: object) -> list[int]:
+    return [vote(client, **members).status_code for _ in range(times)]
+
+
+def test_two_processes_share_one_limit(make_app: MakeApp, store: Redis) -> None:
+    one, other = (limited(make_app, store, votes_per_reader="5/hour").test_client() for _ in range(2))
+
+    assert clicks(one, 3) == [200] * 3
+    assert clicks(other, 3) == [200, 200, 429]
+    assert clicks(one, 1) == [429]
+
+
+def test_the_wait_that_redis_tells_is_within_the_window(make_app: MakeApp, store: Redis) -> None:
+    client = limited(make_app, store, votes_per_reader="1/minute").test_client()
+    clicks(client, 1)
+
+    refused = vote(client)
+
+    assert refused.status_code == 429
+    assert 1 <= int(refused.headers["Retry-After"]) <= 61
+    assert refused.headers["RateLimit"] == f'"reader";r=0;t={refused.headers["Retry-After"]}'
+
+
+def test_whoever_reads_the_store_learns_no_address_and_no_reader(make_app: MakeApp, store: Redis) -> None:
+    client = limited(make_app, store).test_client()
+    vote(client, article="canary-article", reader=ADA, address="198.51.100.77")
+
+    with redis.Redis.from_url(store.url) as connection:
+        keys = [key.decode() for key in connection.scan_iter()]
+
+    assert len(keys) >= 3
+    assert [key for key in keys for canary in (ADA, ADA[:8], "198.51", "canary", "daily") if canary in key] == []
+
+
+def test_voting_goes_on_while_redis_is_gone_and_limits_count_in_the_process(
+    make_app: MakeApp, store: Redis, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client = limited(make_app, store, votes_per_reader="5/hour").test_client()
+    clicks(client, 2)
+    store.stop()
+
+    gone = clicks(client, 6)
+
+    assert gone == [200] * 5 + [429]
+    assert away() == 1
+    alarms = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [(alarm["level"], alarm["event"], alarm["effect"]) for alarm in alarms] == [
+        ("error", "limiter store away", "limits count per process until it is back")
+    ]
+
+
+def test_redis_is_used_again_as_soon_as_it_is_back(make_app: MakeApp, store: Redis, capsys: pytest.CaptureFixture[str]) -> None:
+    client = limited(make_app, store, votes_per_reader="1000/hour").test_client()
+    store.stop()
+    clicks(client, 1)
+    store.start()
+
+    def back() -> bool:
+        clicks(client, 1)
+        return away() == 0
+
+    wait_until(back, why="the store is used again")
+
+    with redis.Redis.from_url(store.url) as connection:
+        assert connection.dbsize() > 0
+    events = [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()]
+    assert events == ["limiter store away", "limiter store back"]
+
+
+def test_a_redis_that_hangs_delays_one_vote_by_its_timeout_and_the_next_not_at_all(make_app: MakeApp, store: Redis) -> None:
+    client = make_app(limiter_url=store.url, limiter_timeout_s=0.2, limiter_retry_s=60).test_client()
+    usual_s = took_s(client)
+    store.pause()
+
+    delayed_s, next_s = took_s(client), min(took_s(client) for _ in range(5))
+
+    assert 0.2 <= delayed_s < 0.2 + usual_s + 0.5
+    assert next_s < 0.2
+
+
+def took_s(client: FlaskClient) -> float:
+    started = time.monotonic()
+    assert vote(client).status_code == 200
+    return time.monotonic() - started
+
+
+def test_the_service_starts_while_redis_is_gone(make_app: MakeApp) -> None:
+    client = make_app(limiter_url=f"redis://127.0.0.1:{free_port()}/0", limiter_retry_s=RETRY_S).test_client()
+
+    answer = vote(client, reader=ADA)
+
+    assert answer.json == {"article": "a", "reaction": "like", "total": 1, "counts": counted(like=1)}
+    assert away() == 1
+
+
+def test_a_redis_that_refuses_the_password_is_as_good_as_gone(make_app: MakeApp, store: Redis) -> None:
+    client = make_app(limiter_url=store.url.replace("redis://", "redis://:wrong@")).test_client()
+
+    assert vote(client, reader=make.BEN).status_code == 200
+    assert away() == 1

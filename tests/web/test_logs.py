@@ -1,0 +1,92 @@
+"""What is logged of a fault: enough to find it, and nothing of the reader who met it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import Engine
+
+from reactions import voting
+from tests import make
+from tests.web.asking import VOTE, ballot, only_sqlite, problem, row
+from tests.web.conftest import MakeApp
+
+pytestmark = only_sqlite
+READER = "ca4a" * 8
+CANARIES = (READER, READER[:16], "canary-article", "canary-browser", "198.51.100.77", "203.0.113.88", make.SECRET, "\\xca")
+FAULT = problem("internal", 500, "Something went wrong on our side", "The fault was logged. Try again later.")
+
+
+def vote_of_the_canary(client: FlaskClient) -> tuple[int, Any]:
+    headers = {"User-Agent": "canary-browser", "X-Forwarded-For": "203.0.113.88", "Origin": make.ORIGIN}
+    body = ballot("canary-article", reader=READER)
+    answer = client.put(VOTE, json=body, headers=headers, environ_base={"REMOTE_ADDR": "198.51.100.77"})
+    return answer.status_code, answer.json
+
+
+def logged(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+
+
+def test_a_bug_is_logged_with_its_place_and_without_what_the_reader_sent(
+    client: FlaskClient, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, reader: bytes, **_more: object) -> NoReturn:
+        raise RuntimeError(f"a bug that met {len(reader)} bytes")
+
+    monkeypatch.setattr(voting, "ballot", broken)
+
+    answer = vote_of_the_canary(client)
+
+    (entry,) = logged(capsys)
+    assert answer == (500, FAULT)
+    assert (entry["event"], entry["level"], entry["route"]) == ("unhandled fault", "error", "/v1/sites/<site_key>/vote")
+    assert entry["exception"][0]["exc_type"] == "RuntimeError"
+    assert entry["exception"][0]["frames"][-1]["name"] == "broken"
+    assert [canary for canary in CANARIES if canary in json.dumps(entry)] == []
+
+
+def test_a_statement_that_fails_is_logged_without_its_values(
+    client: FlaskClient, engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with engine.begin() as connection:
+        connection.exec_driver_sql("alter table vote rename column seq to was_seq")
+
+    answer = vote_of_the_canary(client)
+
+    (entry,) = logged(capsys)
+    assert answer == (500, FAULT)
+    assert "INSERT INTO vote" in entry["exception"][0]["exc_value"]
+    assert [canary for canary in CANARIES if canary in json.dumps(entry)] == []
+
+
+def test_a_page_can_read_that_something_went_wrong(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(voting, "counts_of", lambda *_: 1 / 0)
+
+    answer = row(client, "a")
+
+    assert (answer.status_code, answer.json) == (500, FAULT)
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_what_went_well_and_what_was_refused_is_not_logged(client: FlaskClient, capsys: pytest.CaptureFixture[str]) -> None:
+    vote_of_the_canary(client)
+    row(client, "canary-article")
+    row(client, "\0")
+    client.get("/nothing/canary-article")
+
+    assert logged(capsys) == []
+
+
+def test_the_log_level_is_a_setting(
+    make_app: MakeApp, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(voting, "counts_of", lambda *_: 1 / 0)
+
+    row(make_app(log_level="error").test_client(), "a")
+
+    assert [entry["level"] for entry in logged(capsys)] == ["error"]

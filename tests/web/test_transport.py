@@ -1,0 +1,193 @@
+"""Bad input below the application, against the real gunicorn: lengths that lie, bodies cut short, requests that are none."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine
+
+from reactions import engines
+from tests import make
+from tests.databases import SqliteFiles
+from tests.service import Service, running_service
+from tests.web.asking import rows_stored
+
+LONGEST_S = 1.0
+GOOD = json.dumps({"article": "a", "reaction": "like", "reader": make.ADA, "seq": 1}).encode()
+
+
+@pytest.fixture(scope="module")
+def service(sqlite_files: SqliteFiles, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service that nobody else votes at."""
+    url = sqlite_files.copy_to(tmp_path_factory.mktemp("transport"))
+    make.site(url)
+    with running_service(url, settings={"counts_memory_s": 0}) as running:
+        running.database_url = url  # type: ignore[attr-defined]
+        yield running
+
+
+@pytest.fixture
+def nothing_stored(service: Service) -> Iterator[None]:
+    """The test fails if it changed the number of rows."""
+    engine = create_engine(service.database_url)  # type: ignore[attr-defined]
+    engines.prepare(engine)
+    before = rows_stored(engine)
+    yield
+    after = rows_stored(engine)
+    engine.dispose()
+    assert after == before
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    content_type: str
+    body: bytes
+    took_s: float
+
+
+def put(*fields: str, body: bytes = GOOD, method: str = "PUT", path: str = "/v1/sites/daily/vote") -> bytes:
+    """A request as bytes; the body follows whatever the fields say of it."""
+    head = [f"{method} {path} HTTP/1.1", "Host: localhost", "Content-Type: application/json", *fields, "", ""]
+    return "\r\n".join(head).encode("latin-1") + body
+
+
+def get(path: str, *fields: str) -> bytes:
+    return put(*fields, body=b"", method="GET", path=path)
+
+
+def talk(service: Service, sent: bytes, *, then_silent: bool = False) -> Answer:
+    """Send bytes on a connection of their own and read one answer."""
+    started = time.monotonic()
+    with socket.create_connection(("127.0.0.1", service.port), timeout=5) as connection:
+        try:
+            connection.sendall(sent)
+            if then_silent:
+                connection.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # an early answer closes the connection while we still send
+        return _read(connection, started)
+
+
+def _read(connection: socket.socket, started: float) -> Answer:
+    with connection.makefile("rb") as stream:
+        status = int(stream.readline().split()[1])
+        fields: dict[str, str] = {}
+        while line := stream.readline().strip():
+            name, _, value = line.decode("latin-1").partition(":")
+            fields[name.lower()] = value.strip()
+        body = stream.read(int(fields.get("content-length", "0")))
+    return Answer(status, fields.get("content-type", ""), body, time.monotonic() - started)
+
+
+CHUNKED = "Transfer-Encoding: chunked"
+REFUSED_BY_US = {
+    "ten megabytes": (put("Content-Length: 10485760", body=b"x" * 10_485_760), 413, "too-large"),
+    "a length of twenty digits": (put("Content-Length: 99999999999999999999"), 413, "too-large"),
+    "a length that is too short": (put("Content-Length: 10"), 400, "invalid-request"),
+    "no length and a body": (put(), 400, "invalid-request"),
+    "chunks of more than there may be": (
+        put(CHUNKED, body=b"1000\r\n" + b" " * 4096 + b"\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(GOOD), GOOD)), 413, "too-large",
+    ),
+    "a chunk without a length": (put(CHUNKED, body=b"zz\r\n" + GOOD + b"\r\n0\r\n\r\n"), 400, "invalid-request"),
+    "TRACE": (put(method="TRACE", body=b""), 405, "method-not-allowed"),
+    "PROPFIND": (put(method="PROPFIND", body=b""), 405, "method-not-allowed"),
+    "a key of 5,000 characters": (get("/v1/sites/daily/reactions?article=" + "k" * 5000), 400, "malformed-key"),
+    "an address of 8,000 characters": (get("/" + "k" * 8000), 404, "not-found"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED_BY_US)
+@pytest.mark.usefixtures("nothing_stored")
+def test_what_reaches_the_application_is_refused_with_a_problem_at_once(service: Service, name: str) -> None:
+    sent, status, problem = REFUSED_BY_US[name]
+
+    answer = talk(service, sent)
+
+    assert (answer.status, answer.content_type) == (status, "application/problem+json")
+    document = json.loads(answer.body)
+    assert (document["type"], document["status"]) == (f"/problems#{problem}", status)
+    assert answer.took_s < LONGEST_S
+
+
+@pytest.mark.usefixtures("nothing_stored")
+def test_a_body_shorter_than_its_length_is_no_vote_even_if_it_reads_like_one(service: Service) -> None:
+    answer = talk(service, put("Content-Length: 500"), then_silent=True)
+
+    assert (answer.status, json.loads(answer.body)["detail"]) == (
+        400,
+        "The body is shorter than its Content-Length says. Send it whole.",
+    )
+
+
+@pytest.mark.usefixtures("nothing_stored")
+def test_chunks_that_end_too_early_are_no_vote(service: Service) -> None:
+    answer = talk(service, put(CHUNKED, body=b"%x\r\n%s" % (len(GOOD) + 10, GOOD)), then_silent=True)
+
+    assert answer.status == 400
+
+
+REFUSED_BY_GUNICORN = {
+    "a negative length": put("Content-Length: -1"),
+    "a length in words": put("Content-Length: many"),
+    "a length with a sign": put(f"Content-Length: +{len(GOOD)}"),
+    "two lengths": put(f"Content-Length: {len(GOOD)}", "Content-Length: 1"),
+    "a length and chunks": put("Content-Length: 5", CHUNKED, body=b"0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"),
+    "an unknown transfer coding": put("Transfer-Encoding: gzip"),
+    "two hosts": get("/healthz", "Host: evil.example"),
+    "a folded field": get("/healthz", "X-Folded: a\r\n b"),
+    "a NUL in a field": get("/healthz", "X-Nul: a\0b"),
+    "a space before the colon": get("/healthz", "X-Space : a"),
+    "two hundred fields": get("/healthz", *(f"X-{number}: a" for number in range(200))),
+    "a field of nine thousand characters": get("/healthz", "X-Long: " + "a" * 9000),
+    "a method in small letters": put(method="put", body=b""),
+    "an address of nine thousand characters": get("/" + "k" * 9000),
+    "no version": b"GET /healthz\r\n\r\n",
+    "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+    "an expectation nobody knows": put(f"Content-Length: {len(GOOD)}", "Expect: magic"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED_BY_GUNICORN)
+@pytest.mark.usefixtures("nothing_stored")
+def test_what_is_no_http_is_refused_at_once_and_never_reaches_the_application(service: Service, name: str) -> None:
+    answer = talk(service, REFUSED_BY_GUNICORN[name])
+
+    assert 400 <= answer.status < 500
+    assert answer.took_s < LONGEST_S
+
+
+@pytest.mark.usefixtures("nothing_stored")
+def test_after_an_early_answer_the_rest_of_the_body_is_not_taken_for_a_request(service: Service) -> None:
+    inner = put(f"Content-Length: {len(GOOD)}")
+    sent = put(f"Content-Length: {5000 + len(inner)}", body=b" " * 5000 + inner)
+
+    answer = talk(service, sent)
+
+    assert answer.status == 413
+
+
+def test_a_vote_in_chunks_is_a_vote(service: Service) -> None:
+    body = GOOD.replace(b'"a"', b'"chunked"')
+
+    answer = talk(service, put(CHUNKED, body=b"5\r\n%s\r\n%x\r\n%s\r\n0\r\n\r\n" % (body[:5], len(body) - 5, body[5:])))
+
+    assert answer.status == 200
+    assert json.loads(answer.body)["article"] == "chunked"
+    withdrawn = body.replace(b'"like"', b"null").replace(b": 1}", b": 2}")
+    talk(service, put(f"Content-Length: {len(withdrawn)}", body=withdrawn))
+
+
+def test_the_service_lives_and_its_log_says_nothing_of_the_readers(service: Service, tmp_path: Path) -> None:
+    for sent, _, _ in REFUSED_BY_US.values():
+        talk(service, sent)
+
+    assert service.get("/readyz")[0] == 200
+    assert [canary for canary in (make.ADA, "Traceback", "unhandled fault") if canary in service.log()] == []
