@@ -1,0 +1,76 @@
+"""`python -m bench votes|reads|ladder|all --seconds 5 --repeats 3 --json out.json`; `--quick` to see that it works."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from bench import cases, load, machine, report
+from bench.cases import Outcome, Plan
+from bench.rounds import Turns
+from bench.servers import Stand
+
+_CASES = {"votes": cases.votes, "reads": cases.reads, "ladder": cases.ladder}
+_USUAL = {"seconds": 5, "repeats": 3, "patience": 30, "connections": [1, 32, 128], "engines": ["sqlite", "postgresql"]}
+_QUICK = {"seconds": 1, "repeats": 1, "patience": 0, "connections": [32], "engines": ["sqlite"]}
+
+
+def main() -> int:
+    """Measure what was asked for and print it; 1 if a figure is void, 2 if nothing could be measured."""
+    chosen = _arguments()
+    try:
+        load.wrk()
+    except load.NoLoadGenerator as missing:
+        print(missing, file=sys.stderr)
+        return 2
+    plan = _plan(chosen)
+    print(f"{machine.description()}\n")
+    for warning in machine.warnings():
+        print(f"> {warning}\n")
+    outcomes = _measure(list(_CASES) if chosen.case == "all" else [chosen.case], plan)
+    if chosen.json:
+        chosen.json.write_text(
+            json.dumps(
+                report.document(outcomes, machine=machine.description(), seconds=plan.turns.seconds, repeats=plan.turns.repeats),
+                indent=2,
+            )
+        )
+    return 1 if any(outcome.void for outcome in outcomes) else 0
+
+
+def _measure(names: list[str], plan: Plan) -> list[Outcome]:
+    outcomes = []
+    with Stand() as stand:
+        for name in names:
+            for outcome in _CASES[name](stand, plan):
+                print(report.table(outcome), flush=True)
+                outcomes.append(outcome)
+    return outcomes
+
+
+def _plan(chosen: argparse.Namespace) -> Plan:
+    usual = _QUICK if chosen.quick else _USUAL
+    use: dict[str, Any] = {name: value if (said := getattr(chosen, name)) is None else said for name, value in usual.items()}
+    return Plan(Turns(use["seconds"], use["repeats"], use["patience"]), use["connections"], use["engines"])
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("case", nargs="?", choices=[*_CASES, "all"], default="all")
+    parser.add_argument("--seconds", type=int, help="how long each turn takes (5)")
+    parser.add_argument("--repeats", type=int, help="how many turns each has (3)")
+    parser.add_argument("--patience", type=int, help="seconds for which a turn is repeated that others disturbed (30)")
+    parser.add_argument("--connections", type=int, nargs="+", help="for votes (1 32 128)")
+    parser.add_argument("--engines", nargs="+", choices=["sqlite", "postgresql"], help="for votes and ladder (both)")
+    parser.add_argument(
+        "--quick", action="store_true", help="one turn of a second, SQLite, 32 connections, unless said otherwise"
+    )
+    parser.add_argument("--json", type=Path, help="file for the figures")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,145 @@
+"""What is compared: votes, reads, and where a vote's time goes."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from bench import load
+from bench.load import Load
+from bench.proofs import Untrue, proof
+from bench.rounds import Entrant, Ledger, Row, Turns, take_turns
+from bench.servers import Server, Servers, Stand
+
+HOT, SPREAD = load.votes(articles=1), load.votes(articles=1000)
+_ENGINES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+_PEERS_AT = 32  # connections at which the peers take part
+_BATCH = 20
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How, and how much, is measured."""
+
+    turns: Turns
+    connections: Sequence[int]
+    engines: Sequence[str]
+
+
+@dataclass
+class Outcome:
+    """What came of a comparison; `notes` say that the counts were exact, or what makes the figures void."""
+
+    title: str
+    rows: list[Row]
+    notes: list[str] = field(default_factory=list)
+    void: bool = False
+
+
+def votes(stand: Stand, plan: Plan) -> Iterator[Outcome]:
+    """Durable votes of new readers, beside the ceiling and a transaction for each vote."""
+    for kind in plan.engines:
+        for connections in plan.connections:
+            with stand.comparison() as servers:
+                entrants = _voters(servers, kind, peers=connections == _PEERS_AT)
+                yield _compared(
+                    f"Votes, {_ENGINES[kind]}, {connections} {'connection' if connections == 1 else 'connections'}",
+                    entrants,
+                    connections,
+                    plan,
+                )
+
+
+def _voters(servers: Servers, kind: str, *, peers: bool) -> list[Entrant]:
+    ours = servers.ours(kind)
+    entrants = [
+        Entrant("ceiling: Flask, constant JSON", servers.ceiling(), HOT),
+        Entrant("ours, one hot article", ours, HOT),
+        Entrant("ours, 1,000 articles", ours, SPREAD),
+    ]
+    if peers:
+        alone, customary = servers.ours(kind, batch_size=1, answer_within_s=5), servers.orm(kind)
+        entrants += [
+            Entrant("ours, a transaction a vote, hot", alone, HOT),
+            Entrant("ours, a transaction a vote, 1,000 articles", alone, SPREAD),
+            Entrant("ORM, a transaction a vote, hot", customary, HOT),
+            Entrant("ORM, a transaction a vote, 1,000 articles", customary, SPREAD),
+        ]
+    return entrants
+
+
+def ladder(stand: Stand, plan: Plan) -> Iterator[Outcome]:
+    """Where a vote's time goes: the same vote with ever more layers switched on."""
+    with stand.comparison() as servers:
+        entrants = [
+            Entrant("Flask, constant JSON", servers.ceiling(), HOT),
+            Entrant("gunicorn alone, constant JSON", servers.ceiling("bare"), HOT),
+            Entrant("ours: read, checked, answered", servers.ours("sqlite", part="without_limits_and_counting"), HOT),
+            Entrant("ours: and limited in memory", servers.ours("sqlite", part="without_counting"), HOT),
+            Entrant("ours: and limited in Redis", servers.ours("sqlite", limiter="redis", part="without_counting"), HOT),
+        ]
+        for kind in plan.engines:
+            name = _ENGINES[kind]
+            entrants += [
+                Entrant(f"{name}: checked and counted, no limits", servers.ours(kind, part="without_limits"), HOT),
+                Entrant(f"{name}: and limited in memory", servers.ours(kind), HOT),
+                Entrant(f"{name}: and limited in Redis", servers.ours(kind, limiter="redis"), HOT),
+            ]
+        yield _compared("The ladder of one vote, a hot article, 32 connections", entrants, _PEERS_AT, plan)
+
+
+def reads(stand: Stand, plan: Plan) -> Iterator[Outcome]:
+    """Counts of one article and of twenty, new and known to the reader, with and without memory, behind the cache."""
+    with stand.comparison() as servers:
+        ours, forgetful = servers.ours("sqlite"), servers.ours("sqlite", counts_memory_s=0)
+        entrants = [Entrant("ceiling: Flask, constant JSON", servers.ceiling(), load.reads(articles=1))]
+        entrants += _readers("ours", ours) + _readers("ours without memory", forgetful)
+        cached = servers.behind_nginx(ours)
+        if cached:
+            entrants += _readers("ours behind nginx", cached)
+        outcome = _compared("Counts, SQLite, 32 connections", entrants, _PEERS_AT, plan)
+        if not cached:
+            outcome.notes.append("Behind nginx: left out, nginx is not installed (Debian, Ubuntu: apt-get install nginx-light).")
+        yield outcome
+
+
+def _readers(name: str, server: Server) -> list[Entrant]:
+    load.run(load.votes(articles=_BATCH), url=server.url, connections=1, seconds=1)
+    one, many = load.reads(articles=1), load.reads(articles=_BATCH)
+    known = load.reads(articles=1, etag=_etag(server, one))
+    return [
+        Entrant(f"{name}, one article", server, one),
+        Entrant(f"{name}, one article, 304", server, known),
+        Entrant(f"{name}, {_BATCH} articles", server, many),
+    ]
+
+
+def _etag(server: Server, asked: Load) -> str:
+    """The ETag of an answer, after a look that 304 is what a reader gets who sends it."""
+    connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=5)
+    connection.request("GET", asked.path)
+    first = connection.getresponse()
+    first.read()
+    etag = first.headers["ETag"]
+    connection.request("GET", asked.path, headers={"If-None-Match": etag})
+    status = connection.getresponse().status
+    connection.close()
+    if (first.status, status) != (200, 304):
+        raise RuntimeError(f"{asked.path} answers {first.status}, then {status}, where 200 and 304 were expected.")
+    return etag
+
+
+def _compared(title: str, entrants: list[Entrant], connections: int, plan: Plan) -> Outcome:
+    ledger = Ledger()
+    rows = take_turns(entrants, plan.turns, connections=connections, ledger=ledger)
+    outcome = Outcome(title, rows, void=any(row.errors for row in rows))
+    for server, seen in ledger.acknowledged.items():
+        try:
+            if server.counts:
+                articles = max(entrant.load.articles for entrant in entrants if entrant.server is server)
+                outcome.notes.append(proof(server, seen=seen, hung_up=ledger.hung_up[server], articles=articles))
+        except Untrue as untrue:
+            outcome.void = True
+            outcome.notes.append(f"VOID: {untrue}")
+    return outcome

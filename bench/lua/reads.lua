@@ -1,0 +1,3 @@
+-- The same GET again and again; address and headers come from the command line.
+
+require "figures"

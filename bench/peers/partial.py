@@ -1,0 +1,47 @@
+"""Ours with layers switched off, to see what each costs. Nothing here is ever served to readers."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from flask import Flask
+
+from reactions import voting
+from reactions.app import from_environment
+from reactions.voting import Ballot, Receipt
+from reactions.web import current
+
+
+class _NoLimits:
+    policy_field = '"none";q=0;w=0'
+
+    def take(self, **_: object) -> None:
+        """Let everybody through."""
+
+
+class _NoCounting:
+    def cast(self, ballot: Ballot) -> Receipt:
+        """Acknowledge what was not counted."""
+        return Receipt(ballot.reaction, voting.shown(ballot.site, ballot.article, {}), ballot.article_id)
+
+
+def without_limits_and_counting() -> Flask:
+    """The request is read, checked and answered: no limit, no database."""
+    return _with(limits=_NoLimits(), ballot_box=_NoCounting())
+
+
+def without_counting() -> Flask:
+    """The request is read, checked, limited and answered: no database."""
+    return _with(ballot_box=_NoCounting())
+
+
+def without_limits() -> Flask:
+    """Everything but the limits."""
+    return _with(limits=_NoLimits())
+
+
+def _with(**parts: object) -> Flask:
+    app = from_environment()
+    with app.app_context():
+        dataclasses.replace(current.parts(), **parts).install()  # type: ignore[arg-type]
+    return app

@@ -1,0 +1,185 @@
+"""The servers that are measured: each one gunicorn worker with the product's own configuration, on the server's core."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+import psutil
+
+from bench import machine
+from bench.load import SITE
+from tests import make
+from tests.databases import PROJECT, PostgresDatabases, SqliteFiles, product_environment
+from tests.deploy.nginx import Nginx, binary
+from tests.engines import Engine, Postgres, Redis
+from tests.service import Service, running_service
+
+THREADS = 32
+_Engine = TypeVar("_Engine", bound=Engine)
+# On, so that every vote is counted against each of them, and wide, because all votes come from one address.
+_WIDE_LIMITS = {
+    "votes_per_reader": "30/minute",
+    "votes_per_network": "100000000/minute",
+    "votes_per_wide_network": "100000000/minute",
+    "votes_per_article": "100000000/second",
+}
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server. `engine` is the database server beside it, None for SQLite, which runs inside; `front` its proxy.
+
+    `counts` says that it stores the votes it acknowledges, `serves_counts` that it has the product's API to read them.
+    """
+
+    name: str
+    service: Service
+    database_url: str
+    engine: Engine | None
+    counts: bool
+    serves_counts: bool
+    front: Nginx | None = None
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return self.front.url if self.front else self.service.url
+
+    def processes(self) -> list[psutil.Process]:
+        """Those of the server itself and of its proxy."""
+        return [*map(psutil.Process, self.service.pids()), *_processes_of(self.front)]
+
+    def engine_processes(self) -> list[psutil.Process]:
+        """Those of its database server."""
+        return _processes_of(self.engine)
+
+    def acknowledged(self) -> int:
+        """How many ballots the server says it has acknowledged."""
+        told = re.search(r'^reactions_ballots_total\{outcome="acknowledged"\} (\S+)$', self.service.metrics(), re.MULTILINE)
+        return int(float(told[1])) if told else 0
+
+    def verified(self) -> str:
+        """What `reactions verify` says of the database, in one line. Raises RuntimeError if a number differs."""
+        environ = product_environment(database_url=self.database_url, secret=make.SECRET, data_dir=self.service.folder)
+        said = subprocess.run(
+            [sys.executable, "-m", "reactions", "verify"], cwd=PROJECT, env=environ, capture_output=True, text=True, check=False
+        )
+        if said.returncode:
+            raise RuntimeError(f"The recount does not agree:\n{said.stdout}{said.stderr}")
+        return said.stdout.strip()
+
+
+def _processes_of(engine: Engine | None) -> list[psutil.Process]:
+    return machine.family(engine.process.pid) if engine and engine.process else []
+
+
+class Stand:
+    """Where servers are started, and ended with the block. Databases and Redis share the load generator's core.
+
+    In production they have machines of their own; the load generator leaves most of its core free.
+    """
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+        self._sqlite = SqliteFiles(self._folder)
+        self._postgres: PostgresDatabases | None = None
+        self._redis: Redis | None = None
+
+    def __enter__(self) -> Stand:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    @contextmanager
+    def comparison(self) -> Iterator[Servers]:
+        """A block whose servers end with it; the databases' servers stay for the next."""
+        with ExitStack() as stack:
+            yield Servers(self, stack)
+
+    def database(self, kind: str) -> tuple[str, Engine | None]:
+        """A fresh, migrated database with the site: its address, and its server."""
+        if kind == "sqlite":
+            folder = Path(tempfile.mkdtemp(dir=self._folder))
+            url, engine = self._sqlite.copy_to(folder), None
+        else:
+            self._postgres = self._postgres or PostgresDatabases(self._started(Postgres()))
+            url, engine = self._postgres.server.url(self._postgres.own()), self._postgres.server
+        make.site(url, SITE)
+        return url, engine
+
+    def redis_url(self) -> str:
+        """The address of an empty Redis."""
+        self._redis = self._redis or self._started(Redis())
+        self._redis.empty()
+        return self._redis.url
+
+    def _started(self, engine: _Engine) -> _Engine:
+        self._stack.callback(engine.close)
+        with machine.on_core(machine.LOAD_CORE):
+            engine.start()
+        return engine
+
+
+class Servers:
+    """Starts the servers of one comparison."""
+
+    def __init__(self, stand: Stand, stack: ExitStack) -> None:
+        self._stand = stand
+        self._stack = stack
+
+    def ours(self, kind: str, *, limiter: str = "memory", part: str = "", **settings: object) -> Server:
+        """The product. `part` names the function of `bench.peers.partial` that switches layers off."""
+        chosen = {**_WIDE_LIMITS, **settings}
+        if limiter == "redis":
+            chosen["limiter_url"] = self._stand.redis_url()
+        what = ", ".join(
+            ["ours", kind, limiter, *(part and [part.replace("_", " ")]), *(f"{n}={v}" for n, v in settings.items())]
+        )
+        application = f"bench.peers.partial:{part}()" if part else "wsgi:app"
+        counts = "counting" not in part
+        return self._served(what, application, kind, chosen, counts=counts, serves_counts=counts)
+
+    def orm(self, kind: str) -> Server:
+        """The customary way."""
+        return self._served(f"ORM {kind}", "bench.peers.orm:app", kind, {}, counts=True)
+
+    def ceiling(self, name: str = "app") -> Server:
+        """Flask that always answers the same; `bare` is gunicorn without Flask."""
+        return self._served("ceiling", f"bench.peers.ceiling:{name}", "sqlite", {})
+
+    def behind_nginx(self, server: Server) -> Server | None:
+        """The server with the shipped cache configuration before it; None where there is no nginx."""
+        program = binary()
+        if program is None:
+            return None
+        proxy = Nginx(program, server.service.port)
+        self._stack.callback(proxy.close)
+        with machine.on_core(machine.SERVER_CORE):
+            proxy.start()
+        return replace(server, front=proxy)
+
+    def _served(
+        self,
+        name: str,
+        application: str,
+        kind: str,
+        settings: Mapping[str, object],
+        *,
+        counts: bool = False,
+        serves_counts: bool = False,
+    ) -> Server:
+        url, engine = self._stand.database(kind)
+        command = ("gunicorn", "--config", "config/gunicorn.conf.py", application)
+        with machine.on_core(machine.SERVER_CORE):
+            service = self._stack.enter_context(running_service(url, threads=THREADS, settings=settings, command=command))
+        return Server(name, service, url, engine, counts, serves_counts)

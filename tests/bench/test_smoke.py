@@ -1,0 +1,45 @@
+"""The bench itself: it measures what it says, proves its counts, and says what it lacks."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.databases import PROJECT
+
+
+def bench(*arguments: str, path: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the bench; `path` stands in for PATH."""
+    environ = os.environ | ({} if path is None else {"PATH": path})
+    return subprocess.run(
+        [sys.executable, "-m", "bench", *arguments], cwd=PROJECT, env=environ, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed (Debian: apt-get install wrk)")
+def test_votes_are_measured_beside_the_ceiling_and_proved_exact(tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+
+    done = bench("votes", "--quick", "--connections", "1", "--json", str(figures))
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    (comparison,) = json.loads(figures.read_text(encoding="utf-8"))["comparisons"]
+    ceiling, hot, spread = comparison["rows"]
+    assert [row["errors"] for row in (ceiling, hot, spread)] == [0, 0, 0]
+    assert ceiling["share"] == 1
+    assert min(row[figure] for row in (hot, spread) for figure in ("per_s", "p50_ms", "cpu_us", "rss_mb")) > 0
+    assert "votes recounted, 0 numbers differ" in comparison["notes"][0]
+    assert f"| {hot['per_s']:,} |" in done.stdout
+
+
+def test_a_missing_load_generator_is_named_with_the_way_to_get_it(tmp_path: Path) -> None:
+    done = bench("votes", "--quick", path=str(tmp_path))
+
+    assert done.returncode == 2
+    assert "apt-get install wrk" in done.stderr

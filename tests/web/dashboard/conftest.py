@@ -1,0 +1,115 @@
+"""The demo newspaper's dashboard in a real Chromium; and, without a browser, small newsrooms made for one test."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from playwright.sync_api import Browser, BrowserContext, Page
+from sqlalchemy import create_engine
+
+from reactions import engines, keys, sites
+from reactions.ballot_box import BallotBox
+from reactions.demo import seeding
+from reactions.engines import writing
+from reactions.web import current
+from reactions.web.extensions import db
+from tests.browsers import Complaints
+from tests.databases import SqliteFiles
+from tests.engines import free_port
+from tests.service import Service, running_service
+from tests.web.conftest import MakeApp
+from tests.web.dashboard.newsroom import Newsroom, key_of
+
+
+@pytest.fixture
+def engine_kind() -> str:
+    """One engine is enough for pages: they hold no SQL, and the reports have their own tests on both."""
+    return "sqlite"
+
+
+@pytest.fixture
+def app(make_app: MakeApp) -> Flask:
+    """The application, in whose pages a fault is a page, as in production."""
+    app = make_app()
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    return app
+
+
+@pytest.fixture
+def newsroom(app: Flask) -> Newsroom:
+    """The site "daily" and those who write and read it."""
+    with app.app_context():
+        return Newsroom(db.engine, current.parts().ballot_box)
+
+
+@pytest.fixture
+def desk(app: Flask) -> FlaskClient:
+    """A client that is signed in to "daily"."""
+    client = app.test_client()
+    assert client.post("/dashboard/sign-in", data={"key": key_of(app)}).status_code == 303
+    return client
+
+
+@dataclass
+class Paper:
+    """The demo newspaper on a running service, and a key to its dashboard."""
+
+    service: Service
+    database_url: str
+    key: str
+
+    def at(self, path: str) -> str:
+        return self.service.url + path
+
+
+@pytest.fixture(scope="session")
+def paper(sqlite_files: SqliteFiles, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Paper]:
+    database_url, port = sqlite_files.copy_to(tmp_path_factory.mktemp("paper")), free_port()
+    engine = create_engine(database_url)
+    engines.prepare(engine)
+    key = _print(engine, f"http://127.0.0.1:{port}")
+    engine.dispose()
+    with running_service(database_url, port=port) as service:
+        yield Paper(service, database_url, key)
+
+
+def _print(engine: engines.Engine, address: str) -> str:
+    """Seed the demo newspaper; return a key that reads it."""
+    now_ms = time.time_ns() // 1_000_000
+    seeding.add_site(engine, origins=[address], now_ms=now_ms, address=address)
+    box = BallotBox(engine, pseudonym_key=b"k" * 32, batch_size=1000, queue_size=2000, answer_within_s=10)
+    seeding.cast_votes(engine, box, now_ms=now_ms)
+    box.close()
+    with writing(engine) as connection:
+        _, key = keys.create(connection, sites.named(connection, "demo"), scopes=["read"], label="a test", now_ms=now_ms)
+    return key
+
+
+@pytest.fixture
+def context(browser: Browser, complaints: Complaints) -> Iterator[BrowserContext]:
+    """An editor's browser as it comes."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB", accept_downloads=True)
+    context.set_default_timeout(10_000)
+    context.on("page", complaints.watch)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext, paper: Paper) -> Page:
+    """A tab that is signed in and shows the overview."""
+    page = context.new_page()
+    sign_in(page, paper)
+    return page
+
+
+def sign_in(page: Page, paper: Paper) -> None:
+    page.goto(paper.at("/dashboard/sign-in"))
+    page.get_by_label("API key").fill(paper.key)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/dashboard")

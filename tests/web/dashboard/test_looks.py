@@ -1,0 +1,126 @@
+"""Every page in every shape: accessible, nothing cut off, nothing from elsewhere, in light and dark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, Request, expect
+
+from tests.browsers import Complaints
+from tests.web.dashboard.conftest import Paper, sign_in
+
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+STORY = "/dashboard/article?article=politics/council-pay-rise-in-eleven-minutes"
+PAGES = {
+    "overview": "/dashboard?period=7d",
+    "filtered": "/dashboard?period=28d&section=Politics&q=council",
+    "nothing found": "/dashboard?q=no+such+words",
+    "stories": "/dashboard/articles?period=28d&sort=split",
+    "story": STORY,
+    "refused": "/dashboard?from=2025-11-02&to=2025-11-01",
+    "no such story": "/dashboard/article?article=nothing",
+}
+REFUSED = {"refused", "no such story"}
+SHAPES = {"phone": (360, 780), "tablet": (820, 1180), "desk": (1280, 900), "wall": (2560, 1440)}
+LOOKED_AT = {"phone", "desk"}  # what lies between and beyond has the same elements
+
+
+@pytest.fixture(params=["light", "dark"])
+def scheme(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def tab(browser: Browser, complaints: Complaints, scheme: str, paper: Paper) -> Iterator[Page]:
+    context = browser.new_context(color_scheme=scheme, locale="en-GB")  # type: ignore[arg-type]
+    context.on("page", complaints.watch)
+    page = context.new_page()
+    sign_in(page, paper)
+    yield page
+    context.close()
+
+
+def violations(page: Page) -> list[str]:
+    found = Axe().run(page, options={"runOnly": RULES}).response["violations"]
+    return [f"{rule['id']}: {node['target']}" for rule in found for node in rule["nodes"]]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_accessible_and_fits_every_screen(tab: Page, paper: Paper, complaints: Complaints, name: str) -> None:
+    complaints.network_fails = name in REFUSED  # Chromium writes about every 4xx
+    tab.goto(paper.at(PAGES[name]))
+    for shape, (width, height) in SHAPES.items():
+        tab.set_viewport_size({"width": width, "height": height})
+
+        assert tab.evaluate("document.documentElement.scrollWidth") == width
+        assert shape not in LOOKED_AT or violations(tab) == []
+
+
+def test_the_door_is_accessible(tab: Page, paper: Paper, complaints: Complaints) -> None:
+    complaints.network_fails = True
+    tab.context.clear_cookies()
+    tab.set_viewport_size({"width": 360, "height": 780})
+    tab.goto(paper.at("/dashboard"))
+    tab.get_by_label("API key").fill("rk_wrong")
+    tab.get_by_role("button", name="Sign in").click()
+
+    expect(tab.get_by_role("alert")).to_contain_text("This key is not known")
+    assert violations(tab) == []
+    assert tab.evaluate("document.documentElement.scrollWidth") == 360
+
+
+def test_an_open_filter_and_an_open_table_are_accessible_on_a_phone(tab: Page, paper: Paper) -> None:
+    tab.set_viewport_size({"width": 360, "height": 780})
+    tab.goto(paper.at("/dashboard?period=7d"))
+    tab.get_by_text("Filter", exact=True).click()
+    tab.get_by_text("As a table").click()
+    tab.get_by_text("What the numbers mean").click()
+
+    assert violations(tab) == []
+    assert tab.evaluate("document.documentElement.scrollWidth") == 360
+
+
+def test_nothing_comes_from_another_host(tab: Page, paper: Paper) -> None:
+    asked: list[Request] = []
+    tab.on("request", asked.append)
+
+    for address in PAGES.values():
+        if "nothing" not in address and "from=" not in address:
+            tab.goto(paper.at(address), wait_until="networkidle")
+
+    hosts = {urlsplit(request.url).netloc for request in asked if not request.url.startswith("data:")}
+    assert hosts == {urlsplit(paper.service.url).netloc}
+
+
+def test_reactions_can_be_told_from_the_page_and_from_each_other(tab: Page, paper: Paper) -> None:
+    """WCAG asks 3:1 of what carries meaning, against what is beside it; reactions touch each other only with a line between."""
+    tab.goto(paper.at("/dashboard?period=7d"))
+
+    ratios = tab.evaluate("""() => {
+        const canvas = document.createElement('canvas').getContext('2d')
+        const light = (name) => {
+            canvas.fillStyle = getComputedStyle(document.documentElement).getPropertyValue(name).trim()
+            canvas.fillRect(0, 0, 1, 1)
+            const [r, g, b] = [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3)
+                .map((c) => c / 255).map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+            return 0.2126 * r + 0.7152 * g + 0.0722 * b
+        }
+        const names = ['p1','p2','p3','p4','p5','p6','z1','z2','z3','z4','n1','n2','n3','n4','n5','n6']
+        const paper = light('--paper')
+        return Object.fromEntries(names.map((name) => {
+            const own = light('--' + name)
+            return [name, (Math.max(own, paper) + 0.05) / (Math.min(own, paper) + 0.05)]
+        }))
+    }""")
+
+    assert {name: ratio for name, ratio in ratios.items() if ratio < 3} == {}
+
+
+def test_who_wants_less_motion_gets_none(tab: Page, paper: Paper) -> None:
+    tab.emulate_media(reduced_motion="reduce")
+    tab.goto(paper.at("/dashboard"))
+
+    assert tab.evaluate("document.getAnimations().length") == 0

@@ -1,0 +1,162 @@
+"""The page keeps itself up to date while it is looked at, and disturbs nobody who reads it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+from itertools import count
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, Request, expect
+
+from tests.browsers import Complaints
+from tests.web.dashboard.conftest import Paper, sign_in
+
+HALF_A_MINUTE_MS = 30_500
+GOAT = "local/goat-takes-the-seven-forty-two"
+_readers = count(1)
+
+
+@pytest.fixture
+def page(context: BrowserContext, paper: Paper) -> Page:
+    """The overview of today, in a tab whose clock the test turns."""
+    page = context.new_page()
+    sign_in(page, paper)
+    page.clock.install()
+    page.goto(paper.at("/dashboard?period=today"))
+    return page
+
+
+@pytest.fixture
+def fetched(page: Page) -> list[Request]:
+    """What the page asks for by itself."""
+    requests: list[Request] = []
+    page.on("request", lambda request: requests.append(request) if request.resource_type == "fetch" else None)
+    return requests
+
+
+def react(paper: Paper, reaction: str = "wow") -> None:
+    """A reader of the demo newspaper votes."""
+    vote = {"article": GOAT, "reaction": reaction, "reader": f"{next(_readers):032x}", "seq": time.time_ns() // 1_000_000}
+    connection = http.client.HTTPConnection("127.0.0.1", paper.service.port, timeout=5)
+    try:
+        connection.request("PUT", "/v1/sites/demo/vote", json.dumps(vote), {"Content-Type": "application/json"})
+        assert connection.getresponse().status == 200
+    finally:
+        connection.close()
+
+
+def wait(page: Page, ms: int = HALF_A_MINUTE_MS) -> None:
+    """Let the page believe that time went by."""
+    page.clock.run_for(ms)
+
+
+def so_far(page: Page) -> int:
+    """The reactions of the present hour, as the opening says."""
+    return int(page.locator(".lead b").inner_text().split()[0].replace(",", ""))
+
+
+def test_a_new_reaction_shows_within_half_a_minute(page: Page, paper: Paper) -> None:
+    before = so_far(page)
+    react(paper)
+    react(paper)
+
+    wait(page)
+
+    expect(page.locator(".lead b")).to_have_text(f"{before + 2:,} reactions")
+    rows = page.locator(".reactions tbody tr")
+    expect(rows).to_have_count(7)
+
+
+def test_a_refresh_leaves_focus_scroll_and_open_tables_alone(page: Page, paper: Paper) -> None:
+    chart = page.locator("figure[data-chart=bands]")
+    chart.get_by_text("As a table").click()
+    link = page.locator("#whose-sections a").nth(1)
+    link.focus()
+    link.evaluate("element => { window.kept = element }")
+    page.evaluate("scrollTo(0, 700)")
+    react(paper)
+    before = page.locator("#freshness time").get_attribute("datetime")
+
+    wait(page)
+
+    expect(page.locator("#freshness time")).not_to_have_attribute("datetime", before or "")
+    assert page.evaluate("document.activeElement === window.kept && window.kept.isConnected")
+    assert page.evaluate("scrollY") == 700
+    expect(chart.locator("details")).to_have_attribute("open", "")
+    expect(chart.locator("canvas")).to_have_count(1)
+
+
+def test_the_chart_follows_its_table(page: Page, paper: Paper) -> None:
+    chart = page.locator("figure[data-chart=bands]")
+    chart.locator(".plot").focus()
+    page.keyboard.press("End")
+    before = chart.locator(".readout").inner_text()
+    page.keyboard.press("Tab")
+    react(paper, "sad")
+
+    wait(page)
+
+    expect(chart.locator("canvas")).to_have_count(1)
+    chart.locator(".plot").focus()
+    page.keyboard.press("End")
+    expect(chart.locator(".readout")).not_to_have_text(before)
+
+
+def test_nothing_is_fetched_while_nobody_looks(page: Page, fetched: list[Request]) -> None:
+    look(page, away=True)
+    wait(page, 10 * HALF_A_MINUTE_MS)
+    assert fetched == []
+
+    look(page, away=False)
+    wait(page, 10)
+
+    expect.poll(lambda: len(fetched)) if hasattr(expect, "poll") else page.wait_for_timeout(0)
+    page.wait_for_function("document.getElementById('fresh')")
+    assert len(fetched) == 1
+
+
+def look(page: Page, *, away: bool) -> None:
+    page.evaluate(
+        "away => { Object.defineProperty(document, 'hidden', {configurable: true, get: () => away});"
+        "document.dispatchEvent(new Event('visibilitychange')) }",
+        away,
+    )
+
+
+def test_updates_can_be_paused_and_resumed(page: Page, fetched: list[Request]) -> None:
+    page.get_by_role("button", name="Pause").click()
+    wait(page, 10 * HALF_A_MINUTE_MS)
+    assert fetched == []
+
+    with page.expect_request("**/dashboard?*"):
+        page.get_by_role("button", name="Resume").click()
+        wait(page, 10)
+
+    expect(page.get_by_role("button", name="Pause")).to_have_attribute("aria-pressed", "false")
+
+
+def test_a_failed_update_is_said_and_tried_again(page: Page, paper: Paper, complaints: Complaints) -> None:
+    complaints.network_fails = True
+    page.route("**/dashboard?*", lambda route: route.abort())
+    wait(page)
+    expect(page.locator("#alarm")).to_have_text("The figures could not be updated. Trying again every half minute.")
+    assert so_far(page) >= 0
+    page.unroute("**/dashboard?*")
+
+    wait(page)
+
+    expect(page.locator("#alarm")).to_have_text("")
+
+
+def test_who_was_signed_out_elsewhere_is_told_and_led_back(page: Page, context: BrowserContext, complaints: Complaints) -> None:
+    complaints.network_fails = True
+    context.clear_cookies()
+
+    wait(page)
+
+    expect(page.locator("#alarm")).to_have_text("You have been signed out. Sign in again")
+    page.get_by_role("link", name="Sign in again").click()
+    expect(page.get_by_label("API key")).to_be_visible()
+    assert "period%3Dtoday" in page.url or "period=today" in page.url
