@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
-from email.utils import format_datetime, make_msgid, parseaddr
+from email.utils import format_datetime, getaddresses, make_msgid, parseaddr
 from urllib.parse import SplitResult, unquote, urlsplit
 
 _TIMEOUT_S = 30
@@ -51,6 +51,10 @@ def send(mail: EmailMessage, *, smtp_url: str) -> None:
         raise NotSent(f"{parts.hostname} answered {error.smtp_code}: {_shown(error.smtp_error)}") from None
     except smtplib.SMTPRecipientsRefused as error:
         raise NotSent(_refusals(error.recipients)) from None
+    except UnicodeError:
+        raise NotSent(
+            "Python's mail client wants ASCII: a user name, password or address of the mail has other letters."
+        ) from None
     except (OSError, smtplib.SMTPException) as error:
         raise NotSent(f"{parts.hostname} could not be asked to send the mail: {error}") from None
     if refused:
@@ -62,18 +66,25 @@ def _connected(parts: SplitResult) -> smtplib.SMTP:
     if parts.scheme == "smtps":
         return smtplib.SMTP_SSL(parts.hostname or "", parts.port or 465, timeout=_TIMEOUT_S, context=context)
     server = smtplib.SMTP(parts.hostname or "", parts.port or 587, timeout=_TIMEOUT_S)
+    try:
+        _make_secure(server, parts, context)
+    except BaseException:
+        server.close()
+        raise
+    return server
+
+
+def _make_secure(server: smtplib.SMTP, parts: SplitResult, context: ssl.SSLContext) -> None:
     server.ehlo()
     if server.has_extn("starttls"):
         server.starttls(context=context)
     elif parts.username:
-        server.close()
         raise NotSent(f"{parts.hostname} offers no STARTTLS, and a password is not sent without. Use smtps://, or no password.")
-    return server
 
 
 def _address(text: str) -> Address:
-    name, address = parseaddr(text)
-    if not _ADDRESS.fullmatch(address) or not text.isprintable():
+    (name, address), *others = getaddresses([text]) or [("", "")]
+    if others or not _ADDRESS.fullmatch(address) or not text.isprintable():
         raise NotSent(f"{text[:80]!r} is no mail address.")
     return Address(name, addr_spec=address)
 

@@ -116,7 +116,7 @@ def _story(card: Card, cells: dict[Cell, Moves], hour: int) -> Story:
 
 
 def _comparison(others: Peers, story: Story, hour: int) -> Comparison:
-    reached = story.step_at(hour)
+    reached = peers.step_reached(hour - story.born_hour)
     group = others.group_of(story, reached or 0)
     if group is None:
         return Comparison(None, None, [])

@@ -44,7 +44,8 @@ def of(connection: Connection, site: Site, article_ids: Collection[int], period:
         _a.site_id == site.id, _a.merged_into.is_(None), which
     )
     return [
-        Card(article_id, section, names_in(authors), born) for article_id, section, authors, born in connection.execute(asked)
+        Card(article_id, section, names_in(authors), born)
+        for article_id, section, authors, born in connection.execute(asked).all()
     ]
 
 
@@ -57,6 +58,6 @@ def counts_of(connection: Connection, article_ids: Collection[int]) -> dict[int,
     """The votes of articles by reaction, imported ones included."""
     counts: dict[int, dict[str, int]] = {article_id: {} for article_id in article_ids}
     asked = select(_t.article_id, _t.reaction, _t.n + _t.imported).where(figures.one_of(connection, _t.article_id, article_ids))
-    for article_id, reaction, n in connection.execute(asked):
+    for article_id, reaction, n in connection.execute(asked).all():
         counts[article_id][reaction] = n
     return counts

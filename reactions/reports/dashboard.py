@@ -13,9 +13,9 @@ from reactions.reports import metrics, ranking, rows, series
 from reactions.reports.cards import Card
 from reactions.reports.figures import NONE, Moves, Sums
 from reactions.reports.filters import Filters
-from reactions.reports.metrics import Measure, Votes
+from reactions.reports.metrics import Measure, Shares, Votes
 from reactions.reports.periods import Period
-from reactions.reports.ranking import Numbers
+from reactions.reports.ranking import Numbers, Trend
 from reactions.reports.reading import Reading
 from reactions.reports.rows import Row
 from reactions.reports.series import Bucket
@@ -173,11 +173,15 @@ def _lists(board: _Board) -> dict[str, list[Card]]:
     numbers = board.numbers
     worth = {
         "top": ("votes", lambda card: numbers.sums.get(card.article_id, NONE).net > 0),
-        "trending": ("trending", lambda card: (trend := numbers.trend(card)).gained > 0 and trend.ratio > 1),
+        "trending": ("trending", lambda card: card.article_id in numbers.recent and _rises(numbers.trend(card))),
         "divided": ("split", lambda card: numbers.votes.get(card.article_id, ranking.NO_VOTES).total >= metrics.FEW),
         "surprising": ("surprise", lambda card: (surprise := numbers.surprise(card)) is not None and surprise.ratio > 1),
     }
     return {name: _best(numbers, filter(worthy, board.cards), sort) for name, (sort, worthy) in worth.items()}
+
+
+def _rises(trend: Trend) -> bool:
+    return trend.gained > 0 and trend.ratio > 1
 
 
 def _best(numbers: Numbers, cards: Iterable[Card], sort: str) -> list[Card]:
@@ -186,17 +190,18 @@ def _best(numbers: Numbers, cards: Iterable[Card], sort: str) -> list[Card]:
 
 def _groups(board: _Board, names: Iterable[Iterable[str]]) -> list[Group]:
     """Sections or authors with the sums of their articles, the most reacted to first."""
-    found: dict[str, tuple[int, Sums]] = {}
+    members: dict[str, list[Sums]] = {}
     for card, mine in zip(board.cards, names, strict=True):
         sums = board.numbers.sums.get(card.article_id, NONE)
         for name in dict.fromkeys(mine):
-            count, so_far = found.get(name, (0, NONE))
-            found[name] = count + 1, so_far.plus(sums)
-    groups = [
-        Group(name, count, sums.added, sums.net, metrics.mood(sums.votes.at_least_none, board.numbers.norms.shares))
-        for name, (count, sums) in found.items()
-    ]
+            members.setdefault(name, []).append(sums)
+    groups = [_group(name, each, board.numbers.norms.shares) for name, each in members.items()]
     return sorted(groups, key=lambda group: (-group.net, group.name))[:MOST_GROUPS]
+
+
+def _group(name: str, members: Sequence[Sums], usual: Shares) -> Group:
+    sums = Sums(*map(sum, zip(*members, strict=True)))
+    return Group(name, len(members), sums.added, sums.net, metrics.mood(sums.votes.at_least_none, usual))
 
 
 def _by_reaction(cells: Mapping[tuple[int, str], Moves]) -> dict[str, Moves]:

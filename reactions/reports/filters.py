@@ -64,7 +64,7 @@ def matching(connection: Connection, site: Site, filters: Filters) -> frozenset[
     words = filters.words
     return frozenset(
         article_id
-        for article_id, key, title, authors, tags in connection.execute(asked)
+        for article_id, key, title, authors, tags in connection.execute(asked).all()
         if _holds(filters.author, authors) and _holds(filters.tag, tags) and (not words or _told(words, title, key))
     )
 

@@ -37,10 +37,6 @@ class Story:
     born_hour: int
     rises: Mapping[str, Sequence[int]] = field(default_factory=dict, repr=False)
 
-    def step_at(self, hour: int) -> int | None:
-        """The index of the last step reached before an hour; None in the first hour."""
-        return bisect_right(STEPS, hour - self.born_hour) - 1 if hour > self.born_hour else None
-
     def count(self, reaction: str | None, step: int) -> int:
         """What it had of a reaction, or in all, at a step."""
         if reaction is None:
@@ -72,8 +68,8 @@ class Peers:
 
     def __init__(self, stories: Sequence[Story], hour: int) -> None:
         self._hour = hour
-        self._members: dict[Group, list[Story]] = {}
         self._by_id = {story.article_id: story for story in stories}
+        self._members: dict[Group, list[Story]] = {}
         self._sorted: dict[tuple[Group, str | None, int], list[int]] = {}
         for story in stories:
             for group in story.groups():
@@ -92,28 +88,28 @@ class Peers:
         place = bisect_left(counts, self._by_id[beside.article_id].count(reaction, step))
         return counts[:place] + counts[place + 1 :]
 
-    def surprise(self, story: Story) -> Surprise | None:
-        """What is most unusual about an article; None before it is an hour old, without peers, or with few votes."""
-        step = story.step_at(self._hour)
-        group = self.group_of(story, step) if step is not None else None
+    def surprise(self, story: Story, counts: Mapping[str, int]) -> Surprise | None:
+        """What is most unusual about an article that has these counts at the step it has reached.
+
+        None before it is an hour old, without peers, or with few votes.
+        """
+        step = step_reached(self._hour - story.born_hour)
+        many = {reaction: count for reaction, count in counts.items() if count >= metrics.SURPRISE_LEAST}
+        group = self.group_of(story, step) if many and step is not None else None
         if step is None or group is None:
             return None
-        counts = {reaction: story.count(reaction, step) for reaction in story.rises}
-        found = [
-            self._compared(story, reaction, step, group) for reaction, count in counts.items() if count >= metrics.SURPRISE_LEAST
-        ]
-        return max(found, key=lambda surprise: (surprise.ratio, surprise.count, surprise.reaction), default=None)
+        found = [self._compared(story, reaction, count, step, group) for reaction, count in many.items()]
+        return max(found, key=lambda surprise: (surprise.ratio, surprise.count, surprise.reaction))
 
-    def _compared(self, story: Story, reaction: str, step: int, group: Group) -> Surprise:
+    def _compared(self, story: Story, reaction: str, count: int, step: int, group: Group) -> Surprise:
         median = statistics.median(self.counts(group, reaction, step, beside=story))
-        count = story.count(reaction, step)
         return Surprise(reaction, metrics.surprise(count, median), count, median, group, STEPS[step])
 
     def _counts(self, group: Group, reaction: str | None, step: int) -> list[int]:
         known = self._sorted.get((group, reaction, step))
         if known is None:
-            reached = (story for story in self._members.get(group, ()) if self._reached(story, step))
-            known = sorted(story.count(reaction, step) for story in reached)
+            latest = self._hour - STEPS[step]
+            known = sorted([story.count(reaction, step) for story in self._members.get(group, ()) if story.born_hour <= latest])
             self._sorted[group, reaction, step] = known
         return known
 
@@ -123,18 +119,20 @@ class Peers:
     def _holds(self, group: Group, step: int, story: Story) -> bool:
         """True if the article is itself among the group's, as they were read."""
         own = self._by_id.get(story.article_id)
-        return own is not None and group in own.groups() and self._reached(own, step)
-
-    def _reached(self, story: Story, step: int) -> bool:
-        return self._hour - story.born_hour >= STEPS[step]
+        return own is not None and self._hour - own.born_hour >= STEPS[step] and group in own.groups()
 
 
 def rise(gains: Mapping[int, int]) -> tuple[int, ...]:
     """What an article had at each step, from what it gained between the steps."""
-    return tuple(accumulate(gains.get(step, 0) for step in range(len(STEPS))))
+    return tuple(accumulate([gains.get(step, 0) for step in range(len(STEPS))]))
 
 
 def step_of(age_hours: int) -> int | None:
     """The step by which an hour of that age is over; None before publication and beyond the last."""
     step = bisect_right(STEPS, age_hours)
     return step if 0 <= age_hours < STEPS[-1] else None
+
+
+def step_reached(age_hours: int) -> int | None:
+    """The last step that an article of an age has reached; None in its first hour."""
+    return bisect_right(STEPS, age_hours) - 1 if age_hours >= STEPS[0] else None

@@ -61,8 +61,7 @@ class Numbers:
 
     def surprise(self, card: Card) -> Surprise | None:
         """What is unusual about it beside its peers."""
-        story = self.norms.young.get(card.article_id)
-        return self.norms.peers.surprise(story) if story else None
+        return self.norms.surprise(card.article_id)
 
 
 class Rank(NamedTuple):

@@ -192,13 +192,14 @@ if (globalThis.customElements) {
 			}
 		}
 
-		format(n = NaN) {
-			return n === n ? new Intl.NumberFormat(this.locale).format(n > 0 ? n : 0) : "";
+		format(n = 0, less = 0) {
+			return n === null ? "" : new Intl.NumberFormat(this.locale).format(Math.max(0, n - less) || 0);
 		}
 
 		draw() {
-			const total = (this.root.textContent = this.format(this.story.answer.total ?? NaN));
-			if (total) observer.unobserve(this);
+			const { counts, total } = this.story.answer;
+			if (counts) observer.unobserve(this);
+			this.root.textContent = counts && this.format(total);
 		}
 	}
 
@@ -226,14 +227,13 @@ if (globalThis.customElements) {
 			if (known) observer.unobserve(this);
 			this.#row.style.visibility = this.#heading.style.visibility = known ? "" : "hidden";
 			this.#row.ariaLabel = this.#heading.textContent = this.word(0);
-			if (children.length !== known?.length)
-				this.#row.replaceChildren(...Array.from(known ?? { length: 7 }, () => part("button", "button")));
+			if (children.length !== known?.length) this.#row.replaceChildren(...Array.from(known ?? { length: 7 }, () => part("button", "button")));
 			for (const [i, { key, label, emoji }] of known?.entries() ?? []) {
 				const button = children[i];
-				const count = this.format((answer.counts[key] ?? NaN) - Number(key === answer.reaction) + Number(key === choice));
+				const count = this.format(answer.counts[key], Number(key === answer.reaction) - Number(key === choice));
 				button.disabled = !answer.open;
 				button.ariaPressed = key === choice;
-				button.ariaLabel = `${label}, ${count}`;
+				button.ariaLabel = label + (count && `, ${count}`);
 				button.replaceChildren(
 					part("emoji", "span", emoji + "\uFE0F"),
 					part("label", "span", label),

@@ -42,6 +42,10 @@ class _Session(socketserver.StreamRequestHandler):
         assert self.context is not None
         self.request = self.context.wrap_socket(self.request, server_side=True)
 
+    def finish(self) -> None:
+        super().finish()
+        self.request.close()
+
     def say(self, line: str) -> None:
         self.wfile.write(f"{line}\r\n".encode())
 

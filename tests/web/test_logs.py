@@ -32,14 +32,14 @@ def logged(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 
 
 def test_a_bug_is_logged_with_its_place_and_without_what_the_reader_sent(
-    client: FlaskClient, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    make_app: MakeApp, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object, reader: bytes, **_more: object) -> NoReturn:
         raise RuntimeError(f"a bug that met {len(reader)} bytes")
 
     monkeypatch.setattr(voting, "ballot", broken)
 
-    answer = vote_of_the_canary(client)
+    answer = vote_of_the_canary(make_app().test_client())
 
     (entry,) = logged(capsys)
     assert answer == (500, FAULT)
@@ -50,12 +50,12 @@ def test_a_bug_is_logged_with_its_place_and_without_what_the_reader_sent(
 
 
 def test_a_statement_that_fails_is_logged_without_its_values(
-    client: FlaskClient, engine: Engine, capsys: pytest.CaptureFixture[str]
+    make_app: MakeApp, engine: Engine, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with engine.begin() as connection:
         connection.exec_driver_sql("alter table vote rename column seq to was_seq")
 
-    answer = vote_of_the_canary(client)
+    answer = vote_of_the_canary(make_app().test_client())
 
     (entry,) = logged(capsys)
     assert answer == (500, FAULT)
@@ -73,7 +73,8 @@ def test_a_page_can_read_that_something_went_wrong(client: FlaskClient, monkeypa
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-def test_what_went_well_and_what_was_refused_is_not_logged(client: FlaskClient, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_went_well_and_what_was_refused_is_not_logged(make_app: MakeApp, capsys: pytest.CaptureFixture[str]) -> None:
+    client = make_app(log_level="debug").test_client()
     vote_of_the_canary(client)
     row(client, "canary-article")
     row(client, "\0")

@@ -26,7 +26,7 @@ PAGE = """<!doctype html>
 <head>
 <meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Harbour bridge to close</title>
-<style>body {{ margin: 0; font: 18px/1.5 Arial, "Liberation Sans", Helvetica, sans-serif; background: #fff; color: #121212 }} {css}</style>
+<style>body {{ margin: 0; font: 18px/1.5 Arial, "Liberation Sans", sans-serif; background: #fff; color: #121212 }} {css}</style>
 {head}
 </head>
 <body><main>
