@@ -141,7 +141,7 @@ def _gains(connection: Connection, site: Site, ids: Collection[int], hour: int) 
     inner = _of_age(connection, ids, hour, _age.label("age"))
     inner_hours = inner.where(_h.reaction.not_in(figures.moods(site.reactions)[-1])).subquery()
     asked = select(inner_hours.c.age, cast(func.sum(inner_hours.c.net), BigInteger)).group_by(inner_hours.c.age)
-    return dict(connection.execute(asked).tuples().all())
+    return dict(connection.execute(asked).all())
 
 
 def _rates(lived: Sequence[int], gains: Mapping[int, int]) -> list[float]:

@@ -1,4 +1,4 @@
-"""gunicorn's workers, with two changes: what is no HTTP is answered with a problem too, and its sender's address is not logged."""
+"""gunicorn's workers, with two changes: what is no HTTP is answered with a problem, and its sender's address is not logged."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class _Discreet:
 def _problem(status: int, reason: str) -> bytes:
     name, title, detail = BY_STATUS.get(status, BY_STATUS[400])
     body = orjson.dumps({"type": f"/problems#{name}", "title": title, "status": status, "detail": detail})
-    head = f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/problem+json\r\nContent-Length: {len(body)}"
-    return head.encode("ascii") + b"\r\n\r\n" + body
+    head = f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode("ascii") + body
 
 
 class ThreadedWorker(_Discreet, ThreadWorker):  # type: ignore[misc]

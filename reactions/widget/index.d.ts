@@ -8,10 +8,10 @@ export interface ReactionChange {
   reaction: string | null;
   /** The reader's reaction before; null if there was none. */
   previous: string | null;
-  /** All votes on the article, this one included. */
-  total: number;
-  /** The votes by reaction key, zeros included. */
-  counts: Record<string, number>;
+  /** All votes on the article, this one included; null while the newsroom hides the numbers. */
+  total: number | null;
+  /** The votes by reaction key, zeros included; null while the newsroom hides the numbers. */
+  counts: Record<string, number | null>;
 }
 
 /** The event. It bubbles and crosses shadow roots. */

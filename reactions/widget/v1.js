@@ -55,7 +55,6 @@ if (globalThis.customElements) {
 		}
 	};
 
-	/** What is known of an article. */
 	class Story {
 		views = new Set();
 		queue = Promise.resolve();
@@ -193,7 +192,7 @@ if (globalThis.customElements) {
 		}
 
 		format(n = 0, less = 0) {
-			return n === null ? "" : new Intl.NumberFormat(this.locale).format(Math.max(0, n - less) || 0);
+			return n === null ? "" : new Intl.NumberFormat(this.locale).format(n > less ? n - less : 0);
 		}
 
 		draw() {
@@ -227,7 +226,8 @@ if (globalThis.customElements) {
 			if (known) observer.unobserve(this);
 			this.#row.style.visibility = this.#heading.style.visibility = known ? "" : "hidden";
 			this.#row.ariaLabel = this.#heading.textContent = this.word(0);
-			if (children.length !== known?.length) this.#row.replaceChildren(...Array.from(known ?? { length: 7 }, () => part("button", "button")));
+			if (children.length !== known?.length)
+				this.#row.replaceChildren(...Array.from(known ?? { length: 7 }, () => part("button", "button")));
 			for (const [i, { key, label, emoji }] of known?.entries() ?? []) {
 				const button = children[i];
 				const count = this.format(answer.counts[key], Number(key === answer.reaction) - Number(key === choice));

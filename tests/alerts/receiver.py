@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -79,11 +80,20 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *_: Any) -> None:
+        """A client that does not trust the certificate goes away in the middle of a handshake."""
+
+
 @contextmanager
-def receiving(*answers: Any) -> Iterator[Receiver]:
-    """A receiver on a port of this machine until the block ends."""
+def receiving(*answers: Any, certificate: tuple[str, str] | None = None) -> Iterator[Receiver]:
+    """A receiver on a port of this machine until the block ends; with a certificate it speaks TLS."""
     receiver = Receiver(answers=list(answers))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"receiver": receiver}))
+    server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"receiver": receiver}))
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     receiver.url = f"http://127.0.0.1:{server.server_port}/hook?desk=news"
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()

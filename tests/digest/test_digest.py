@@ -81,7 +81,7 @@ def test_the_text(desk: Desk, yesterday: Crowd) -> None:
         "Most divided",
         "------------",
         " 1. A tax on umbrellas",
-        "    Politics: divided 0.98 (1 is half against half), 60 votes",
+        "    Politics: divided 0.99 (1 is half against half), 60 votes",
         "    https://daily.example/tax",
         "",
         "By section",

@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
@@ -136,10 +136,17 @@ class Publisher:
 
     def close_voting(self, key: str) -> None:
         """End voting on an article that has votes."""
+        self._intervene(catalogue.close, key)
+
+    def hide_numbers(self, key: str) -> None:
+        """Hide the numbers of an article that has votes."""
+        self._intervene(catalogue.hide, key)
+
+    def _intervene(self, act: Callable[..., None], key: str) -> None:
         engine = create_engine(self._database_url)
         engines.prepare(engine)
         with engines.writing(engine) as connection:
-            catalogue.close(connection, sites.named(connection, "daily"), key, at_ms=1, by="a test")
+            act(connection, sites.named(connection, "daily"), key, at_ms=1, by="a test")
         engine.dispose()
 
 

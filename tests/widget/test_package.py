@@ -33,7 +33,8 @@ def manifest(tag: str) -> dict[str, Any]:
 
 
 def test_it_weighs_at_most_4000_bytes_gzipped() -> None:
-    weight = len(gzip.compress(SOURCE.encode(), 9))
+    packed = subprocess.run(["gzip", "-9", "-c", str(WIDGET / "v1.js")], capture_output=True, check=True).stdout
+    weight = len(packed)  # the file's name included
 
     print(f"widget: {weight:,} bytes gzipped, {len(SOURCE.encode()):,} as it lies")
     assert weight <= MOST_BYTES
@@ -86,8 +87,8 @@ const total: HTMLElement = document.createElement("reaction-count");
 row?.addEventListener("reaction-change", (event) => {
   const change: ReactionChange = event.detail;
   const was: string | null = change.previous;
-  const likes: number | undefined = change.counts["like"];
-  console.log(was, likes, change.site, change.article, change.total.toFixed(), total);
+  const likes: number | null | undefined = change.counts["like"];
+  console.log(was, likes, change.site, change.article, change.total?.toFixed(), total);
 });
 document.addEventListener("reaction-change", (event) => event.detail.reaction);
 """

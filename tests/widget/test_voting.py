@@ -8,7 +8,7 @@ import time
 from playwright.sync_api import APIResponse, BrowserContext, Page, Request, Route, expect
 
 from tests.make import ADA, BEN
-from tests.widget.publisher import Publisher, row
+from tests.widget.publisher import Publisher, number, row
 from tests.widget.steps import (
     ballots,
     button,
@@ -110,6 +110,24 @@ def test_every_confirmed_vote_makes_one_event_that_bubbles_out(page: Page, publi
         {**article, "reaction": "wow", "previous": "like", "total": 2, "counts": {**none, "like": 1, "wow": 1}},
         {**article, "reaction": None, "previous": "wow", "total": 1, "counts": {**none, "like": 1}},
     ]
+
+
+def test_where_the_newsroom_hides_the_numbers_readers_vote_without_them(page: Page, publisher: Publisher) -> None:
+    key = publisher.key()
+    publisher.vote(key, "like", reader=BEN)
+    publisher.hide_numbers(key)
+    hear_changes(page)
+    page.goto(publisher.page(row(key) + number(key)))
+    reactions = page.locator("reader-reactions")
+    expect(reactions.get_by_role("button", name="Like", exact=True)).to_be_visible()
+
+    reactions.get_by_role("button", name="Love", exact=True).click()
+
+    page.wait_for_function("heard.length == 1")
+    expect(reactions.get_by_role("button", pressed=True)).to_have_accessible_name("Love")
+    assert "".join(reactions.locator("[part=count]").all_inner_texts()) == ""
+    expect(page.locator("reaction-count")).to_have_text("")
+    assert heard(page)[0]["total"] is None
 
 
 def test_the_keyboard_alone_is_enough(page: Page, publisher: Publisher) -> None:

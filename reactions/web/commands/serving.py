@@ -77,6 +77,7 @@ def _announce(settings: Settings) -> None:
         f"\n  An article with the live widget   {address}/demo/{lead}\n"
         f"  The front page                    {address}/demo/\n"
         f"  The widget in many dresses        {address}/demo/gallery\n"
+        f"  The editors' dashboard            {address}/dashboard (its sign-in page offers the demo's key)\n"
         f"  The API                           {address}/docs\n\n"
         f"  Votes are kept in {without_password(settings.engine_url)}\n"
         "  Next: reactions serve, and the first screen of README.md. Stop with Ctrl+C.\n",
