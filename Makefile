@@ -19,7 +19,8 @@ serve: $(VENV)/run.stamp  ## Serve real sites with the settings of the environme
 
 test: $(VENV)/dev.stamp browser  ## Check the code and run every test (bench and long fault runs apart)
 	$(MAKE) --no-print-directory check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --ignore tests/faults
+	$(BIN)/python -m pytest -q tests/faults
 
 check: $(VENV)/dev.stamp  ## Format, lint, types, layers
 	$(BIN)/ruff format --check .

@@ -1,7 +1,7 @@
 """A site's worth of tallies and hourly rows, made in bulk: what many votes leave behind, without casting them one by one.
 
-Sizes of articles are log-normal, ages at which votes come fall off like 1/(1 + age/6 h)^1.9, tastes differ by article. One
-change in thirty is taken back. Only the benchmark writes like this; the product counts every vote in `reactions.counting`.
+Sizes of articles are log-normal, ages at which votes come fall off like 1/(1 + age/6 h)^1.9, tastes differ by article, and one
+vote in thirty is taken back. Only the benchmark writes like this; the product counts every vote in `reactions.counting`.
 """
 
 from __future__ import annotations

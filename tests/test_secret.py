@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import re
 import stat
-import subprocess
-import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from reactions.settings import InvalidSettings, Settings, load, secret_of
-from tests.databases import PROJECT
 
 SECRET = "0123456789abcdef0123456789abcdef"
 
@@ -78,27 +77,17 @@ def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     )
 
 
-def test_processes_that_start_together_agree_on_one_secret(tmp_path: Path) -> None:
-    script = (
-        "import sys, os; from reactions.settings import load, secret_of; print(end='ready\\n', flush=True); sys.stdin.readline();"
-        "print(secret_of(load(os.environ)).decode())"
-    )
-    environ = {"REACTIONS_DATA_DIR": str(tmp_path), "PATH": "/bin"}
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", script], cwd=PROJECT, env=environ, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
-        for _ in range(4)
-    ]
-    for process in processes:
-        assert process.stdout is not None
-        process.stdout.readline()
+def test_of_two_processes_that_start_together_one_waits_for_the_secret_of_the_other(tmp_path: Path) -> None:
+    told: list[bytes] = []
+    late = threading.Thread(target=lambda: told.append(secret_of(settings_in(tmp_path))))
+    with (tmp_path / "secret").open("wb") as first:
+        fcntl.flock(first, fcntl.LOCK_EX)
+        late.start()
+        late.join(timeout=0.3)
+        waited = late.is_alive()
 
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    secrets = {process.communicate(timeout=30)[0] for process in processes}
+        first.write(SECRET.encode())
+    late.join(timeout=10)
 
-    assert len(secrets) == 1
-    assert len(secrets.pop().strip()) == 64
+    assert waited
+    assert told == [SECRET.encode()]

@@ -6,20 +6,19 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, cast, func, select
+from sqlalchemy import Connection
 
-from reactions import models
 from reactions.alerts import rules
 from reactions.alerts.raising import Finding
-from reactions.reports import cards, figures, metrics, periods, ranking
+from reactions.reports import cards, metrics, periods, ranking
 from reactions.reports.cards import Card
 from reactions.reports.memory import Memory
-from reactions.reports.metrics import Measure, Votes
+from reactions.reports.metrics import Measure
 from reactions.reports.ranking import Numbers
 from reactions.reports.reading import Reading
 from reactions.sites import Site
 
-_a, _t = models.article.c, models.tally.c
+_ONE_LOOK_S, _EVERYTHING = 600, 10_000_000  # what is read is remembered throughout one look at a site, and no longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +34,10 @@ class _Found:
 
 def findings(connection: Connection, site: Site, *, now_ms: int) -> list[Finding]:
     """What the rules find at a time (UTC ms); whether it was raised before is not asked here."""
-    reading = Reading(connection, site, now_ms, Memory(keep_s=0, items=0))
+    reading = Reading(connection, site, now_ms, Memory(keep_s=_ONE_LOOK_S, items=_EVERYTHING))
     lately = range(reading.hour - rules.SOUR_HOURS + 1, reading.hour + 1)
     active = cards.of(connection, site, list(reading.by_article(lately)))
-    numbers = ranking.live(reading, lately, lambda: [card.article_id for card in active])
+    numbers = ranking.live(reading, lately)
     found = [
         *(_surge(numbers, card) for card in active if rules.surges(numbers.trend(card))),
         *_turns(numbers, active),
@@ -62,7 +61,7 @@ def _turns(numbers: Numbers, active: list[Card]) -> Iterator[_Found]:
     usual = numbers.norms.shares
     for card in active:
         recent = numbers.sums[card.article_id].votes
-        early = _less(numbers.votes.get(card.article_id, ranking.NO_VOTES), recent).at_least_none
+        early = numbers.votes.get(card.article_id, metrics.NO_VOTES).less(recent).at_least_none
         late = recent.at_least_none
         before, lately = metrics.mood(early, usual), metrics.mood(late, usual)
         if rules.turned_sour(before, early.total, lately, late.total):
@@ -83,7 +82,7 @@ def _most_loved(reading: Reading, numbers: Numbers) -> Iterator[_Found]:
     """The article of the last 28 days whose mood is the best even at the lower end of its interval."""
     young = periods.read(zone=reading.site.time_zone, now_ms=reading.now_ms, name=f"{rules.LOVED_DAYS}d")
     born = [card.article_id for card in cards.of(reading.connection, reading.site, [], young)]
-    votes = figures.votes_of(reading.connection, reading.site, born)
+    votes = {article_id: numbers.votes[article_id] for article_id in born if article_id in numbers.votes}
     moods = {article_id: metrics.mood(each, numbers.norms.shares) for article_id, each in votes.items()}
     able = [article_id for article_id, mood in moods.items() if rules.may_be_loved(mood, votes[article_id].total)]
     if len(able) < 2:  # the best of one is no distinction
@@ -98,30 +97,20 @@ def _most_loved(reading: Reading, numbers: Numbers) -> Iterator[_Found]:
 
 
 def _records(reading: Reading, numbers: Numbers, active: list[Card]) -> Iterator[_Found]:
-    young = {card.article_id for card in active if reading.now_ms - card.born_ms < rules.RECORD_DAYS * rules.DAY_MS}
-    if not young:
-        return
-    (best, total), *others = _fullest(reading.connection, reading.site) or [(0, 0)]
-    gaining = best in young and best in numbers.recent
-    if gaining and rules.is_record(total, [n for _, n in others]):
-        former = others[0][1]
-        detail = f"{total:,} votes, more than any article of {reading.site.name} before; the most had been {former:,}."
-        yield _Found(rules.RECORD, best, "A record", detail, {"votes": total, "former": former})
+    totals = {article_id: votes.total for article_id, votes in numbers.votes.items() if votes.total > 0}
+    fullest = sorted(totals, key=lambda article_id: totals[article_id], reverse=True)[: rules.RECORD_OTHERS + 1]
+    oldest_ms = reading.now_ms - rules.RECORD_DAYS * rules.DAY_MS
+    for card in active:
+        best = card.article_id == fullest[0] if fullest else False
+        if best and card.born_ms > oldest_ms and card.article_id in numbers.recent:
+            yield from _record(reading.site, card, [totals[article_id] for article_id in fullest])
 
 
-def _fullest(connection: Connection, site: Site) -> list[tuple[int, int]]:
-    """The articles with the most votes, and how many: as many articles as a record has to beat, and itself."""
-    total = cast(func.sum(_t.n + _t.imported), BigInteger)
-    asked = (
-        select(_t.article_id, total)
-        .join(models.article, _a.article_id == _t.article_id)
-        .where(_a.site_id == site.id, _a.merged_into.is_(None))
-        .group_by(_t.article_id)
-        .having(total > 0)
-        .order_by(total.desc(), _t.article_id)
-        .limit(rules.RECORD_OTHERS + 1)
-    )
-    return [(article_id, n) for article_id, n in connection.execute(asked)]
+def _record(site: Site, card: Card, totals: list[int]) -> Iterator[_Found]:
+    total, *others = totals
+    if rules.is_record(total, others):
+        detail = f"{total:,} votes, more than any article of {site.name} before; the most had been {others[0]:,}."
+        yield _Found(rules.RECORD, card.article_id, "A record", detail, {"votes": total, "former": others[0]})
 
 
 def _named(connection: Connection, found: list[_Found]) -> list[Finding]:
@@ -139,7 +128,3 @@ def _finding(found: _Found, row: Any) -> Finding:
         figures=found.figures,
         rest_ms=rules.REST_MS[found.rule],
     )
-
-
-def _less(votes: Votes, other: Votes) -> Votes:
-    return Votes(*(mine - theirs for mine, theirs in zip(votes, other, strict=True)))

@@ -12,6 +12,7 @@ from sqlalchemy import Row as Record
 
 from reactions import articles as keys
 from reactions import catalogue
+from reactions.articles import DAY_MS
 from reactions.reports import cards, figures, metrics, peers, periods, ranking, rows, series
 from reactions.reports.cards import Card
 from reactions.reports.figures import Cell, Moves
@@ -69,9 +70,8 @@ def read(reading: Reading, key: str, *, zone: ZoneInfo, unit: str = "") -> Life:
     card = cards.of(reading.connection, reading.site, [found.article_id])[0]
     record = cards.rows_of(reading.connection, [card.article_id])[0]
     cells = figures.life(reading.connection, card.article_id)
-    first_ms = min([card.born_ms, *(hour * HOUR_MS for hour, _ in cells)])
-    period = periods.since(first_ms, zone=zone, now_ms=reading.now_ms, unit=unit)
-    numbers = replace(ranking.live(reading, range(0), lambda: [card.article_id]), sums={card.article_id: _sums(reading, cells)})
+    period = periods.since(_beginning(card, cells, reading.now_ms), zone=zone, now_ms=reading.now_ms, unit=unit)
+    numbers = replace(ranking.live(reading, range(0)), sums={card.article_id: _sums(reading, cells)})
     return Life(
         article=rows.of(reading, period, numbers, [card])[card.article_id],
         period=period,
@@ -80,6 +80,13 @@ def read(reading: Reading, key: str, *, zone: ZoneInfo, unit: str = "") -> Life:
         marks=[Mark(rows.local(at_ms, zone), what) for at_ms, what in sorted(_marks(reading, record))],
         peers=_comparison(numbers.norms.peers, _story(card, cells, numbers.norms.hour), numbers.norms.hour),
     )
+
+
+def _beginning(card: Card, cells: dict[Cell, Moves], now_ms: int) -> int:
+    """Its publication or its first reaction; of an old piece that readers found late, its first reaction."""
+    first_ms = min((hour * HOUR_MS for hour, _ in cells), default=now_ms)
+    found_late = first_ms - card.born_ms > periods.MOST_DAYS * DAY_MS
+    return first_ms if found_late else min(card.born_ms, first_ms)
 
 
 def _sums(reading: Reading, cells: dict[Cell, Moves]) -> figures.Sums:

@@ -136,10 +136,9 @@ class _Board:
 
 
 def _board(reading: Reading, period: Period, among: Collection[int] | None) -> _Board:
-    found: list[Card] = []
-    numbers = ranking.live(reading, period.hours, lambda: [card.article_id for card in found])
-    found += chosen(articles.of(reading.connection, reading.site, numbers.sums.keys(), period), among)
-    return _Board(found, numbers)
+    numbers = ranking.live(reading, period.hours)
+    known = articles.of(reading.connection, reading.site, numbers.sums.keys(), period)
+    return _Board(chosen(known, among), numbers)
 
 
 def chosen(cards: Iterable[Card], among: Collection[int] | None) -> list[Card]:
@@ -174,7 +173,7 @@ def _lists(board: _Board) -> dict[str, list[Card]]:
     worth = {
         "top": ("votes", lambda card: numbers.sums.get(card.article_id, NONE).net > 0),
         "trending": ("trending", lambda card: card.article_id in numbers.recent and _rises(numbers.trend(card))),
-        "divided": ("split", lambda card: numbers.votes.get(card.article_id, ranking.NO_VOTES).total >= metrics.FEW),
+        "divided": ("split", lambda card: numbers.votes.get(card.article_id, metrics.NO_VOTES).total >= metrics.FEW),
         "surprising": ("surprise", lambda card: (surprise := numbers.surprise(card)) is not None and surprise.ratio > 1),
     }
     return {name: _best(numbers, filter(worthy, board.cards), sort) for name, (sort, worthy) in worth.items()}
@@ -193,7 +192,7 @@ def _groups(board: _Board, names: Iterable[Iterable[str]]) -> list[Group]:
     members: dict[str, list[Sums]] = {}
     for card, mine in zip(board.cards, names, strict=True):
         sums = board.numbers.sums.get(card.article_id, NONE)
-        for name in dict.fromkeys(mine):
+        for name in mine:
             members.setdefault(name, []).append(sums)
     groups = [_group(name, each, board.numbers.norms.shares) for name, each in members.items()]
     return sorted(groups, key=lambda group: (-group.net, group.name))[:MOST_GROUPS]
@@ -205,11 +204,12 @@ def _group(name: str, members: Sequence[Sums], usual: Shares) -> Group:
 
 
 def _by_reaction(cells: Mapping[tuple[int, str], Moves]) -> dict[str, Moves]:
-    found: dict[str, Moves] = {}
-    for (_, reaction), moves in cells.items():
-        so_far = found.get(reaction, Moves(0, 0))
-        found[reaction] = Moves(so_far.added + moves.added, so_far.removed + moves.removed)
-    return found
+    added: dict[str, int] = {}
+    removed: dict[str, int] = {}
+    for (_, reaction), (given, taken) in cells.items():
+        added[reaction] = added.get(reaction, 0) + given
+        removed[reaction] = removed.get(reaction, 0) + taken
+    return {reaction: Moves(n, removed[reaction]) for reaction, n in added.items()}
 
 
 def _votes(reading: Reading, moved: Mapping[str, Moves]) -> Votes:

@@ -89,27 +89,15 @@ def life(connection: Connection, article_id: int) -> dict[Cell, Moves]:
     return {(hour, reaction): Moves(added, removed) for hour, reaction, added, removed in connection.execute(asked).all()}
 
 
-def votes_of(connection: Connection, site: Site, article_ids: Collection[int]) -> dict[int, Votes]:
-    """The votes that articles have now, imported ones included; articles without any are absent."""
-    if not article_ids:
-        return {}
+def votes_of(connection: Connection, site: Site, article_ids: Collection[int] | None = None) -> dict[int, Votes]:
+    """The votes that articles have now, imported ones included: these articles, or all of the site's that have any."""
+    mine = _t.article_id.in_(select(_a.article_id).where(_a.site_id == site.id))
     asked = (
         select(_t.article_id, *(_whole(_of_mood(site.reactions, mood, _t.reaction, _N)) for mood in (1, -1)), _whole(_N))
-        .where(one_of(connection, _t.article_id, article_ids))
+        .where(mine if article_ids is None else one_of(connection, _t.article_id, article_ids))
         .group_by(_t.article_id)
     )
     return {row[0]: Votes(row[1], row[2], row[3]) for row in connection.execute(asked).all()}
-
-
-def votes_of_site(connection: Connection, site: Site) -> Votes:
-    """All votes of a site as they stand now."""
-    mine = select(_a.article_id).where(_a.site_id == site.id)
-    asked = select(
-        *(func.coalesce(_whole(_of_mood(site.reactions, mood, _t.reaction, _N)), 0) for mood in (1, -1)),
-        func.coalesce(_whole(_N), 0),
-    ).where(_t.article_id.in_(mine))
-    row = connection.execute(asked).one()
-    return Votes(row[0], row[1], row[2])
 
 
 def sparklines(connection: Connection, article_ids: Collection[int], hours: range, *, points: int) -> dict[int, list[int]]:
@@ -152,7 +140,7 @@ def _within(connection: Connection, site: Site, hours: range, among: Collection[
 def _of_site(connection: Connection, site: Site, hours: range) -> ColumnElement[bool]:
     """The condition that an hour is of an article of the site.
 
-    SQLite takes the way that a condition names first: a list of articles, which pays for days, or the hours, which pays for a few.
+    SQLite takes the way that a condition names first: a list of articles, which pays for days, or the hours, which pay for a few.
     """
     if connection.dialect.name == "sqlite" and len(hours) <= _FEW_HOURS:
         return select(_a.site_id).where(_a.article_id == _h.article_id).scalar_subquery() == site.id

@@ -70,7 +70,7 @@ def matching(connection: Connection, site: Site, filters: Filters) -> frozenset[
 
 
 def names_in(text: str) -> tuple[str, ...]:
-    """The names in a stored list of authors or tags."""
+    """The names in a stored list of authors or tags, each once."""
     return _names_in(text)
 
 
@@ -82,7 +82,7 @@ def folded(text: str) -> str:
 @lru_cache(maxsize=4096)
 def _names_in(text: str) -> tuple[str, ...]:
     names: list[Any] = json.loads(text)
-    return tuple(names)
+    return tuple(dict.fromkeys(names))
 
 
 def _conditions(filters: Filters) -> Iterator[ColumnElement[bool]]:

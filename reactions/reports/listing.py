@@ -43,10 +43,9 @@ class Walk:
 def read(reading: Reading, walk: Walk, *, key: bytes, bound_to: Sequence[str]) -> Listing:
     """A page of the articles that readers reacted to in the period, or that were born in it. Raises UnknownSort."""
     among = filtering.matching(reading.connection, reading.site, walk.filters)
-    found: list[Card] = []
-    now = ranking.live(reading, walk.period.hours, lambda: [card.article_id for card in found])
+    now = ranking.live(reading, walk.period.hours)
     known = articles.of(reading.connection, reading.site, now.sums.keys(), walk.period)
-    found += [card for card in known if among is None or card.article_id in among]
+    found = [card for card in known if among is None or card.article_id in among]
     ranks = _remaining(reading, walk, found) if walk.cursor else ranking.ranked(now, found, walk.sort)
     page = ranks[: walk.limit]
     made = rows.of(reading, walk.period, now, [card for _, card in page])
@@ -63,8 +62,7 @@ def _remaining(reading: Reading, walk: Walk, cards: Sequence[Card]) -> list[tupl
     cursor = walk.cursor
     assert cursor is not None
     hour = closed_before(cursor.began_ms)
-    ids = [card.article_id for card in cards]
-    numbers = ranking.before(reading, walk.period.hours, lambda: ids, hour)
+    numbers = ranking.before(reading, walk.period.hours, hour)
     ranks = ranking.ranked(numbers, [card for card in cards if card.article_id not in cursor.first_page], walk.sort)
     return ranks if cursor.after is None else [rank for rank in ranks if rank[0] < cursor.after]
 

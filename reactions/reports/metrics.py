@@ -27,12 +27,19 @@ class Votes(NamedTuple):
         """The votes of both."""
         return Votes(self.positive + other.positive, self.negative + other.negative, self.total + other.total)
 
+    def less(self, other: Votes) -> Votes:
+        """The votes without those of the other."""
+        return Votes(self.positive - other.positive, self.negative - other.negative, self.total - other.total)
+
     @property
     def at_least_none(self) -> Votes:
         """The same without counts below zero, which a period has in which more was taken back than given."""
         neutral = max(self.total - self.positive - self.negative, 0)
         positive, negative = max(self.positive, 0), max(self.negative, 0)
         return Votes(positive, negative, positive + negative + neutral)
+
+
+NO_VOTES = Votes(0, 0, 0)
 
 
 class Shares(NamedTuple):
@@ -88,15 +95,16 @@ def split(votes: Votes, usual: Shares) -> Measure:
 
 
 def mood_of(votes: Votes, usual: Shares) -> float:
-    """The value of `mood` alone."""
-    p, q = shrunk(votes, usual)
-    return p - q
+    """The value of `mood` alone, for ranking many."""
+    lent = PSEUDO_VOTES * (usual.positive - usual.negative)
+    return (votes.positive - votes.negative + lent) / (votes.total + PSEUDO_VOTES)
 
 
 def split_of(votes: Votes, usual: Shares) -> float:
-    """The value of `split` alone."""
-    p, q = shrunk(votes, usual)
-    return 4 * p * q
+    """The value of `split` alone, for ranking many."""
+    weight = votes.total + PSEUDO_VOTES
+    positive = votes.positive + PSEUDO_VOTES * usual.positive
+    return 4 * positive * (votes.negative + PSEUDO_VOTES * usual.negative) / (weight * weight)
 
 
 def trend(gained: float, expected: float) -> float:

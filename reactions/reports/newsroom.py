@@ -71,44 +71,46 @@ class Newsroom:
 
     def dashboard(self, site: Site, asked: Asked) -> Dashboard:
         """The dashboard, at most five seconds old. Raises MalformedPeriod or MalformedFilter."""
-        period, chosen = asked.read(site, self._clock())
+        now_ms = self._clock()
+        period, chosen = asked.read(site, now_ms)
 
         def read() -> Dashboard:
-            with self._reading(site) as reading:
+            with self._reading(site, now_ms) as reading:
                 return dashboard.read(reading, period, chosen)
 
-        return self._dashboards.recall((site.id, period, chosen), read)
+        # Periods of two zones can be equal; what is told of them is not.
+        return self._dashboards.recall((site.id, period, period.time_zone, chosen), read)
 
     def articles(self, site: Site, asked: Asked, *, sort: str = "", limit: int = 50, cursor: str = "") -> Listing:
         """A page of the list of articles.
 
         Raises MalformedPeriod, MalformedFilter, UnknownSort, or MalformedCursor for one that no page of this list gave.
         """
-        sort = sort or listing.DEFAULT_SORT
+        sort, now_ms = sort or listing.DEFAULT_SORT, self._clock()
         bound_to = _bound_to(site, asked, sort)
-        now_ms = self._clock()
         opened = cursors.opened(cursor, self._cursor_key, bound_to, now_ms=now_ms) if cursor else None
         period, chosen = asked.read(site, opened.began_ms if opened else now_ms)
-        with self._reading(site) as reading:
+        with self._reading(site, now_ms) as reading:
             walk = Walk(period, chosen, sort, limit, opened)
             return listing.read(reading, walk, key=self._cursor_key, bound_to=bound_to)
 
     def article(self, site: Site, key: str, *, unit: str = "", time_zone: str = "") -> Life:
         """All about one article. Raises MalformedKey, UnknownArticle or MalformedPeriod."""
         zone = periods.zone_named(time_zone or site.time_zone)
-        with self._reading(site) as reading:
+        with self._reading(site, self._clock()) as reading:
             return article.read(reading, key, zone=zone, unit=unit)
 
     def series(self, site: Site, asked: Asked) -> Series:
         """The series of a period. Raises MalformedPeriod or MalformedFilter."""
-        period, chosen = asked.read(site, self._clock())
-        with self._reading(site) as reading:
+        now_ms = self._clock()
+        period, chosen = asked.read(site, now_ms)
+        with self._reading(site, now_ms) as reading:
             return series.read(reading, period, chosen)
 
     @contextmanager
-    def _reading(self, site: Site) -> Iterator[Reading]:
+    def _reading(self, site: Site, now_ms: int) -> Iterator[Reading]:
         with engines.snapshot(self._engine) as connection:
-            yield Reading(connection, site, self._clock(), self._closed_hours)
+            yield Reading(connection, site, now_ms, self._closed_hours)
 
 
 def _bound_to(site: Site, asked: Asked, sort: str) -> Sequence[str]:

@@ -68,8 +68,8 @@ class Norms:
         return self.rates[min(bisect_right(EDGES, age), len(EDGES) - 1)]
 
 
-def read(connection: Connection, site: Site, hour: int) -> Norms:
-    """What was usual before an hour."""
+def read(connection: Connection, site: Site, hour: int, votes: Votes) -> Norms:
+    """What was usual before an hour; `votes` are all that the site had then."""
     births = _births(connection, site, hour)
     sample = births[:PEERS_AT_MOST]
     sampled = [row.article_id for row in sample]
@@ -77,7 +77,7 @@ def read(connection: Connection, site: Site, hour: int) -> Norms:
     young = {row.article_id: _story(row) for row in births if row.born_hour >= hour - YOUNG_HOURS}
     return Norms(
         hour=hour,
-        shares=metrics.shares_of(_votes_before(connection, site, hour)),
+        shares=metrics.shares_of(votes),
         rates=_rates([hour - row.born_hour for row in sample], _gains(connection, site, sampled, hour)),
         peers=Peers([_story(row, rises.get(row.article_id)) for row in sample], hour),
         young=young,
@@ -164,11 +164,3 @@ def _hours_lived(lived: Sequence[int]) -> list[int]:
     younger = [bisect_right(lived, edge) for edge in EDGES]
     until = [sums[place] + edge * (len(lived) - place) for edge, place in zip(EDGES, younger, strict=True)]
     return [there - before for there, before in zip(until, [0, *until], strict=False)]
-
-
-def _votes_before(connection: Connection, site: Site, hour: int) -> Votes:
-    """The site's votes as they stood before an hour: those of now, less what the hours since have brought."""
-    now = figures.votes_of_site(connection, site)
-    since = figures.by_reaction(connection, site, range(hour, hour + WINDOW_HOURS))
-    by_mood = {mood: sum(since[key].net for key in keys if key in since) for mood, keys in figures.moods(site.reactions).items()}
-    return Votes(now.positive - by_mood[1], now.negative - by_mood[-1], now.total - sum(moves.net for moves in since.values()))

@@ -47,7 +47,7 @@ class Story:
         """Where its peers are looked for, the nearest first."""
         if self.section:
             yield Group("section", self.section)
-        yield from (Group("author", name) for name in dict.fromkeys(self.authors))
+        yield from (Group("author", name) for name in self.authors)
         yield Group("site", None)
 
 

@@ -9,16 +9,14 @@ from functools import cached_property
 from typing import NamedTuple
 
 from reactions.refusals import UnknownSort
-from reactions.reports import figures, metrics
+from reactions.reports import metrics
 from reactions.reports.cards import Card
 from reactions.reports.figures import NONE, Sums
-from reactions.reports.metrics import TREND_HOURS, Votes
+from reactions.reports.metrics import NO_VOTES, TREND_HOURS, Votes
 from reactions.reports.norms import Norms
 from reactions.reports.peers import Surprise
 from reactions.reports.reading import Reading
 from reactions.tallies import HOUR_MS
-
-NO_VOTES = Votes(0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,35 +70,32 @@ class Rank(NamedTuple):
     article_id: int
 
 
-def live(reading: Reading, hours: range, cards: Callable[[], Collection[int]]) -> Numbers:
-    """The numbers of now, for a period of these hours; `cards` names the articles whose votes may be asked for."""
+def live(reading: Reading, hours: range) -> Numbers:
+    """The numbers of now, for a period of these hours."""
+    closed = reading.closed_before
     return Numbers(
         sums=reading.by_article(hours),
         recent=reading.by_article(range(reading.hour - TREND_HOURS + 1, reading.hour + 1)),
-        norms=reading.norms(reading.closed_before),
+        norms=reading.norms(closed),
         now_ms=reading.now_ms,
-        read_votes=lambda: figures.votes_of(reading.connection, reading.site, cards()),
+        read_votes=lambda: _votes_now(reading, closed),
     )
 
 
-def before(reading: Reading, hours: range, cards: Callable[[], Collection[int]], hour: int) -> Numbers:
+def before(reading: Reading, hours: range, hour: int) -> Numbers:
     """The numbers as they were at the beginning of a closed hour: votes that arrive do not move them."""
     return Numbers(
         sums=reading.by_article(range(hours.start, max(min(hours.stop, hour), hours.start))),
         recent=reading.by_article(range(hour - TREND_HOURS + 1, hour)),
         norms=reading.norms(hour),
         now_ms=hour * HOUR_MS,
-        read_votes=lambda: _votes_before(reading, cards(), hour),
+        read_votes=lambda: reading.votes_before(hour),
     )
 
 
-def _votes_before(reading: Reading, article_ids: Collection[int], hour: int) -> Mapping[int, Votes]:
-    now = figures.votes_of(reading.connection, reading.site, article_ids)
-    since = reading.by_article(range(hour, reading.hour + 1))
-    return {
-        article_id: Votes(*(n - moved for n, moved in zip(votes, since.get(article_id, NONE).votes, strict=True)))
-        for article_id, votes in now.items()
-    }
+def _votes_now(reading: Reading, closed: int) -> Mapping[int, Votes]:
+    before, since = reading.votes_before(closed), reading.by_article(range(closed, reading.hour + 1))
+    return {**before, **{article_id: before.get(article_id, NO_VOTES).plus(sums.votes) for article_id, sums in since.items()}}
 
 
 def _votes_in_period(numbers: Numbers, card: Card) -> float:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from reactions.reports import figures, norms
 from reactions.reports.figures import NONE, Cell, Moves, Sums
 from reactions.reports.memory import Memory
+from reactions.reports.metrics import NO_VOTES, Votes
 from reactions.reports.norms import Norms
 from reactions.sites import Site
 from reactions.tallies import HOUR_MS
@@ -44,7 +45,11 @@ class Reading:
 
     def norms(self, hour: int) -> Norms:
         """What was usual for the site before a closed hour."""
-        return self.memory.recall(self._key("norms", hour), lambda: norms.read(self.connection, self.site, hour))
+        return self.memory.recall(self._key("norms", hour), lambda: self._norms(hour))
+
+    def votes_before(self, hour: int) -> Mapping[int, Votes]:
+        """The votes of each of the site's articles as they stood before a closed hour."""
+        return self.memory.recall(self._key("votes", hour), lambda: self._votes_before(hour))
 
     def by_article(self, hours: range) -> Mapping[int, Sums]:
         """The sums of every article that anything happened to in these hours."""
@@ -69,6 +74,16 @@ class Reading:
         closed = self.memory.recall(self._key("by_reaction", past), lambda: figures.by_reaction(self.connection, self.site, past))
         live = figures.by_reaction(self.connection, self.site, recent)
         return {key: _sum(closed.get(key), live.get(key)) for key in closed.keys() | live.keys()}
+
+    def _norms(self, hour: int) -> Norms:
+        votes = self.votes_before(hour).values()
+        return norms.read(self.connection, self.site, hour, Votes(*map(sum, zip(*votes, strict=True))) if votes else NO_VOTES)
+
+    def _votes_before(self, hour: int) -> Mapping[int, Votes]:
+        """Those of now, less what the hours since have brought."""
+        since = figures.by_article(self.connection, self.site, range(hour, self.hour + 1))
+        votes = figures.votes_of(self.connection, self.site)
+        return {**votes, **{article_id: votes.get(article_id, NO_VOTES).less(sums.votes) for article_id, sums in since.items()}}
 
     def _parted(self, hours: range) -> tuple[range, range]:
         border = min(max(self.closed_before, hours.start), hours.stop)

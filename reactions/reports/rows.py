@@ -23,6 +23,7 @@ from reactions.reports.reading import Reading
 from reactions.tallies import HOUR_MS
 
 SPARKLINE_POINTS = 48
+_FIRST_MS, _LAST_MS = -62_135_510_400_000, 253_402_214_400_000  # the second day of year 1 and the last of 9999
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +83,8 @@ def close_of(record: Record[Any], close_after_days: int | None) -> int | None:
 
 
 def local(at_ms: int, zone: ZoneInfo) -> datetime:
-    """A stored time as a clock of the zone shows it."""
-    return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zone)
+    """A stored time as a clock of the zone shows it; what lies beyond the calendar becomes its first or last day."""
+    return datetime.fromtimestamp(min(max(at_ms, _FIRST_MS), _LAST_MS) / 1000, UTC).astimezone(zone)
 
 
 def shown_counts(reactions: ReactionSet, counts: Mapping[str, int]) -> dict[str, int]:

@@ -59,10 +59,10 @@ def buckets(slots: Sequence[Slot], cells: Mapping[Cell, Moves], keys: Sequence[s
     place_of = {hour: place for place, slot in enumerate(slots) for hour in slot.hours}
     added: list[dict[str, int]] = [dict.fromkeys(keys, 0) for _ in slots]
     removed: list[dict[str, int]] = [dict.fromkeys(keys, 0) for _ in slots]
-    for (hour, reaction), moves in cells.items():
+    for (hour, reaction), (given, taken) in cells.items():
         place = place_of[hour]
-        added[place][reaction] = added[place].get(reaction, 0) + moves.added
-        removed[place][reaction] = removed[place].get(reaction, 0) + moves.removed
+        added[place][reaction] = added[place].get(reaction, 0) + given
+        removed[place][reaction] = removed[place].get(reaction, 0) + taken
     return [_bucket(slot, added[place], removed[place]) for place, slot in enumerate(slots)]
 
 

@@ -60,6 +60,7 @@ def test_a_statement_that_fails_is_logged_without_its_values(
     (entry,) = logged(capsys)
     assert answer == (500, FAULT)
     assert "INSERT INTO vote" in entry["exception"][0]["exc_value"]
+    assert "[parameters:" not in json.dumps(entry)
     assert [canary for canary in CANARIES if canary in json.dumps(entry)] == []
 
 

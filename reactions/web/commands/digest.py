@@ -43,7 +43,7 @@ def digest(site: str, day: datetime | None, html: Path | None, text: Path | None
 def _read(site_key: str, day: date | None) -> Digest:
     with snapshot(current.engine()) as connection:
         site = sites.named(connection, site_key)
-        reading = Reading(connection, site, current.now_ms(), Memory(keep_s=0, items=0))
+        reading = Reading(connection, site, current.now_ms(), Memory(keep_s=600, items=10_000_000))
         return gathering.read(reading, day or gathering.yesterday(site.time_zone, reading.now_ms))
 
 

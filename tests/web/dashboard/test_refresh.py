@@ -20,14 +20,19 @@ GOAT = "local/goat-takes-the-seven-forty-two"
 _readers = count(1)
 
 
-@pytest.fixture
-def page(context: BrowserContext, paper: Paper) -> Page:
-    """The overview of today, in a tab whose clock the test turns."""
+def opened(context: BrowserContext, paper: Paper, path: str) -> Page:
+    """A page in a tab whose clock the test turns; the clock does not survive another navigation."""
     page = context.new_page()
     sign_in(page, paper)
     page.clock.install()
-    page.goto(paper.at("/dashboard?period=today"))
+    page.goto(paper.at(path))
     return page
+
+
+@pytest.fixture
+def page(context: BrowserContext, paper: Paper) -> Page:
+    """The overview of today."""
+    return opened(context, paper, "/dashboard?period=today")
 
 
 @pytest.fixture
@@ -58,14 +63,15 @@ def until(page: Page, shown: Callable[[], bool]) -> None:
     """Let time go by until the page shows something. The service keeps a dashboard for five seconds."""
 
     def looked() -> bool:
-        wait(page)
+        with page.expect_request_finished(lambda request: request.resource_type == "fetch"):
+            wait(page)
         return shown()
 
-    wait_until(looked, timeout_s=15, why="the page shows what is new")
+    wait_until(looked, timeout_s=30, why="the page shows what is new")
 
 
-def test_new_reactions_show_without_a_reload(page: Page, paper: Paper) -> None:
-    page.goto(paper.at(f"/dashboard/article?article={GOAT}"))
+def test_new_reactions_show_without_a_reload(context: BrowserContext, paper: Paper) -> None:
+    page = opened(context, paper, f"/dashboard/article?article={GOAT}")
     total = page.locator(".sums b").first
     before = int(total.inner_text().replace(",", ""))
     react(paper)

@@ -1,0 +1,113 @@
+"""Each formula against numbers worked out by hand."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from reactions.reports import metrics
+from reactions.reports.metrics import Measure, Shares, Votes
+
+EVEN = Shares(0.5, 0.5)
+FRIENDLY = Shares(0.6, 0.2)  # the site's average mood is 0.4
+
+
+def test_without_votes_the_mood_is_the_sites() -> None:
+    measure = metrics.mood(Votes(0, 0, 0), FRIENDLY)
+
+    # The variance of one vote is 0.6 + 0.2 - 0.4² = 0.64; of the mean of 10, 0.064.
+    error = 1.959964 * math.sqrt(0.064)
+    assert measure == Measure(pytest.approx(0.4), pytest.approx(0.4 - error), pytest.approx(0.4 + error), True)
+
+
+def test_a_mood_is_the_mean_of_the_votes_and_of_ten_of_the_usual_kind() -> None:
+    # 30 positive, 10 negative, 10 neutral: the sum is 20, ten usual votes add 4: 24 of 60.
+    measure = metrics.mood(Votes(30, 10, 50), FRIENDLY)
+
+    # Shrunk shares: 36/60 and 12/60, so the variance is 0.8 - 0.16 = 0.64, over 60 votes.
+    error = 1.959964 * math.sqrt(0.64 / 60)
+    assert measure == Measure(pytest.approx(0.4), pytest.approx(0.4 - error), pytest.approx(0.4 + error), False)
+
+
+def test_votes_of_one_kind_draw_the_mood_to_one_end_and_the_interval_stays_on_the_scale() -> None:
+    measure = metrics.mood(Votes(0, 40, 40), EVEN)
+
+    # (0 - 40 + 0) / 50 = -0.8; shrunk shares 0.1 and 0.9: variance 1 - 0.64 = 0.36 over 50.
+    assert measure.value == pytest.approx(-0.8)
+    assert measure.low == pytest.approx(-0.8 - 1.959964 * math.sqrt(0.36 / 50))
+    assert metrics.mood(Votes(0, 2, 2), Shares(0, 1)).low == -1.0
+
+
+@pytest.mark.parametrize(("total", "few"), [(9, True), (10, False)])
+def test_nine_votes_are_few_and_ten_are_not(total: int, few: bool) -> None:
+    votes = Votes(total, 0, total)
+
+    assert metrics.mood(votes, EVEN).few is few
+    assert metrics.split(votes, EVEN).few is few
+
+
+def test_half_against_half_is_fully_divided_and_its_interval_is_not_empty() -> None:
+    measure = metrics.split(Votes(50, 50, 100), EVEN)
+
+    # p = q = 1/2 over 110 votes: the first order vanishes; the second is 16 * 2 * (1/4/110)² = 2/110².
+    error = 1.959964 * math.sqrt(2) / 110
+    assert measure == Measure(pytest.approx(1.0), pytest.approx(1 - error), 1.0, False)
+
+
+def test_a_split_is_four_times_the_product_of_the_shrunk_shares() -> None:
+    # (30 + 6) / 60 = 0.6 and (10 + 2) / 60 = 0.2: 4 * 0.12 = 0.48.
+    measure = metrics.split(Votes(30, 10, 50), FRIENDLY)
+
+    first = 16 * 0.12 * (0.8 - 0.48) / 60
+    second = 16 * ((0.24 / 60) * (0.16 / 60) + (0.12 / 60) ** 2)
+    error = 1.959964 * math.sqrt(first + second)
+    assert measure == Measure(pytest.approx(0.48), pytest.approx(0.48 - error), pytest.approx(0.48 + error), False)
+
+
+def test_neutral_votes_unite() -> None:
+    divided, diluted = Votes(10, 10, 20), Votes(10, 10, 200)
+
+    assert metrics.split(diluted, EVEN).value < metrics.split(divided, EVEN).value / 4
+
+
+@pytest.mark.parametrize("votes", [Votes(0, 0, 0), Votes(3, 5, 9), Votes(500, 2, 700), Votes(1, 800, 801)])
+@pytest.mark.parametrize("usual", [EVEN, FRIENDLY, Shares(0, 0), Shares(1, 0)])
+def test_the_values_for_ranking_are_those_of_the_measures(votes: Votes, usual: Shares) -> None:
+    assert metrics.mood_of(votes, usual) == pytest.approx(metrics.mood(votes, usual).value)
+    assert metrics.split_of(votes, usual) == pytest.approx(metrics.split(votes, usual).value)
+
+
+def test_the_shares_of_a_site() -> None:
+    assert metrics.shares_of(Votes(6, 2, 10)) == Shares(0.6, 0.2)
+    assert metrics.shares_of(Votes(0, 0, 0)) == Shares(0.0, 0.0)
+
+
+def test_a_period_that_took_back_more_than_it_gave_leaves_no_votes() -> None:
+    assert Votes(-3, 4, 6).at_least_none == Votes(0, 4, 9)  # 5 neutral ones
+    assert Votes(-3, -4, -9).at_least_none == Votes(0, 0, 0)
+
+
+def test_a_trend_lends_three_reactions_to_both_sides() -> None:
+    assert metrics.trend(0, 0) == 1
+    assert metrics.trend(9, 3) == 2
+    assert metrics.trend(0, 3) == 0.5
+
+
+def test_a_surprise_lends_one_to_both_sides() -> None:
+    assert metrics.surprise(30, 9) == pytest.approx(3.1)
+    assert metrics.surprise(5, 0) == 6
+
+
+def test_change_and_share() -> None:
+    assert metrics.change(15, 10) == 0.5
+    assert metrics.change(0, 10) == -1
+    assert metrics.change(5, 0) is None
+    assert metrics.change(5, -2) is None
+    assert metrics.share(1, 4) == 0.25
+    assert metrics.share(0, 0) == 0
+
+
+def test_quarters() -> None:
+    assert metrics.quarters([1, 2, 3, 4, 5]) == (2, 3, 4)
+    assert metrics.quarters([0, 0, 4, 8]) == (0, 2, 5)
