@@ -78,8 +78,8 @@ def _play(
     report = Report(name, stage.store)
     chance = random.Random(seed)
     log: list[Attempt] = []
-    end = time.monotonic() + seconds
     with stage.services() as services:
+        end = time.monotonic() + seconds
         while not log or time.monotonic() < end:
             log += at_once(services, piles(chance), together=together)
         held = stage.judge(report, log, services)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -174,7 +175,7 @@ def test_every_hour_is_in_one_bucket_of_the_day_in_which_it_begins(zone: str, fi
     slots = period.slots()
 
     assert [hour for slot in slots for hour in slot.hours] == list(period.hours)
-    for slot, following in zip(slots, slots[1:], strict=False):
+    for slot, following in pairwise(slots):
         for hour in (slot.hours[0], slot.hours[-1]):
             begins = datetime.fromtimestamp(hour * 3600, ZoneInfo(zone))
             assert slot.start.timestamp() <= begins.timestamp() < following.start.timestamp()
@@ -188,7 +189,7 @@ def test_the_period_before_is_as_long_but_for_the_clocks(zone: str, now: int, na
 
     previous = period.previous()
     assert previous.hours.stop <= period.hours.start
-    allowed = 25 if zone == "Pacific/Apia" else 1  # a whole day was left out there
+    allowed = 25 if zone == "Pacific/Apia" else 4  # a whole day was left out there; in others clocks change up to 4 times
     assert abs(len(previous.hours) - len(period.hours)) <= allowed
 
 

@@ -211,7 +211,7 @@ def test_a_retired_reaction_leaves_the_row_takes_no_votes_and_keeps_its_count(ma
 
 
 def test_votes_that_arrive_at_once_are_each_answered_with_their_own_reaction(make_app: MakeApp) -> None:
-    app = make_app(votes_per_article="100000/second")
+    app = make_app(votes_per_article="100000/second", answer_within_s=30)
     answered: dict[str, object] = {}
 
     def click(number: int) -> None:

@@ -1,0 +1,215 @@
+"""The reports a second time, from the ledger and by plain loops: slow, and short enough to be believed.
+
+Nothing of `reactions.reports` is used. Where the product reads sums of hours, this reads events one by one.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Engine, text
+
+from reactions.sites import Site
+
+HOUR_MS = 3_600_000
+STEPS = (1, 2, 3, 6, 12, 24, 48, 72, 168)
+Z = 1.959964
+
+
+@dataclass
+class Article:
+    """An article and everything that ever happened to its votes: hour, reaction, +1 or -1."""
+
+    key: str
+    section: str | None
+    authors: list[str]
+    tags: list[str]
+    title: str
+    born_ms: int
+    moves: list[tuple[int, str, int]] = field(default_factory=list)
+
+    @property
+    def born_hour(self) -> int:
+        return self.born_ms // HOUR_MS
+
+    def net(self, moods: dict[str, int], wanted: set[int], first: int, stop: int) -> int:
+        return sum(by for hour, reaction, by in self.moves if moods[reaction] in wanted and first <= hour < stop)
+
+    def at_age(self, reaction: str | None, age: int, now_hour: int) -> int:
+        """What it had of a reaction, or in all, when it was so many hours old."""
+        stop = min(self.born_hour + age, now_hour)
+        return sum(by for hour, key, by in self.moves if reaction in (None, key) and self.born_hour <= hour < stop)
+
+
+@dataclass
+class Naive:
+    """A site at a time, as its ledger tells it."""
+
+    site: Site
+    articles: dict[str, Article]
+    now_ms: int
+
+    @property
+    def moods(self) -> dict[str, int]:
+        return {entry.key: entry.mood for entry in self.site.reactions.entries}
+
+    @property
+    def closed(self) -> int:
+        """The hour that may still change first."""
+        return (self.now_ms - 120_000) // HOUR_MS
+
+    # What is usual.
+
+    def shares(self) -> tuple[float, float]:
+        counts: Counter[int] = Counter()
+        for article in self.articles.values():
+            for hour, reaction, by in article.moves:
+                if hour < self.closed:
+                    counts[self.moods[reaction]] += by
+        total = sum(counts.values())
+        return (counts[1] / total, counts[-1] / total) if total else (0.0, 0.0)
+
+    def mood(self, positive: int, negative: int, total: int) -> tuple[float, float, float, bool]:
+        usual, _ = (self.shares()[0] - self.shares()[1]), None
+        n = total + 10
+        value = (positive - negative + 10 * usual) / n
+        of_mood = [(positive + 10 * self.shares()[0]) / n, (negative + 10 * self.shares()[1]) / n]
+        error = Z * math.sqrt(max(sum(of_mood) - value**2, 0) / n)
+        return value, max(value - error, -1), min(value + error, 1), total < 10
+
+    def split(self, positive: int, negative: int, total: int) -> float:
+        n = total + 10
+        return 4 * (positive + 10 * self.shares()[0]) / n * (negative + 10 * self.shares()[1]) / n
+
+    def rate(self, age: int) -> float:
+        """The mean gain of an article in an hour of that age, over the articles of 28 days."""
+        edges = [0, *range(1, 49), 72, 96, 168, 336, 672]
+        rate = 0.0
+        for begin, end in zip(edges, edges[1:], strict=False):
+            gained, hours = 0, 0
+            for article in self.of_28_days():
+                for hour in range(article.born_hour + begin, min(article.born_hour + end, self.closed)):
+                    hours += 1
+                    gained += article.net(self.moods, {0, 1}, hour, hour + 1)
+            rate = max(gained, 0) / hours if hours else rate
+            if age < end:
+                break
+        return rate
+
+    def of_28_days(self) -> list[Article]:
+        begin = (self.closed - 672) * HOUR_MS
+        return [a for a in self.articles.values() if begin <= a.born_ms < self.closed * HOUR_MS]
+
+    # One article.
+
+    def votes(self, key: str) -> dict[str, int]:
+        counts = dict.fromkeys(self.moods, 0)
+        for _, reaction, by in self.articles[key].moves:
+            counts[reaction] += by
+        return counts
+
+    def trending(self, key: str) -> tuple[float, int, float]:
+        article, now_hour = self.articles[key], self.now_ms // HOUR_MS
+        gained = max(article.net(self.moods, {0, 1}, now_hour - 2, now_hour + 1), 0)
+        expected = 0.0
+        for hour in (now_hour - 2, now_hour - 1, now_hour):
+            part = (self.now_ms - now_hour * HOUR_MS) / HOUR_MS if hour == now_hour else 1
+            if hour >= article.born_hour:
+                expected += part * self.rate(hour - article.born_hour)
+        return (gained + 3) / (expected + 3), gained, expected
+
+    def surprise(self, key: str) -> tuple[str, float, int, float, str, str | None, int] | None:
+        article = self.articles[key]
+        age = self.closed - article.born_hour
+        if not 1 <= age <= 192:
+            return None
+        step = max(step for step in STEPS if step <= age)
+        counts = {r: article.at_age(r, step, self.closed) for r in self.moods}
+        for kind, name, others in self.groups(key, step):
+            if len(others) < 5:
+                continue
+            found = []
+            for reaction, count in counts.items():
+                if count >= 5:
+                    median = statistics.median([other.at_age(reaction, step, self.closed) for other in others])
+                    found.append(((count + 1) / (median + 1), count, reaction, median))
+            if not found:
+                return None
+            ratio, count, reaction, median = max(found)
+            return reaction, ratio, count, median, kind, name, step
+        return None
+
+    def groups(self, key: str, step: int) -> list[tuple[str, str | None, list[Article]]]:
+        article = self.articles[key]
+        others = [a for a in self.of_28_days() if a.key != key and self.closed - a.born_hour >= step]
+        groups: list[tuple[str, str | None, list[Article]]] = []
+        if article.section:
+            groups.append(("section", article.section, [a for a in others if a.section == article.section]))
+        groups += [("author", name, [a for a in others if name in a.authors]) for name in article.authors]
+        return [*groups, ("site", None, others)]
+
+    # A period: `first` and `stop` are UTC hours.
+
+    def row(self, key: str, first: int, stop: int) -> dict[str, Any]:
+        article = self.articles[key]
+        inside = [by for hour, _, by in article.moves if first <= hour < stop]
+        votes = self.votes(key)
+        polar = [sum(n for r, n in votes.items() if self.moods[r] == mood) for mood in (1, -1)]
+        return {
+            "counts": votes, "added": inside.count(1), "removed": inside.count(-1), "net": sum(inside),
+            "mood": self.mood(*polar, sum(votes.values())), "split": self.split(*polar, sum(votes.values())),
+            "trending": self.trending(key), "surprise": self.surprise(key),
+        }  # fmt: skip
+
+    def listed(self, first: int, stop: int, start_ms: int, end_ms: int) -> set[str]:
+        """The articles that readers reacted to in the period, or that were born in it."""
+        return {
+            key for key, article in self.articles.items()
+            if any(first <= hour < stop for hour, _, _ in article.moves) or start_ms <= article.born_ms < end_ms
+        }  # fmt: skip
+
+    def series(self, keys: set[str], first: int, stop: int, zone: str, unit: str) -> dict[Any, Counter[tuple[str, str]]]:
+        """What was added and removed of each reaction, by the bucket in which the hour begins."""
+        buckets: dict[Any, Counter[tuple[str, str]]] = defaultdict(Counter)
+        for key in keys:
+            for hour, reaction, by in self.articles[key].moves:
+                if first <= hour < stop:
+                    buckets[bucket_of(hour, zone, unit)][reaction, "added" if by > 0 else "removed"] += 1
+        return buckets
+
+
+def bucket_of(hour: int, zone: str, unit: str) -> Any:
+    """The local day, or the Monday of the week, or the hour itself."""
+    if unit == "hour":
+        return hour
+    day: date = datetime.fromtimestamp(hour * 3600, ZoneInfo(zone)).date()
+    return day if unit == "day" else day - timedelta(days=day.weekday())
+
+
+def read(engine: Engine, site: Site, now_ms: int) -> Naive:
+    """The site's articles and their events."""
+    with engine.connect() as connection:
+        found = {
+            row.article_id: Article(
+                row.key, row.section, _list(row.authors), _list(row.tags), row.title or "",
+                row.first_seen_at if row.published_at is None else row.published_at,
+            )
+            for row in connection.execute(text("select * from article where site_id = :site"), {"site": site.id})
+        }  # fmt: skip
+        for event in connection.execute(text("select article_id, from_reaction, to_reaction, at from event")):
+            if event.article_id in found:
+                moves = found[event.article_id].moves
+                moves += [(event.at // HOUR_MS, r, by) for r, by in ((event.from_reaction, -1), (event.to_reaction, 1)) if r]
+    return Naive(site, {article.key: article for article in found.values()}, now_ms)
+
+
+def _list(stored: Any) -> list[str]:
+    import json
+
+    return list(dict.fromkeys(json.loads(stored) if isinstance(stored, str) else stored))

@@ -1,0 +1,228 @@
+"""Random newsrooms, asked twice: the reports, and loops over the ledger. Every number must be the same, on both engines."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine
+
+from reactions.reports import periods
+from reactions.reports.listing import Listing
+from reactions.reports.newsroom import Newsroom
+from reactions.reports.ranking import SORTS
+from reactions.reports.rows import Row
+from tests import make
+from tests.reports import naive
+from tests.reports.naive import Naive
+from tests.reports.stage import DAY_MS, HOUR_MS, Stage, Vote, asked, at, stage
+
+SECTIONS, AUTHORS, TAGS = ("Politics", "Sport", None), ("Ada", "Ben", "Zoë"), ("a", "b")
+NOWS = (
+    at("2025-11-25 12:34"), at("2025-10-26 01:30"),  # in the night when Berlin's clocks go back
+    at("2025-11-02 13:00:30"), at("2025-03-30 09:59"), at("2025-04-06 03:01"),  # Lord Howe's go back half an hour
+)  # fmt: skip
+ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe")
+AGES = st.one_of(st.floats(0, 12), st.floats(0, 200), st.floats(0, 45 * 24))  # hours before now
+_sites = count()
+
+
+@st.composite
+def papers(draw: st.DrawFn) -> tuple[int, str, list[dict[str, Any]], list[Vote]]:
+    """A time, a zone, articles, and votes that readers cast, change and withdraw."""
+    now = draw(st.sampled_from(NOWS))
+    articles = [
+        {
+            "key": f"story-{number}",
+            "at_ms": None if draw(st.integers(0, 9)) == 0 else now - round(draw(AGES) * HOUR_MS),
+            "seen_ms": now - round(draw(AGES) * HOUR_MS),
+            "section": draw(st.sampled_from(SECTIONS)),
+            "authors": draw(st.lists(st.sampled_from(AUTHORS), max_size=2, unique=True)),
+            "tags": draw(st.lists(st.sampled_from(TAGS), max_size=2, unique=True)),
+            "title": draw(st.sampled_from(("The Straße", "a BIG one", "Big strasse", "none"))),
+        }
+        for number in range(draw(st.integers(1, 14)))
+    ]
+    random = draw(st.randoms(use_true_random=False))
+    votes: dict[tuple[int, str, int], Vote] = {}
+    for _ in range(draw(st.integers(0, 250))):
+        article = random.choice(articles)
+        born = article["at_ms"] or article["seen_ms"]
+        when = min(
+            now,
+            max(born + round(random.expovariate(1 / 20) * HOUR_MS) - HOUR_MS * random.choice((0, 0, 0, 3)), now - 44 * DAY_MS),
+        )
+        reader, reaction = random.randrange(40), random.choice((*make.SEVEN[:5], "wow", None))
+        votes[reader, article["key"], when] = (reader, article["key"], reaction, when)
+    return now, draw(st.sampled_from(ZONES)), articles, list(votes.values())
+
+
+@given(paper=papers(), data=st.data())
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+def test_every_number_is_what_the_ledger_says(engine: Engine, paper: tuple[Any, ...], data: st.DataObject) -> None:
+    now, zone, articles, votes = paper
+    here = stage(engine, f"site-{next(_sites)}", time_zone=zone, now_ms=now)
+    for article in articles:
+        here.publish(**article)
+    here.vote(*votes)
+    told = naive.read(engine, here.site, now)
+    period = {"period": data.draw(st.sampled_from(periods.NAMES))}
+    kept_s = data.draw(st.sampled_from((0, 60)))
+
+    _compare_dashboard(here, told, here.newsroom(kept_s=kept_s), period)
+    _compare_series(here, told, period, unit=data.draw(st.sampled_from(("hour", "day", "week"))))
+    _compare_filters(here, told, data)
+    _compare_lives(here, told, articles[0]["key"])
+
+
+def _compare_dashboard(here: Stage, told: Naive, newsroom: Newsroom, about: dict[str, str]) -> None:
+    report = newsroom.dashboard(here.site, asked(**about))
+    hours, before = report.period.hours, report.previous.hours
+    everything = set(told.articles)
+    totals = told.series(everything, hours.start, hours.stop, "UTC", "hour").values()
+    moved = {r: [sum(bucket[r, what] for bucket in totals) for what in ("added", "removed")] for r in told.moods}
+    earlier = told.series(everything, before.start, before.stop, "UTC", "hour").values()
+    net_before = sum(bucket[r, "added"] - bucket[r, "removed"] for bucket in earlier for r in told.moods)
+    assert (report.totals.added, report.totals.removed) == tuple(sum(each) for each in zip(*moved.values(), strict=True))
+    assert report.totals.previous_net == net_before
+    assert {entry.key: [entry.added, entry.removed] for entry in report.reactions} == moved
+    left = {r: max(added - removed, 0) for r, (added, removed) in moved.items()}
+    polar = [sum(n for r, n in left.items() if told.moods[r] == mood) for mood in (1, -1)]
+    assert _measure(report.mood) == pytest.approx(told.mood(*polar, sum(left.values())))
+    listed = told.listed(hours.start, hours.stop, periods.to_ms(report.period.start), periods.to_ms(report.period.end))
+    _compare_groups(report, told, listed, hours)
+    rows = _all_rows(newsroom, here, about, sort="votes")
+    assert {row.article for row in rows} == listed
+    for row in rows:
+        _compare_row(row, told, hours)
+    for sort in SORTS:
+        values = [_value(row, sort) for row in newsroom.articles(here.site, asked(**about), sort=sort, limit=100).articles]
+        assert values == sorted(values, reverse=True)
+    _compare_lists(report, rows)
+
+
+def _compare_groups(report: Any, told: Naive, listed: set[str], hours: range) -> None:
+    for groups, of in ((report.sections, lambda a: [a.section] if a.section else []), (report.authors, lambda a: a.authors)):
+        found = {}
+        for key in listed:
+            for name in of(told.articles[key]):
+                found.setdefault(name, []).append(told.row(key, hours.start, hours.stop))
+        sums = {name: (len(rows), sum(r["added"] for r in rows), sum(r["net"] for r in rows)) for name, rows in found.items()}
+        assert {group.name: (group.articles, group.added, group.net) for group in groups} == sums
+
+
+def _compare_row(row: Row, told: Naive, hours: range) -> None:
+    expected = told.row(row.article, hours.start, hours.stop)
+    assert {r: row.counts.get(r, 0) for r in told.moods} == expected["counts"]
+    assert row.total == sum(expected["counts"].values())
+    assert (row.added, row.removed, row.net) == (expected["added"], expected["removed"], expected["net"])
+    assert sum(row.sparkline) == row.net
+    assert len(row.sparkline) <= 48
+    assert _measure(row.mood) == pytest.approx(expected["mood"])
+    assert row.split.value == pytest.approx(expected["split"])
+    assert (row.trending.ratio, row.trending.gained, row.trending.expected) == pytest.approx(expected["trending"])
+    found = row.surprise and (
+        row.surprise.reaction, pytest.approx(row.surprise.ratio), row.surprise.count, row.surprise.median,
+        row.surprise.against.kind, row.surprise.against.name, row.surprise.age_hours,
+    )  # fmt: skip
+    assert found == expected["surprise"]
+
+
+def _compare_lists(report: Any, rows: list[Row]) -> None:
+    worth = {
+        "top": [row.net for row in rows if row.net > 0],
+        "trending": [row.trending.ratio for row in rows if row.trending.gained > 0 and row.trending.ratio > 1],
+        "divided": [row.split.value for row in rows if row.total >= 10],
+        "surprising": [row.surprise.ratio for row in rows if row.surprise and row.surprise.ratio > 1],
+    }
+    sorts = {"top": "votes", "trending": "trending", "divided": "split", "surprising": "surprise"}
+    for name, values in worth.items():
+        shown = [_value(row, sorts[name]) for row in getattr(report.lists, name)]
+        assert shown == pytest.approx(sorted(values, reverse=True)[:10])
+
+
+def _compare_series(here: Stage, told: Naive, about: dict[str, str], *, unit: str) -> None:
+    about = {"period": "28d"} if unit == "hour" and about["period"] == "90d" else about
+    report = here.newsroom().series(here.site, asked(**about, unit=unit))
+    hours = report.period.hours
+    expected = told.series(set(told.articles), hours.start, hours.stop, here.site.time_zone, unit)
+    found = {}
+    for bucket in report.series:
+        moves = {
+            (r, what): n
+            for r, change in bucket.reactions.items()
+            for what in ("added", "removed")
+            if (n := getattr(change, what))
+        }
+        place = round(bucket.start.timestamp()) // 3600 if unit == "hour" else bucket.start.date()
+        found[naive.bucket_of(place, here.site.time_zone, unit) if unit == "hour" else _monday(place, unit)] = moves
+        assert bucket.net == bucket.added - bucket.removed == sum(change.net for change in bucket.reactions.values())
+    assert {place: moves for place, moves in found.items() if moves} == {place: dict(moves) for place, moves in expected.items()}
+
+
+def _monday(day: Any, unit: str) -> Any:
+    return day if unit == "day" else day - periods.timedelta(days=day.weekday())
+
+
+def _compare_filters(here: Stage, told: Naive, data: st.DataObject) -> None:
+    section, author, tag = (data.draw(st.sampled_from(("", *filter(None, of)))) for of in (SECTIONS, AUTHORS, TAGS))
+    words = data.draw(st.sampled_from(("", "STRASSE", "big", "big 1", "story-1")))
+    matching = {
+        a.key for a in told.articles.values()
+        if (not section or a.section == section) and (not author or author in a.authors) and (not tag or tag in a.tags)
+        and all(word in f"{a.title} {a.key}".casefold() for word in words.casefold().split())
+    }  # fmt: skip
+    about = {"period": "90d", "section": section, "author": author, "tag": tag, "text": words}
+    rows = _all_rows(here.newsroom(), here, about)
+    report = here.newsroom().dashboard(here.site, asked(**about))
+    hours = report.period.hours
+    assert {row.article for row in rows} == matching & told.listed(
+        hours.start, hours.stop, periods.to_ms(report.period.start), here.now_ms + 1
+    )
+    assert report.totals.net == sum(row.net for row in rows)
+    assert sum(bucket.net for bucket in report.series) == report.totals.net
+
+
+def _compare_lives(here: Stage, told: Naive, key: str) -> None:
+    life = here.newsroom().article(here.site, key)
+    article = told.articles[key]
+    assert sum(bucket.added for bucket in life.series) == sum(by > 0 for _, _, by in article.moves) == life.article.added
+    assert life.article.net == sum(life.article.sparkline) == sum(bucket.net for bucket in life.series)
+    for age in life.peers.ages:
+        reached = told.closed - article.born_hour >= age.age_hours
+        assert age.own == (article.at_age(None, age.age_hours, told.closed) if reached else None)
+        others = next(
+            others
+            for kind, name, others in told.groups(key, age.age_hours)
+            if (kind, name) == (life.peers.kind, life.peers.group)
+        )
+        counts = [other.at_age(None, age.age_hours, told.closed) for other in others]
+        assert (age.low, age.median, age.high) == tuple(naive.statistics.quantiles(counts, n=4, method="inclusive"))
+
+
+def _all_rows(newsroom: Newsroom, here: Stage, about: dict[str, str], *, sort: str = "votes") -> list[Row]:
+    found: list[Row] = []
+    page = Listing([], "", None)  # type: ignore[arg-type]
+    while page.next is not None:
+        page = newsroom.articles(here.site, asked(**about), sort=sort, limit=5, cursor=page.next)
+        found += page.articles
+    return found
+
+
+def _value(row: Row, sort: str) -> float:
+    return {
+        "votes": row.net, "trending": row.trending.ratio, "mood": row.mood.value, "split": row.split.value,
+        "surprise": row.surprise.ratio if row.surprise else -1,
+        "published": (row.published_at or row.first_seen_at).timestamp(),
+    }[sort]  # fmt: skip
+
+
+def _measure(measure: Any) -> tuple[float, float, float, bool]:
+    return measure.value, measure.low, measure.high, measure.few

@@ -1,0 +1,89 @@
+"""The sheet is the list on the screen: the same stories in the same order, all of them, and harmless in a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import re
+from html import unescape
+from io import StringIO
+
+import pytest
+from flask.testing import FlaskClient
+
+from reactions.web.dashboard import reading
+from tests import make
+from tests.web.dashboard.newsroom import Newsroom
+
+SHEET = "/dashboard/articles.csv"
+
+
+def rows(client: FlaskClient, query: str = "") -> list[dict[str, str]]:
+    answer = client.get(f"{SHEET}?{query}")
+    assert answer.status_code == 200
+    assert answer.content_type == "text/csv; charset=utf-8"
+    return list(csv.DictReader(StringIO(answer.data.decode("utf-8-sig"), newline="")))
+
+
+def on_screen(client: FlaskClient, query: str) -> list[str]:
+    """The keys of the stories, page after page, as an editor turns them."""
+    keys: list[str] = []
+    address = f"/dashboard/articles?{query}"
+    while address:
+        html = client.get(address).text
+        keys += re.findall(r'<tr data-key="([^"]*)"', html)
+        following = re.search(r'<a rel="next" href="([^"]*)"', html)
+        address = unescape(following[1]) if following else ""
+    return keys
+
+
+@pytest.mark.parametrize("sort", ["votes", "-votes", "mood", "published"])
+def test_the_sheet_has_every_story_of_the_view_in_its_order(newsroom: Newsroom, desk: FlaskClient, sort: str) -> None:
+    many = 2 * reading.PAGE_LENGTH + 5
+    for number in range(many):
+        newsroom.story(f"story-{number:03}", hours_ago=5 + number / 10, section="Politics" if number % 10 else "Sport")
+        newsroom.votes(f"story-{number:03}", hours_ago=4, like=1 + number % 7, angry=number % 3)
+    query = f"sort={sort}&section=Politics"
+
+    keys = [row["article"] for row in rows(desk, query)]
+
+    assert len(keys) == len(set(keys)) == many - many // 10 - 1
+    assert keys == on_screen(desk, query)
+
+
+def test_a_row_says_everything_that_the_screen_says(newsroom: Newsroom, desk: FlaskClient) -> None:
+    newsroom.story("bridge", title="Brücke, gesperrt", authors=["Ada", "Ben"], tags=["x"], url="https://daily.example/b")
+    newsroom.votes("bridge", hours_ago=4, like=3, angry=9)
+
+    (row,) = rows(desk)
+
+    assert {key: row[key] for key in ("article", "title", "url", "section", "authors", "tags")} == {
+        "article": "bridge", "title": "Brücke, gesperrt", "url": "https://daily.example/b", "section": "Politics",
+        "authors": "Ada; Ben", "tags": "x",
+    }  # fmt: skip
+    assert {key: int(row[key]) for key in make.SEVEN} == dict.fromkeys(make.SEVEN, 0) | {"like": 3, "angry": 9}
+    assert (row["reactions_in_period"], row["reactions_total"], row["few"], row["closed"]) == ("12", "12", "no", "no")
+    assert -1 <= float(row["mood_low"]) <= float(row["mood"]) <= float(row["mood_high"]) <= 1
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d", row["published_at"])
+
+
+@pytest.mark.parametrize("title", ["=1+1", "+1", "-1", "@SUM(A1)", '=HYPERLINK("http://evil.example";"x")'])
+def test_text_is_no_formula(newsroom: Newsroom, desk: FlaskClient, title: str) -> None:
+    newsroom.story("evil", title=title, section=title, authors=[title], tags=[title])
+    newsroom.votes("evil", hours_ago=4, dislike=2)
+
+    (row,) = rows(desk)
+
+    assert row["title"] == row["section"] == row["authors"] == row["tags"] == f"'{title}"
+    assert float(row["mood"]) < 0
+
+
+def test_the_sheet_is_one_that_excel_opens(newsroom: Newsroom, desk: FlaskClient) -> None:
+    newsroom.story("bridge", title='A "quoted", long\u2028title')
+    newsroom.votes("bridge", hours_ago=4, like=1)
+
+    answer = desk.get(SHEET)
+
+    assert answer.data.startswith(b"\xef\xbb\xbf")
+    assert answer.data.endswith(b"\r\n")
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="daily-stories.csv"'
+    assert rows(desk)[0]["title"] == 'A "quoted", long\u2028title'
