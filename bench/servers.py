@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -17,7 +15,7 @@ import psutil
 from bench import machine
 from bench.load import SITE
 from tests import make
-from tests.databases import PROJECT, PostgresDatabases, SqliteFiles, product_environment
+from tests.databases import PostgresDatabases, SqliteFiles
 from tests.deploy.nginx import Nginx, binary
 from tests.engines import Engine, Postgres, Redis
 from tests.service import Service, running_service
@@ -65,16 +63,6 @@ class Server:
         """How many ballots the server says it has acknowledged."""
         told = re.search(r'^reactions_ballots_total\{outcome="acknowledged"\} (\S+)$', self.service.metrics(), re.MULTILINE)
         return int(float(told[1])) if told else 0
-
-    def verified(self) -> str:
-        """What `reactions verify` says of the database, in one line. Raises RuntimeError if a number differs."""
-        environ = product_environment(database_url=self.database_url, secret=make.SECRET, data_dir=self.service.folder)
-        said = subprocess.run(
-            [sys.executable, "-m", "reactions", "verify"], cwd=PROJECT, env=environ, capture_output=True, text=True, check=False
-        )
-        if said.returncode:
-            raise RuntimeError(f"The recount does not agree:\n{said.stdout}{said.stderr}")
-        return said.stdout.strip()
 
 
 def _processes_of(engine: Engine | None) -> list[psutil.Process]:
@@ -142,12 +130,12 @@ class Servers:
         chosen = {**_WIDE_LIMITS, **settings}
         if limiter == "redis":
             chosen["limiter_url"] = self._stand.redis_url()
-        what = ", ".join(
-            ["ours", kind, limiter, *(part and [part.replace("_", " ")]), *(f"{n}={v}" for n, v in settings.items())]
-        )
+        name = ", ".join(["ours", kind, f"limits in {limiter}", *(f"{of} {value}" for of, value in settings.items())])
         application = f"bench.peers.partial:{part}()" if part else "wsgi:app"
         counts = "counting" not in part
-        return self._served(what, application, kind, chosen, counts=counts, serves_counts=counts)
+        return self._served(
+            f"{name} {part}".strip().replace("_", " "), application, kind, chosen, counts=counts, serves_counts=counts
+        )
 
     def orm(self, kind: str) -> Server:
         """The customary way."""

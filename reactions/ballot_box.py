@@ -7,6 +7,7 @@ box needs no timer, and a hot article gets cheaper per vote as it gets hotter.
 
 from __future__ import annotations
 
+import logging
 import os
 import queue
 import threading
@@ -23,6 +24,8 @@ from reactions.refusals import Overloaded, Refusal
 from reactions.voting import Ballot, Receipt
 
 _TRIES = 3
+
+log = logging.getLogger(__name__)
 
 Answer = Outcome | Exception
 Listener = Callable[[Sequence[Ballot], Sequence[Answer]], None]
@@ -148,9 +151,15 @@ class BallotBox:
             answers = [refusal] * len(ballots)
         except Exception as fault:  # noqa: BLE001  the thread must outlive any bug; the request that met it raises it again
             return [fault] if len(ballots) == 1 else [answer for ballot in ballots for answer in self._settle([ballot])]
-        if self._listener:
-            self._listener(ballots, answers)
+        self._tell(ballots, answers)
         return answers
+
+    def _tell(self, ballots: Sequence[Ballot], answers: Sequence[Answer]) -> None:
+        try:
+            if self._listener:
+                self._listener(ballots, answers)
+        except Exception:  # the votes are durable, and the committer must live on to say so
+            log.exception("a listener failed after the commit")
 
     def _commit(self, ballots: Sequence[Ballot]) -> list[Outcome]:
         for tries_left in reversed(range(_TRIES)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -34,7 +35,7 @@ def options(settings: Settings) -> dict[str, Any]:
         return {
             "pool_size": settings.database_pool_size,
             "max_overflow": 4,
-            "pool_timeout": settings.answer_within_s,
+            "pool_timeout": math.ceil(settings.answer_within_s),  # whole seconds: Flask-SQLAlchemy cuts the rest off
             "pool_pre_ping": True,
             "connect_args": {"connect_timeout": 2, "options": session, "application_name": "reactions"},
         }

@@ -125,6 +125,8 @@ class Directory:
             raise UnknownSite(_NO_SUCH_SITE)
         until, site = self._remembered.get(key, (0.0, None))
         if self._clock() >= until:
+            if site is not None:  # one thread reads it again; the others go on with what they have
+                self._remembered[key] = (self._clock() + self._memory_s, site)
             site = self._read(key)
         if site is None:
             raise UnknownSite(_NO_SUCH_SITE)

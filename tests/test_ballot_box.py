@@ -242,6 +242,14 @@ def test_many_readers_changing_their_minds_at_once_end_exact(daily: Booth) -> No
         assert connection.execute(select(func.count()).select_from(models.vote)).scalar_one() == 20
 
 
+def test_a_listener_that_fails_costs_no_vote_and_no_committer(engine: Engine, database_url: str) -> None:
+    make.site(database_url)
+    daily = booth(engine, listener=lambda *_: 1 / 0)
+
+    assert daily.cast(ADA, "like", seq=1).reaction == "like"
+    assert daily.cast(BEN, "like", seq=1).counts.total == 2
+
+
 def test_the_listener_hears_of_a_batch_before_its_ballots_are_answered(engine: Engine, database_url: str) -> None:
     make.site(database_url)
     heard: list[int] = []

@@ -20,7 +20,7 @@ reads = Counter("reactions_reads_from_memory", "Counts answered from the memory 
 limiter_away = Gauge(
     "reactions_limiter_store_away",
     "1 while the limiter's store does not answer and limits count per process",
-    multiprocess_mode="max",
+    multiprocess_mode="livemax",
 )
 
 _acknowledged = ballots.labels("acknowledged")

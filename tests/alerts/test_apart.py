@@ -17,7 +17,7 @@ from tests.alerts.crowds import Crowd
 from tests.alerts.receiver import receiving
 
 OURS = {"alert", "cooling_off", "delivery"}
-_TABLES = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE)\s+\"?(\w+)")
+_TABLES = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE(?! SET))\s+\"?(\w+)")
 
 
 class Watcher:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from html.parser import HTMLParser
 
 import pytest
@@ -20,6 +20,48 @@ from tests.alerts.crowds import Crowd
 
 DAY = date(2025, 11, 25)
 LINK = "https://reactions.example/dashboard?from=2025-11-25&to=2025-11-25"
+TEXT = f"""\
+The Daily, Tuesday, 25 November 2025
+====================================
+
+134 reactions, 13 × as many as the day before (10)
+Mood +0.54 (from −1 to +1)
+
+  Like                    40    30 %
+  Love                    63    47 %
+  Angry                   31    23 %
+
+Most reacted to
+---------------
+ 1. Goat takes the <7:42> & pays
+    Local: 81 reactions
+    https://daily.example/goat
+ 2. A tax on umbrellas
+    Politics: 50 reactions
+    https://daily.example/tax
+ 3. A pond
+    Local: 3 reactions
+    https://daily.example/few
+
+Most loved
+----------
+ 1. Goat takes the <7:42> & pays
+    Local: mood +0.93 of 81 votes
+    https://daily.example/goat
+
+Most divided
+------------
+ 1. A tax on umbrellas
+    Politics: divided 0.99 (1 is half against half), 60 votes
+    https://daily.example/tax
+
+By section
+----------
+  Local                               84   2 art.   +0.93
+  Politics                            50   1 art.   −0.07
+
+More: {LINK}
+"""
 
 
 def reading(connection: Connection, desk: Desk) -> Reading:
@@ -49,48 +91,7 @@ def test_the_lists_of_a_day(desk: Desk, yesterday: Crowd) -> None:
 
 
 def test_the_text(desk: Desk, yesterday: Crowd) -> None:
-    assert text(desk, link=LINK).splitlines() == [
-        "The Daily, Tuesday, 25 November 2025",
-        "====================================",
-        "",
-        "134 reactions, 13 × as many as the day before (10)",
-        "Mood +0.54 (from −1 to +1)",
-        "",
-        "  Like                    40    30 %",
-        "  Love                    63    47 %",
-        "  Angry                   31    23 %",
-        "",
-        "Most reacted to",
-        "---------------",
-        " 1. Goat takes the <7:42> & pays",
-        "    Local: 81 reactions",
-        "    https://daily.example/goat",
-        " 2. A tax on umbrellas",
-        "    Politics: 50 reactions",
-        "    https://daily.example/tax",
-        " 3. A pond",
-        "    Local: 3 reactions",
-        "    https://daily.example/few",
-        "",
-        "Most loved",
-        "----------",
-        " 1. Goat takes the <7:42> & pays",
-        "    Local: mood +0.93 of 81 votes",
-        "    https://daily.example/goat",
-        "",
-        "Most divided",
-        "------------",
-        " 1. A tax on umbrellas",
-        "    Politics: divided 0.99 (1 is half against half), 60 votes",
-        "    https://daily.example/tax",
-        "",
-        "By section",
-        "----------",
-        "  Local                               84   2 art.   +0.93",
-        "  Politics                            50   1 art.   −0.07",
-        "",
-        f"More: {LINK}",
-    ]
+    assert text(desk, link=LINK) == TEXT
 
 
 def test_an_article_that_still_moves_is_told_of_in_the_morning_and_not_in_old_digests(desk: Desk, yesterday: Crowd) -> None:
@@ -136,8 +137,6 @@ def test_the_day_is_a_day_where_the_site_is(desk: Desk) -> None:
     ],
 )
 def test_yesterday_is_the_day_before_there(now: str, day: date) -> None:
-    from datetime import datetime
-
     assert gathering.yesterday("Europe/Berlin", round(datetime.fromisoformat(now).timestamp() * 1000)) == day
 
 

@@ -5,11 +5,13 @@ Nothing of `reactions.reports` is used. Where the product reads sums of hours, t
 
 from __future__ import annotations
 
+import json
 import math
 import statistics
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -91,7 +93,7 @@ class Naive:
         """The mean gain of an article in an hour of that age, over the articles of 28 days."""
         edges = [0, *range(1, 49), 72, 96, 168, 336, 672]
         rate = 0.0
-        for begin, end in zip(edges, edges[1:], strict=False):
+        for begin, end in pairwise(edges):
             gained, hours = 0, 0
             for article in self.of_28_days():
                 for hour in range(article.born_hour + begin, min(article.born_hour + end, self.closed)):
@@ -210,6 +212,4 @@ def read(engine: Engine, site: Site, now_ms: int) -> Naive:
 
 
 def _list(stored: Any) -> list[str]:
-    import json
-
     return list(dict.fromkeys(json.loads(stored) if isinstance(stored, str) else stored))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import count
+from random import Random
 from typing import Any
 
 import pytest
@@ -46,7 +47,7 @@ def papers(draw: st.DrawFn) -> tuple[int, str, list[dict[str, Any]], list[Vote]]
         }
         for number in range(draw(st.integers(1, 14)))
     ]
-    random = draw(st.randoms(use_true_random=False))
+    random = Random(draw(st.integers(0, 2**32)))
     votes: dict[tuple[int, str, int], Vote] = {}
     for _ in range(draw(st.integers(0, 250))):
         article = random.choice(articles)

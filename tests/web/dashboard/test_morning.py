@@ -1,0 +1,139 @@
+"""An editor's whole morning, in one browser: from the door to the sheet for the conference."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.browsers import Complaints
+from tests.web.dashboard.conftest import Paper, sign_in
+from tests.widget.publisher import Pages
+
+PAY_RISE = "Council votes itself a pay rise of 38 per cent, in eleven minutes"
+
+
+def query_of(page: Page) -> dict[str, list[str]]:
+    return parse_qs(urlsplit(page.url).query)
+
+
+def test_an_editors_morning(context: BrowserContext, paper: Paper, complaints: Complaints, tmp_path: Path) -> None:
+    page = context.new_page()
+
+    # At the door, first with half of the key.
+    page.goto(paper.at("/dashboard?period=7d"))
+    expect(page).to_have_title(re.compile("Sign in"))
+    complaints.network_fails = True  # Chromium writes about the 401
+    page.get_by_label("API key").fill(paper.key[:20])
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("This key is not known")
+    complaints.network_fails = False
+    page.get_by_label("API key").fill(paper.key)
+    page.keyboard.press("Enter")
+
+    # Inside, where the link led: the questions in their order.
+    page.wait_for_url("**/dashboard?period=7d")
+    expect(page.get_by_role("heading", level=1)).to_have_text("The Pellhaven Courier")
+    headings = page.get_by_role("heading", level=2).all_inner_texts()
+    wanted = ["Hot now", "Is that normal?", "Whose story is it?", "7 days", "What divides readers"]
+    assert [heading for heading in headings if heading in wanted] == wanted
+
+    # Whose story: down to a section, and from there to a story.
+    page.locator("#whose-sections").get_by_role("link", name="Politics").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Politics")
+    assert query_of(page) == {"period": ["7d"], "section": ["Politics"]}
+    expect(page.locator(".meta a", has_text="Local")).to_have_count(0)
+    page.get_by_role("link", name=PAY_RISE).last.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(PAY_RISE)
+
+    # Its life, read with the keyboard.
+    chart = page.locator("figure[data-chart=bands]")
+    expect(chart.locator("canvas")).to_be_visible()
+    chart.locator(".plot").focus()
+    page.keyboard.press("Home")
+    for _ in range(2):
+        page.keyboard.press("ArrowRight")
+    expect(chart.locator(".readout")).to_contain_text(re.compile(r"given · .*Angry \d+"))
+    assert chart.locator(".plot").get_attribute("aria-valuetext") == chart.locator(".readout").inner_text()
+    chart.get_by_text("As a table").click()
+    table = chart.get_by_role("table")
+    expect(table.get_by_role("columnheader", name="Angry")).to_be_visible()
+    expect(page.locator("figure[data-chart=peers] canvas")).to_be_visible()
+
+    # To all stories of the desk, the most divided first, and one word.
+    page.get_by_role("link", name="Stories", exact=True).click()
+    page.get_by_role("link", name="Split").click()
+    expect(page.get_by_role("columnheader", name="Split")).to_have_attribute("aria-sort", "descending")
+    page.get_by_role("searchbox").fill("council")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**q=council**")
+    titles = page.locator(".listing .title").all_inner_texts()
+    assert titles
+    assert all("council" in title.lower() for title in titles)
+
+    # The sheet is what is on the screen.
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download as CSV").click()
+    sheet = tmp_path / "sheet.csv"
+    download.value.save_as(sheet)
+    with sheet.open(encoding="utf-8-sig", newline="") as file:
+        assert [row["title"] for row in csv.DictReader(file)] == titles
+
+    # The address is the view: a colleague opens it.
+    shared = page.url
+    colleague = context.browser.new_context() if context.browser else None
+    assert colleague
+    theirs = colleague.new_page()
+    sign_in(theirs, paper)
+    theirs.goto(shared)
+    assert theirs.locator(".listing .title").all_inner_texts() == titles
+    colleague.close()
+
+    # Home.
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_label("API key")).to_be_visible()
+    page.goto(shared)
+    expect(page.get_by_label("API key")).to_be_visible()
+
+
+def test_a_link_in_a_mail_or_a_chat_opens_without_signing_in_again(page: Page, paper: Paper) -> None:
+    """The cookie is kept from requests that other sites cause; the page asks again by itself."""
+    elsewhere = Pages()
+    chat = elsewhere.put(f'<title>Chat</title><a href="{paper.at("/dashboard?period=yesterday")}">Look at this</a>')
+    page.goto(chat)
+
+    page.get_by_role("link", name="Look at this").click()
+
+    expect(page.get_by_role("link", name="Yesterday")).to_have_attribute("aria-current", "true")
+    elsewhere.close()
+
+
+def test_everything_can_be_reached_with_the_keyboard(page: Page, paper: Paper) -> None:
+    page.goto(paper.at("/dashboard"))
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the figures")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#main")).to_be_focused()
+
+    page.keyboard.press("Tab")
+
+    assert page.evaluate("document.querySelector('main').contains(document.activeElement)")
+
+
+def test_without_scripts_the_figures_are_there_as_tables(browser: Browser, paper: Paper) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    sign_in(page, paper)
+
+    expect(page.locator(".lead")).to_contain_text("in the hour before")
+    expect(page.locator(".plot")).to_be_hidden()
+    page.get_by_text("As a table").click()
+    expect(page.get_by_role("columnheader", name="Taken back")).to_be_visible()
+    page.get_by_text("Filter", exact=True).click()
+    page.get_by_role("combobox", name="Section").fill("Sport")
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sport")
+    context.close()

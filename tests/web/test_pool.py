@@ -1,0 +1,44 @@
+"""Connections to PostgreSQL are few: a request waits for one that is in use, and is refused only when none comes back in time."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
+import pytest
+
+from reactions.web.extensions import db
+from tests.web.asking import counted, row, vote
+from tests.web.conftest import MakeApp
+
+pytestmark = pytest.mark.parametrize("engine_kind", ["postgresql"], indirect=True)
+
+
+def test_a_request_waits_for_a_connection_that_is_in_use(make_app: MakeApp) -> None:
+    app = make_app(database_pool_size=1, counts_memory_s=0)
+    client = app.test_client()
+    vote(client)
+
+    with ThreadPoolExecutor(1) as pool:
+        with app.app_context(), ExitStack() as in_use:
+            for _ in range(5):
+                in_use.enter_context(db.engine.connect())
+            answer = pool.submit(row, client, "a")
+            pytest.raises(TimeoutError, answer.result, timeout=0.3)
+        told = answer.result(timeout=10)
+
+    assert (told.status_code, told.get_json()["total"]) == (200, 1)
+
+
+def test_a_request_that_gets_no_connection_in_time_is_told_when_to_ask_again(make_app: MakeApp) -> None:
+    app = make_app(database_pool_size=1, counts_memory_s=0, answer_within_s=0.1)
+    client = app.test_client()
+    vote(client)
+
+    with app.app_context(), ExitStack() as in_use:
+        for _ in range(5):
+            in_use.enter_context(db.engine.connect())
+        unread, unvoted = row(client, "a"), vote(client, reaction="love")
+
+    assert [(answer.status_code, answer.headers["Retry-After"]) for answer in (unread, unvoted)] == [(503, "2")] * 2
+    assert vote(client, reaction="sad").get_json()["counts"] == counted(sad=1)
