@@ -24,7 +24,8 @@ def test_a_request_waits_for_a_connection_that_is_in_use(make_app: MakeApp) -> N
             for _ in range(5):
                 in_use.enter_context(db.engine.connect())
             answer = pool.submit(row, client, "a")
-            pytest.raises(TimeoutError, answer.result, timeout=0.3)
+            with pytest.raises(TimeoutError):
+                answer.result(timeout=0.3)
         told = answer.result(timeout=10)
 
     assert (told.status_code, told.get_json()["total"]) == (200, 1)

@@ -21,7 +21,7 @@ from reactions.reports.rows import Row
 from reactions.sites import Site
 from reactions.web import current
 from reactions.web.dashboard import drawings, words
-from reactions.web.dashboard.view import PERIODS, View
+from reactions.web.dashboard.view import HEADINGS, View
 
 _NOTABLE_PACE, _NOTABLE_SURPRISE = 1.5, 2.0  # times the usual, from where a story is worth a sentence at the top
 _BEFORE = {
@@ -33,7 +33,7 @@ _BEFORE = {
 def front(report: Dashboard, view: View, site: Site) -> dict[str, Any]:
     """What the overview is given beside the report."""
     return {
-        "heading": " and ".join(view.filters.values()) or site.name,
+        "heading": ", ".join(f"“{text}”" if name == "q" else text for name, text in view.filters.items()) or site.name,
         "brief": list(_brief(report, view)),
         "hour_began": report.generated_at.replace(minute=0, second=0, microsecond=0),
         "runs": report.period.end > report.generated_at,
@@ -41,7 +41,7 @@ def front(report: Dashboard, view: View, site: Site) -> dict[str, Any]:
         "known": _known(report),
         "entries": _entries(site, [item.key for item in report.reactions]),
         "end": _end_of_chart(report.period),
-        "period_name": PERIODS.get(report.period.name, "The chosen days"),
+        "period_name": HEADINGS.get(report.period.name, "The chosen days"),
         "covers": _covers(report.period),
         "comparison": _comparison(report),
     }

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 
 from flask import url_for
 
-PERIODS = {"today": "Today", "yesterday": "Yesterday", "24h": "24 hours", "7d": "7 days", "28d": "28 days", "90d": "90 days"}
+PERIODS = {"today": "Today", "yesterday": "Yesterday", "24h": "24 h", "7d": "7 days", "28d": "28 days", "90d": "90 days"}
+HEADINGS = {
+    "today": "Today", "yesterday": "Yesterday", "24h": "Last 24 hours", "7d": "Last 7 days", "28d": "Last 28 days",
+    "90d": "Last 90 days",
+}  # fmt: skip
 FILTERS = {"section": "section", "author": "author", "tag": "tag", "q": "text"}
 SORTS = {
     "votes": "Reactions", "trending": "Pace", "surprise": "Surprise", "mood": "Mood", "split": "Split", "published": "Published",

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 MINUS = "\u2212"
 TIMES = "\u00d7"
 NARROW = "\u202f"  # a no-break space that keeps a number and its sign together
+FIRM = "\u00a0"  # a space at which no line ends
 _STEPS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1)}
 _AS_EXPECTED = (0.67, 1.5)
 
@@ -46,10 +47,8 @@ def counted(value: int, one: str, many: str = "") -> str:
 def age(hours: float) -> str:
     """How old: 45 min, 5 h, 3 days."""
     if hours < 1:
-        return f"{max(1, int(hours * 60))} min"
-    if hours < 48:
-        return f"{int(hours)} h"
-    return f"{int(hours // 24)} days"
+        return f"{max(1, int(hours * 60))}{FIRM}min"
+    return f"{int(hours)}{FIRM}h" if hours < 48 else f"{int(hours // 24)}{FIRM}days"
 
 
 def change(part: float | None) -> str:

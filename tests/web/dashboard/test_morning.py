@@ -38,7 +38,7 @@ def test_an_editors_morning(context: BrowserContext, paper: Paper, complaints: C
     page.wait_for_url("**/dashboard?period=7d")
     expect(page.get_by_role("heading", level=1)).to_have_text("The Pellhaven Courier")
     headings = page.get_by_role("heading", level=2).all_inner_texts()
-    wanted = ["Hot now", "Is that normal?", "Whose story is it?", "7 days", "What divides readers"]
+    wanted = ["Hot now", "Is that normal?", "Whose story is it?", "Last 7 days", "What divides readers"]
     assert [heading for heading in headings if heading in wanted] == wanted
 
     # Whose story: down to a section, and from there to a story.

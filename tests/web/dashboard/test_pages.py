@@ -46,7 +46,7 @@ def test_the_overview_says_what_is_hot_and_whether_that_is_normal(politics: News
 
     assert re.search(r"Hot now This hour and the last one .*? Harbour bridge to close", page)
     assert "10 × more Angry than Politics at 3 h (19 against 1)" in page
-    assert re.search(r"24 hours \w{3} \d+ \w{3}, \d\d:00 to .*? 24 reactions", page)
+    assert re.search(r"Last 24 hours \w{3} \d+ \w{3}, \d\d:00 to .*? 24 reactions", page)
     assert re.search(r"Politics 1 24", page)
     assert re.search(r"Ada Writer 1 24", page)
 

@@ -194,7 +194,7 @@ function peers(figure, table) {
       cursor: { y: false, drag: { x: false, y: false } },
       scales: { x: { time: false, distr: 3, range: [at[0], Math.max(at.at(-1), at[0] + 1)] }, y: { range: (_, __, most) => [0, Math.max(most, 4) * 1.05] } },
       axes: [
-        axis(figure, { size: 34, splits: () => at, filter: (_, splits) => splits, values: () => rows.map((row) => row.cells[0].textContent), grid: { show: false } }),
+        axis(figure, { size: 34, splits: () => at, filter: (_, splits) => splits, values: (u) => spaced(u, at, rows.map((row) => row.cells[0].textContent)), grid: { show: false } }),
         axis(figure, { size: 44, space: 36 }),
       ],
       series: [
@@ -212,6 +212,18 @@ function peers(figure, table) {
   )
   readable(chart, figure, rows)
   return chart
+}
+
+/** The labels that have room beside the last one shown; the others are left out. */
+function spaced(u, at, labels) {
+  let end = -Infinity
+  return labels.map((label, place) => {
+    const middle = u.valToPos(at[place], "x")
+    const half = label.length * 3.5
+    if (middle - half < end + 4) return ""
+    end = middle + half
+    return label
+  })
 }
 
 // Reading a chart with the pointer, or with the arrow keys.

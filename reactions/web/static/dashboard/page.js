@@ -15,6 +15,7 @@ let updatedAt = Date.now()
 let timer = 0
 
 draw()
+document.querySelector(".periods [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" })
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw)
 
 if (live) {
