@@ -9,11 +9,17 @@ The map, from the question to the disk:
     counting              that transaction
     articles, sites,      what is voted on, where, and with which reactions
     reaction_sets
+    catalogue, revising,  what the newsroom says of articles and does to them, and the keys it does it with
+    keys
     tallies, ledger       the numbers shown, and the list of changes they can be recounted from
     integrity             the recount
+    reports/              what editors read: mood, split, trending, surprise, all from tallies and the hourly series
+    digest/, alerts/,     the morning's mail, what deserves attention, and articles read from feeds
+    importing/
     readers               pseudonyms and network prefixes: who is who without knowing who
-    models, outages,      tables; what the database's failures mean; the ways to say no;
-    refusals, settings    everything an operator can choose
+    models, engines,      tables; the two engines and what their failures mean; migrations;
+    outages, migrating,
+    refusals, settings    the ways to say no; everything an operator can choose
 
 The one thing to know: every change of a vote goes through `ballot_box`.
 """

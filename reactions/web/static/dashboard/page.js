@@ -22,7 +22,6 @@ if (live) {
   pause.hidden = false
   pause.addEventListener("click", () => {
     paused = !paused
-    pause.ariaPressed = String(paused)
     pause.textContent = paused ? "Resume" : "Pause"
     fresh.classList.toggle("stale", paused)
     plan(paused ? Infinity : 0)
