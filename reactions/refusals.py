@@ -50,6 +50,7 @@ class ArticleQuotaSpent(Refusal):
     """Readers registered as many new articles today as the site allows."""
 
     pointer = "#/article"
+    retry_after_s = 3600
 
 
 class UnknownReaction(Refusal):

@@ -22,9 +22,26 @@ def query_of(page: Page) -> dict[str, list[str]]:
 
 def test_an_editors_morning(context: BrowserContext, paper: Paper, complaints: Complaints, tmp_path: Path) -> None:
     page = context.new_page()
-
-    # At the door, first with half of the key.
     page.goto(paper.at("/dashboard?period=7d"))
+
+    pass_the_door(page, paper, complaints)
+    page.wait_for_url("**/dashboard?period=7d")
+    read_the_overview(page)
+    go_down_to_a_story(page)
+    read_its_chart(page)
+    titles = find_what_divides(page)
+    assert titles_in_the_sheet(page, tmp_path) == titles
+    assert titles_that_a_colleague_sees(page, paper) == titles
+
+    view = page.url
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_label("API key")).to_be_visible()
+    page.goto(view)
+    expect(page.get_by_label("API key")).to_be_visible()
+
+
+def pass_the_door(page: Page, paper: Paper, complaints: Complaints) -> None:
+    """Try with half of the key first."""
     expect(page).to_have_title(re.compile("Sign in"))
     complaints.network_fails = True  # Chromium writes about the 401
     page.get_by_label("API key").fill(paper.key[:20])
@@ -34,14 +51,17 @@ def test_an_editors_morning(context: BrowserContext, paper: Paper, complaints: C
     page.get_by_label("API key").fill(paper.key)
     page.keyboard.press("Enter")
 
-    # Inside, where the link led: the questions in their order.
-    page.wait_for_url("**/dashboard?period=7d")
+
+def read_the_overview(page: Page) -> None:
+    """The questions stand in their order."""
     expect(page.get_by_role("heading", level=1)).to_have_text("The Pellhaven Courier")
     headings = page.get_by_role("heading", level=2).all_inner_texts()
     wanted = ["Hot now", "Is that normal?", "Whose story is it?", "Last 7 days", "What divides readers"]
     assert [heading for heading in headings if heading in wanted] == wanted
 
-    # Whose story: down to a section, and from there to a story.
+
+def go_down_to_a_story(page: Page) -> None:
+    """By way of its section."""
     page.locator("#whose-sections").get_by_role("link", name="Politics").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Politics")
     assert query_of(page) == {"period": ["7d"], "section": ["Politics"]}
@@ -49,21 +69,24 @@ def test_an_editors_morning(context: BrowserContext, paper: Paper, complaints: C
     page.get_by_role("link", name=PAY_RISE).last.click()
     expect(page.get_by_role("heading", level=1)).to_have_text(PAY_RISE)
 
-    # Its life, read with the keyboard.
+
+def read_its_chart(page: Page) -> None:
+    """With the keyboard, then as a table."""
     chart = page.locator("figure[data-chart=bands]")
     expect(chart.locator("canvas")).to_be_visible()
     chart.locator(".plot").focus()
     page.keyboard.press("Home")
-    for _ in range(2):
-        page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
     expect(chart.locator(".readout")).to_contain_text(re.compile(r"given · .*Angry \d+"))
     assert chart.locator(".plot").get_attribute("aria-valuetext") == chart.locator(".readout").inner_text()
     chart.get_by_text("As a table").click()
-    table = chart.get_by_role("table")
-    expect(table.get_by_role("columnheader", name="Angry")).to_be_visible()
+    expect(chart.get_by_role("table").get_by_role("columnheader", name="Angry")).to_be_visible()
     expect(page.locator("figure[data-chart=peers] canvas")).to_be_visible()
 
-    # To all stories of the desk, the most divided first, and one word.
+
+def find_what_divides(page: Page) -> list[str]:
+    """All stories of the desk, the most divided first, that tell of the council."""
     page.get_by_role("link", name="Stories", exact=True).click()
     page.get_by_role("link", name="Split").click()
     expect(page.get_by_role("columnheader", name="Split")).to_have_attribute("aria-sort", "descending")
@@ -71,32 +94,29 @@ def test_an_editors_morning(context: BrowserContext, paper: Paper, complaints: C
     page.keyboard.press("Enter")
     page.wait_for_url("**q=council**")
     titles = page.locator(".listing .title").all_inner_texts()
-    assert titles
+    assert len(titles) > 1
     assert all("council" in title.lower() for title in titles)
+    return titles
 
-    # The sheet is what is on the screen.
+
+def titles_in_the_sheet(page: Page, folder: Path) -> list[str]:
     with page.expect_download() as download:
         page.get_by_role("link", name="Download as CSV").click()
-    sheet = tmp_path / "sheet.csv"
-    download.value.save_as(sheet)
-    with sheet.open(encoding="utf-8-sig", newline="") as file:
-        assert [row["title"] for row in csv.DictReader(file)] == titles
+    download.value.save_as(folder / "sheet.csv")
+    with (folder / "sheet.csv").open(encoding="utf-8-sig", newline="") as file:
+        return [row["title"] for row in csv.DictReader(file)]
 
-    # The address is the view: a colleague opens it.
-    shared = page.url
-    colleague = context.browser.new_context() if context.browser else None
-    assert colleague
-    theirs = colleague.new_page()
-    sign_in(theirs, paper)
-    theirs.goto(shared)
-    assert theirs.locator(".listing .title").all_inner_texts() == titles
-    colleague.close()
 
-    # Home.
-    page.get_by_role("button", name="Sign out").click()
-    expect(page.get_by_label("API key")).to_be_visible()
-    page.goto(shared)
-    expect(page.get_by_label("API key")).to_be_visible()
+def titles_that_a_colleague_sees(page: Page, paper: Paper) -> list[str]:
+    """In a browser of their own, at the same address."""
+    assert page.context.browser
+    theirs = page.context.browser.new_context()
+    tab = theirs.new_page()
+    sign_in(tab, paper)
+    tab.goto(page.url)
+    titles = tab.locator(".listing .title").all_inner_texts()
+    theirs.close()
+    return titles
 
 
 def test_a_link_in_a_mail_or_a_chat_opens_without_signing_in_again(page: Page, paper: Paper) -> None:
