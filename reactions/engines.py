@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, OperationalError
 
 from reactions.settings import InvalidSettings, Settings
 
@@ -44,10 +44,16 @@ def options(settings: Settings) -> dict[str, Any]:
 
 def prepare(engine: Engine) -> None:
     """Teach a new engine the promise. Call once, before its first connection."""
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
-    else:
-        event.listen(engine, "connect", _refuse_asynchronous_commit)
+    prepare_one = _prepare_sqlite if engine.dialect.name == "sqlite" else _refuse_asynchronous_commit
+    driver_error: type[Exception] = engine.dialect.loaded_dbapi.Error
+
+    def prepare_connection(connection: Any, _record: Any) -> None:
+        try:
+            prepare_one(connection)
+        except driver_error as error:  # SQLAlchemy wraps what connecting raises, not what a listener does
+            raise OperationalError("a new connection", {}, error) from error
+
+    event.listen(engine, "connect", prepare_connection)
 
 
 @contextmanager
@@ -80,7 +86,7 @@ def insert_of(dialect: str) -> Callable[[Any], Any]:
     return sqlite.insert if dialect == "sqlite" else postgresql.insert
 
 
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
+def _prepare_sqlite(connection: Any) -> None:
     connection.isolation_level = None  # BEGIN is ours, see `writing`; a read alone needs none
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
@@ -88,7 +94,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     cursor.close()
 
 
-def _refuse_asynchronous_commit(connection: Any, _record: Any) -> None:
+def _refuse_asynchronous_commit(connection: Any) -> None:
     """Refuse a PostgreSQL that may lose acknowledged votes in a crash."""
     for setting in ("synchronous_commit", "fsync"):
         value = connection.execute(f"SHOW {setting}").fetchone()[0]
