@@ -37,9 +37,8 @@ def ask_for_a_key() -> ResponseReturnValue | None:
         return None
     if request.headers.get("Sec-Fetch-Dest") == "empty":
         return trouble.page(401, "Signed out", "Sign in again to see the figures.")
-    if came_from_elsewhere:
-        return render_template("dashboard/again.html")
-    return redirect(url_for("dashboard.sign_in", next=request.full_path.rstrip("?")), 303)
+    door = url_for("dashboard.sign_in", next=request.full_path.rstrip("?"))
+    return render_template("dashboard/again.html", door=door) if came_from_elsewhere else redirect(door, 303)
 
 
 @blueprint.get("")

@@ -114,10 +114,11 @@ def test_the_way_back_leads_nowhere_else(browser_tab: FlaskClient, key: str, wan
 
 
 def test_a_link_from_elsewhere_is_asked_again_from_here_where_the_cookie_comes_along(browser_tab: FlaskClient) -> None:
-    answer = browser_tab.get(FRONT, headers=ELSEWHERE)
+    answer = browser_tab.get("/dashboard?period=7d&section=a;b", headers=ELSEWHERE)
 
     assert answer.status_code == 200
-    assert '<meta http-equiv="refresh" content="0">' in answer.text
+    door = "/dashboard/sign-in?next=/dashboard?period%3D7d%26section%3Da;b"
+    assert f'<meta http-equiv="refresh" content="0; url={door}">' in answer.text
 
 
 def test_a_script_that_refreshes_is_told_that_it_is_signed_out(browser_tab: FlaskClient) -> None:

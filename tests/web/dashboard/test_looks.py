@@ -76,7 +76,7 @@ def test_the_door_is_accessible(tab: Page, paper: Paper, complaints: Complaints)
 
 def test_an_open_filter_and_an_open_table_are_accessible_on_a_phone(tab: Page, paper: Paper) -> None:
     tab.set_viewport_size({"width": 360, "height": 780})
-    tab.goto(paper.at("/dashboard?period=7d"))
+    tab.goto(paper.at("/dashboard?period=24h"))
     tab.get_by_text("Filter", exact=True).click()
     tab.get_by_text("As a table").click()
     tab.get_by_text("What the numbers mean").click()
