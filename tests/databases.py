@@ -54,7 +54,7 @@ class PostgresDatabases:
         self.server = server
         self._numbers = itertools.count()
         self._emptied: str | None = None
-        self._migrated = False
+        self._revision = ""
 
     def bare(self) -> str:
         """A database of its own without any table; its name."""
@@ -64,9 +64,9 @@ class PostgresDatabases:
 
     def own(self) -> str:
         """A migrated database of its own; its name."""
-        if not self._migrated:
+        if not self._revision:
             migrate(self.server.create_database("migrated"))
-            self._migrated = True
+            ((self._revision,),) = self.server.execute("select version_num from alembic_version", database="migrated")
         name = f"own_{next(self._numbers)}"
         self.server.create_database(name, template="migrated")
         return name
@@ -89,3 +89,4 @@ class PostgresDatabases:
         )
         listed = ", ".join(f'"{table}"' for (table,) in tables)
         self.server.execute(f"truncate {listed} restart identity", database=name)
+        self.server.execute(f"update alembic_version set version_num = '{self._revision}'", database=name)

@@ -101,13 +101,18 @@ def test_an_ipv4_address_is_one_network_however_it_is_wrapped(address: IPv4Addre
 @given(IPV6, IPV6)
 def test_two_ipv6_addresses_count_together_only_within_a_64(one: IPv6Address, other: IPv6Address) -> None:
     narrow, wide = readers.prefixes_of(str(one))
+    others, not_wrapped = readers.prefixes_of(str(other))
 
     if wide is not None:
         assert one in ip_network(narrow)
         assert one in ip_network(wide)
         assert ip_network(narrow).prefixlen == 64
         assert ip_network(wide).prefixlen == 48
-        assert (readers.prefixes_of(str(other))[0] == narrow) == (other in ip_network(narrow))
+        assert (others == narrow) == (not_wrapped is not None and other in ip_network(narrow))
+
+
+def test_an_ipv4_address_in_ipv6_never_shares_the_network_around_it() -> None:
+    assert readers.prefixes_of("::")[0] != readers.prefixes_of("::ffff:0:0")[0]
 
 
 PROXIES = readers.proxy_networks(["10.0.0.0/24", "unix"])

@@ -113,8 +113,12 @@ class Stage:
 
     @contextmanager
     def services(self) -> Iterator[list[Service]]:
-        """Two hosts on the one database: clients that take them in turn meet in two processes for certain."""
-        with self.service(workers=1) as first, self.service(workers=1) as second:
+        """Two hosts on the one database: clients that take them in turn meet in two processes for certain.
+
+        They wait long for a COMMIT: what is played here is the order of ballots, and a disk that stalls is another play.
+        """
+        patient = {"answer_within_s": 10}
+        with self.service(workers=1, settings=patient) as first, self.service(workers=1, settings=patient) as second:
             yield [first, second]
 
     def stored(self) -> Stored:
