@@ -31,6 +31,7 @@ from reactions.web import (
 from reactions.web.counts_memory import CountsMemory, FromMemory
 from reactions.web.extensions import db
 from reactions.web.limits import VoteLimits
+from reactions.web.plain_votes import AheadOfFlask
 
 
 def create_app(settings: Settings) -> Flask:
@@ -52,7 +53,7 @@ def create_app(settings: Settings) -> Flask:
         parts = _parts(app, settings)
         parts.install()
     _register(app, settings)
-    app.wsgi_app = FromMemory(app.wsgi_app, parts.memory)  # type: ignore[method-assign]
+    app.wsgi_app = FromMemory(AheadOfFlask(app.wsgi_app, parts), parts.memory)  # type: ignore[method-assign]
     return app
 
 

@@ -10,6 +10,7 @@ from reactions import voting
 from reactions.app import from_environment
 from reactions.voting import Ballot, Receipt
 from reactions.web import current
+from reactions.web.plain_votes import AheadOfFlask
 
 
 class _NoLimits:
@@ -43,5 +44,7 @@ def without_limits() -> Flask:
 def _with(**parts: object) -> Flask:
     app = from_environment()
     with app.app_context():
-        dataclasses.replace(current.parts(), **parts).install()  # type: ignore[arg-type]
+        partial = dataclasses.replace(current.parts(), **parts)  # type: ignore[arg-type]
+        partial.install()
+    app.wsgi_app = AheadOfFlask(app.wsgi_app, partial)  # type: ignore[method-assign]
     return app

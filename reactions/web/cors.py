@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from flask import Response, g, request
 
 from reactions.sites import Site
@@ -19,12 +22,11 @@ class Forbidden(Exception):
     """A page that may not vote for the site; the text says why."""
 
 
-def check_origin(site: Site) -> list[Header]:
+def check_origin(site: Site, environ: Mapping[str, Any]) -> list[Header]:
     """Let a browser's request through only from the site's pages; return the headers that let the page read the answer.
 
     A request without an Origin is no browser's vote and is judged by the limits alone. Raises Forbidden.
     """
-    environ = request.environ
     origin = environ.get("HTTP_ORIGIN")
     if origin is not None and origin not in site.origins:
         raise Forbidden("Votes for this site come from its own pages. The publisher can add this page's origin to the site.")
@@ -32,7 +34,12 @@ def check_origin(site: Site) -> list[Header]:
         raise Forbidden("A vote is sent by a script of the page, not by a link, a form or an image.")
     if origin is None:
         return _NO_ORIGIN
-    g.headers = [*_NO_ORIGIN, ("Access-Control-Allow-Origin", origin), *_EXPOSED]
+    return [*_NO_ORIGIN, ("Access-Control-Allow-Origin", origin), *_EXPOSED]
+
+
+def let_page_read(site: Site) -> list[Header]:
+    """Check the origin of the present request and let its page read the answer, a problem too. Raises Forbidden."""
+    g.headers = check_origin(site, request.environ)
     return g.headers  # type: ignore[no-any-return]
 
 

@@ -6,7 +6,7 @@ import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from flask import current_app, request
+from flask import current_app
 from sqlalchemy import Connection, Engine
 
 from reactions import readers, sites
@@ -51,12 +51,6 @@ def site(key: str) -> sites.Site:
 def newsroom() -> Newsroom:
     """Where reports are asked for."""
     return parts().newsroom
-
-
-def client_address() -> str:
-    """The client's address, believed from configured proxies only; never stored or logged."""
-    environ = request.environ
-    return readers.client_address(environ.get("REMOTE_ADDR") or "", environ.get("HTTP_X_FORWARDED_FOR", ""), parts().proxies)
 
 
 def now_ms() -> int:

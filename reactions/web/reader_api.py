@@ -13,14 +13,13 @@ from marshmallow import ValidationError
 from reactions import articles, voting
 from reactions.sites import Site
 from reactions.voting import Counts
-from reactions.web import cors, current, schemas
+from reactions.web import cors, current, plain_votes, schemas
 from reactions.web.counts_memory import Answer
 from reactions.web.openapi import ApiBlueprint, query
 
 MOST_ARTICLES = 100
 
 blueprint = ApiBlueprint("readers", description="What the widget asks for. No key needed.")
-_vote_body = schemas.VoteBody()
 
 
 @blueprint.get(
@@ -67,38 +66,18 @@ def counts_of(site_key: str) -> Response:
 )
 def vote(site_key: str) -> Response:
     """Cast, change or withdraw a reader's vote. Answers once the vote is durable."""
-    site = current.site(site_key)
-    headers = cors.check_origin(site)
-    body = schemas.body_of(request, _vote_body, most_bytes=schemas.VOTE_BODY_BYTES)
-    reader = bytes.fromhex(body["reader"])
-    ballot = voting.ballot(
-        site,
-        article=body["article"],
-        reaction=body["reaction"],
-        reader=reader,
-        seq=body["seq"],
-        now_ms=current.now_ms(),
-    )
-    parts = current.parts()
-    parts.limits.take(site=site.key, address=current.client_address(), article_id=ballot.article_id, reader=reader)
-    receipt = parts.ballot_box.cast(ballot)
-    counts = receipt.counts
-    answer = {
-        "article": counts.article,
-        "reaction": receipt.reaction,
-        "total": counts.total,
-        "counts": counts.by_reaction,
-    }
-    return Response(orjson.dumps(answer), headers=[*headers, *_RECEIPT, ("RateLimit-Policy", parts.limits.policy_field)])
+    cors.let_page_read(current.site(site_key))
+    if refused := request.environ.get(plain_votes.REFUSED):
+        raise refused
+    text = schemas.text_of(request, most_bytes=schemas.VOTE_BODY_BYTES)
+    body, headers = plain_votes.cast(current.parts(), site_key, request.environ, text)
+    return Response(body, headers=headers)
 
 
 @blueprint.preflight("/v1/sites/<site_key>/vote")
 def vote_preflight(site_key: str) -> Response:
     """Tell a browser whether a page may vote."""
-    return cors.preflight(cors.check_origin(current.site(site_key)))
-
-
-_RECEIPT = [("Content-Type", "application/json"), ("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")]
+    return cors.preflight(cors.let_page_read(current.site(site_key)))
 
 
 def _query(*names: str) -> dict[str, list[str]]:

@@ -143,26 +143,40 @@ class Problem(Schema):
 
 def body_of(request: Request, schema: Schema, *, most_bytes: int) -> Any:
     """The JSON body by its schema. Raises UnsupportedMediaType, RequestEntityTooLarge or ValidationError."""
+    return schema.load(strict_json(text_of(request, most_bytes=most_bytes)))
+
+
+def text_of(request: Request, *, most_bytes: int) -> bytes:
+    """The JSON body as it came. Raises UnsupportedMediaType, RequestEntityTooLarge or ValidationError.
+
+    A body that was sent in chunks tells its length only by its end, so one byte more is read.
+    """
     if request.mimetype != "application/json":
         raise UnsupportedMediaType
-    return schema.load(_strict_json(_whole_body(request, most_bytes)))
-
-
-def _whole_body(request: Request, most_bytes: int) -> bytes:
-    """The body's bytes. One that was sent in chunks tells its length only by its end, so one byte more is read."""
     request.max_content_length = most_bytes + 1
     try:
         text = request.get_data(cache=False)
     except (OSError, ParseException):
-        raise ValidationError("The body could not be read to its end. Send it whole, with its Content-Length.") from None
+        raise broken_off() from None
     if len(text) > most_bytes:
         raise RequestEntityTooLarge
     if request.content_length not in (None, len(text)):
-        raise ValidationError("The body is shorter than its Content-Length says. Send it whole.")
+        raise too_short()
     return text
 
 
-def _strict_json(text: bytes) -> Any:
+def broken_off() -> ValidationError:
+    """What to say of a body that could not be read."""
+    return ValidationError("The body could not be read to its end. Send it whole, with its Content-Length.")
+
+
+def too_short() -> ValidationError:
+    """What to say of a body that ends before its length."""
+    return ValidationError("The body is shorter than its Content-Length says. Send it whole.")
+
+
+def strict_json(text: bytes) -> Any:
+    """The one JSON object that a body is. Raises ValidationError for anything else, and for a member that stands twice."""
     try:
         document = json.loads(text.decode("utf-8"), object_pairs_hook=_members, parse_constant=_no_constant)
         if b"\\u" in text:  # only an escape can bring in a lone surrogate, which is no character
