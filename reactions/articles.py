@@ -6,15 +6,17 @@ The publisher's key names one. Its id is a hash of that, the same on every node,
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, bindparam, func, select
+from sqlalchemy import Connection, Executable, Row, Text, bindparam, cast, func, select
 
-from reactions import models
+from reactions import models, statements
 from reactions.engines import insert_for
 from reactions.refusals import ArticleClosed, ArticleQuotaSpent, MalformedKey, Refusal, UnknownArticle
 from reactions.sites import Site
@@ -78,18 +80,25 @@ class Article:
 
 
 _a, _alias = models.article.c, models.article_alias.c
-_FIND = select(
-    _a.article_id,
-    _a.site_id,
-    _a.key,
-    _a.section,
-    _a.published_at,
-    _a.first_seen_at,
-    _a.closed_at,
-    _a.hidden_at,
-    _a.merged_into,
-    _a.merged_from,
-).where(_a.article_id.in_(bindparam("ids", expanding=True)))
+_NONE = "[]"
+
+
+@cache
+def _find(dialect: str) -> Executable:
+    return select(
+        _a.article_id,
+        _a.site_id,
+        _a.key,
+        _a.section,
+        _a.published_at,
+        _a.first_seen_at,
+        _a.closed_at,
+        _a.hidden_at,
+        _a.merged_into,
+        cast(_a.merged_from, Text).label("merged_from"),
+    ).where(statements.among(dialect, _a.article_id))
+
+
 _FIND_ALIAS = select(_alias.key, _alias.article_id).where(
     _alias.site_id == bindparam("site_id"), _alias.key.in_(bindparam("keys", expanding=True))
 )
@@ -160,7 +169,8 @@ def _found_by_alias(connection: Connection, places: Mapping[int, Place]) -> dict
 
 
 def _rows(connection: Connection, ids: Collection[int]) -> dict[int, _Row]:
-    return {row.article_id: row for row in connection.execute(_FIND, {"ids": ids})}
+    dialect = connection.dialect.name
+    return {row.article_id: row for row in connection.execute(_find(dialect), statements.ids(dialect, ids)).all()}
 
 
 def _article(row: _Row, place: Place) -> Article:
@@ -170,7 +180,7 @@ def _article(row: _Row, place: Place) -> Article:
         section=row.section,
         closed=row.closed_at is not None or _too_old(row, place),
         hidden=row.hidden_at is not None,
-        merged_from=tuple(row.merged_from),
+        merged_from=() if row.merged_from == _NONE else tuple(json.loads(row.merged_from)),
     )
 
 

@@ -6,15 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Executable, select, tuple_
+from sqlalchemy import Connection, select, tuple_
 
 from reactions import articles, ledger, models, readers, tallies, voting
 from reactions.articles import Article, Place
-from reactions.engines import insert_of
 from reactions.refusals import Refusal, UnknownReaction
+from reactions.statements import ManyRows
 from reactions.voting import Ballot, Counts, Receipt
 
 Outcome = Receipt | Refusal
@@ -128,34 +127,27 @@ def _store(connection: Connection, ballots: Sequence[Ballot], turn: dict[Voter, 
     A ballot whose seq is not above the stored one writes nothing and returns nothing.
     """
     rows = [_row(voter, ballots[turn[voter]]) for voter in sorted(turn)]
-    written = connection.execute(_vote_upsert(connection.dialect.name), rows)
-    return {(article_id, voter): (previous, reaction) for article_id, voter, previous, reaction in written}
+    return {(row.article_id, row.voter): (row.previous, row.reaction) for row in _VOTES.execute(connection, rows)}
 
 
-def _row(voter: Voter, ballot: Ballot) -> dict[str, Any]:
-    return {
-        "article_id": voter[0],
-        "voter": voter[1],
-        "reaction": ballot.reaction,
-        "seq": ballot.seq,
-        "cast_at": ballot.at_ms,
-        "changed_at": ballot.at_ms,
-    }
+def _row(voter: Voter, ballot: Ballot) -> tuple[Any, ...]:
+    return (*voter, ballot.reaction, ballot.seq, ballot.at_ms, ballot.at_ms)
 
 
-@cache
-def _vote_upsert(dialect: str) -> Executable:
-    statement = insert_of(dialect)(models.vote)
-    return statement.on_conflict_do_update(  # type: ignore[no-any-return]
+def _change_vote(insert: Any) -> Any:
+    return insert.on_conflict_do_update(
         index_elements=["article_id", "voter"],
         set_={
             "previous": _v.reaction,
-            "reaction": statement.excluded.reaction,
-            "seq": statement.excluded.seq,
-            "changed_at": statement.excluded.changed_at,
+            "reaction": insert.excluded.reaction,
+            "seq": insert.excluded.seq,
+            "changed_at": insert.excluded.changed_at,
         },
-        where=statement.excluded.seq > _v.seq,
+        where=insert.excluded.seq > _v.seq,
     ).returning(_v.article_id, _v.voter, _v.previous, _v.reaction)
+
+
+_VOTES = ManyRows(models.vote, ["article_id", "voter", "reaction", "seq", "cast_at", "changed_at"], _change_vote)
 
 
 def _stored_reactions(connection: Connection, voters: Collection[Voter]) -> dict[Voter, str | None]:

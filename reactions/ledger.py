@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection
 
 from reactions import models
+from reactions.statements import ManyRows
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """A vote's move from one reaction to another; None stands for no reaction. `at_ms` is UTC."""
 
     article_id: int
@@ -23,24 +23,9 @@ class Event:
     at_ms: int
 
 
-_APPEND = insert(models.event)
+_APPEND = ManyRows(models.event, ["article_id", "voter", "seq", "from_reaction", "to_reaction", "cause", "at"])
 
 
 def append(connection: Connection, events: Sequence[Event]) -> None:
     """Write the events down."""
-    if events:
-        connection.execute(
-            _APPEND,
-            [
-                {
-                    "article_id": event.article_id,
-                    "voter": event.voter,
-                    "seq": event.seq,
-                    "from_reaction": event.left,
-                    "to_reaction": event.taken_up,
-                    "cause": event.cause,
-                    "at": event.at_ms,
-                }
-                for event in events
-            ],
-        )
+    _APPEND.execute(connection, events)

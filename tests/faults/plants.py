@@ -50,17 +50,18 @@ def _commit_after_looking(box: BallotBox, ballots: Sequence[Ballot]) -> Any:
 def _store_as_looked(connection: Connection, ballots: Sequence[Ballot], turn: dict[Any, int]) -> dict[Any, Any]:
     v, stored = models.vote.c, {}
     for voter, at in turn.items():
-        row = counting._row(voter, ballots[at])
+        ballot = ballots[at]
         reaction, seq = _here.votes.get(voter, (None, -1))
-        if seq >= row["seq"]:
+        if seq >= ballot.seq:
             continue
         if voter in _here.votes:
             mine = (v.article_id == voter[0]) & (v.voter == voter[1])
-            connection.execute(update(models.vote).where(mine).values(reaction=row["reaction"], seq=row["seq"]))
+            connection.execute(update(models.vote).where(mine).values(reaction=ballot.reaction, seq=ballot.seq))
         else:
-            connection.execute(insert(models.vote), {**row, "held": False})
-        _here.votes[voter] = (row["reaction"], row["seq"])
-        stored[voter] = (reaction, row["reaction"])
+            row = {"reaction": ballot.reaction, "seq": ballot.seq, "cast_at": ballot.at_ms, "changed_at": ballot.at_ms}
+            connection.execute(insert(models.vote), {"article_id": voter[0], "voter": voter[1], "held": False, **row})
+        _here.votes[voter] = (ballot.reaction, ballot.seq)
+        stored[voter] = (reaction, ballot.reaction)
     return stored
 
 
