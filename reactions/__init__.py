@@ -17,8 +17,9 @@ The map, from the question to the disk:
     digest/, alerts/,     the morning's mail, what deserves attention, and articles read from feeds
     importing/
     readers               pseudonyms and network prefixes: who is who without knowing who
-    models, engines,      tables; the two engines and what their failures mean; migrations;
-    outages, migrating,
+    models, statements,   tables; the write path's statements; the two engines and what their failures mean; migrations;
+    engines, outages,
+    migrating,
     refusals, settings    the ways to say no; everything an operator can choose
 
 The one thing to know: every change of a vote goes through `ballot_box`.

@@ -44,12 +44,14 @@ def create_app(settings: Settings) -> Flask:
     app.config["SESSION_COOKIE_SECURE"] = settings.address.startswith("https")
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.engine_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engines.options(settings)
+    app.config["SQLALCHEMY_BINDS"] = {"ballots": {"url": settings.engine_url, **engines.options_of_the_ballot_box(settings)}}
     app.json.sort_keys = False  # type: ignore[attr-defined]
     _make_data_folder(settings)
     db.init_app(app)
     app.secret_key = readers.derived_key(secret_of(settings), "session")
     with app.app_context():
-        engines.prepare(db.engine)
+        for engine in db.engines.values():
+            engines.prepare(engine)
         parts = _parts(app, settings)
         parts.install()
     _register(app, settings)
@@ -77,7 +79,7 @@ def _parts(app: Flask, settings: Settings) -> current.Parts:
         settings=settings,
         directory=sites.Directory(engine, memory_s=settings.site_memory_s),
         ballot_box=BallotBox(
-            engine,
+            db.engines["ballots"],
             pseudonym_key=readers.derived_key(secret, "pseudonym"),
             batch_size=settings.batch_size,
             queue_size=settings.queue_size,

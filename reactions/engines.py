@@ -42,6 +42,15 @@ def options(settings: Settings) -> dict[str, Any]:
     raise InvalidSettings("database_url: write sqlite:////path/to/file.db or postgresql://user:password@host/database.")
 
 
+def options_of_the_ballot_box(settings: Settings) -> dict[str, Any]:
+    """The same for the engine that only counts: votes never wait for a connection that a report holds.
+
+    No connection is tried before it is used: a batch that meets a lost one runs again on a new one.
+    """
+    chosen = {**options(settings), "pool_pre_ping": False}
+    return chosen if settings.on_sqlite else {**chosen, "pool_size": 1}
+
+
 def prepare(engine: Engine) -> None:
     """Teach a new engine the promise. Call once, before its first connection."""
     prepare_one = _prepare_sqlite if engine.dialect.name == "sqlite" else _refuse_asynchronous_commit

@@ -36,7 +36,8 @@ def make_app(database_url: str, tmp_path: Path) -> Iterator[MakeApp]:
     yield application
     for app in made:
         with app.app_context():
-            db.engine.dispose()
+            for engine in db.engines.values():
+                engine.dispose()
 
 
 @pytest.fixture

@@ -66,4 +66,5 @@ class Terminal:
     def close(self) -> None:
         for app in self.made:
             with app.app_context():
-                db.engine.dispose()
+                for engine in db.engines.values():
+                    engine.dispose()
