@@ -1,4 +1,4 @@
-"""How long a report takes: `python -m bench.reports --votes 100000 1000000 10000000 --repeats 15`. REPORTS.md has the figures.
+"""How long a report takes: `python -m bench.reports --votes 100000 1000000 10000000 --repeats 15`. README.md has the figures.
 
 Three states of a process: `first` has read nothing yet, `again` remembers what closed hours say, `kept` answers a dashboard that
 is at most five seconds old. Medians of wall time and of this process's own processor time; votes arrive meanwhile.

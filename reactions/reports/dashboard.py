@@ -184,7 +184,7 @@ def _rises(trend: Trend) -> bool:
 
 
 def _best(numbers: Numbers, cards: Iterable[Card], sort: str) -> list[Card]:
-    return [card for _, card in ranking.ranked(numbers, list(cards), sort)[:LONGEST_LIST]]
+    return [card for _, card in ranking.ranked(numbers, cards, sort, most=LONGEST_LIST)]
 
 
 def _groups(board: _Board, names: Iterable[Iterable[str]]) -> list[Group]:

@@ -46,7 +46,8 @@ def read(reading: Reading, walk: Walk, *, key: bytes, bound_to: Sequence[str]) -
     now = ranking.live(reading, walk.period.hours)
     known = articles.of(reading.connection, reading.site, now.sums.keys(), walk.period)
     found = [card for card in known if among is None or card.article_id in among]
-    ranks = _remaining(reading, walk, found) if walk.cursor else ranking.ranked(now, found, walk.sort)
+    most = walk.limit + 1  # one more says whether there is another page
+    ranks = _remaining(reading, walk, found, most) if walk.cursor else ranking.ranked(now, found, walk.sort, most=most)
     page = ranks[: walk.limit]
     made = rows.of(reading, walk.period, now, [card for _, card in page])
     following = _following(reading, walk, page) if len(ranks) > walk.limit else None
@@ -57,14 +58,14 @@ def read(reading: Reading, walk: Walk, *, key: bytes, bound_to: Sequence[str]) -
     )
 
 
-def _remaining(reading: Reading, walk: Walk, cards: Sequence[Card]) -> list[tuple[Rank, Card]]:
+def _remaining(reading: Reading, walk: Walk, cards: Sequence[Card], most: int) -> list[tuple[Rank, Card]]:
     """What comes after a cursor: all but the first page, in the order of the closed hour in which the walk began."""
     cursor = walk.cursor
     assert cursor is not None
     hour = closed_before(cursor.began_ms)
     numbers = ranking.before(reading, walk.period.hours, hour)
-    ranks = ranking.ranked(numbers, [card for card in cards if card.article_id not in cursor.first_page], walk.sort)
-    return ranks if cursor.after is None else [rank for rank in ranks if rank[0] < cursor.after]
+    others = (card for card in cards if card.article_id not in cursor.first_page)
+    return ranking.ranked(numbers, others, walk.sort, most=most, after=cursor.after)
 
 
 def _following(reading: Reading, walk: Walk, page: Sequence[tuple[Rank, Card]]) -> Cursor:

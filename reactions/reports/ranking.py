@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import heapq
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from operator import itemgetter
 from typing import NamedTuple
 
 from reactions.refusals import UnknownSort
@@ -118,17 +120,21 @@ _VALUE: Mapping[str, Callable[[Numbers, Card], float]] = {
 SORTS = tuple(_VALUE)
 
 
-def ranked(numbers: Numbers, cards: Collection[Card], sort: str) -> list[tuple[Rank, Card]]:
-    """Cards by a sort, the highest first; "-" before its name turns the order round, but leaves last what has no value.
+def ranked(
+    numbers: Numbers, cards: Iterable[Card], sort: str, *, most: int, after: Rank | None = None
+) -> list[tuple[Rank, Card]]:
+    """The first cards by a sort, at most so many, the highest first; with `after` those that come behind that place.
 
-    Equals are in order of their birth, the newest first. Raises UnknownSort.
+    "-" before the name of a sort turns the order round, but leaves last what has no value. Equals are in order of their birth,
+    the newest first. Raises UnknownSort.
     """
     value = _VALUE.get(sort.removeprefix("-"))
     if value is None:
         raise UnknownSort(f"Sort by one of {', '.join(SORTS)}, with - before it for the other way; not by {sort[:64]!r}.")
     sign = -1.0 if sort.startswith("-") else 1.0
-    ranks = [(Rank(_signed(value(numbers, card), sign), card.born_ms, card.article_id), card) for card in cards]
-    return sorted(ranks, key=lambda ranked: ranked[0], reverse=True)
+    ranks = ((Rank(_signed(value(numbers, card), sign), card.born_ms, card.article_id), card) for card in cards)
+    # Never all in a list: ten thousand new objects cost more in garbage collections than in comparing them.
+    return heapq.nlargest(most, (ranked for ranked in ranks if after is None or ranked[0] < after), key=itemgetter(0))
 
 
 def _signed(value: float, sign: float) -> float:
