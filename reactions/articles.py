@@ -25,9 +25,10 @@ KEY_CHARACTERS = 200
 DAY_MS = 86_400_000
 _PLAIN = re.compile(r"[!-~](?:[ -~]{0,198}[!-~])?")
 _RULE = f"An article key has 1 to {KEY_CHARACTERS} characters"
-# Controls, surrogates, private use, separators of lines; then what turns the direction of text, and the byte order mark.
+# Controls, surrogates, private use, separators of lines; then what turns the direction of text, and what nobody can see:
+# two keys that look alike would be two articles. The joiners U+200C and U+200D are part of words and emoji, but never at an end.
 _REFUSED_CATEGORIES = {"Cc", "Cs", "Co", "Zl", "Zp"}
-_REFUSED = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
+_REFUSED = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff\u00ad\u180e\u200b\u2060")
 
 
 def canonical_key(key: str) -> str:
@@ -43,10 +44,10 @@ def canonical_key(key: str) -> str:
     key = unicodedata.normalize("NFC", key)
     if not 1 <= len(key) <= KEY_CHARACTERS:
         raise MalformedKey(f"{_RULE}; this one has {len(key)}.")
-    if key != key.strip():
-        raise MalformedKey("An article key must not start or end with a space.")
+    if key != key.strip().strip("\u200c\u200d"):
+        raise MalformedKey("An article key must not start or end with a space or a joiner.")
     if bad := [c for c in key if c in _REFUSED or unicodedata.category(c) in _REFUSED_CATEGORIES]:
-        raise MalformedKey(f"An article key must not contain U+{ord(bad[0]):04X}: no control or direction characters.")
+        raise MalformedKey(f"An article key must not contain U+{ord(bad[0]):04X}: no control, direction or invisible characters.")
     return key
 
 

@@ -238,7 +238,28 @@ def test_an_article_key_has_one_form(key: str, canonical: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["", " a", "a ", "\u00a0a", "a\nb", "a\x00b", "a\ud800b", "a\u202eb", "\ufeffa", "a\u2028b", "x" * 201, "x" * 5000]
+    "key",
+    [
+        "",
+        " a",
+        "a ",
+        "\u00a0a",
+        "a\nb",
+        "a\x00b",
+        "a\ud800b",
+        "a\u202eb",
+        "\ufeffa",
+        "a\u2028b",
+        "x" * 201,
+        "x" * 5000,
+        "\u200b",
+        "new\u200bs",
+        "new\u2060s",
+        "new\u00ads",
+        "\u200d",
+        "news\u200d",
+        "\u200cnews",
+    ],
 )
 def test_a_malformed_key_is_refused_in_words(key: str) -> None:
     with pytest.raises(MalformedKey) as caught:

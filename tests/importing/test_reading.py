@@ -140,7 +140,7 @@ def test_the_key_of_an_address_is_what_the_widget_takes_there(url: str, key: str
         ("a,b,javascript:alert(1),,,,", "url 'javascript:alert(1)' is no web address such as https://www.example.org/news/1."),
         ("a,b,,,,,yesterday", "published_at 'yesterday' is no time such as 2026-03-01T07:30:00+01:00."),
         ("a,b,,,,,10000-01-01", "published_at '10000-01-01' is no time such as 2026-03-01T07:30:00+01:00."),
-        ("a\u202e,b,,,,,", "An article key must not contain U+202E: no control or direction characters."),
+        ("a\u202e,b,,,,,", "An article key must not contain U+202E: no control, direction or invisible characters."),
         (f"a,{'b' * 501},,,,,", "title has 501 characters, more than 500."),
         ("a,b\x07c,,,,,", "title holds a control character."),
         (f"a,b,,,,{';'.join('t' * 51)},", "has 51 tags, more than 50."),
