@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 MARK = "'"
 _FORMULA = "[=+\\-@\uff0b\uff0d\uff1d\uff20]"
-_UNSAFE = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]"
+_UNSAFE = "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]"
 _HIDDEN_FORMULA = f"[;\t\n](?=[\\s\"']*{_FORMULA})"
 _TO_MARK = re.compile(f"\\A(?:\\s*{_FORMULA}|['\t\r\n])|{_UNSAFE}|{_HIDDEN_FORMULA}")
 _TO_ESCAPE = re.compile(f"\\\\|{_UNSAFE}|{_HIDDEN_FORMULA}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from reactions.reaction_sets import ReactionSet
 
@@ -21,6 +22,7 @@ class Column:
     """One column. `type` is of Table Schema: string, array, integer, number, boolean, date or datetime.
 
     `always`: never empty. `chosen`: only there when asked for. Strings with `free` come from outside and may hold anything.
+    Times are written to the second unless `precision_ms` is less; `rounded` ones are as exact as the export was asked to be.
     """
 
     name: str
@@ -30,6 +32,12 @@ class Column:
     always: bool = False
     chosen: bool = False
     free: bool = False
+    precision_ms: int = 1000
+    rounded: bool = False
+
+    def changed(self, **changes: Any) -> Column:
+        """The column with some of this changed."""
+        return replace(self, **changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +55,7 @@ class Table:
         found: list[Column] = []
         for column in self.columns:
             names = [column.name.replace(EACH, key) for key in keys] if EACH in column.name else [column.name]
-            found += [replace(column, name=name) for name in names]
+            found += [column.changed(name=name) for name in names]
         return found
 
 
@@ -60,7 +68,7 @@ def _names(name: str, meaning: str) -> Column:
 
 
 def _time(name: str, meaning: str, *, always: bool = False) -> Column:
-    return Column(name, "datetime", meaning, "UTC, to the millisecond", always)
+    return Column(name, "datetime", meaning, "UTC, to the millisecond", always, precision_ms=1)
 
 
 def _hour(name: str, meaning: str, *, always: bool = False) -> Column:
@@ -132,9 +140,7 @@ VOTES = Table(
     "votes",
     "One row for each change of a vote, article by article, in the order in which they were applied.",
     (
-        Column(
-            "at", "datetime", "When, rounded down to the precision of the export.", "UTC, the hour unless said otherwise", True
-        ),
+        Column("at", "datetime", "When, rounded down.", "UTC, rounded down to the hour", always=True, rounded=True),
         _text("article", "The publisher's key of the article.", always=True),
         _text("section", "The section the article stands in now."),
         Column("from", "string", "The reaction that was taken back; empty for a first vote."),
