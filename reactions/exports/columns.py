@@ -87,7 +87,7 @@ _MOOD, _SPLIT = "-1 to 1", "0 to 1"
 
 ARTICLES = Table(
     "articles",
-    "One row for each article, the oldest first: what the newsroom says of it, and what readers gave it.",
+    "One row for each article, the oldest first, equally old ones by key: what is said of it, and what readers gave it.",
     (
         _text("article", "The publisher's key of the article.", always=True),
         _text("url", "Its address."),

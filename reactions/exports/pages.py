@@ -1,6 +1,6 @@
-"""The articles of a site in the order of every export, the oldest first, some at a time; and what belongs to those at hand.
+"""The articles of a site in the order of every export, the oldest first, some at a time.
 
-Rows are asked for by page, so that no query grows with the site and an interrupted download holds no long sort.
+What belongs to articles is asked for by page: memory does not grow with the site, nor does what the database sorts at once.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from sqlalchemy import (
     Text,
     bindparam,
     func,
-    or_,
     select,
     type_coerce,
 )
@@ -30,25 +29,12 @@ from reactions.sites import Site
 
 ARTICLES_AT_ONCE = 200
 _a, _alias = models.article.c, models.article_alias.c
-_IN_ORDER = (_a.first_seen_at, _a.article_id)
 
 
 def pages(connection: Connection, site: Site, *columns: Any) -> Iterator[Sequence[Row[Any]]]:
     """All articles of the site, merged ones included: `article_id` and `first_seen_at`, then the columns."""
-    asked = (
-        select(_a.article_id, _a.first_seen_at, *columns)
-        .where(
-            _a.site_id == site.id,
-            _a.first_seen_at >= bindparam("at"),
-            or_(_a.first_seen_at > bindparam("at"), _a.article_id > bindparam("after")),
-        )
-        .order_by(*_IN_ORDER)
-        .limit(ARTICLES_AT_ONCE)
-    )
-    last = {"at": -(2**63), "after": -(2**63)}
-    while rows := connection.execute(asked, last).all():
-        yield rows
-        last = {"at": rows[-1].first_seen_at, "after": rows[-1].article_id}
+    asked = select(_a.article_id, _a.first_seen_at, *columns).where(_a.site_id == site.id).order_by(*_in_order(connection))
+    return parts(connection, asked, rows=ARTICLES_AT_ONCE)
 
 
 def count(connection: Connection, site: Site) -> int:
@@ -62,10 +48,19 @@ def other_keys(connection: Connection, site: Site) -> Iterator[tuple[int, str]]:
         select(_a.article_id, _alias.key)
         .join(models.article, _a.article_id == _alias.article_id)
         .where(_alias.site_id == site.id, _a.key != _alias.key)
-        .order_by(*_IN_ORDER)
+        .order_by(*_in_order(connection))
     )
     for rows in parts(connection, asked):
         yield from ((article_id, key) for article_id, key in rows)
+
+
+def bytewise(connection: Connection, column: Any) -> Any:
+    """A text column to be sorted alike by every database: by its bytes, not as some country's dictionary does."""
+    return column.collate("C" if connection.dialect.name == "postgresql" else "BINARY")
+
+
+def _in_order(connection: Connection) -> tuple[Any, ...]:
+    return _a.first_seen_at, bytewise(connection, _a.key)
 
 
 def parts(

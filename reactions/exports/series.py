@@ -24,13 +24,12 @@ _h = models.hourly.c
 def batches(scope: Scope) -> Iterator[Batch]:
     """The rows, column by column, in the order of articles, hours and reactions."""
     table, value, place = pages.listed(scope.connection.dialect.name)
-    reaction = _h.reaction.collate("C" if scope.connection.dialect.name == "postgresql" else "BINARY")
     asked = (
         select(place, _h.hour_utc, _h.reaction, _h.added, _h.removed)
         .select_from(table)
         .join(models.hourly, _h.article_id == value)
         .where(scope.within)
-        .order_by(place, _h.hour_utc, reaction)
+        .order_by(place, _h.hour_utc, pages.bytewise(scope.connection, _h.reaction))
     )
     for page in pages.pages(scope.connection, scope.site, models.article.c.key):
         chosen = scope.matching(page)
