@@ -21,14 +21,18 @@ def write(scope: Scope, tables: Sequence[Table], form: Form, folder: Path) -> li
     """Write the tables and their description, over what is there; return what was written."""
     folder.mkdir(parents=True, exist_ok=True)
     files = [File(scope, table, form) for table in tables]
-    for file in files:
-        _write_part(file, folder)
-    description = packages.of_files(scope, files)
-    (folder / packages.NAME).unlink(missing_ok=True)  # it must not describe files that change under it
-    for file in files:
-        _in_place(folder / file.name)
-    _part(folder / packages.NAME).write_text(description, encoding="utf-8")
-    _in_place(folder / packages.NAME)
+    paths = [folder / name for name in (*(file.name for file in files), packages.NAME)]
+    try:
+        for file in files:
+            _write_part(file, folder)
+        _part(paths[-1]).write_text(packages.of_files(scope, files), encoding="utf-8")
+    except BaseException:
+        for path in paths:
+            _part(path).unlink(missing_ok=True)
+        raise
+    paths[-1].unlink(missing_ok=True)  # it must not describe files that change under it
+    for path in paths:
+        _part(path).replace(path)
     return files
 
 
@@ -42,7 +46,3 @@ def _write_part(file: File, folder: Path) -> None:
 
 def _part(path: Path) -> Path:
     return path.with_name(path.name + PART)
-
-
-def _in_place(path: Path) -> None:
-    _part(path).replace(path)

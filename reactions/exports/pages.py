@@ -27,7 +27,7 @@ from sqlalchemy import (
 from reactions import models
 from reactions.sites import Site
 
-ARTICLES_AT_ONCE = 200
+ARTICLES_AT_ONCE = 100
 _a, _alias = models.article.c, models.article_alias.c
 
 
@@ -64,11 +64,10 @@ def _in_order(connection: Connection) -> tuple[Any, ...]:
 
 
 def parts(
-    connection: Connection, asked: Any, given: Mapping[str, Any] | None = None, *, rows: int = 5000
+    connection: Connection, asked: Any, given: Mapping[str, Any] | None = None, *, rows: int = 2000
 ) -> Iterator[Sequence[Any]]:
-    """The rows of a query, some thousands at a time, fetched as they are read: PostgreSQL keeps the rest behind a cursor."""
-    options = {"stream_results": True, "max_row_buffer": rows}
-    with connection.execute(asked, given or {}, execution_options=options) as result:
+    """The rows of a query, some at a time, fetched as they are read: PostgreSQL keeps the rest behind a cursor."""
+    with connection.execute(asked, given or {}, execution_options={"yield_per": rows}) as result:
         yield from result.partitions(rows)
 
 

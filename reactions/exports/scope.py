@@ -88,6 +88,8 @@ def opened(
     wanted = filtering.read(section=about.section, author=about.author, tag=about.tag, text=about.text)
     period = about.read(site, now_ms)[0] if choice.dated else None
     with engines.snapshot(engine) as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("SET LOCAL jit = off")  # it compiles every page anew, which takes longer than reading it
         hours, following = period.hours if period else None, None
         if choice.since:
             hours, following = _chained(connection, site, choice.since, now_ms)

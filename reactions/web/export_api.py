@@ -16,7 +16,7 @@ from reactions.exports.files import File, Form
 from reactions.exports.scope import Scope
 from reactions.refusals import MalformedExport
 from reactions.reports import periods
-from reactions.web import current, editors, export_slots, questions
+from reactions.web import current, editors, export_slots, metrics, questions
 from reactions.web.export_stream import Stream
 from reactions.web.openapi import ApiBlueprint, query
 
@@ -71,7 +71,7 @@ def export(site_key: str, file_name: str) -> Response:
         headers = _headers(file_name, media, found)
         if "Content-Encoding" in headers:
             pieces = files.compressed(pieces)
-        stream = Stream(pieces, held.pop_all(), name=file_name, within_s=settings.export_within_s)
+        stream = Stream(pieces, held.pop_all(), name=file_name, within_s=settings.export_within_s, votes=metrics.settled)
     response = Response(stream, headers=headers)
     response.call_on_close(stream.close)
     return response

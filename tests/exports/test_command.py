@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -118,3 +119,14 @@ def test_an_export_that_fails_has_its_exit_code(terminal: Terminal, tmp_path: Pa
 
     assert "Error" in terminal.type("export", "daily", "all", "-o", str(tmp_path / "file" / "out")).err
     assert terminal.type("export", "daily", "all", "-o", str(tmp_path / "file" / "out")).code == 1
+
+
+def test_an_export_that_breaks_off_takes_away_what_it_wrote(terminal: Terminal, tmp_path: Path) -> None:
+    terminal.type("export", "daily", "all", "-o", str(tmp_path / "out"))
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+
+    with mock.patch("reactions.exports.votes.batches", side_effect=OSError(28, "No space left on device")):
+        said = terminal.type("export", "daily", "all", "-o", str(tmp_path / "out"))
+
+    assert (said.code, said.err) == (1, "Error: The system: No space left on device.\n")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
