@@ -11,6 +11,7 @@ import json
 import sys
 import zipfile
 from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pyarrow as pa
@@ -24,6 +25,7 @@ from reactions import engines, keys, sites
 from reactions.engines import writing
 from reactions.exports import votes as vote_rows
 from tests import make
+from tests.deploy import nginx
 from tests.service import running_service
 from tests.web.asking import only_sqlite, vote
 from tests.web.conftest import MakeApp
@@ -199,33 +201,52 @@ def test_a_service_without_the_extra_says_so(analyst: Analyst, monkeypatch: pyte
 
 
 @pytest.fixture
-def broken(database_url: str) -> Iterator[tuple[http.client.HTTPConnection, str]]:
-    """A service whose events cannot all be read: the ledger of the second article is damaged once the export runs."""
+def broken(database_url: str) -> Iterator[tuple[int, str]]:
+    """A service with an event that cannot be read, so that exports break off after their header: its port, and a key."""
     make.site(database_url)
     engine = create_engine(database_url)
     engines.prepare(engine)
     with writing(engine) as connection:
         connection.execute(text("insert into article (article_id, site_id, key, first_seen_at) values (1, 1, 'a', 1)"))
         connection.execute(text("insert into event values (1, x'00', 1, null, 'like', 'vote', 'no time')"))
-    with running_service(database_url) as service:
-        with writing(engine) as connection:
-            _, key = keys.create(connection, sites.named(connection, "daily"), scopes=["read"], label="test", now_ms=1)
-        connection_ = http.client.HTTPConnection("127.0.0.1", service.port, timeout=10)
-        yield connection_, key
-        connection_.close()
+        _, key = keys.create(connection, sites.named(connection, "daily"), scopes=["read"], label="test", now_ms=1)
     engine.dispose()
+    with running_service(database_url) as service:
+        yield service.port, key
 
 
-@pytest.mark.parametrize("name", ["votes.csv", "votes.csv.gz", "all.zip"])
-def test_an_export_that_breaks_does_not_end_like_a_whole_one(broken: tuple[http.client.HTTPConnection, str], name: str) -> None:
-    connection, key = broken
+@contextmanager
+def answered(port: int, name: str, key: str) -> Iterator[http.client.HTTPResponse]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     connection.request("GET", f"/v1/sites/daily/export/{name}", headers={"Authorization": f"Bearer {key}"})
+    with closing(connection), connection.getresponse() as answer:
+        yield answer
 
-    answer = connection.getresponse()
 
-    assert (answer.status, answer.headers["Transfer-Encoding"]) == (200, "chunked")
-    with pytest.raises(http.client.IncompleteRead):
-        answer.read()
+def test_an_export_that_breaks_does_not_end_like_a_whole_one(broken: tuple[int, str]) -> None:
+    port, key = broken
+
+    for name in ("votes.csv", "votes.csv.gz", "all.zip"):
+        with answered(port, name, key) as answer:
+            assert (answer.status, answer.headers["Transfer-Encoding"]) == (200, "chunked")
+            with pytest.raises(http.client.IncompleteRead):
+                answer.read()
+    with answered(port, "series.csv", key) as answer:
+        assert answer.read() == b"hour_utc,local_day,article,reaction,added,removed,net\r\n"
+
+
+@pytest.mark.skipif(nginx.binary() is None, reason="nginx is not installed (Debian: apt-get install nginx-light)")
+def test_the_shipped_proxy_passes_on_that_it_broke(broken: tuple[int, str]) -> None:
+    port, key = broken
+    program = nginx.binary()
+    assert program
+    with closing(nginx.Nginx(program, port)) as proxy:
+        proxy.start()
+
+        with answered(proxy.port, "votes.csv", key) as answer, pytest.raises(http.client.IncompleteRead):
+            answer.read()
+        with answered(proxy.port, "series.csv", key) as answer:
+            assert answer.read().count(b"\r\n") == 1
 
 
 def test_the_first_byte_does_not_wait_for_the_rows(analyst: Analyst, monkeypatch: pytest.MonkeyPatch) -> None:
