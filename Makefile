@@ -7,7 +7,7 @@ APART := --ignore tests/faults --ignore tests/reports --ignore tests/web/dashboa
 DEMO_BIND ?= 127.0.0.1:8000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test newsroom check bench faults lock browser openapi wheel clean
+.PHONY: help demo serve test newsroom check bench faults lock browser spreadsheet openapi wheel clean
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -18,7 +18,7 @@ demo: $(VENV)/run.stamp  ## Serve an invented newspaper with the live widget (DE
 serve: $(VENV)/run.stamp  ## Serve real sites with the settings of the environment
 	@$(BIN)/reactions serve
 
-test: $(VENV)/dev.stamp browser  ## Check the code and run every test (bench and long fault runs apart)
+test: $(VENV)/dev.stamp browser spreadsheet  ## Check the code and run every test (bench and long fault runs apart)
 	$(MAKE) --no-print-directory check
 	@# Two at a time on a busy machine, a timing can slip: what failed runs once more, alone, and must pass then.
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile $(APART) || \
@@ -74,6 +74,12 @@ browser:
 	    echo "Installing Chromium …"; \
 	    { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } || { \
 	    echo "The widget's tests need Chromium: install it (Debian: apt-get install chromium) and try again." >&2; exit 1; }; }
+
+spreadsheet:
+	@command -v soffice >/dev/null || [ "$$(id -u)" != 0 ] || { \
+	    echo "Installing LibreOffice Calc …"; \
+	    apt-get update -qq && apt-get install -y -qq --no-install-recommends libreoffice-calc-nogui >/dev/null || \
+	    echo "LibreOffice could not be installed: the tests that open exports in a spreadsheet are left out." >&2; }
 
 clean:  ## Remove what was built, not the data
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

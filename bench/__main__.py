@@ -1,4 +1,7 @@
-"""`python -m bench votes|reads|ladder|all --seconds 5 --repeats 3 --json out.json`; `--quick` to see that it works."""
+"""`python -m bench votes|reads|ladder|all --seconds 5 --repeats 3 --json out.json`; `--quick` to see that it works.
+
+`python -m bench exports` has options of its own.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bench import cases, load, machine, report
+from bench import cases, exports, load, machine, report
 from bench.cases import Outcome, Plan
 from bench.rounds import Turns
 from bench.servers import Stand
@@ -20,6 +23,8 @@ _QUICK = {"seconds": 1, "repeats": 1, "patience": 0, "connections": [32], "engin
 
 def main() -> int:
     """Measure what was asked for and print it; 1 if a figure is void, 2 if nothing could be measured."""
+    if sys.argv[1:2] == ["exports"]:
+        return exports.main(sys.argv[2:])
     chosen = _arguments()
     try:
         load.wrk()

@@ -14,6 +14,7 @@ The map, from the question to the disk:
     tallies, ledger       the numbers shown, and the list of changes they can be recounted from
     integrity             the recount
     reports/              what editors read: mood, split, trending, surprise, all from tallies and the hourly series
+    exports/              files for analysts: articles, hours and changes of votes, whole and documented
     digest/, alerts/,     the morning's mail, what deserves attention, and articles read from feeds
     importing/
     readers               pseudonyms and network prefixes: who is who without knowing who

@@ -18,6 +18,7 @@ from reactions.web import (
     current,
     dashboard,
     demo_paper,
+    export_api,
     health,
     logs,
     metrics,
@@ -102,7 +103,9 @@ def _counted(ballots: Sequence[Ballot], answers: Sequence[Answer]) -> Collection
 
 def _register(app: Flask, settings: Settings) -> None:
     problems.register(app)
-    openapi.install(app, [reader_api.blueprint, newsroom_api.blueprint, report_api.blueprint, atom.blueprint])
+    openapi.install(
+        app, [reader_api.blueprint, newsroom_api.blueprint, report_api.blueprint, export_api.blueprint, atom.blueprint]
+    )
     for blueprint in (widget.blueprint, health.blueprint, dashboard.blueprint):
         app.register_blueprint(blueprint)
     if settings.demo:

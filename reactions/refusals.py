@@ -121,6 +121,16 @@ class MalformedCursor(Refusal):
     pointer = "#/cursor"
 
 
+class MalformedExport(Refusal):
+    """An export, a format, a column or an option that there is not."""
+
+
+class TooManyExports(Refusal):
+    """The key has as many exports running as the service allows."""
+
+    retry_after_s = 30
+
+
 class Unavailable(Refusal):
     """The database could not be asked in time. The vote may be sent again with the same seq."""
 

@@ -1,14 +1,15 @@
-"""What single settings look like: each check raises ValidationError, whose text says how to write it."""
+"""What single settings look like: kinds of values, and checks that raise ValidationError with how to write it."""
 
 from __future__ import annotations
 
 import re
 from email.utils import parseaddr
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from limits import parse_many
-from marshmallow import ValidationError
+from marshmallow import ValidationError, fields
 
 from reactions import readers
 
@@ -84,3 +85,30 @@ def mail_from(value: str) -> None:
     _, address = parseaddr(value)
     if value and not (re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", address) and value.isprintable()):
         raise ValidationError('Write it as "reactions@example.org" or "Reader Reactions <reactions@example.org>".')
+
+
+class Whole(fields.Integer):
+    """A whole number, or the text of one; 1.5 and true are none."""
+
+    def _validated(self, value: Any) -> int:
+        if isinstance(value, bool | float):
+            raise self.make_error("invalid", input=value)
+        return super()._validated(value)
+
+
+class Decimal(fields.Float):
+    """A number, or the text of one; true is none."""
+
+    def _validated(self, value: Any) -> float:
+        if isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return super()._validated(value)
+
+
+class Comma(fields.List[Any]):
+    """A list that may be written "a, b" in the environment."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
+        if isinstance(value, str):
+            value = [part.strip() for part in value.split(",") if part.strip()]
+        return super()._deserialize(value, attr, data, **kwargs)

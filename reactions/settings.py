@@ -88,6 +88,10 @@ class Settings:
     webhook_timeout_s: float = _between(0.1, 20)
     webhook_attempts: int = _between(1, 20)
     webhook_private_targets: bool = _plain()
+    export_precision: str = _checked(validate.OneOf(["millisecond", "second", "minute", "hour", "day"]))
+    export_reader_key: str = _plain()
+    exports_per_key: int = _number(1)
+    export_within_s: float = _number(1)
     log_level: str = _checked(validate.OneOf(["debug", "info", "warning", "error"]))
     metrics_token: str = _plain()
     demo: bool = _plain()
@@ -115,42 +119,22 @@ class Settings:
 
 
 NAMES = [item.name for item in fields(Settings)]
-_SHOWN_NEVER = {"secret", "metrics_token", "database_url", "limiter_url", "smtp_url"}  # the addresses may hold a password
-
-
-class _Whole(wire.Integer):
-    """A whole number, or the text of one; 1.5 and true are none."""
-
-    def _validated(self, value: Any) -> int:
-        if isinstance(value, bool | float):
-            raise self.make_error("invalid", input=value)
-        return super()._validated(value)
-
-
-class _Decimal(wire.Float):
-    """A number, or the text of one; true is none."""
-
-    def _validated(self, value: Any) -> float:
-        if isinstance(value, bool):
-            raise self.make_error("invalid", input=value)
-        return super()._validated(value)
+_SHOWN_NEVER = {
+    "secret",
+    "metrics_token",
+    "export_reader_key",
+    "database_url",
+    "limiter_url",
+    "smtp_url",
+}  # the addresses may hold a password
 
 
 _FIELD_OF: dict[Any, type[wire.Field[Any]]] = {
-    int: _Whole,
-    float: _Decimal,
+    int: setting_checks.Whole,
+    float: setting_checks.Decimal,
     bool: wire.Boolean,
     str: wire.String,
 }
-
-
-class _Comma(wire.List[Any]):
-    """A list that may be written "a, b" in the environment."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
-        if isinstance(value, str):
-            value = [part.strip() for part in value.split(",") if part.strip()]
-        return super()._deserialize(value, attr, data, **kwargs)
 
 
 def _schema() -> Schema:
@@ -159,7 +143,7 @@ def _schema() -> Schema:
     for item in fields(Settings):
         options = {"required": True, **item.metadata}
         kind = hints[item.name]
-        shapes[item.name] = _FIELD_OF[kind](**options) if kind in _FIELD_OF else _Comma(wire.String(), **options)
+        shapes[item.name] = _FIELD_OF[kind](**options) if kind in _FIELD_OF else setting_checks.Comma(wire.String(), **options)
     return Schema.from_dict(shapes)(unknown=EXCLUDE)
 
 

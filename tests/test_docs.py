@@ -1,6 +1,6 @@
 """The documentation says what is so: settings, problems, metrics, log lines, commands and links are held against the code.
 
-Two parts are written by machine. After a change of a setting or a problem:
+Some parts are written by machine. After a change of a setting, a problem or a column of the exports:
 
     python -c "from tests import test_docs; test_docs.write()"
 """
@@ -18,13 +18,15 @@ import click
 import pytest
 from prometheus_client import REGISTRY
 
+from reactions.exports import describing
+from reactions.exports.columns import TABLES
 from reactions.settings import NAMES, PREFIX, default_file
 from reactions.web import problems
 from reactions.web.commands import cli
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
-SETTINGS, API, OPERATING = DOCS / "settings.md", DOCS / "api.md", DOCS / "operating.md"
+SETTINGS, API, OPERATING, EXPORTS = (DOCS / f"{name}.md" for name in ("settings", "api", "operating", "exports"))
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 HOW_TO_WRITE = 'write it anew: python -c "from tests import test_docs; test_docs.write()"'
 FIRST_SCREEN_LINES = 60
@@ -65,7 +67,15 @@ def problems_table() -> str:
 def write() -> None:
     """Write what is written by machine."""
     SETTINGS.write_text(settings_page(), encoding="utf-8")
+    EXPORTS.write_text(describing.page(), encoding="utf-8")
     API.write_text(_PROBLEMS.sub(lambda _: problems_table(), text(API)), encoding="utf-8")
+
+
+def test_every_column_of_the_exports_is_documented() -> None:
+    assert text(EXPORTS) == describing.page(), HOW_TO_WRITE
+
+    told = set(re.findall(r"^\| `(\w+|\w+<reaction>)` \|", text(EXPORTS), re.MULTILINE))
+    assert told >= {column.name for table in TABLES.values() for column in table.columns}
 
 
 @cache

@@ -41,6 +41,11 @@ def by() -> str:
     return f"{key.id} {key.label}"[:100]
 
 
+def key_id() -> str:
+    """The id of the key in use."""
+    return _bearer().id
+
+
 def signed_in(scope: str = "read") -> Site | None:
     """The site of the session, unless nobody is signed in, the key was revoked since, or it lacks the scope."""
     key_id = session.get(_SESSION)

@@ -28,8 +28,20 @@ _refused = ballots.labels("refused")
 _failed = ballots.labels("failed")
 
 
+class _Settled:
+    """What this process has settled, for those who give way to votes."""
+
+    ballots = 0
+
+
+def settled() -> int:
+    """How many ballots this process has settled."""
+    return _Settled.ballots
+
+
 def observe_batch(answers: Sequence[object]) -> None:
     """Count a batch that was settled."""
+    _Settled.ballots += len(answers)
     acknowledged = sum(isinstance(answer, Receipt) for answer in answers)
     refused = sum(isinstance(answer, Refusal) for answer in answers)
     batches.observe(len(answers))

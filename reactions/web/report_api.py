@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 import orjson
-from flask import Response, request
+from flask import Response
 from marshmallow import ValidationError
 
 from reactions.reports import listing, periods, ranking
-from reactions.reports.newsroom import Asked
 from reactions.reports.periods import Period
-from reactions.web import current, editors, report_schemas
+from reactions.web import current, editors, questions, report_schemas
 from reactions.web.openapi import ApiBlueprint, query
 
 PROBLEMS = (400, 401, 403, 404, 503)
@@ -23,17 +20,6 @@ USUAL_LIMIT = 50
 blueprint = ApiBlueprint("reports", description="What moves the readers. Needs a key of the site with the scope read.")
 
 _UNIT = query("unit", f"{', '.join(periods.UNITS)}; hours for at most 31 days", required=False)
-_ZONE = query("time_zone", "Another time zone than the site's", required=False, example="America/New_York")
-_ABOUT = [
-    query("period", f"{', '.join(periods.NAMES)}; without from and to the usual is {periods.DEFAULT}", required=False),
-    query("from", "The first day, at most 366 before the last", required=False, example="2026-03-01"),
-    query("to", "The last day, included; today if left out", required=False, example="2026-03-31"),
-    _ZONE,
-    query("section", "Articles of this section", required=False),
-    query("author", "Articles by this author", required=False),
-    query("tag", "Articles with this tag", required=False),
-    query("q", "Articles with all these words in the title or the key", required=False),
-]
 _LISTED = [
     query("sort", f"{', '.join(ranking.SORTS)}, the highest first; with - before it, the lowest", required=False),
     query("limit", f"1 to {listing.MOST}, usually {USUAL_LIMIT}", required=False),
@@ -43,7 +29,7 @@ _LISTED = [
 
 @blueprint.get(
     "/v1/sites/<site_key>/dashboard",
-    query=[*_ABOUT, _UNIT],
+    query=[*questions.ABOUT, _UNIT],
     answer=report_schemas.DashboardAnswer,
     problems=PROBLEMS,
     scope="read",
@@ -51,7 +37,7 @@ _LISTED = [
 def dashboard(site_key: str) -> Response:
     """What is hot now, what the period brought beside the one before, and the articles worth a look. At most 5 seconds old."""
     site = editors.require(site_key, "read")
-    report = current.newsroom().dashboard(site, _asked(_given([*_ABOUT, _UNIT])))
+    report = current.newsroom().dashboard(site, questions.asked(questions.given([*questions.ABOUT, _UNIT])))
     return _answer(
         {
             "site": {"key": report.site.key, "name": report.site.name, "time_zone": report.site.time_zone},
@@ -73,7 +59,7 @@ def dashboard(site_key: str) -> Response:
 
 @blueprint.get(
     "/v1/sites/<site_key>/articles",
-    query=[*_ABOUT, *_LISTED],
+    query=[*questions.ABOUT, *_LISTED],
     answer=report_schemas.ListingAnswer,
     problems=PROBLEMS,
     scope="read",
@@ -81,16 +67,16 @@ def dashboard(site_key: str) -> Response:
 def articles(site_key: str) -> Response:
     """The articles that readers reacted to in the period, or that were published in it, page by page."""
     site = editors.require(site_key, "read")
-    given = _given([*_ABOUT, *_LISTED])
+    given = questions.given([*questions.ABOUT, *_LISTED])
     page = current.newsroom().articles(
-        site, _asked(given), sort=given["sort"], limit=_limit(given["limit"]), cursor=given["cursor"]
+        site, questions.asked(given), sort=given["sort"], limit=_limit(given["limit"]), cursor=given["cursor"]
     )
     return _answer({"articles": page.articles, "next": page.next, "period": _period(page.period)})
 
 
 @blueprint.get(
     "/v1/sites/<site_key>/articles/one",
-    query=[query("article", "The article's key, or one it had before", example="sport/cup-final"), _UNIT, _ZONE],
+    query=[query("article", "The article's key, or one it had before", example="sport/cup-final"), _UNIT, questions.ZONE],
     answer=report_schemas.ArticleAnswer,
     problems=PROBLEMS,
     scope="read",
@@ -98,14 +84,14 @@ def articles(site_key: str) -> Response:
 def article(site_key: str) -> Response:
     """All about one article: its numbers, its series since publication, what was done to it, and how it rose beside its peers."""
     site = editors.require(site_key, "read")
-    given = _given([{"name": "article"}, _UNIT, _ZONE])
+    given = questions.given([{"name": "article"}, _UNIT, questions.ZONE])
     life = current.newsroom().article(site, given["article"], unit=given["unit"], time_zone=given["time_zone"])
     return _answer({"article": life.article, "unit": life.unit, "series": life.series, "marks": life.marks, "peers": life.peers})
 
 
 @blueprint.get(
     "/v1/sites/<site_key>/series",
-    query=[*_ABOUT, _UNIT],
+    query=[*questions.ABOUT, _UNIT],
     answer=report_schemas.SeriesAnswer,
     problems=PROBLEMS,
     scope="read",
@@ -113,7 +99,7 @@ def article(site_key: str) -> Response:
 def series(site_key: str) -> Response:
     """Reactions given and taken back by hour, day or week of the time zone, changes of the clock included."""
     site = editors.require(site_key, "read")
-    report = current.newsroom().series(site, _asked(_given([*_ABOUT, _UNIT])))
+    report = current.newsroom().series(site, questions.asked(questions.given([*questions.ABOUT, _UNIT])))
     return _answer(
         {
             "time_zone": report.period.time_zone,
@@ -121,35 +107,6 @@ def series(site_key: str) -> Response:
             "period": _period(report.period),
             "series": report.series,
         }
-    )
-
-
-def _given(known: Sequence[dict[str, Any]]) -> dict[str, str]:
-    """The query's parameters, empty where not given. Raises ValidationError for an unknown one and for one given twice."""
-    try:
-        unquote_to_bytes(request.query_string).decode()
-    except UnicodeDecodeError:
-        raise ValidationError("Write the address in UTF-8, percent-encoded.") from None
-    names = [parameter["name"] for parameter in known]
-    given = request.args.to_dict(flat=False)
-    if unknown := [name for name in given if name not in names]:
-        raise ValidationError(f"No such parameter. Use: {', '.join(names)}.", unknown[0][:64])
-    if twice := [name for name, values in given.items() if len(values) > 1]:
-        raise ValidationError("Give it once.", twice[0])
-    return {name: given.get(name, [""])[0] for name in names}
-
-
-def _asked(given: dict[str, str]) -> Asked:
-    return Asked(
-        period=given["period"],
-        first=given["from"],
-        last=given["to"],
-        unit=given.get("unit", ""),
-        time_zone=given["time_zone"],
-        section=given["section"],
-        author=given["author"],
-        tag=given["tag"],
-        text=given["q"],
     )
 
 

@@ -38,6 +38,17 @@ def test_votes_are_measured_beside_the_ceiling_and_proved_exact(tmp_path: Path) 
     assert f"| {hot['per_s']:,} |" in done.stdout
 
 
+def test_exports_are_measured() -> None:
+    done = bench("exports", "--events", "2000", "--articles", "50", "--engines", "sqlite", "--repeats", "1", "--seconds", "0")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = {
+        name: cells for name, *cells in (line.strip("| ").split(" | ") for line in done.stdout.splitlines() if ".csv" in line)
+    }
+    assert 1900 < int(rows["votes.csv"][0].replace(",", "")) < 2100
+    assert int(rows["articles.csv"][0]) == 50
+
+
 def test_a_missing_load_generator_is_named_with_the_way_to_get_it(tmp_path: Path) -> None:
     done = bench("votes", "--quick", path=str(tmp_path))
 

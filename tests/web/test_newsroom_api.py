@@ -43,7 +43,7 @@ class Desk:
 
     def ask(self, method: str, path: str, body: Any = None) -> TestResponse:
         headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
-        return self.client.open(f"/v1/sites/{path}", method=method, json=body, headers=headers)
+        return self.client.open(f"/v1/sites/{path}", method=method, json=body, headers=headers, buffered=True)
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ def test_a_key_in_the_address_is_refused(desk: Desk) -> None:
 
 def editor_routes(app: Flask) -> Iterator[tuple[str, str]]:
     """Every route under a site that is not the reader's, so that a new one is covered."""
-    samples = {"site_key": "SITE", "key_id": "000000000000", "change": "close", "revision": "reset"}
+    samples = {"site_key": "SITE", "key_id": "000000000000", "change": "close", "revision": "reset", "file_name": "votes.csv"}
     for rule in app.url_map.iter_rules():
         if rule.rule.startswith("/v1/sites/") and not rule.endpoint.startswith("readers."):
             adapter = app.url_map.bind("x")

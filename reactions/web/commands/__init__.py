@@ -15,7 +15,19 @@ from reactions.app import from_environment
 from reactions.engines import UnsafeDatabase
 from reactions.refusals import Refusal
 from reactions.settings import InvalidSettings
-from reactions.web.commands import alerts, articles, checks, database, digest, imports, keys, reaction_sets, serving, sites
+from reactions.web.commands import (
+    alerts,
+    articles,
+    checks,
+    database,
+    digest,
+    exports,
+    imports,
+    keys,
+    reaction_sets,
+    serving,
+    sites,
+)
 
 
 class Reactions(AppGroup):
@@ -60,6 +72,7 @@ for command in (
     reaction_sets.reaction_set,
     articles.article,
     imports.articles,
+    exports.export,
     keys.key,
     digest.digest,
     alerts.alerts,

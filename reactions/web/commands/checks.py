@@ -15,7 +15,7 @@ from reactions.settings import load, without_password
 from reactions.web import current
 from reactions.web.openapi import description
 
-_HIDDEN = {"secret", "metrics_token"}
+_HIDDEN = {"secret", "metrics_token", "export_reader_key"}
 _ADDRESSES = {"database_url", "limiter_url", "smtp_url"}
 
 

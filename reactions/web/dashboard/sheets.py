@@ -1,21 +1,17 @@
-"""Tables to download. Text that a spreadsheet would run as a formula is marked as text."""
+"""Tables to download: what a page shows, for a spreadsheet. Whole exports are `reactions.exports`."""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Iterator
-from io import StringIO
 
 from flask import Response, stream_with_context
 
+from reactions.exports import csv_files
 from reactions.reports.metrics import Measure
 from reactions.reports.peers import Surprise
 from reactions.reports.rows import Row
 from reactions.sites import Site
 from reactions.web.dashboard import telling
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-_BOM = "\ufeff"  # without it Excel takes UTF-8 for the code page of its own country
 
 Cell = str | float | None
 
@@ -51,25 +47,6 @@ def _surprise(surprise: Surprise | None) -> list[Cell]:
 
 
 def _download(header: list[str], rows: Iterator[list[Cell]], name: str) -> Response:
-    response = Response(stream_with_context(_lines(header, rows)), content_type="text/csv; charset=utf-8")
+    response = Response(stream_with_context(csv_files.table(header, rows)), content_type="text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
-
-
-def _lines(header: list[str], rows: Iterator[list[Cell]]) -> Iterator[str]:
-    yield _BOM + _line(header)
-    for row in rows:
-        yield _line([_safe(cell) for cell in row])
-
-
-def _line(cells: list[Cell] | list[str]) -> str:
-    text = StringIO()
-    csv.writer(text, lineterminator="\r\n").writerow(cells)
-    return text.getvalue()
-
-
-def _safe(cell: Cell) -> Cell:
-    """A number as it is; a text that begins like a formula behind an apostrophe."""
-    if isinstance(cell, bool):
-        return "yes" if cell else "no"
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell

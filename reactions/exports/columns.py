@@ -1,0 +1,162 @@
+"""What the exports hold: each column once, with its type, unit and meaning.
+
+The header of the CSV, `datapackage.json`, the schema of Parquet and docs/exports.md all follow from here. Scripts of others
+depend on every line: a column that goes, or comes to mean something else, raises the first number of `VERSION`, a new one the
+second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from reactions.reaction_sets import ReactionSet
+
+VERSION = "1.0"
+EACH = "<reaction>"  # in a name: one column for each reaction of the site, in the order of its set, retired ones included
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column. `type` is of Table Schema: string, array, integer, number, boolean, date or datetime.
+
+    `always`: never empty. `chosen`: only there when asked for. Strings with `free` come from outside and may hold anything.
+    Times are written to the second unless `precision_ms` is less; `rounded` ones are as exact as the export was asked to be.
+    """
+
+    name: str
+    type: str
+    meaning: str
+    unit: str = ""
+    always: bool = False
+    chosen: bool = False
+    free: bool = False
+    precision_ms: int = 1000
+    rounded: bool = False
+
+    def changed(self, **changes: Any) -> Column:
+        """The column with some of this changed."""
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One file: its columns in order, and the ones that tell its rows apart."""
+
+    name: str
+    meaning: str
+    columns: Sequence[Column]
+    key: Sequence[str] = ()
+
+    def columns_of(self, reactions: ReactionSet) -> list[Column]:
+        """The columns for a site: those of `EACH` once for every reaction."""
+        keys = [entry.key for entry in reactions.entries]
+        found: list[Column] = []
+        for column in self.columns:
+            names = [column.name.replace(EACH, key) for key in keys] if EACH in column.name else [column.name]
+            found += [column.changed(name=name) for name in names]
+        return found
+
+
+def _text(name: str, meaning: str, *, always: bool = False) -> Column:
+    return Column(name, "string", meaning, always=always, free=True)
+
+
+def _names(name: str, meaning: str) -> Column:
+    return Column(name, "array", meaning, always=True)
+
+
+def _time(name: str, meaning: str, *, always: bool = False) -> Column:
+    return Column(name, "datetime", meaning, "UTC, to the millisecond", always, precision_ms=1)
+
+
+def _hour(name: str, meaning: str, *, always: bool = False) -> Column:
+    return Column(name, "datetime", meaning, "UTC, the beginning of an hour", always)
+
+
+def _count(name: str, meaning: str, unit: str = "votes") -> Column:
+    return Column(name, "integer", meaning, unit)
+
+
+def _measure(name: str, meaning: str, unit: str) -> Column:
+    return Column(name, "number", meaning, unit)
+
+
+_MOOD, _SPLIT = "-1 to 1", "0 to 1"
+
+ARTICLES = Table(
+    "articles",
+    "One row for each article, the oldest first, equally old ones by key: what is said of it, and what readers gave it.",
+    (
+        _text("article", "The publisher's key of the article.", always=True),
+        _text("url", "Its address."),
+        _text("title", "Its title."),
+        _text("section", "The section it stands in."),
+        _names("authors", "Who wrote it."),
+        _names("tags", "What it is tagged with."),
+        _time("published_at", "When it was published."),
+        _time("first_seen_at", "When the service heard of it first. Articles are in this order.", always=True),
+        _time("closed_at", "When the newsroom closed voting; empty while it is open, or where only its age closes it."),
+        _time("hidden_at", "Since when its numbers are hidden from readers."),
+        _text("merged_into", "The key of the article that its votes and its readers were moved to."),
+        _names("aliases", "Other keys that lead to it, after a move."),
+        _hour("first_vote_hour", "The hour of its first vote."),
+        _hour("last_vote_hour", "The hour in which a vote was cast, changed or withdrawn last."),
+        _count(f"count_{EACH}", "What is shown: readers' votes for this reaction, and imported ones."),
+        _count("total", "The sum of what is shown."),
+        _measure(f"share_{EACH}", "The part of the total that this reaction has; empty where there is none.", "0 to 1"),
+        _count(f"imported_{EACH}", "How many of the count were brought from another tool, and are no votes of this service."),
+        _count("added", "Reactions given in the period of the export; a change gives one and takes one back."),
+        _count("removed", "Reactions taken back in the period."),
+        _count("net", "Given less taken back in the period."),
+        _measure("mood", "The mean mood of its votes, drawn towards the site's where they are few; docs/metrics.md.", _MOOD),
+        _measure("mood_low", "The lower end of the mood's 95 % interval.", _MOOD),
+        _measure("mood_high", "Its upper end.", _MOOD),
+        _measure("split", "How divided its readers are: 1 is half for, half against; docs/metrics.md.", _SPLIT),
+        _measure("split_low", "The lower end of the split's 95 % interval.", _SPLIT),
+        _measure("split_high", "Its upper end.", _SPLIT),
+        _count("held", "Votes that are held back for review and not counted."),
+    ),
+    key=("article",),
+)
+
+SERIES = Table(
+    "series",
+    "What was given and taken back, by article, hour and reaction; hours without any have no row. Imported votes have no hour.",
+    (
+        _hour("hour_utc", "The hour.", always=True),
+        Column("local_day", "date", "The day of the site's time zone in which the hour begins.", "the site's time zone", True),
+        _text("article", "The publisher's key of the article.", always=True),
+        Column("reaction", "string", "The key of the reaction.", always=True),
+        _count("added", "Times it was given."),
+        _count("removed", "Times it was taken back."),
+        _count("net", "Given less taken back."),
+    ),
+    key=("hour_utc", "article", "reaction"),
+)
+
+VOTES = Table(
+    "votes",
+    "One row for each change of a vote, article by article, in the order in which they were applied.",
+    (
+        Column("at", "datetime", "When, rounded down.", "UTC, rounded down to the hour", always=True, rounded=True),
+        _text("article", "The publisher's key of the article.", always=True),
+        _text("section", "The section the article stands in now."),
+        Column("from", "string", "The reaction that was taken back; empty for a first vote."),
+        Column("to", "string", "The reaction that was given; empty for a withdrawal."),
+        Column(
+            "cause", "string", "What changed it: vote, or what the newsroom did, such as reset, restore or merge.", always=True
+        ),
+        Column("held", "boolean", "Whether the vote is held back for review now and not counted.", always=True),
+        Column(
+            "reader",
+            "string",
+            "A name for the reader that is good in this export only. On request, and only where the site's reader scope is site.",
+            always=True,
+            chosen=True,
+        ),
+    ),
+)
+
+TABLES: Mapping[str, Table] = {table.name: table for table in (ARTICLES, SERIES, VOTES)}

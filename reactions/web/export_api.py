@@ -1,0 +1,143 @@
+"""What analysts download: whole files, each of one snapshot. docs/exports.md describes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
+
+from flask import Response, request
+from marshmallow import ValidationError
+
+from reactions import readers
+from reactions.exports import arrow_files, bundles, choosing, files, packages, scope, series
+from reactions.exports.choosing import Choice
+from reactions.exports.columns import TABLES, VERSION, Table
+from reactions.exports.files import File, Form
+from reactions.exports.scope import Scope
+from reactions.refusals import MalformedExport
+from reactions.reports import periods
+from reactions.web import current, editors, export_slots, metrics, questions
+from reactions.web.export_stream import Stream
+from reactions.web.openapi import ApiBlueprint, query
+
+BUNDLE = "all.zip"
+_FORMS = {".csv": Form(), ".csv.gz": Form(gzip=True), ".parquet": Form("parquet"), ".arrow": Form("arrow")}
+_NAMES = [name + end for name in TABLES for end in _FORMS] + [BUNDLE, packages.NAME]
+
+blueprint = ApiBlueprint("exports", description="Whole files for analysts. Needs a key of the site with the scope read.")
+
+_PARAMETERS = [
+    query("period", f"{', '.join(periods.NAMES)}; without period, from and since it is everything", required=False),
+    *questions.DAYS,
+    *questions.ARTICLES,
+    query("since", "`beginning`, or the header Export-Next of the export before", required=False),
+    query("columns", "Names with commas between them; all if left out", required=False, example="article,title,total"),
+    query("precision", f"Of the times of single votes: {', '.join(choosing.PRECISIONS)}; usually hour", required=False),
+    query("min_group", "Hide counts of fewer readers than this; usually none", required=False, example="5"),
+    query("readers", "yes adds a name for each reader to votes, where the site's reader scope is site", required=False),
+    query("bom", "yes begins a CSV with a byte order mark, for Excel", required=False),
+]
+
+
+@blueprint.get(
+    "/v1/sites/<site_key>/export/<file_name>",
+    query=_PARAMETERS,
+    answer={"type": "string"},
+    media="text/csv",
+    problems=(400, 401, 403, 404, 429, 503),
+    scope="read",
+)
+def export(site_key: str, file_name: str) -> Response:
+    """Download articles, series or votes as .csv, .csv.gz, .parquet or .arrow; all three as all.zip; or their datapackage.json.
+
+    The answer comes in pieces of unknown length, from one snapshot. It is whole if it ends as HTTP says it must: a connection
+    that closes before is an error to every client. A .csv.gz has its checksum at its end, all.zip has rows and checksums.
+    """
+    site = editors.require(site_key, "read")
+    tables, form = _file_named(file_name)
+    said = questions.given(_PARAMETERS)
+    choice = _choice(said)
+    settings = current.parts().settings
+    choosing.check(choice, site, tables if file_name != packages.NAME else [], finest=settings.export_precision)
+    if form.format != "csv":
+        arrow_files.arrow()
+    with ExitStack() as held:
+        held.enter_context(closing(export_slots.take(editors.key_id(), most=settings.exports_per_key)))
+        key = (
+            readers.derived_key(settings.export_reader_key.encode(), f"export {site.key}") if settings.export_reader_key else b""
+        )
+        found = held.enter_context(scope.opened(current.engine(), site, choice, now_ms=current.now_ms(), reader_key=key))
+        pieces, media = _pieces(file_name, tables, Form(form.format, bom=_yes(said, "bom"), gzip=form.gzip), found)
+        headers = _headers(file_name, media, found)
+        if "Content-Encoding" in headers:
+            pieces = files.compressed(pieces)
+        stream = Stream(pieces, held.pop_all(), name=file_name, within_s=settings.export_within_s, votes=metrics.settled)
+    response = Response(stream, headers=headers)
+    response.call_on_close(stream.close)
+    return response
+
+
+def _file_named(name: str) -> tuple[Sequence[Table], Form]:
+    """The tables and the form that a file's name stands for. Raises MalformedExport."""
+    if name in (BUNDLE, packages.NAME):
+        return list(TABLES.values()), Form()
+    table, dot, end = name.partition(".")
+    if table not in TABLES or dot + end not in _FORMS:
+        raise MalformedExport(f"There is no export {name[:64]!r}. There are: {', '.join(_NAMES)}.")
+    return [TABLES[table]], _FORMS[dot + end]
+
+
+def _choice(said: dict[str, str]) -> Choice:
+    if not said["min_group"].isascii() or not (said["min_group"] or "0").isdigit():
+        raise ValidationError("Write a number of readers, such as 5.", "min_group")
+    return Choice(
+        about=questions.asked(said),
+        since=said["since"],
+        columns=[name for name in said["columns"].split(",") if name],
+        precision=said["precision"] or current.parts().settings.export_precision,
+        min_group=int(said["min_group"] or "0"),
+        readers=_yes(said, "readers"),
+    )
+
+
+def _yes(said: dict[str, str], name: str) -> bool:
+    if said[name] not in ("", "yes", "no"):
+        raise ValidationError("Write yes or no.", name)
+    return said[name] == "yes"
+
+
+def _headers(name: str, media: str, found: Scope) -> dict[str, str]:
+    headers = {
+        "Content-Type": f"{media}; charset=utf-8" if media == "text/csv" else media,
+        "Content-Disposition": f'attachment; filename="{_file_name(name, found)}"',
+        "Cache-Control": "private, no-store",
+        "X-Content-Type-Options": "nosniff",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Export-Version": VERSION,
+    }
+    if found.next:
+        headers["Export-Next"] = found.next.told(found.site)
+    if media == "text/csv":
+        headers["Vary"] = "Accept-Encoding"
+        accepted = request.accept_encodings
+        headers |= {"Content-Encoding": "gzip"} if "gzip" in accepted.values() and accepted["gzip"] > 0 else {}
+    return headers
+
+
+def _pieces(name: str, tables: Sequence[Table], form: Form, found: Scope) -> tuple[Iterator[bytes], str]:
+    if name == packages.NAME:
+        chosen = [(table, choosing.columns_of(found.choice, found.site, table)) for table in tables]
+        return iter([packages.of_columns(found, chosen).encode()]), "application/json"
+    if name == BUNDLE:
+        return bundles.pieces(found, tables, form), "application/zip"
+    made = File(found, tables[0], form).pieces()
+    return made, "application/gzip" if form.gzip else packages.media_of(form)
+
+
+def _file_name(name: str, found: Scope) -> str:
+    """The name under which it is saved: the site, the export, and the days in it."""
+    what, _, end = name.partition(".")
+    if not found.hours:
+        return f"{found.site.key}-{what}.{end}"
+    first, last = (series.local_day(hour, found.zone) for hour in (found.hours[0], found.hours[-1]))
+    return f"{found.site.key}-{what}-{first}-{last}.{end}"

@@ -1,0 +1,71 @@
+"""The body of an export on its way to the client. One that breaks off is seen to break off: no whole answer ends it.
+
+An export is not in a hurry, readers are. While votes are counted in this process it pauses after each piece, the longer the more
+votes there are; by itself it takes what it can get.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
+
+import structlog
+from sqlalchemy.exc import StatementError
+
+log = structlog.get_logger()
+
+VOTES_PER_S = 100  # so many votes a second make a pause as long as the work before it
+LONGEST_PAUSE = 8  # times the work before it
+
+
+class BrokenOff(Exception):
+    """The export cannot be completed. The server closes the connection before the end of the body."""
+
+
+class Stream:
+    """The pieces of an export. `close`, which the server calls in any case, gives back what the export holds."""
+
+    def __init__(
+        self, pieces: Iterator[bytes], held: ExitStack, *, name: str, within_s: float, votes: Callable[[], int] = lambda: 0
+    ) -> None:
+        self._pieces = pieces
+        self._held = held
+        self._name = name
+        self._votes = votes
+        self._until_s = time.monotonic() + within_s
+        self._seen, self._seen_s = votes(), time.monotonic()
+
+    def __iter__(self) -> Stream:
+        return self
+
+    def __next__(self) -> bytes:
+        """The next piece. Raises BrokenOff, with the cause in the log alone."""
+        if time.monotonic() > self._until_s:
+            log.warning("an export took too long", export=self._name)
+            raise BrokenOff(self._name)
+        began_s = time.monotonic()
+        try:
+            piece = next(self._pieces)
+        except StopIteration:
+            raise
+        except Exception as fault:
+            if isinstance(fault, StatementError):
+                fault.hide_parameters = True
+            log.error("an export broke off", export=self._name, exc_info=True)
+            raise BrokenOff(self._name) from None
+        self._give_way(time.monotonic() - began_s)
+        return piece
+
+    def _give_way(self, worked_s: float) -> None:
+        votes, now_s = self._votes(), time.monotonic()
+        per_s = (votes - self._seen) / max(now_s - self._seen_s, 0.001)
+        self._seen, self._seen_s = votes, now_s
+        if per_s > 1:
+            time.sleep(min(per_s / VOTES_PER_S, LONGEST_PAUSE) * worked_s)
+
+    def close(self) -> None:
+        """End the snapshot and give back the slot."""
+        if isinstance(self._pieces, Generator):
+            self._pieces.close()  # first: it may be reading from the snapshot
+        self._held.close()

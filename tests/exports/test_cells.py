@@ -1,0 +1,55 @@
+"""Text in cells: safe, and exactly the same once it is read."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reactions.exports import cells
+
+CHARACTERS = st.one_of(st.sampled_from("=+-@'\"\\;,\t\r\n\0u0 a＝＋－＠\u202e\ud800"), st.characters())
+
+
+@given(st.text(CHARACTERS))
+def test_every_text_comes_back_as_it_was(text: str) -> None:
+    assert cells.read(cells.written(text)) == text
+
+
+@given(st.lists(st.text(CHARACTERS)))
+def test_every_list_comes_back_as_it_was(names: list[str]) -> None:
+    assert json.loads(cells.listed(names)) == names
+
+
+@given(st.text(CHARACTERS))
+def test_no_part_of_a_cell_begins_like_a_formula(text: str) -> None:
+    for cell in (cells.written(text), cells.listed([text])):
+        parts = cell.replace("\t", ";").replace("\n", ";").replace("\r", ";").split(";")
+        assert [part for part in parts if part.lstrip(" \"'").startswith(tuple("=+-@＝＋－＠")) and part != parts[0]] == []
+        assert not parts[0].lstrip().startswith(tuple("=+-@＝＋－＠"))
+        assert not cell.startswith(("\t", "\r", "\n"))
+        cell.encode()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "Cup final", "Züri: 3,5 %", "a\nb", "C:\\temp", "it's", "50-50", 'He said "no"', "😀", "שלום"]
+)
+def test_ordinary_text_stands_as_it_is(text: str) -> None:
+    assert cells.written(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("=1+1", "'=1+1"),
+        ("'tis", "''tis"),
+        ("=C:\\x", "'=C:\\\\x"),
+        ("a\0b", "'a\\u0000b"),
+        ("a\r\nb", "'a\\u000d\nb"),
+        ("a;=1", "'a\\u003b=1"),
+    ],
+)
+def test_what_is_not_safe_is_marked(text: str, cell: str) -> None:
+    assert cells.written(text) == cell

@@ -1,0 +1,154 @@
+"""What an export does not tell: who voted, exactly when, and what so few did that they could be known."""
+
+from __future__ import annotations
+
+from itertools import chain
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Engine, text
+
+from reactions.engines import writing
+from reactions.exports import small_groups
+from reactions.exports.choosing import Choice, check
+from reactions.exports.columns import TABLES
+from reactions.refusals import MalformedExport
+from tests import make
+from tests.exports.asking import content, exported
+from tests.reports.stage import HOUR_MS, NOON, Stage, stage
+
+LEAST = 5
+
+
+@given(st.lists(st.integers(0, 12), max_size=10))
+def test_what_is_hidden_cannot_be_told_from_the_total(counts: list[int]) -> None:
+    hidden = small_groups.among(counts, LEAST)
+
+    together = sum(counts[place] for place in hidden.places)
+    assert all(place in hidden.places for place, n in enumerate(counts) if 0 < n < LEAST)
+    assert not any(counts[place] == 0 for place in hidden.places)
+    if hidden.places and not hidden.total:
+        assert len(hidden.places) >= 2
+        assert together >= LEAST
+
+
+def crowd(engine: Engine, **choices: object) -> Stage:
+    """Stories with groups of one to ten readers, over some hours."""
+    rnd, here = Random(3), stage(engine, **choices)
+    for number in range(12):
+        for reaction in make.SEVEN:
+            for _ in range(rnd.choice([0, 0, *range(1, 11)])):
+                here.give(f"story-{number}", reaction, 1, NOON - rnd.randrange(3) * HOUR_MS - rnd.randrange(HOUR_MS))
+    return here
+
+
+def test_small_groups_are_hidden_and_no_total_gives_them_away(engine: Engine) -> None:
+    here = crowd(engine)
+    whole = {row["article"]: row for row in exported(here.engine, here.site, "articles", now_ms=NOON)}
+
+    rows = exported(here.engine, here.site, "articles", Choice(min_group=LEAST), now_ms=NOON)
+
+    for row in rows:
+        counts = {key: row[f"count_{key}"] for key in make.SEVEN}
+        hidden = [key for key, n in counts.items() if n is None]
+        assert [n for n in counts.values() if n is not None and 0 < n < LEAST] == []
+        assert {key: n for key, n in counts.items() if n is not None} == {
+            key: whole[row["article"]][f"count_{key}"] for key in make.SEVEN if key not in hidden
+        }
+        if hidden:
+            assert row["mood"] is row["split"] is None
+            assert [row[f"share_{key}"] for key in hidden] == [None] * len(hidden)
+            rest = None if row["total"] is None else row["total"] - sum(n for n in counts.values() if n is not None)
+            assert rest is None or (len(hidden) >= 2 and rest >= LEAST)
+    assert any(row["total"] is not None and row["mood"] is None for row in rows)
+
+
+def test_small_groups_of_an_hour_are_hidden(engine: Engine) -> None:
+    here = crowd(engine)
+
+    rows = exported(here.engine, here.site, "series", Choice(min_group=LEAST), now_ms=NOON)
+
+    assert {row["added"] for row in rows} - {None} != set()
+    assert [row for row in rows if row["added"] is not None and 0 < row["added"] < LEAST] == []
+    assert all(row["net"] is None for row in rows if row["added"] is None)
+
+
+@pytest.mark.parametrize("choice", [Choice(min_group=5), Choice(readers=True), Choice(precision="minute"), Choice(columns=["x"])])
+def test_what_would_tell_too_much_is_refused(engine: Engine, choice: Choice) -> None:
+    here = stage(engine)
+
+    with pytest.raises(MalformedExport):
+        check(choice, here.site, [TABLES["votes"]], finest="hour")
+
+
+@pytest.mark.parametrize(
+    ("precision", "told"),
+    [
+        ("day", "2025-11-25T00:00:00Z"),
+        ("hour", "2025-11-25T11:00:00Z"),
+        ("minute", "2025-11-25T11:58:00Z"),
+        ("millisecond", "2025-11-25T11:58:59.876Z"),
+    ],
+)
+def test_times_are_rounded_down_to_the_precision(engine: Engine, precision: str, told: str) -> None:
+    here = stage(engine)
+    here.vote((1, "a", "like", NOON - 60_124))
+
+    assert [row["at"] for row in exported(here.engine, here.site, "votes", Choice(precision=precision), now_ms=NOON)] == [told]
+
+
+def test_nothing_of_a_reader_is_in_any_file(engine: Engine) -> None:
+    here = stage(engine, reader_scope="site")
+    here.vote((1, "a", "like", NOON - 60_123))
+    with engine.connect() as connection:
+        voters = [bytes(voter) for voter in connection.execute(text("select voter from vote")).scalars()]
+
+    written = b"".join(content(engine, here.site, table, now_ms=NOON) for table in TABLES)
+
+    for voter in voters:
+        assert voter not in written
+        assert voter.hex().encode() not in written
+    assert str(NOON - 60_123).encode() not in written
+
+
+def test_readers_get_a_name_of_the_export_which_only_the_operator_can_fix(engine: Engine) -> None:
+    here = stage(engine, reader_scope="site")
+    here.vote((1, "a", "like", NOON - 3), (2, "a", "like", NOON - 2), (1, "b", "sad", NOON - 1))
+    choice = Choice(readers=True)
+
+    one, other = ([row["reader"] for row in exported(engine, here.site, "votes", choice, now_ms=NOON)] for _ in range(2))
+    fixed = [content(engine, here.site, "votes", choice, now_ms=NOON, key=b"k" * 32) for _ in range(2)]
+
+    for names in (one, other):
+        by_article = sorted(names, key=names.count, reverse=True)
+        assert by_article[0] == by_article[1] != by_article[2]
+    assert set(one).isdisjoint(other)
+    assert fixed[0] == fixed[1]
+
+
+def test_votes_of_a_reader_do_not_stand_together(engine: Engine) -> None:
+    here = stage(engine, reader_scope="site")
+    readers = list(range(40))
+    here.vote(
+        *chain.from_iterable(
+            ((reader, "a", "like", NOON - 1000 + reader), (reader, "a", "sad", NOON - 500 + reader)) for reader in readers
+        )
+    )
+
+    rows = exported(engine, here.site, "votes", now_ms=NOON)
+
+    assert [row["to"] for row in rows] == ["like"] * 40 + ["sad"] * 40
+
+
+def test_held_votes_are_marked_and_counted_apart(engine: Engine) -> None:
+    here = stage(engine)
+    here.vote((1, "a", "like", NOON - 3), (2, "a", "sad", NOON - 2))
+    with writing(engine) as connection:
+        connection.execute(text("update vote set held = true where reaction = 'sad'"))
+
+    votes, articles = (exported(engine, here.site, table, now_ms=NOON) for table in ("votes", "articles"))
+
+    assert [(row["to"], row["held"]) for row in votes] == [("like", False), ("sad", True)]
+    assert articles[0]["held"] == 1

@@ -1,0 +1,148 @@
+"""Random newsrooms, exported: every number must be the screen's, for the same period and filters, on both engines."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import count
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine
+
+from reactions.exports.choosing import Choice
+from reactions.reports.rows import Row as Listed
+from reactions.revising import Desk, merge, reset
+from tests import make
+from tests.exports.asking import Row, exported
+from tests.reports.stage import DAY_MS, HOUR_MS, Stage, Vote, asked, at, stage
+
+NOWS = (at("2025-11-25 12:34"), at("2025-10-26 01:30"), at("2025-11-02 13:00:30"))
+_sites = count()
+
+
+def paper(engine: Engine, seed: int, now_ms: int, zone: str) -> Stage:
+    """A site with a dozen stories, votes that come, change and go, a reset and a merge; and another site beside it."""
+    rnd = Random(seed)
+    here, other = (stage(engine, f"{name}-{next(_sites)}", time_zone=zone, now_ms=now_ms) for name in ("one", "two"))
+    for place in (here, other):
+        votes: list[Vote] = []
+        for number in range(12):
+            born = now_ms - rnd.randrange(20 * DAY_MS)
+            place.publish(
+                f"story-{number}", at_ms=born if number % 4 else None, section=rnd.choice(["Politics", "Sport", None]),
+                authors=rnd.sample(["Ada", "Ben", "Zoë"], rnd.randrange(3)), tags=rnd.sample(["a", "b"], rnd.randrange(3)),
+                title=rnd.choice(["Big news", "=Big sums", "Straße, \"quoted\""]), seen_ms=born,
+            )  # fmt: skip
+            for _ in range(rnd.choice([0, 3, 40])):
+                reaction = rnd.choice([*make.SEVEN, *make.SEVEN, None])
+                votes.append((rnd.randrange(25), f"story-{number}", reaction, now_ms - rnd.randrange(15 * DAY_MS)))
+        place.vote(*votes)
+    desk = Desk(engine, here.box, here.site, by="test", now_ms=now_ms)
+    reset(desk, "story-1")
+    merge(desk, "story-2", into="story-3")
+    return here
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_exports_say_what_the_dashboard_says(engine: Engine, data: st.DataObject) -> None:
+    zone = data.draw(st.sampled_from(("UTC", "Europe/Berlin", "Australia/Lord_Howe")))
+    here = paper(engine, data.draw(st.integers(0, 10**6)), data.draw(st.sampled_from(NOWS)), zone)
+    about = {
+        "period": data.draw(st.sampled_from(("today", "24h", "7d", "28d"))),
+        "section": data.draw(st.sampled_from(("", "Sport"))),
+        "author": data.draw(st.sampled_from(("", "Ada"))),
+        "tag": data.draw(st.sampled_from(("", "b"))),
+        "text": data.draw(st.sampled_from(("", "big"))),
+    }
+    choice = Choice(about=asked(**about))
+    articles, series, votes = (
+        exported(here.engine, here.site, table, choice, now_ms=here.now_ms) for table in ("articles", "series", "votes")
+    )
+
+    report = here.newsroom().dashboard(here.site, asked(**about))
+
+    assert sums(series) == (report.totals.added, report.totals.removed, report.totals.net)
+    assert sums(articles) == sums(series)
+    assert (sum(v["to"] is not None for v in votes), sum(v["from"] is not None for v in votes)) == sums(series)[:2]
+    assert moved(series) == {
+        entry.key: (entry.added, entry.removed) for entry in report.reactions if entry.added or entry.removed
+    }
+    assert moved_by_votes(votes) == moved(series)
+    same_rows(articles, here, about)
+
+
+def sums(rows: list[Row]) -> tuple[int, int, int]:
+    added, removed, net = (sum(row[name] for row in rows) for name in ("added", "removed", "net"))
+    return added, removed, net
+
+
+def moved(series: list[Row]) -> dict[str, tuple[int, int]]:
+    added, removed = Counter[str](), Counter[str]()
+    for row in series:
+        added[row["reaction"]] += row["added"]
+        removed[row["reaction"]] += row["removed"]
+    return {reaction: (added[reaction], removed[reaction]) for reaction in added}
+
+
+def moved_by_votes(votes: list[Row]) -> dict[str, tuple[int, int]]:
+    added, removed = Counter(vote["to"] for vote in votes), Counter(vote["from"] for vote in votes)
+    return {reaction: (added[reaction], removed[reaction]) for reaction in (added | removed) if reaction}
+
+
+def same_rows(articles: list[Row], here: Stage, about: dict[str, str]) -> None:
+    """The list of stories has the same articles with the same numbers; merged ones are in the export alone."""
+    listed = {row.article: row for row in here.newsroom().articles(here.site, asked(**about), limit=100).articles}
+    found = {row["article"]: row for row in articles if row["merged_into"] is None}
+    assert found.keys() == listed.keys()
+    for key, row in found.items():
+        same_row(row, listed[key])
+
+
+def same_row(row: Row, listed: Listed) -> None:
+    assert [row[name] for name in ("title", "section", "authors", "tags")] == [
+        listed.title, listed.section, listed.authors, listed.tags,
+    ]  # fmt: skip
+    assert [row[name] for name in ("total", "added", "removed", "net")] == [
+        listed.total,
+        listed.added,
+        listed.removed,
+        listed.net,
+    ]
+    assert {key: row[f"count_{key}"] for key in make.SEVEN} == listed.counts
+    for name, measure in (("mood", listed.mood), ("split", listed.split)):
+        told = [row[name], row[f"{name}_low"], row[f"{name}_high"]]
+        assert told == pytest.approx([measure.value, measure.low, measure.high], abs=1e-6)
+
+
+def test_everything_is_exported_without_a_period(engine: Engine) -> None:
+    here = paper(engine, 7, NOWS[0], "UTC")
+    here.vote((99, "ancient", "like", here.now_ms - 900 * DAY_MS))
+
+    articles, series, votes = (
+        exported(here.engine, here.site, table, now_ms=here.now_ms) for table in ("articles", "series", "votes")
+    )
+
+    assert len(articles) == 13
+    assert {row["article"]: row["net"] for row in articles} == {row["article"]: row["total"] for row in articles}
+    assert sums(articles) == sums(series)
+    assert moved(series) == moved_by_votes(votes)
+    assert articles[0]["first_vote_hour"] == series[0]["hour_utc"]
+    assert [row["merged_into"] for row in articles if row["merged_into"]] == ["story-3"]
+
+
+def test_votes_can_be_replayed_without_knowing_whose_they_are(engine: Engine) -> None:
+    here = stage(engine, now_ms=NOWS[0])
+    early, late = here.now_ms - HOUR_MS - 5, here.now_ms - HOUR_MS
+    here.box.count([
+        here._ballot(1, "a", "like", late),
+        here._ballot(2, "a", "sad", late + 1),
+    ])  # fmt: skip
+    skewed = here._ballot(1, "a", "love", late + 10)
+    here.box.count([type(skewed)(**{**{f: getattr(skewed, f) for f in skewed.__slots__}, "at_ms": early})])
+
+    votes = exported(here.engine, here.site, "votes", now_ms=here.now_ms)
+
+    assert [(vote["from"], vote["to"]) for vote in votes] == [(None, "like"), ("like", "love"), (None, "sad")]
