@@ -3,11 +3,11 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-APART := --ignore tests/faults --ignore tests/reports --ignore tests/web/dashboard --ignore tests/bench
+APART := --ignore tests/faults
 DEMO_BIND ?= 127.0.0.1:8000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test newsroom check bench faults lock browser spreadsheet openapi wheel clean
+.PHONY: help demo serve test check bench faults lock browser spreadsheet openapi wheel clean
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,9 +25,6 @@ test: $(VENV)/dev.stamp browser spreadsheet  ## Check the code and run every tes
 	    $(BIN)/python -m pytest -q --last-failed --last-failed-no-failures none $(APART)
 	$(BIN)/python -m pytest -q tests/faults || \
 	    $(BIN)/python -m pytest -q --last-failed --last-failed-no-failures none tests/faults
-
-newsroom: $(VENV)/dev.stamp browser  ## The reports' and the dashboard's tests, still being settled, and the bench's own
-	$(BIN)/python -m pytest -q tests/reports tests/web/dashboard tests/bench
 
 check: $(VENV)/dev.stamp  ## Format, lint, types, layers
 	$(BIN)/ruff format --check .

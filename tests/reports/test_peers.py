@@ -161,7 +161,7 @@ def test_reactions_before_publication_belong_to_no_age(desk: Stage) -> None:
 
 
 def test_articles_older_than_28_days_and_merged_ones_say_nothing(engine: Engine) -> None:
-    here = stage(engine)
+    here = stage(engine, now_ms=NOON + HOUR_MS // 2)
     here.publish("old", at_ms=NOON - 28 * DAY_MS - 1)
     here.publish("just", at_ms=NOON - 28 * DAY_MS)
     here.publish("coming", at_ms=NOON + 1)
@@ -171,7 +171,7 @@ def test_articles_older_than_28_days_and_merged_ones_say_nothing(engine: Engine)
 
 
 def test_only_articles_of_eight_days_can_be_a_surprise(engine: Engine) -> None:
-    here = stage(engine)
+    here = stage(engine, now_ms=NOON + HOUR_MS // 2)
     here.publish("old", at_ms=NOON - 193 * HOUR_MS)
     here.publish("young", at_ms=NOON - 192 * HOUR_MS)
 
@@ -180,7 +180,7 @@ def test_only_articles_of_eight_days_can_be_a_surprise(engine: Engine) -> None:
 
 def test_a_site_that_publishes_much_is_judged_by_a_sample_that_stays(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(norms, "PEERS_AT_MOST", 3)
-    here = stage(engine)
+    here = stage(engine, now_ms=NOON + HOUR_MS // 2)
     for number in range(7):
         here.publish(f"story-{number}", at_ms=NOON - 2 * HOUR_MS)
         here.give(f"story-{number}", "like", number, NOON - HOUR_MS)

@@ -61,6 +61,16 @@ def test_a_page_is_accessible_and_fits_every_screen(
         assert shape not in LOOKED_AT[scheme] or violations(tab) == []
 
 
+def test_a_chart_that_still_has_its_old_width_does_not_widen_the_page(tab: Page, paper: Paper) -> None:
+    tab.add_init_script("window.ResizeObserver = class { observe() {} }")
+    tab.goto(paper.at("/dashboard?period=7d"))
+
+    tab.set_viewport_size({"width": 360, "height": 780})
+
+    assert tab.evaluate("document.documentElement.scrollWidth") == 360
+    assert tab.evaluate("document.querySelector('canvas').clientWidth") > 360
+
+
 def test_the_door_is_accessible(tab: Page, paper: Paper, complaints: Complaints) -> None:
     complaints.network_fails = True
     tab.context.clear_cookies()

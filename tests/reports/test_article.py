@@ -1,0 +1,128 @@
+"""All about one article, on both engines."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import Engine
+
+from reactions import catalogue, engines
+from reactions.refusals import MalformedKey, MalformedPeriod, UnknownArticle
+from reactions.reports.article import Age, Comparison
+from tests.reports.stage import DAY_MS, HOUR_MS, NOON, Stage, stage
+
+
+@pytest.fixture
+def here(engine: Engine) -> Stage:
+    """An article of 10:00 with two likes, and five of its section that had 0 to 4, all in their first hour; it is 12:30."""
+    here = stage(engine, now_ms=NOON + HOUR_MS // 2, time_zone="America/New_York")
+    here.publish("vote", section="Politics", at_ms=NOON - 2 * HOUR_MS)
+    here.give("vote", "like", 2, NOON - 2 * HOUR_MS)
+    for number in range(5):
+        here.publish(f"peer-{number}", section="Politics", at_ms=NOON - 20 * HOUR_MS)
+        here.give(f"peer-{number}", "sad", number, NOON - 20 * HOUR_MS)
+        here.give(f"peer-{number}", "wow", number, NOON - 17 * HOUR_MS)
+    return here
+
+
+def test_a_young_article_is_told_by_hours_since_its_publication(here: Stage) -> None:
+    life = here.newsroom().article(here.site, "vote")
+
+    assert (life.article.article, life.unit, life.article.net, life.article.sparkline) == ("vote", "hour", 2, [2, 0, 0])
+    assert [(bucket.start.isoformat(), bucket.net) for bucket in life.series] == [
+        ("2025-11-25T05:00:00-05:00", 2), ("2025-11-25T06:00:00-05:00", 0), ("2025-11-25T07:00:00-05:00", 0),
+    ]  # fmt: skip
+
+
+def test_it_stands_beside_its_peers_at_every_age_they_have_reached(here: Stage) -> None:
+    life = here.newsroom().article(here.site, "vote")
+
+    early, late = (0, 2, 1, 3), (0, 4, 2, 6)  # own, median, low, high: of 0 to 4, and later of twice that
+    assert life.peers == Comparison(
+        "Politics", "section",
+        [
+            Age(1, 2, *early[1:]), Age(2, 2, *early[1:]), Age(3, None, *early[1:]),
+            Age(6, None, *late[1:]), Age(12, None, *late[1:]),
+        ],
+    )  # fmt: skip
+
+
+def test_without_peers_there_is_no_comparison(engine: Engine) -> None:
+    here = stage(engine)
+    here.publish("alone", section="Politics")
+
+    assert here.newsroom().article(here.site, "alone").peers == Comparison(None, None, [])
+
+
+def test_what_was_done_to_it_is_marked(here: Stage) -> None:
+    with engines.writing(here.engine) as connection:
+        catalogue.hide(connection, here.site, "vote", at_ms=NOON - HOUR_MS, by="test")
+        catalogue.close(connection, here.site, "vote", at_ms=NOON, by="test")
+
+    life = here.newsroom().article(here.site, "vote", time_zone="UTC")
+
+    assert [(mark.at.isoformat(), mark.what) for mark in life.marks] == [
+        ("2025-11-25T10:00:00+00:00", "published"),
+        ("2025-11-25T11:00:00+00:00", "hidden"),
+        ("2025-11-25T12:00:00+00:00", "closed"),
+    ]
+
+
+def test_closing_by_age_is_marked_once_it_has_come(engine: Engine) -> None:
+    here = stage(engine, close_after_days=3)
+    here.publish("old", at_ms=NOON - 4 * DAY_MS)
+    here.publish("new", at_ms=NOON - 2 * DAY_MS)
+
+    assert [mark.what for mark in here.newsroom().article(here.site, "old").marks] == ["published", "closed"]
+    assert [mark.what for mark in here.newsroom().article(here.site, "new").marks] == ["published"]
+
+
+def test_a_former_key_leads_to_the_article(here: Stage) -> None:
+    with engines.writing(here.engine) as connection:
+        catalogue.move(connection, here.site, "vote", to="vote/2025", at_ms=NOON, by="test")
+
+    assert here.newsroom().article(here.site, "vote").article.article == "vote/2025"
+
+
+@pytest.mark.parametrize(("days", "unit"), [(3, "hour"), (4, "day"), (119, "day"), (120, "week")])
+def test_an_older_article_is_told_by_days_or_weeks(engine: Engine, days: int, unit: str) -> None:
+    here = stage(engine)
+    here.publish("old", at_ms=NOON - days * DAY_MS)
+
+    assert here.newsroom().article(here.site, "old").unit == unit
+
+
+def test_a_unit_can_be_chosen(here: Stage) -> None:
+    assert here.newsroom().article(here.site, "vote", unit="week").unit == "week"
+    with pytest.raises(MalformedPeriod):
+        here.newsroom().article(here.site, "vote", unit="minute")
+
+
+def test_votes_before_publication_are_in_the_series(engine: Engine) -> None:
+    here = stage(engine)
+    here.publish("early", at_ms=NOON - HOUR_MS)
+    here.give("early", "like", 3, NOON - 3 * HOUR_MS)
+
+    assert [bucket.net for bucket in here.newsroom().article(here.site, "early").series] == [3, 0, 0, 0]
+
+
+@pytest.mark.parametrize("published", [-62_135_596_800_000, -3_786_825_600_000, 253_402_300_799_000])
+def test_an_article_of_another_age_is_told_from_its_first_reaction(engine: Engine, published: int) -> None:
+    here = stage(engine, time_zone="Pacific/Kiritimati")
+    here.publish("archive", at_ms=published)
+    here.give("archive", "like", 3, NOON - HOUR_MS)
+
+    life = here.newsroom().article(here.site, "archive")
+
+    assert [bucket.net for bucket in life.series] == [3, 0]
+    assert life.article.age_hours >= 0
+
+
+def test_an_article_nobody_knows_is_refused(here: Stage) -> None:
+    other = stage(here.engine, "weekly")
+    other.publish("theirs")
+
+    for key in ("nothing", "theirs"):
+        with pytest.raises(UnknownArticle):
+            here.newsroom().article(here.site, key)
+    with pytest.raises(MalformedKey):
+        here.newsroom().article(here.site, "")
