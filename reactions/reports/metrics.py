@@ -74,7 +74,7 @@ def shrunk(votes: Votes, usual: Shares) -> Shares:
 def mood(votes: Votes, usual: Shares) -> Measure:
     """The mean mood of votes, -1 to +1, drawn towards the usual."""
     p, q = shrunk(votes, usual)
-    value = p - q
+    value = mood_of(votes, usual)
     error = _Z * math.sqrt(max(p + q - value * value, 0) / (votes.total + PSEUDO_VOTES))
     return Measure(value, max(value - error, -1.0), min(value + error, 1.0), votes.total < FEW)
 
@@ -82,11 +82,12 @@ def mood(votes: Votes, usual: Shares) -> Measure:
 def split(votes: Votes, usual: Shares) -> Measure:
     """How divided votes are: 1 is half for and half against, 0 is of one mind.
 
-    The interval is the delta method's of second order: that of first order is empty at half against half.
+    Drawn towards the usual split, and not made of shrunk shares: a few angry readers beside usual votes that nobody cast would
+    look like two camps. The interval is the delta method's of second order: that of first order is empty at half against half.
     """
     p, q = shrunk(votes, usual)
     weight = votes.total + PSEUDO_VOTES
-    value = 4 * p * q
+    value = split_of(votes, usual)
     variance_p, variance_q, covariance = p * (1 - p) / weight, q * (1 - q) / weight, -p * q / weight
     first = 16 * (q * q * variance_p + p * p * variance_q + 2 * p * q * covariance)
     second = 16 * (variance_p * variance_q + covariance * covariance)
@@ -95,16 +96,15 @@ def split(votes: Votes, usual: Shares) -> Measure:
 
 
 def mood_of(votes: Votes, usual: Shares) -> float:
-    """The value of `mood` alone, for ranking many."""
+    """The value of `mood` alone, for ranking many: the difference of the shrunk shares."""
     lent = PSEUDO_VOTES * (usual.positive - usual.negative)
     return (votes.positive - votes.negative + lent) / (votes.total + PSEUDO_VOTES)
 
 
 def split_of(votes: Votes, usual: Shares) -> float:
     """The value of `split` alone, for ranking many."""
-    weight = votes.total + PSEUDO_VOTES
-    positive = votes.positive + PSEUDO_VOTES * usual.positive
-    return 4 * positive * (votes.negative + PSEUDO_VOTES * usual.negative) / (weight * weight)
+    own = votes.positive * votes.negative / votes.total if votes.total > 0 else 0.0
+    return 4 * (own + PSEUDO_VOTES * usual.positive * usual.negative) / (votes.total + PSEUDO_VOTES)
 
 
 def trend(gained: float, expected: float) -> float:

@@ -14,11 +14,13 @@ from reactions.refusals import UnknownSort
 from reactions.reports import metrics
 from reactions.reports.cards import Card
 from reactions.reports.figures import NONE, Sums
-from reactions.reports.metrics import NO_VOTES, TREND_HOURS, Votes
+from reactions.reports.metrics import NO_VOTES, TREND_HOURS, Shares, Votes
 from reactions.reports.norms import Norms
 from reactions.reports.peers import Surprise
 from reactions.reports.reading import Reading
 from reactions.tallies import HOUR_MS
+
+NO_VALUE = -math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +48,12 @@ class Numbers:
         return self.read_votes()
 
     def mood(self, card: Card) -> float:
-        """The value of its mood."""
-        return metrics.mood_of(self.votes.get(card.article_id, NO_VOTES), self.norms.shares)
+        """The value of its mood; none if too few voted."""
+        return self._measured(card, metrics.mood_of)
 
     def split(self, card: Card) -> float:
-        """The value of its split."""
-        return metrics.split_of(self.votes.get(card.article_id, NO_VOTES), self.norms.shares)
+        """The value of its split; none if too few voted."""
+        return self._measured(card, metrics.split_of)
 
     def trend(self, card: Card) -> Trend:
         """What it gains beside what its age predicts."""
@@ -62,6 +64,10 @@ class Numbers:
     def surprise(self, card: Card) -> Surprise | None:
         """What is unusual about it beside its peers."""
         return self.norms.surprise(card.article_id)
+
+    def _measured(self, card: Card, measure: Callable[[Votes, Shares], float]) -> float:
+        votes = self.votes.get(card.article_id, NO_VOTES)
+        return measure(votes, self.norms.shares) if votes.total >= metrics.FEW else NO_VALUE
 
 
 class Rank(NamedTuple):
@@ -106,7 +112,7 @@ def _votes_in_period(numbers: Numbers, card: Card) -> float:
 
 def _surprise(numbers: Numbers, card: Card) -> float:
     surprise = numbers.surprise(card)
-    return surprise.ratio if surprise else -math.inf
+    return surprise.ratio if surprise else NO_VALUE
 
 
 _VALUE: Mapping[str, Callable[[Numbers, Card], float]] = {
@@ -138,4 +144,4 @@ def ranked(
 
 
 def _signed(value: float, sign: float) -> float:
-    return value if value == -math.inf else sign * value
+    return value if value == NO_VALUE else sign * value

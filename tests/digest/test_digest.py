@@ -52,7 +52,7 @@ Most loved
 Most divided
 ------------
  1. A tax on umbrellas
-    Politics: divided 0.99 (1 is half against half), 60 votes
+    Politics: divided 0.95 (1 is half against half), 60 votes
     https://daily.example/tax
 
 By section

@@ -78,16 +78,22 @@ class Naive:
         return (counts[1] / total, counts[-1] / total) if total else (0.0, 0.0)
 
     def mood(self, positive: int, negative: int, total: int) -> tuple[float, float, float, bool]:
-        usual, _ = (self.shares()[0] - self.shares()[1]), None
         n = total + 10
-        value = (positive - negative + 10 * usual) / n
-        of_mood = [(positive + 10 * self.shares()[0]) / n, (negative + 10 * self.shares()[1]) / n]
-        error = Z * math.sqrt(max(sum(of_mood) - value**2, 0) / n)
+        p, q = self.shrunk(positive, negative, total)
+        value = p - q
+        error = Z * math.sqrt(max(p + q - value**2, 0) / n)
         return value, max(value - error, -1), min(value + error, 1), total < 10
 
-    def split(self, positive: int, negative: int, total: int) -> float:
-        n = total + 10
-        return 4 * (positive + 10 * self.shares()[0]) / n * (negative + 10 * self.shares()[1]) / n
+    def split(self, positive: int, negative: int, total: int) -> tuple[float, float, float, bool]:
+        own = 4 * positive / total * negative / total if total > 0 else 0.0
+        usual = 4 * self.shares()[0] * self.shares()[1]
+        value = (total * own + 10 * usual) / (total + 10)
+        error = Z * math.sqrt(max(variance_of_split(*self.shrunk(positive, negative, total), total + 10), 0))
+        return value, max(value - error, 0), min(value + error, 1), total < 10
+
+    def shrunk(self, positive: int, negative: int, total: int) -> tuple[float, float]:
+        p, q = self.shares()
+        return (positive + 10 * p) / (total + 10), (negative + 10 * q) / (total + 10)
 
     def rate(self, age: int) -> float:
         """The mean gain of an article in an hour of that age, over the articles of 28 days."""
@@ -184,6 +190,15 @@ class Naive:
                 if first <= hour < stop:
                     buckets[bucket_of(hour, zone, unit)][reaction, "added" if by > 0 else "removed"] += 1
         return buckets
+
+
+def variance_of_split(p: float, q: float, n: int) -> float:
+    """The delta method's, of second order, of 4pq: gᵀΣg + ½ tr (HΣ)² with the gradient g and the second derivatives H."""
+    cov = [[p * (1 - p) / n, -p * q / n], [-p * q / n, q * (1 - q) / n]]
+    gradient, second = [4 * q, 4 * p], [[0.0, 4.0], [4.0, 0.0]]
+    first = sum(gradient[i] * cov[i][j] * gradient[j] for i in (0, 1) for j in (0, 1))
+    turned = [[sum(second[i][k] * cov[k][j] for k in (0, 1)) for j in (0, 1)] for i in (0, 1)]
+    return first + sum(turned[i][j] * turned[j][i] for i in (0, 1) for j in (0, 1)) / 2
 
 
 def bucket_of(hour: int, zone: str, unit: str) -> Any:

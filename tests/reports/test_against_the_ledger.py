@@ -97,6 +97,7 @@ def _compare_dashboard(here: Stage, told: Naive, newsroom: Newsroom, about: dict
     left = {r: max(added - removed, 0) for r, (added, removed) in moved.items()}
     polar = [sum(n for r, n in left.items() if told.moods[r] == mood) for mood in (1, -1)]
     assert _measure(report.mood) == pytest.approx(told.mood(*polar, sum(left.values())))
+    assert _measure(report.split) == pytest.approx(told.split(*polar, sum(left.values())))
     listed = told.listed(hours.start, hours.stop, periods.to_ms(report.period.start), periods.to_ms(report.period.end))
     _compare_groups(report, told, listed, hours)
     rows = _all_rows(newsroom, here, about, sort="votes")
@@ -127,7 +128,7 @@ def _compare_row(row: Row, told: Naive, hours: range) -> None:
     assert sum(row.sparkline) == row.net
     assert len(row.sparkline) <= 48
     assert _measure(row.mood) == pytest.approx(expected["mood"])
-    assert row.split.value == pytest.approx(expected["split"])
+    assert _measure(row.split) == pytest.approx(expected["split"])
     assert (row.trending.ratio, row.trending.gained, row.trending.expected) == pytest.approx(expected["trending"])
     found = row.surprise and (
         row.surprise.reaction, pytest.approx(row.surprise.ratio), row.surprise.count, row.surprise.median,
@@ -219,7 +220,8 @@ def _all_rows(newsroom: Newsroom, here: Stage, about: dict[str, str], *, sort: s
 
 def _value(row: Row, sort: str) -> float:
     return {
-        "votes": row.net, "trending": row.trending.ratio, "mood": row.mood.value, "split": row.split.value,
+        "votes": row.net, "trending": row.trending.ratio,
+        "mood": row.mood.value if row.total >= 10 else -2, "split": row.split.value if row.total >= 10 else -2,
         "surprise": row.surprise.ratio if row.surprise else -1,
         "published": (row.published_at or row.first_seen_at).timestamp(),
     }[sort]  # fmt: skip

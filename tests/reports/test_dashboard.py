@@ -56,7 +56,7 @@ def test_the_mood_of_a_period_is_that_of_the_votes_it_left(here: Stage) -> None:
 
     # Before noon the site had 1 like and 5 loves, 1 angry and 2 sad: usual mood 3/9. Today left 2 angry and 1 wow.
     assert report.mood.value == pytest.approx((-2 + 10 * 3 / 9) / 13)
-    assert report.split.value == pytest.approx(4 * (10 * 6 / 9 / 13) * ((2 + 10 * 3 / 9) / 13))
+    assert report.split.value == pytest.approx(10 * 4 * (6 / 9) * (3 / 9) / 13)  # what it left is of one mind
     assert report.mood.few
 
 

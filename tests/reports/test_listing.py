@@ -101,6 +101,26 @@ def test_what_has_no_surprise_comes_last_both_ways(here: Stage) -> None:
         assert not all(without)
 
 
+@pytest.mark.parametrize(
+    ("sort", "first"),
+    [
+        ("mood", ["loved", "torn", "hated"]), ("-mood", ["hated", "torn", "loved"]),
+        ("split", ["torn", "hated", "loved"]), ("-split", ["loved", "hated", "torn"]),
+    ],
+)  # fmt: skip
+def test_what_few_have_judged_comes_last_both_ways(engine: Engine, sort: str, first: list[str]) -> None:
+    here = stage(engine, now_ms=NOON + HOUR_MS // 2)
+    for key, likes, angry in (("loved", 13, 0), ("hated", 0, 12), ("torn", 6, 6), ("few", 0, 9), ("none", 0, 0)):
+        here.publish(key, at_ms=NOON - 2 * HOUR_MS)
+        here.give(key, "like", likes, NOON - HOUR_MS)
+        here.give(key, "angry", angry, NOON - HOUR_MS)
+
+    found = keys(here.newsroom(), here, sort=sort, limit=2)
+
+    assert found[:3] == first
+    assert set(found[3:]) == {"few", "none"}
+
+
 def test_a_page_of_another_length_goes_on(here: Stage) -> None:
     newsroom = here.newsroom()
     first = newsroom.articles(here.site, asked(), limit=3)

@@ -55,14 +55,26 @@ def test_half_against_half_is_fully_divided_and_its_interval_is_not_empty() -> N
     assert measure == Measure(pytest.approx(1.0), pytest.approx(1 - error), 1.0, False)
 
 
-def test_a_split_is_four_times_the_product_of_the_shrunk_shares() -> None:
-    # (30 + 6) / 60 = 0.6 and (10 + 2) / 60 = 0.2: 4 * 0.12 = 0.48.
+def test_a_split_is_that_of_its_votes_and_of_ten_with_the_usual_split() -> None:
+    # Own: 4 * 0.6 * 0.2 = 0.48, by chance the usual one too; it stays 0.48.
     measure = metrics.split(Votes(30, 10, 50), FRIENDLY)
 
+    # The interval is that of the shrunk shares, (30 + 6) / 60 and (10 + 2) / 60.
     first = 16 * 0.12 * (0.8 - 0.48) / 60
     second = 16 * ((0.24 / 60) * (0.16 / 60) + (0.12 / 60) ** 2)
     error = 1.959964 * math.sqrt(first + second)
     assert measure == Measure(pytest.approx(0.48), pytest.approx(0.48 - error), pytest.approx(0.48 + error), False)
+    # Own: 4 * 20 * 10 / 30² = 8/9 of 30 votes: (30 * 8/9 + 10 * 0.48) / 40.
+    assert metrics.split(Votes(20, 10, 30), FRIENDLY).value == pytest.approx((30 * 8 / 9 + 4.8) / 40)
+
+
+@pytest.mark.parametrize("usual", [EVEN, FRIENDLY, Shares(0.9, 0.1)])
+def test_votes_of_one_kind_alone_never_raise_a_split(usual: Shares) -> None:
+    angry = [metrics.split(Votes(0, n, n), usual).value for n in range(40)]
+    glad = [metrics.split(Votes(n, 0, n), usual).value for n in range(40)]
+
+    assert angry[10] == pytest.approx(2 * usual.positive * usual.negative)  # half of the usual split, 4pq
+    assert angry == glad == sorted(angry, reverse=True)
 
 
 def test_neutral_votes_unite() -> None:
