@@ -60,7 +60,9 @@ class Period:
 
     def previous(self) -> Period:
         """As many days (or hours) before, up to the same time of day: a morning is compared with a morning."""
-        return Period(self.name, self._earlier(self.start), self._earlier(self.end), self.unit, self.days)
+        # Clocks that changed by half an hour meanwhile let the same time of day fall into the period's own first hour.
+        end = min(self._earlier(self.end), self.start, key=to_ms)
+        return Period(self.name, self._earlier(self.start), end, self.unit, self.days)
 
     def _earlier(self, moment: datetime) -> datetime:
         zone = _zone_of(moment)
