@@ -31,4 +31,6 @@ def take(key_id: str, *, most: int) -> BufferedWriter:
 def _folder() -> Path:
     folder = Path(tempfile.gettempdir()) / f"reader-reactions-exports-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.lstat().st_uid != os.getuid():  # somebody else on this machine may have been there before
+        raise PermissionError(f"{folder} belongs to somebody else.")
     return folder
