@@ -19,6 +19,7 @@ from reactions.refusals import Overloaded, Unavailable, UnknownArticle
 from reactions.voting import Receipt
 from tests import make
 from tests.boxes import Booth, booth
+from tests.engines import wait_until
 from tests.make import ADA, BEN, CIA
 
 
@@ -198,17 +199,25 @@ def test_a_ballot_that_is_not_answered_in_time_is_told_to_come_again(engine: Eng
 
 def test_more_ballots_than_may_wait_are_told_to_come_again(engine: Engine, database_url: str) -> None:
     make.site(database_url)
-    daily = booth(engine, queue_size=1, answer_within_s=0.2)
-    leave = threading.Event()
-    event.listen(engine, "before_cursor_execute", lambda *_: leave.wait(10))
+    daily = booth(engine, queue_size=1)
+    began, leave = threading.Event(), threading.Event()
 
-    with ThreadPoolExecutor(8) as pool:
-        futures = [pool.submit(daily.cast, make.reader(n), "like", seq=1) for n in range(8)]
-        refusals = [future.exception() for future in futures]
+    def hold(*_: object) -> None:
+        began.set()
+        leave.wait(10)
+
+    event.listen(engine, "before_cursor_execute", hold)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(daily.cast, make.reader(1), "like", seq=1)
+        began.wait(10)
+        second = pool.submit(daily.cast, make.reader(2), "like", seq=1)
+        wait_until(lambda: daily.box._waiting.qsize() == 1, why="the second ballot waits")
+        with pytest.raises(Overloaded):
+            daily.cast(make.reader(3), "like", seq=1)
         leave.set()
 
-    assert any(isinstance(refusal, Overloaded) for refusal in refusals)
-    assert all(isinstance(refusal, Unavailable) for refusal in refusals)
+    assert [future.result().reaction for future in (first, second)] == ["like", "like"]
+    assert daily.shown() == {"like": 2}
 
 
 def test_one_article_per_transaction_counts_the_same(engine: Engine, database_url: str) -> None:
