@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
@@ -118,8 +119,11 @@ class Stage:
         They wait long for a COMMIT: what is played here is the order of ballots, and a disk that stalls is another play.
         """
         patient = {"answer_within_s": 10}
-        with self.service(workers=1, settings=patient) as first, self.service(workers=1, settings=patient) as second:
-            yield [first, second]
+        with ExitStack() as stack:
+            with ThreadPoolExecutor(2) as pool:  # both start at once: starting is most of a short play
+                hosts = [self.service(workers=1, settings=patient) for _ in range(2)]
+                started = list(pool.map(stack.enter_context, hosts))
+            yield started
 
     def stored(self) -> Stored:
         return oracles.stored(self.url)
