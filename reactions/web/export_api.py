@@ -22,10 +22,18 @@ from reactions.web.openapi import ApiBlueprint, query
 
 BUNDLE = "all.zip"
 _FORMS = {".csv": Form(), ".csv.gz": Form(gzip=True), ".parquet": Form("parquet"), ".arrow": Form("arrow")}
+_MEDIA = (
+    "text/csv",
+    "application/gzip",
+    "application/zip",
+    "application/json",
+    *map(packages.media_of, map(Form, choosing.FORMATS)),
+)
 _NAMES = [name + end for name in TABLES for end in _FORMS] + [BUNDLE, packages.NAME]
 
 blueprint = ApiBlueprint("exports", description="Whole files for analysts. Needs a key of the site with the scope read.")
 
+_FILE = {"in": "path", "name": "file_name", "required": True, "schema": {"type": "string", "enum": _NAMES}}
 _PARAMETERS = [
     query("period", f"{', '.join(periods.NAMES)}; without period, from and since it is everything", required=False),
     *questions.DAYS,
@@ -41,9 +49,9 @@ _PARAMETERS = [
 
 @blueprint.get(
     "/v1/sites/<site_key>/export/<file_name>",
-    query=_PARAMETERS,
+    query=[_FILE, *_PARAMETERS],
     answer={"type": "string"},
-    media="text/csv",
+    media=_MEDIA,
     problems=(400, 401, 403, 404, 429, 503),
     scope="read",
 )

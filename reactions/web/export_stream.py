@@ -41,12 +41,21 @@ class Stream:
 
     def __next__(self) -> bytes:
         """The next piece. Raises BrokenOff, with the cause in the log alone."""
+        began_s = time.monotonic()
+        try:
+            piece = self._piece()
+        except (StopIteration, BrokenOff):
+            self.close()  # the slot and the snapshot need not wait until the client has read the end
+            raise
+        self._give_way(time.monotonic() - began_s)
+        return piece
+
+    def _piece(self) -> bytes:
         if time.monotonic() > self._until_s:
             log.warning("an export took too long", export=self._name)
             raise BrokenOff(self._name)
-        began_s = time.monotonic()
         try:
-            piece = next(self._pieces)
+            return next(self._pieces)
         except StopIteration:
             raise
         except Exception as fault:
@@ -54,8 +63,6 @@ class Stream:
                 fault.hide_parameters = True
             log.error("an export broke off", export=self._name, exc_info=True)
             raise BrokenOff(self._name) from None
-        self._give_way(time.monotonic() - began_s)
-        return piece
 
     def _give_way(self, worked_s: float) -> None:
         votes, now_s = self._votes(), time.monotonic()

@@ -73,7 +73,7 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc]
         *,
         answer: type[Schema] | dict[str, Any],
         problems: Sequence[int],
-        media: str = "application/json",
+        media: str | Sequence[str] = "application/json",
         query: Sequence[dict[str, Any]] = (),
         body: type[Schema] | None = None,
         cached: bool = False,
@@ -108,9 +108,12 @@ def query(
     return parameter | ({"example": example} if example else {})
 
 
-def _responses(answer: type[Schema] | dict[str, Any], statuses: Sequence[int], *, media: str, cached: bool) -> dict[str, Any]:
+def _responses(
+    answer: type[Schema] | dict[str, Any], statuses: Sequence[int], *, media: str | Sequence[str], cached: bool
+) -> dict[str, Any]:
+    kinds = [media] if isinstance(media, str) else media
     responses: dict[str, Any] = {
-        "200": {"description": "OK", "content": {media: {"schema": answer}}},
+        "200": {"description": "OK", "content": {kind: {"schema": answer} for kind in kinds}},
         "500": _problem_response(500),
     }
     if cached:

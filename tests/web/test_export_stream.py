@@ -74,3 +74,13 @@ def test_closing_ends_the_reading_before_it_gives_back_the_snapshot() -> None:
     stream.close()
 
     assert ended == ["reading", "snapshot"]
+
+
+def test_at_its_end_it_gives_back_what_it_holds() -> None:
+    ended: list[str] = []
+    held = ExitStack()
+    held.callback(ended.append, "snapshot")
+
+    whole = list(Stream(iter([b"row"]), held, name="votes.csv", within_s=60))
+
+    assert (whole, ended) == ([b"row"], ["snapshot"])

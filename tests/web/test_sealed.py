@@ -150,6 +150,7 @@ def test_no_page_and_no_answer_has_a_word_of_the_other_site(app: Flask, foreign_
     assert tab.post("/dashboard/sign-in", data={"key": own_key}).status_code == 303
     paths = [rule.rule.replace("<site_key>", "daily") for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ())]
     asked = [path for path in paths if path.startswith(("/dashboard", "/v1/sites/daily")) and "<" not in path]
+    asked += [f"/v1/sites/daily/export/{name}" for name in ("articles.csv", "series.csv", "votes.csv", "datapackage.json")]
 
     for path, query in product(asked, ("", "?period=28d", f"?article={FOREIGN}", f"?article={MISSING}", "?section=Covert-desk")):
         answer = tab.get(path + query, headers={"Authorization": f"Bearer {own_key}"}).text
