@@ -11,8 +11,9 @@ import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
-from sqlalchemy import Connection, Row, bindparam, func, select
+from sqlalchemy import Connection, Row, bindparam, exists, func, select
 
 from reactions import models
 from reactions.engines import insert_for
@@ -21,11 +22,15 @@ from reactions.sites import Site
 
 KEY_CHARACTERS = 200
 DAY_MS = 86_400_000
+IMPORTED = "imported"  # the mark, among what the newsroom did, of an article that an import registered
 _PLAIN = re.compile(r"[!-~](?:[ -~]{0,198}[!-~])?")
 _RULE = f"An article key has 1 to {KEY_CHARACTERS} characters"
 # Controls, surrogates, private use, separators of lines; then what turns the direction of text, and the byte order mark.
 _REFUSED_CATEGORIES = {"Cc", "Cs", "Co", "Zl", "Zp"}
 _REFUSED = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
+
+# What `decodeURI` of a browser leaves as it is: characters that would mean something else once decoded.
+_DECODABLE = re.compile("(?:%(?!3B|2F|3F|3A|40|26|3D|2B|24|2C|23)[0-9A-F]{2})+", re.IGNORECASE)
 
 
 def canonical_key(key: str) -> str:
@@ -46,6 +51,18 @@ def canonical_key(key: str) -> str:
     if bad := [c for c in key if c in _REFUSED or unicodedata.category(c) in _REFUSED_CATEGORIES]:
         raise MalformedKey(f"An article key must not contain U+{ord(bad[0]):04X}: no control or direction characters.")
     return key
+
+
+def path_key(url: str) -> str:
+    """The key that the widget takes on the page at `url` when it is given none: the decoded path of the address."""
+    return _DECODABLE.sub(_decoded, urlsplit(url).path) or "/"
+
+
+def _decoded(escapes: re.Match[str]) -> str:
+    try:
+        return bytes.fromhex(escapes[0].replace("%", "")).decode()
+    except UnicodeDecodeError:
+        return escapes[0]
 
 
 def id_of(site_key: str, key: str) -> int:
@@ -77,7 +94,7 @@ class Article:
     merged_from: tuple[int, ...] = ()
 
 
-_a, _alias = models.article.c, models.article_alias.c
+_a, _alias, _done = models.article.c, models.article_alias.c, models.intervention.c
 _FIND = select(
     _a.article_id,
     _a.site_id,
@@ -120,6 +137,11 @@ def named(connection: Connection, site: Site, key: str) -> Article:
     if article is None:
         raise UnknownArticle(f"{site.key} has no article {key!r}.")
     return article
+
+
+def key_of(connection: Connection, article_id: int) -> str:
+    """The key of a registered article."""
+    return str(connection.execute(select(_a.key).where(_a.article_id == article_id)).scalar_one())
 
 
 def registered(connection: Connection, places: Mapping[int, Place]) -> dict[int, Article | Refusal]:
@@ -205,10 +227,11 @@ def _register(connection: Connection, site: Site, places: Mapping[int, Place]) -
 
 
 def _registered_by_readers(connection: Connection, site: Site, *, since_ms: int) -> int:
-    """How many articles the site's readers registered since then; those the newsroom has given a title do not count."""
+    """How many articles the site's readers registered since then; those with a title, or from an import, are the newsroom's."""
+    imported = exists().where(_done.article_id == _a.article_id, _done.what == IMPORTED)
     recent = (
         select(_a.article_id)
-        .where(_a.site_id == site.id, _a.first_seen_at >= since_ms, _a.title.is_(None))
+        .where(_a.site_id == site.id, _a.first_seen_at >= since_ms, _a.title.is_(None), ~imported)
         .limit(site.new_articles_per_day)
     )
     return connection.execute(select(func.count()).select_from(recent.subquery())).scalar_one()

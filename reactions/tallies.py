@@ -1,4 +1,7 @@
-"""Tallies: the stored number for each (article, reaction), and the hourly series beside it. Only `counting` shifts them."""
+"""Tallies: the stored number for each (article, reaction), and the hourly series beside it. Only `counting` shifts them.
+
+A tally has two parts: `n` are votes, `imported` is what other tools counted. What is shown is their sum.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,12 @@ _READ = select(_t.article_id, _t.reaction, cast(_t.n + _t.imported, BigInteger))
 )
 _LOWER = (
     update(models.tally).where(_t.article_id == bindparam("a"), _t.reaction == bindparam("r")).values(n=_t.n - bindparam("less"))
+)
+
+_LOWER_IMPORTED = (
+    update(models.tally)
+    .where(_t.article_id == bindparam("a"), _t.reaction == bindparam("r"))
+    .values(imported=_t.imported - bindparam("less"))
 )
 
 
@@ -52,6 +61,15 @@ def shift(connection: Connection, shifts: Collection[Shift]) -> None:
         connection.execute(_LOWER, falling)
 
 
+def shift_imported(connection: Connection, by: Mapping[tuple[int, str], int]) -> None:
+    """Raise and lower the imported part of tallies, by (article, reaction); in two steps and in order, as `shift` does."""
+    rows = [{"article_id": a, "reaction": r, "n": 0, "imported": max(more, 0)} for (a, r), more in sorted(by.items()) if more]
+    if rows:
+        connection.execute(_imported_upsert(connection.dialect.name), rows)
+    if falling := [{"a": a, "r": r, "less": -more} for (a, r), more in sorted(by.items()) if more < 0]:
+        connection.execute(_LOWER_IMPORTED, falling)
+
+
 def _add(net: Counter[tuple[int, str]], article_id: int, reaction: str | None, by: int) -> None:
     if reaction is not None:
         net[article_id, reaction] += by
@@ -77,6 +95,14 @@ def _tally_upsert(dialect: str) -> Executable:
     statement = insert_of(dialect)(models.tally)
     return statement.on_conflict_do_update(  # type: ignore[no-any-return]
         index_elements=["article_id", "reaction"], set_={"n": _t.n + statement.excluded.n}
+    )
+
+
+@cache
+def _imported_upsert(dialect: str) -> Executable:
+    statement = insert_of(dialect)(models.tally)
+    return statement.on_conflict_do_update(  # type: ignore[no-any-return]
+        index_elements=["article_id", "reaction"], set_={"imported": _t.imported + statement.excluded.imported}
     )
 
 
