@@ -11,12 +11,13 @@ The map, from the question to the disk:
     reaction_sets
     catalogue, revising,  what the newsroom says of articles and does to them, and the keys it does it with
     keys
-    tallies, ledger       the numbers shown, and the list of changes they can be recounted from
+    tallies, ledger,      the numbers shown, the list of changes they can be recounted from, and what other tools counted
+    imports
     integrity             the recount
     reports/              what editors read: mood, split, trending, surprise, all from tallies and the hourly series
     exports/              files for analysts: articles, hours and changes of votes, whole and documented
-    digest/, alerts/,     the morning's mail, what deserves attention, and articles read from feeds
-    importing/
+    digest/, alerts/,     the morning's mail, and what deserves attention
+    importing/, incoming/ articles read from feeds; totals read from other tools' files, and our own exports
     readers               pseudonyms and network prefixes: who is who without knowing who
     models, statements,   tables; the write path's statements; the two engines and what their failures mean; migrations;
     engines, outages,

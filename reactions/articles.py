@@ -13,8 +13,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
-from sqlalchemy import Connection, Executable, Row, Text, bindparam, cast, func, select
+from sqlalchemy import Connection, Executable, Row, Text, bindparam, cast, exists, func, select
 
 from reactions import models, statements
 from reactions.engines import insert_for
@@ -23,12 +24,16 @@ from reactions.sites import Site
 
 KEY_CHARACTERS = 200
 DAY_MS = 86_400_000
+IMPORTED = "imported"  # the mark, among what the newsroom did, of an article that an import registered
 _PLAIN = re.compile(r"[!-~](?:[ -~]{0,198}[!-~])?")
 _RULE = f"An article key has 1 to {KEY_CHARACTERS} characters"
 # Controls, surrogates, private use, separators of lines; then what turns the direction of text, and what nobody can see:
 # two keys that look alike would be two articles. The joiners U+200C and U+200D are part of words and emoji, but never at an end.
 _REFUSED_CATEGORIES = {"Cc", "Cs", "Co", "Zl", "Zp"}
 _REFUSED = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff\u00ad\u180e\u200b\u2060")
+
+# What `decodeURI` of a browser leaves as it is: characters that would mean something else once decoded.
+_DECODABLE = re.compile("(?:%(?!3B|2F|3F|3A|40|26|3D|2B|24|2C|23)[0-9A-F]{2})+", re.IGNORECASE)
 
 
 def canonical_key(key: str) -> str:
@@ -49,6 +54,18 @@ def canonical_key(key: str) -> str:
     if bad := [c for c in key if c in _REFUSED or unicodedata.category(c) in _REFUSED_CATEGORIES]:
         raise MalformedKey(f"An article key must not contain U+{ord(bad[0]):04X}: no control, direction or invisible characters.")
     return key
+
+
+def path_key(url: str) -> str:
+    """The key that the widget takes on the page at `url` when it is given none: the decoded path of the address."""
+    return _DECODABLE.sub(_decoded, urlsplit(url).path) or "/"
+
+
+def _decoded(escapes: re.Match[str]) -> str:
+    try:
+        return bytes.fromhex(escapes[0].replace("%", "")).decode()
+    except UnicodeDecodeError:
+        return escapes[0]
 
 
 def id_of(site_key: str, key: str) -> int:
@@ -80,7 +97,7 @@ class Article:
     merged_from: tuple[int, ...] = ()
 
 
-_a, _alias = models.article.c, models.article_alias.c
+_a, _alias, _done = models.article.c, models.article_alias.c, models.intervention.c
 _NONE = "[]"
 
 
@@ -130,6 +147,11 @@ def named(connection: Connection, site: Site, key: str) -> Article:
     if article is None:
         raise UnknownArticle(f"{site.key} has no article {key!r}.")
     return article
+
+
+def key_of(connection: Connection, article_id: int) -> str:
+    """The key of a registered article."""
+    return str(connection.execute(select(_a.key).where(_a.article_id == article_id)).scalar_one())
 
 
 def registered(connection: Connection, places: Mapping[int, Place]) -> dict[int, Article | Refusal]:
@@ -216,10 +238,11 @@ def _register(connection: Connection, site: Site, places: Mapping[int, Place]) -
 
 
 def _registered_by_readers(connection: Connection, site: Site, *, since_ms: int) -> int:
-    """How many articles the site's readers registered since then; those the newsroom has given a title do not count."""
+    """How many articles the site's readers registered since then; those with a title, or from an import, are the newsroom's."""
+    imported = exists().where(_done.article_id == _a.article_id, _done.what == IMPORTED)
     recent = (
         select(_a.article_id)
-        .where(_a.site_id == site.id, _a.first_seen_at >= since_ms, _a.title.is_(None))
+        .where(_a.site_id == site.id, _a.first_seen_at >= since_ms, _a.title.is_(None), ~imported)
         .limit(site.new_articles_per_day)
     )
     return connection.execute(select(func.count()).select_from(recent.subquery())).scalar_one()

@@ -12,17 +12,20 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from reactions import counting, outages
 from reactions.counting import Outcome
 from reactions.engines import writing
+from reactions.imports import Changes, Import
 from reactions.refusals import Overloaded, Refusal
+from reactions.sites import Site
 from reactions.voting import Ballot, Receipt
 
+_T = TypeVar("_T")
 _TRIES = 3
 
 log = logging.getLogger(__name__)
@@ -37,7 +40,7 @@ class _Waiting(NamedTuple):
 
 
 class BallotBox:
-    """The one way in for votes. One per process; `cast` may be called from any thread.
+    """The one way in for votes, and for what imports bring. One per process; `cast` may be called from any thread.
 
     `listener` is told of every batch after its COMMIT and before its answers.
     """
@@ -93,6 +96,21 @@ class BallotBox:
         for first in range(0, len(ballots), self._batch_size):
             answers += self._count(ballots[first : first + self._batch_size])
         return answers
+
+    def bring(self, site: Site, new: Import, changes: Changes, *, known: Import | None) -> None:
+        """Put what a source has brought in the place of the import that is known, all in one transaction; durable on return.
+
+        Raises ImportConflict if that changed meanwhile, Unavailable or StorageFull.
+        """
+        self._durably(lambda connection: counting.bring(connection, site, new, changes, known=known))
+
+    def take_back(self, known: Import, changes: Changes) -> None:
+        """Undo an import, all in one transaction; durable on return. Raises as `bring` does."""
+        self._durably(lambda connection: counting.take_back(connection, known, changes))
+
+    def merge_imported(self, article_id: int, *, into: int) -> None:
+        """Let what was imported for one article count for another; durable on return."""
+        self._durably(lambda connection: counting.merge_imported(connection, article_id, into=into))
 
     def close(self) -> None:
         """Count what waits, then end the committer thread. Ballots cast later start a new one."""
@@ -162,10 +180,14 @@ class BallotBox:
             log.exception("a listener failed after the commit")
 
     def _commit(self, ballots: Sequence[Ballot]) -> list[Outcome]:
+        return self._durably(lambda connection: counting.count(connection, ballots, pseudonym_key=self._pseudonym_key))
+
+    def _durably(self, work: Callable[[Connection], _T]) -> _T:
+        """Do the work in its own transaction, again where that may help; raise a refusal where the database fails."""
         for tries_left in reversed(range(_TRIES)):
             try:
                 with writing(self._engine) as connection:
-                    return counting.count(connection, ballots, pseudonym_key=self._pseudonym_key)
+                    return work(connection)
             except SQLAlchemyError as error:
                 if tries_left and outages.worth_repeating(error):
                     continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, func, select, update
@@ -39,6 +39,21 @@ def describe(connection: Connection, site: Site, descriptions: Sequence[Descript
     statement = insert_for(connection)(models.article)
     changed = {name: statement.excluded[name] for name in _DESCRIBED}
     connection.execute(statement.on_conflict_do_update(index_elements=["article_id"], set_=changed), rows)
+
+
+def register(connection: Connection, site: Site, keys: Mapping[int, str], *, at_ms: int, by: str) -> None:
+    """Register articles of which an import knows no more than the key, by id. It leaves a mark on them: the quota of
+    articles that readers may register does not count them.
+    """
+    rows = [{"article_id": i, "site_id": site.id, "key": key, "first_seen_at": at_ms} for i, key in keys.items()]
+    connection.execute(insert_for(connection)(models.article).on_conflict_do_nothing(), rows)
+    marks = [{"article_id": article_id, "at": at_ms, "what": articles.IMPORTED, "by": by} for article_id in keys]
+    connection.execute(insert_for(connection)(models.intervention).on_conflict_do_nothing(), marks)
+
+
+def registered(connection: Connection, article_ids: Collection[int]) -> frozenset[int]:
+    """Those of the articles that are registered."""
+    return frozenset(connection.execute(select(_a.article_id).where(_a.article_id.in_(article_ids))).scalars())
 
 
 def close(connection: Connection, site: Site, key: str, *, at_ms: int, by: str) -> None:

@@ -85,6 +85,12 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+def plan_lists_anew(connection: Connection) -> None:
+    """Keep PostgreSQL from reusing a plan made for a list of ten keys: it would compare each row with all 500 of another."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL plan_cache_mode = force_custom_plan")
+
+
 def insert_for(connection: Connection) -> Callable[[Any], Any]:
     """The `insert` that knows ON CONFLICT on this engine; PostgreSQL's serves everything that speaks its protocol."""
     return insert_of(connection.dialect.name)

@@ -1,4 +1,5 @@
-"""The recount: what is served, what the votes say and what the ledger says must be the same number.
+"""The recount: what is served, what the votes say and what the ledger says must be the same number. What was imported is
+no vote: it must be what the imports on record have brought.
 
 Read in one transaction, so that a vote counted meanwhile cannot look like a fault. Nothing is repaired: a difference is a
 bug whose cause must be found, and a repair would hide it.
@@ -12,7 +13,7 @@ from sqlalchemy import BigInteger, Connection, Executable, cast, func, select, u
 
 from reactions import models
 
-_t, _v, _e, _h = models.tally.c, models.vote.c, models.event.c, models.hourly.c
+_t, _v, _e, _h, _i = models.tally.c, models.vote.c, models.event.c, models.hourly.c, models.imported_amount.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,16 @@ class Difference:
     hourly: int
 
 
+@dataclass(frozen=True, slots=True)
+class ImportedDifference:
+    """One (article, reaction) whose imported part is not what the imports on record have brought."""
+
+    article_id: int
+    reaction: str
+    served: int
+    recorded: int
+
+
 def votes_stored(connection: Connection) -> int:
     """How many votes there are to recount."""
     return connection.execute(select(func.count()).select_from(models.vote)).scalar_one()
@@ -38,6 +49,14 @@ def differences(connection: Connection) -> list[Difference]:
     keys = sorted(set().union(*numbers))
     rows = [(key, [counted.get(key, 0) for counted in numbers]) for key in keys]
     return [Difference(*key, *counted) for key, counted in rows if len(set(counted)) > 1]
+
+
+def imported_differences(connection: Connection) -> list[ImportedDifference]:
+    """Every (article, reaction) whose imported part differs from the sum of the recorded amounts."""
+    served, recorded = _numbers(connection, _IMPORTED), _numbers(connection, _RECORDED)
+    keys = sorted(served.keys() | recorded.keys())
+    rows = [(*key, served.get(key, 0), recorded.get(key, 0)) for key in keys]
+    return [ImportedDifference(*row) for row in rows if row[2] != row[3]]
 
 
 def _numbers(connection: Connection, query: Executable) -> dict[tuple[int, str], int]:
@@ -62,3 +81,5 @@ _FOLDED = (
 _HOURLY = select(_h.article_id, _h.reaction, cast(func.sum(_h.added) - func.sum(_h.removed), BigInteger)).group_by(
     _h.article_id, _h.reaction
 )
+_IMPORTED = select(_t.article_id, _t.reaction, _t.imported).where(_t.imported != 0)
+_RECORDED = select(_i.article_id, _i.reaction, cast(func.sum(_i.n), BigInteger)).group_by(_i.article_id, _i.reaction)

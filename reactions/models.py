@@ -98,6 +98,32 @@ tally = Table(
     sqlite_with_rowid=False,
 )
 
+imported_source = Table(
+    "imported_source",
+    metadata,
+    Column("site_id", Integer, primary_key=True, autoincrement=False),
+    Column("source", String(64), primary_key=True),
+    Column("format", String(16), nullable=False),
+    Column("file_name", String(200), nullable=False),
+    Column("file_hash", String(64), nullable=False),
+    Column("by", String(100), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("votes", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+imported_amount = Table(
+    "imported_amount",
+    metadata,
+    Column("article_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("reaction", String(32), primary_key=True),
+    Column("source", String(64), primary_key=True),
+    Column("n", BigInteger, nullable=False),
+    CheckConstraint("n > 0", name="n_positive"),
+    sqlite_with_rowid=False,
+)
+
 hourly = Table(
     "hourly",
     metadata,

@@ -88,7 +88,15 @@ class UnknownApiKey(Refusal):
 
 
 class UnreadableImport(Refusal):
-    """A file of articles that cannot be read, or not as a whole; nothing of it was imported."""
+    """A file that cannot be read, or not as a whole; nothing of it was imported."""
+
+
+class UnknownImport(Refusal):
+    """The site has no import from this source."""
+
+
+class ImportConflict(Refusal):
+    """What is there already stands in the way of an import; nothing of it was imported."""
 
 
 class MalformedWebhook(Refusal):

@@ -63,7 +63,7 @@ def merge(desk: Desk, key: str, *, into: str) -> int:
 
     Voting on the first is closed meanwhile. With reader scope `site`, a reader who voted on both is counted once, by the vote
     on the second. With scope `article` the pseudonyms of one reader on two articles cannot be told to be one: both count; but
-    a vote that moved is found again when its reader votes on. Raises UnknownArticle.
+    a vote that moved is found again when its reader votes on. Imported totals are added up. Raises UnknownArticle.
     """
     with writing(desk.engine) as connection:
         source, target = (articles.named(connection, desk.site, name) for name in (key, into))
@@ -77,6 +77,7 @@ def merge(desk: Desk, key: str, *, into: str) -> int:
     cast = (_ballot(desk, target.article_id, target.key, v, v.reaction, "merge", seq=v.seq) for v in moving)
     count = _count(desk, cast)
     _count(desk, (_ballot(desk, source.article_id, source.key, vote, None, "merge") for vote in votes))
+    desk.box.merge_imported(source.article_id, into=target.article_id)
     with writing(desk.engine) as connection:
         catalogue.forward(connection, desk.site, source.key, into=target.key, at_ms=desk.now_ms, by=desk.by)
     return count

@@ -1,9 +1,12 @@
-"""Tallies: the stored number for each (article, reaction), and the hourly series beside it. Only `counting` shifts them."""
+"""Tallies: the stored number for each (article, reaction), and the hourly series beside it. Only `counting` shifts them.
+
+A tally has two parts: `n` are votes, `imported` is what other tools counted. What is shown is their sum.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import cache
 from typing import Any
 
@@ -19,6 +22,12 @@ Shift = tuple[int, int, str | None, str | None]  # article id, time in UTC ms, r
 _t, _h = models.tally.c, models.hourly.c
 _LOWER = (
     update(models.tally).where(_t.article_id == bindparam("a"), _t.reaction == bindparam("r")).values(n=_t.n - bindparam("less"))
+)
+
+_LOWER_IMPORTED = (
+    update(models.tally)
+    .where(_t.article_id == bindparam("a"), _t.reaction == bindparam("r"))
+    .values(imported=_t.imported - bindparam("less"))
 )
 
 
@@ -45,6 +54,13 @@ def shift(connection: Connection, shifts: Collection[Shift]) -> None:
     _TALLY.execute(connection, [(a, r, max(by, 0)) for (a, r), by in sorted(net.items()) if by])
     if falling := [{"a": a, "r": r, "less": -by} for (a, r), by in sorted(net.items()) if by < 0]:
         connection.execute(_LOWER, falling)
+
+
+def shift_imported(connection: Connection, by: Mapping[tuple[int, str], int]) -> None:
+    """Raise and lower the imported part of tallies, by (article, reaction); in two steps and in order, as `shift` does."""
+    _IMPORTED.execute(connection, [(a, r, 0, max(more, 0)) for (a, r), more in sorted(by.items()) if more])
+    if falling := [{"a": a, "r": r, "less": -more} for (a, r), more in sorted(by.items()) if more < 0]:
+        connection.execute(_LOWER_IMPORTED, falling)
 
 
 def _add(net: Counter[tuple[int, str]], article_id: int, reaction: str | None, by: int) -> None:
@@ -75,6 +91,12 @@ def _add_to_tally(insert: Any) -> Any:
     return insert.on_conflict_do_update(index_elements=["article_id", "reaction"], set_={"n": _t.n + insert.excluded.n})
 
 
+def _add_imported(insert: Any) -> Any:
+    return insert.on_conflict_do_update(
+        index_elements=["article_id", "reaction"], set_={"imported": _t.imported + insert.excluded.imported}
+    )
+
+
 def _add_to_hour(insert: Any) -> Any:
     return insert.on_conflict_do_update(
         index_elements=["article_id", "hour_utc", "reaction"],
@@ -83,4 +105,5 @@ def _add_to_hour(insert: Any) -> Any:
 
 
 _TALLY = ManyRows(models.tally, ["article_id", "reaction", "n"], _add_to_tally)
+_IMPORTED = ManyRows(models.tally, ["article_id", "reaction", "n", "imported"], _add_imported)
 _HOURLY = ManyRows(models.hourly, ["article_id", "hour_utc", "reaction", "added", "removed"], _add_to_hour)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -16,8 +15,6 @@ from reactions.refusals import MalformedKey
 
 TITLE_CHARACTERS, URL_CHARACTERS, SECTION_CHARACTERS = 500, 2000, 200
 MOST_OF = {"authors": (20, 200), "tags": (50, 100)}  # how many, and how long each
-# What `decodeURI` of a browser leaves as it is: characters that would mean something else once decoded.
-_DECODABLE = re.compile("(?:%(?!3B|2F|3F|3A|40|26|3D|2B|24|2C|23)[0-9A-F]{2})+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +40,6 @@ def check(entry: Entry, choices: Choices) -> Statement | Fault:
         return Fault(entry.line, refusal.detail)
 
 
-def path_key(url: str) -> str:
-    """The key that the widget takes on the page at `url` when it is given none: the decoded path of the address."""
-    return _DECODABLE.sub(_decoded, urlsplit(url).path) or "/"
-
-
-def _decoded(escapes: re.Match[str]) -> str:
-    try:
-        return bytes.fromhex(escapes[0].replace("%", "")).decode()
-    except UnicodeDecodeError:
-        return escapes[0]
-
-
 def _key(entry: Entry, choices: Choices) -> str:
     source = choices.key or ("column" if entry.texts.get("key") else "path")
     name = {"column": "key", "guid": "guid"}.get(source, "url")
@@ -63,7 +48,7 @@ def _key(entry: Entry, choices: Choices) -> str:
         raise _Unusable(f"has no {name} to take the article's key from.")
     if name == "url":
         _web_address(text)
-    return articles.canonical_key(path_key(text) if source == "path" else text)
+    return articles.canonical_key(articles.path_key(text) if source == "path" else text)
 
 
 def _said(entry: Entry, choices: Choices) -> dict[str, Any]:

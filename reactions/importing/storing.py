@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, Row, select
 
 from reactions import articles, catalogue, models
 from reactions.catalogue import Description
-from reactions.engines import writing
+from reactions.engines import plan_lists_anew, writing
 from reactions.importing.checking import Statement
 from reactions.sites import Site
 
@@ -42,21 +42,15 @@ class _Plan:
 def store(engine: Engine, site: Site, statements: Sequence[Statement], *, now_ms: int) -> Outcome:
     """Describe the site's articles as stated. Fields that were not mentioned stay as they were. Raises MalformedKey."""
     with engine.connect() as connection:
-        _plan_lists_anew(connection)
+        plan_lists_anew(connection)
         plan = _planned(connection, site, statements)
     # Everything is worked out before the transaction begins: while it holds SQLite's write lock, votes wait.
     if writes := [*plan.new, *plan.changed]:
         with writing(engine) as connection:
-            _plan_lists_anew(connection)
+            plan_lists_anew(connection)
             for chunk in _chunks(writes):
                 catalogue.describe(connection, site, chunk, at_ms=now_ms)
     return Outcome(len(plan.new), len(plan.changed), plan.same)
-
-
-def _plan_lists_anew(connection: Connection) -> None:
-    """Keep PostgreSQL from reusing a plan made for a list of ten keys: it would compare each row with all 500 of ours."""
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql("SET LOCAL plan_cache_mode = force_custom_plan")
 
 
 def _planned(connection: Connection, site: Site, statements: Sequence[Statement]) -> _Plan:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Text, and_, cast, func, or_, select
+from sqlalchemy import BigInteger, Connection, Row, Text, and_, cast, func, or_, select
 
 from reactions import models
 from reactions.reports import figures, periods
@@ -61,3 +61,10 @@ def counts_of(connection: Connection, article_ids: Collection[int]) -> dict[int,
     for article_id, reaction, n in connection.execute(asked).all():
         counts[article_id][reaction] = n
     return counts
+
+
+def imported_of(connection: Connection, article_ids: Collection[int]) -> dict[int, int]:
+    """How much of the votes of articles was imported; articles without any are left out."""
+    mine = figures.one_of(connection, _t.article_id, article_ids)
+    asked = select(_t.article_id, cast(func.sum(_t.imported), BigInteger)).where(mine, _t.imported > 0).group_by(_t.article_id)
+    return {article_id: n for article_id, n in connection.execute(asked).all()}  # noqa: C416  rows are no pairs to the type checker

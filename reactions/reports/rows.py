@@ -28,7 +28,10 @@ _FIRST_MS, _LAST_MS = -62_135_510_400_000, 253_402_214_400_000  # the second day
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An article in a list. `added`, `removed`, `net`, `sparkline` are of the period; `counts`, `mood`, `split` of all time."""
+    """An article in a list. `added`, `removed`, `net`, `sparkline` are of the period; `counts`, `mood`, `split` of all time.
+
+    `imported` is the part of `total` that imports brought.
+    """
 
     article: str
     title: str | None
@@ -42,6 +45,7 @@ class Row:
     closed: bool
     hidden: bool
     total: int
+    imported: int
     counts: Mapping[str, int]
     added: int
     removed: int
@@ -57,12 +61,20 @@ def of(reading: Reading, period: Period, numbers: Numbers, shown: Collection[Car
     """The rows of the articles that are shown, by id; `numbers` are those of now."""
     ids = {card.article_id for card in shown}
     counts = cards.counts_of(reading.connection, ids)
+    imported = cards.imported_of(reading.connection, ids)
     lines = figures.sparklines(reading.connection, ids, period.hours, points=SPARKLINE_POINTS)
     by_id = {card.article_id: card for card in shown}
     zone = ZoneInfo(period.time_zone)
     return {
         record.article_id: _row(
-            record, reading, numbers, by_id[record.article_id], counts[record.article_id], lines[record.article_id], zone
+            record,
+            reading,
+            numbers,
+            by_id[record.article_id],
+            counts[record.article_id],
+            lines[record.article_id],
+            zone,
+            imported=imported.get(record.article_id, 0),
         )
         for record in cards.rows_of(reading.connection, ids)
     }
@@ -100,6 +112,8 @@ def _row(
     counts: Mapping[str, int],
     sparkline: list[int],
     zone: ZoneInfo,
+    *,
+    imported: int,
 ) -> Row:
     sums = numbers.sums.get(card.article_id, NONE)
     votes = votes_of(reading.site.reactions, counts)
@@ -117,6 +131,7 @@ def _row(
         closed=closing is not None and closing <= reading.now_ms,
         hidden=record.hidden_at is not None,
         total=votes.total,
+        imported=imported,
         counts=shown_counts(reading.site.reactions, counts),
         added=sums.added,
         removed=sums.removed,

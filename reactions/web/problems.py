@@ -37,6 +37,8 @@ STATUS_OF: dict[type[Refusal], tuple[int, str, str]] = {
     refusals.MalformedApiKey: (422, "malformed-key-request", "This key cannot be made"),
     refusals.UnknownApiKey: (404, "unknown-key", "No such key"),
     refusals.UnreadableImport: (400, "unreadable-import", "This file cannot be imported"),
+    refusals.UnknownImport: (404, "unknown-import", "No such import"),
+    refusals.ImportConflict: (409, "import-conflict", "What is there already stands in the way of this import"),
     refusals.MalformedWebhook: (422, "malformed-webhook", "Alerts cannot be sent to this address"),
     refusals.UnknownWebhook: (404, "unknown-webhook", "No such webhook"),
     refusals.MalformedPeriod: (400, "malformed-period", "This period cannot be reported on"),

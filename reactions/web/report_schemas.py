@@ -112,6 +112,7 @@ class RowShown(MovesShown):
     closed = fields.Boolean(required=True)
     hidden = fields.Boolean(required=True)
     total = _whole()
+    imported = _whole("The part of `total` that imports brought; no votes of this service")
     counts = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
     mood = fields.Nested(MeasureShown, required=True)
     split = fields.Nested(MeasureShown, required=True)

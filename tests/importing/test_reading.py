@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from reactions.importing import checking, files
+from reactions import articles
+from reactions.importing import files
 from reactions.importing.checking import Statement
 from reactions.importing.entries import Choices, Fault
 from reactions.importing.files import Reading
@@ -128,7 +129,7 @@ def test_a_table_with_windows_line_ends_and_a_byte_order_mark() -> None:
     ],
 )
 def test_the_key_of_an_address_is_what_the_widget_takes_there(url: str, key: str) -> None:
-    assert checking.path_key(url) == key
+    assert articles.path_key(url) == key
 
 
 @pytest.mark.parametrize(

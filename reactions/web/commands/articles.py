@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import click
@@ -14,6 +12,7 @@ from reactions import articles, catalogue, revising, sites
 from reactions.engines import writing
 from reactions.revising import Desk
 from reactions.web import current
+from reactions.web.commands import people
 
 article = AppGroup("article", help="Close, hide, move, reset and merge articles.")
 
@@ -92,16 +91,10 @@ def restore(site: str, key: str) -> None:
 def _catalogue(change: Callable[..., None], site: str, key: str, **more: str) -> None:
     with writing(current.engine()) as connection:
         found = sites.named(connection, site)
-        change(connection, found, articles.canonical_key(key), at_ms=current.now_ms(), by=_operator(), **more)
+        change(connection, found, articles.canonical_key(key), at_ms=current.now_ms(), by=people.operator(), **more)
 
 
 def _desk(site: str) -> Desk:
     with current.reading() as connection:
         found = sites.named(connection, site)
-    return Desk(current.engine(), current.parts().ballot_box, found, by=_operator(), now_ms=current.now_ms())
-
-
-def _operator() -> str:
-    with suppress(OSError, KeyError, ImportError):
-        return f"operator {getpass.getuser()}"[:100]
-    return "operator"
+    return Desk(current.engine(), current.parts().ballot_box, found, by=people.operator(), now_ms=current.now_ms())
