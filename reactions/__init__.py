@@ -6,7 +6,7 @@ The map, from the question to the disk:
     web/                  what knows Flask: routes, limits, problems, commands
     voting                the rules: a request becomes a ballot, or a refusal
     ballot_box            collects concurrent ballots and counts each batch in one transaction
-    counting              that transaction
+    counting, bringing    that transaction, and that of an import
     articles, sites,      what is voted on, where, and with which reactions
     reaction_sets
     catalogue, revising,  what the newsroom says of articles and does to them, and the keys it does it with

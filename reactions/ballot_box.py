@@ -17,11 +17,12 @@ from typing import NamedTuple, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from reactions import counting, outages
+from reactions import bringing, counting, outages
 from reactions.counting import Outcome
 from reactions.engines import writing
 from reactions.imports import Changes, Import
 from reactions.refusals import Overloaded, Refusal
+from reactions.restored import Restoration
 from reactions.sites import Site
 from reactions.voting import Ballot, Receipt
 
@@ -102,15 +103,22 @@ class BallotBox:
 
         Raises ImportConflict if that changed meanwhile, Unavailable or StorageFull.
         """
-        self._durably(lambda connection: counting.bring(connection, site, new, changes, known=known))
+        self._durably(lambda connection: bringing.bring(connection, site, new, changes, known=known))
 
-    def take_back(self, known: Import, changes: Changes) -> None:
+    def take_back(self, site: Site, known: Import, changes: Changes) -> None:
         """Undo an import, all in one transaction; durable on return. Raises as `bring` does."""
-        self._durably(lambda connection: counting.take_back(connection, known, changes))
+        self._durably(lambda connection: bringing.take_back(connection, site, known, changes))
+
+    def restore(self, site: Site, new: Import, restoration: Restoration) -> Import:
+        """Bring back an export, all of it in one transaction; durable on return. Returns what was recorded.
+
+        Raises ImportConflict, UnreadableImport, Unavailable or StorageFull.
+        """
+        return self._durably(lambda connection: bringing.restore(connection, site, new, restoration))
 
     def merge_imported(self, article_id: int, *, into: int) -> None:
         """Let what was imported for one article count for another; durable on return."""
-        self._durably(lambda connection: counting.merge_imported(connection, article_id, into=into))
+        self._durably(lambda connection: bringing.merge_imported(connection, article_id, into=into))
 
     def close(self) -> None:
         """Count what waits, then end the committer thread. Ballots cast later start a new one."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 
 from reactions import articles, models
 from reactions.engines import insert_for
-from reactions.refusals import KeyTaken
+from reactions.refusals import KeyTaken, UnknownArticle
 from reactions.sites import Site
 
 _a = models.article.c
@@ -49,6 +50,39 @@ def register(connection: Connection, site: Site, keys: Mapping[int, str], *, at_
     connection.execute(insert_for(connection)(models.article).on_conflict_do_nothing(), rows)
     marks = [{"article_id": article_id, "at": at_ms, "what": articles.IMPORTED, "by": by} for article_id in keys]
     connection.execute(insert_for(connection)(models.intervention).on_conflict_do_nothing(), marks)
+
+
+def restore(connection: Connection, site: Site, rows: Mapping[int, Mapping[str, Any]]) -> None:
+    """Write articles down as an export tells of them, by id, over what is said of them. Raises MalformedKey or KeyTaken."""
+    led = articles.ids_of(connection, site, {row["key"] for row in rows.values()})
+    if taken := [key for key, article_id in led.items() if article_id not in rows]:
+        raise KeyTaken(f"{taken[0][:80]!r} leads to another article of {site.key}.")
+    statement = insert_for(connection)(models.article)
+    changed = {name: statement.excluded[name] for name in (*_DESCRIBED, "closed_at", "hidden_at", "first_seen_at")}
+    given = [{"article_id": article_id, "site_id": site.id, **row} for article_id, row in rows.items()]
+    connection.execute(statement.on_conflict_do_update(index_elements=["article_id"], set_=changed), given)
+
+
+def restore_merges(connection: Connection, merges: Mapping[int, int]) -> None:
+    """Let articles lead to those they were merged into, as `forward` did once."""
+    for article_id, into in merges.items():
+        connection.execute(update(models.article).where(_a.article_id == article_id).values(merged_into=into))
+        former = connection.execute(select(_a.merged_from).where(_a.article_id == into)).scalar_one_or_none()
+        if former is None:
+            raise UnknownArticle("The export has an article that was merged into one which it does not have.")
+        joined = list(dict.fromkeys([*former, article_id]))
+        connection.execute(update(models.article).where(_a.article_id == into).values(merged_from=joined))
+
+
+def point(connection: Connection, site: Site, keys: Mapping[str, int]) -> None:
+    """Let other keys lead to articles, by id."""
+    for key, article_id in keys.items():
+        _point(connection, site, [key], article_id)
+
+
+def ids_in(connection: Connection, site: Site) -> Iterator[int]:
+    """The ids of all articles of a site."""
+    yield from connection.execute(select(_a.article_id).where(_a.site_id == site.id)).scalars().all()
 
 
 def registered(connection: Connection, article_ids: Collection[int]) -> frozenset[int]:

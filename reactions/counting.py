@@ -1,7 +1,6 @@
 """One transaction: a batch of ballots becomes votes, events, the hourly series and tallies, all of them or none.
 
-`ballot_box` calls it, and nothing else may: this is the only code that changes a vote or a tally. What imports bring changes
-here too, but never a vote: it is the other part of a tally.
+`ballot_box` calls it, and nothing else may: this is the only code that changes a vote, or the votes of a tally.
 """
 
 from __future__ import annotations
@@ -11,12 +10,9 @@ from typing import Any
 
 from sqlalchemy import Connection, select, tuple_
 
-from reactions import articles, catalogue, imports, ledger, models, readers, tallies, voting
+from reactions import articles, ledger, models, readers, tallies, voting
 from reactions.articles import Article, Place
-from reactions.engines import plan_lists_anew
-from reactions.imports import Changes, Import
 from reactions.refusals import Refusal, UnknownReaction
-from reactions.sites import Site
 from reactions.statements import ManyRows
 from reactions.voting import Ballot, Counts, Receipt
 
@@ -46,38 +42,6 @@ def count(connection: Connection, ballots: Sequence[Ballot], *, pseudonym_key: b
             shown[ballot.article_id] = voting.shown(ballot.site, ballot.article, counted[article.article_id], article)
         outcomes.append(Receipt(present[voters[at]], shown[ballot.article_id], article.article_id))
     return outcomes
-
-
-def bring(connection: Connection, site: Site, new: Import, changes: Changes, *, known: Import | None) -> None:
-    """Let a source have brought other amounts than the import that is known. Raises ImportConflict if that changed meanwhile.
-
-    The tallies come last, because theirs are the locks that votes wait for.
-    """
-    plan_lists_anew(connection)
-    imports.record(connection, new, known=known)
-    for articles_ in changes.newcomers():
-        catalogue.register(connection, site, dict(articles_), at_ms=new.at, by=new.by)
-    _change_amounts(connection, new.source, changes)
-
-
-def take_back(connection: Connection, known: Import, changes: Changes) -> None:
-    """Undo an import: `changes` brings all its amounts to 0. Raises ImportConflict if it changed meanwhile."""
-    imports.forget(connection, known)
-    _change_amounts(connection, known.source, changes)
-
-
-def merge_imported(connection: Connection, article_id: int, *, into: int) -> None:
-    """Let what was imported for one article count for another. Repeating it changes nothing."""
-    moved = imports.take_along(connection, article_id, into=into)
-    fall = {(article_id, reaction): -n for reaction, n in moved.items()}
-    tallies.shift_imported(connection, fall | {(into, reaction): n for reaction, n in moved.items()})
-
-
-def _change_amounts(connection: Connection, source: str, changes: Changes) -> None:
-    for chunk in changes.amounts():
-        imports.change(connection, source, chunk)
-    for chunk in changes.amounts():
-        tallies.shift_imported(connection, {(c.article_id, c.reaction): c.after - c.before for c in chunk})
 
 
 def _placed(connection: Connection, ballots: Sequence[Ballot]) -> list[Article | Refusal]:

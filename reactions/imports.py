@@ -6,8 +6,9 @@ and only in `counting`.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, NamedTuple, Protocol
 
@@ -58,6 +59,16 @@ class Changes(Protocol):
 
     def amounts(self) -> Iterator[Sequence[Change]]:
         """The amounts that change, in the order of articles and reactions, which is that of every lock on tallies."""
+
+
+def tag_of(site: Site, source: str) -> bytes:
+    """The first 8 bytes of every voter whom an import of votes has invented, and of nobody else's, by all likelihood."""
+    return hashlib.blake2b(f"{site.key}\0{source}".encode(), digest_size=8, person=b"imported votes").digest()
+
+
+def with_votes(new: Import, votes: int) -> Import:
+    """An import that has replayed so many changes of votes."""
+    return replace(new, votes=votes)
 
 
 def of_site(connection: Connection, site: Site) -> list[Import]:

@@ -1,4 +1,4 @@
-"""Tallies: the stored number for each (article, reaction), and the hourly series beside it. Only `counting` shifts them.
+"""Tallies: the stored number for each (article, reaction), and the hourly series. Only `counting` and `bringing` shift them.
 
 A tally has two parts: `n` are votes, `imported` is what other tools counted. What is shown is their sum.
 """
@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Executable, bindparam, cast, select, update
+from sqlalchemy import BigInteger, Connection, Executable, bindparam, cast, delete, select, update
 
 from reactions import models, statements
 from reactions.statements import ManyRows
@@ -23,7 +23,11 @@ _t, _h = models.tally.c, models.hourly.c
 _LOWER = (
     update(models.tally).where(_t.article_id == bindparam("a"), _t.reaction == bindparam("r")).values(n=_t.n - bindparam("less"))
 )
-
+_UNDO_HOUR = (
+    update(models.hourly)
+    .where(_h.article_id == bindparam("a"), _h.hour_utc == bindparam("h"), _h.reaction == bindparam("r"))
+    .values(added=_h.added - bindparam("plus"), removed=_h.removed - bindparam("minus"))
+)
 _LOWER_IMPORTED = (
     update(models.tally)
     .where(_t.article_id == bindparam("a"), _t.reaction == bindparam("r"))
@@ -54,6 +58,21 @@ def shift(connection: Connection, shifts: Collection[Shift]) -> None:
     _TALLY.execute(connection, [(a, r, max(by, 0)) for (a, r), by in sorted(net.items()) if by])
     if falling := [{"a": a, "r": r, "less": -by} for (a, r), by in sorted(net.items()) if by < 0]:
         connection.execute(_LOWER, falling)
+
+
+def unshift(connection: Connection, shifts: Collection[Shift]) -> None:
+    """Take changes back as if they had never been, in their own hours: what is left of an hour may be nothing at all."""
+    rows = _hourly_rows(shifts)
+    if not rows:
+        return
+    connection.execute(
+        _UNDO_HOUR, [{"a": a, "h": hour, "r": r, "plus": plus, "minus": minus} for a, hour, r, plus, minus in rows]
+    )
+    connection.execute(delete(models.hourly).where(_h.article_id.in_({row[0] for row in rows}), _h.added == 0, _h.removed == 0))
+    net: Counter[tuple[int, str]] = Counter()
+    for a, _, r, plus, minus in rows:
+        net[a, r] += plus - minus
+    connection.execute(_LOWER, [{"a": a, "r": r, "less": n} for (a, r), n in sorted(net.items())])
 
 
 def shift_imported(connection: Connection, by: Mapping[tuple[int, str], int]) -> None:

@@ -45,7 +45,7 @@ def bring(daily: Booth, source: str, totals: Mapping[str, Mapping[str, int]], fi
 def remove(daily: Booth, source: str) -> None:
     with planning.removal(daily.engine, daily.site, source) as planned:
         assert planned.known is not None
-        daily.box.take_back(planned.known, planned.stage)
+        daily.box.take_back(daily.site, planned.known, planned.stage)
 
 
 class Importing(RuleBasedStateMachine):

@@ -13,10 +13,11 @@ from flask.cli import AppGroup
 
 from reactions import articles, imports, sites
 from reactions.imports import Import
-from reactions.incoming import planning
+from reactions.incoming import planning, restoring
 from reactions.incoming.choices import Choices
 from reactions.incoming.found import Fault, Found
 from reactions.incoming.opening import Source
+from reactions.incoming.own_files import Folder
 from reactions.incoming.planning import Faulty, Plan
 from reactions.incoming.staging import Stage
 from reactions.incoming.tools import applause, lyket, open_heart, table, varient, waline
@@ -124,6 +125,27 @@ def _csv(wish: Wish, mapping: TextIO) -> None:
     _bring(wish, table, lambda source, choices: table.read(source, choices, mapped))
 
 
+@import_.command("export")
+@click.argument("site")
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--source", callback=_source, default=restoring.NAME, show_default=True, help="A name for what this brings.")
+@click.option("--dry-run", is_flag=True, help="Read and check everything, and change nothing.")
+def _export(site: str, folder: Path, source: str, dry_run: bool) -> None:
+    """Bring back what `reactions export SITE all --output FOLDER` wrote: articles, votes, imported totals."""
+    found, export = _site(site), Folder(folder)
+    if restoring.already(current.engine(), found, source, export):
+        click.echo(f"{source}: everything in this export was imported already; nothing was changed.")
+        return
+    restoration = restoring.Restoration(export, found, source)
+    if dry_run:
+        count, votes = restoring.survey(current.engine(), found, restoration)
+        click.echo(f"Would be: {count:,} articles and {votes:,} changes of votes. Nothing was changed.")
+        return
+    new = Import(found.id, source, restoring.NAME, folder.resolve().name[:200], export.hash, people.operator(), current.now_ms())
+    done = current.parts().ballot_box.restore(found, new, restoration)
+    click.echo(f"{source}: {done.votes:,} changes of votes brought back.")
+
+
 @import_.command("list")
 @click.argument("site")
 def list_(site: str) -> None:
@@ -134,7 +156,8 @@ def list_(site: str) -> None:
                 n for rows in imports.amounts_of(connection, sites.named(connection, site), known.source) for *_, n in rows
             )
             when = datetime.fromtimestamp(known.at / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
-            click.echo(f"{known.source:20} {total:>13,}  {known.format:10} {when}  {known.file_name}, by {known.by}")
+            votes = f", and {known.votes:,} changes of votes" if known.votes else ""
+            click.echo(f"{known.source:20} {total:>13,}  {known.format:10} {when}  {known.file_name}, by {known.by}{votes}")
 
 
 @import_.command("remove")
@@ -149,8 +172,9 @@ def remove(site: str, source: str, dry_run: bool) -> None:
             _preview(planned)
             return
         assert planned.known is not None
-        current.parts().ballot_box.take_back(planned.known, planned.stage)
-        click.echo(f"{planned.before:,} reactions from {source} taken away.")
+        current.parts().ballot_box.take_back(found, planned.known, planned.stage)
+        votes = f", and {planned.known.votes:,} changes of votes" if planned.known.votes else ""
+        click.echo(f"{planned.before:,} reactions from {source}{votes} taken away.")
 
 
 def _bring(
