@@ -34,6 +34,7 @@ def front(report: Dashboard, view: View, site: Site) -> dict[str, Any]:
     """What the overview is given beside the report."""
     return {
         "heading": ", ".join(f"“{text}”" if name == "q" else text for name, text in view.filters.items()) or site.name,
+        "quiet": not report.live.this_hour and not report.live.last_hour,
         "brief": list(_brief(report, view)),
         "hour_began": report.generated_at.replace(minute=0, second=0, microsecond=0),
         "runs": report.period.end > report.generated_at,
@@ -93,7 +94,7 @@ def against(surprise: Surprise) -> str:
     group = surprise.against
     if group.kind == "author":
         return f"other stories by {group.name}"
-    return group.name or "the site"
+    return group.name or "the site’s other stories"
 
 
 def _entries(site: Site, used: Collection[str]) -> list[Reaction]:

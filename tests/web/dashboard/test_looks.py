@@ -71,6 +71,25 @@ def test_a_chart_that_still_has_its_old_width_does_not_widen_the_page(tab: Page,
     assert tab.evaluate("document.querySelector('canvas').clientWidth") > 360
 
 
+@pytest.mark.parametrize("name", ["refused", "stories"])
+def test_on_a_phone_nothing_lies_over_or_beside_what_is_to_be_read(
+    tab: Page, paper: Paper, complaints: Complaints, name: str
+) -> None:
+    complaints.network_fails = name in REFUSED
+    tab.set_viewport_size({"width": 360, "height": 1600})
+    tab.goto(paper.at(PAGES[name]))
+    read = {"refused": "[role=alert] p", "stories": ".listing tbody tr:first-child :is(.title, .count b, .split .value)"}[name]
+
+    parts = tab.locator(read).all()
+    assert parts
+    for part in parts:
+        assert part.evaluate("""element => {
+            const {left, right, top, bottom} = element.getBoundingClientRect()
+            const seen = document.elementFromPoint((left + right) / 2, (top + bottom) / 2)
+            return left >= 0 && right <= innerWidth && (element.contains(seen) || seen?.contains(element))
+        }"""), part.inner_text()
+
+
 def test_the_door_is_accessible(tab: Page, paper: Paper, complaints: Complaints) -> None:
     complaints.network_fails = True
     tab.context.clear_cookies()

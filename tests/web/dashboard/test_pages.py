@@ -62,6 +62,27 @@ def test_a_story_has_its_life_its_choices_and_its_peers(politics: Newsroom, desk
     assert re.search(r"Published \w{3} \d+ \w{3} \d{4}, \d\d:\d\d", page)
 
 
+def test_a_story_that_no_reader_is_unusual_about_is_not_said_to_have_more(newsroom: Newsroom, desk: FlaskClient) -> None:
+    for number in range(6):
+        newsroom.story(f"usual-{number}", hours_ago=100 + number)
+        newsroom.votes(f"usual-{number}", hours_ago=99.5 + number, like=9)
+    newsroom.story("calm", hours_ago=4)
+    newsroom.votes("calm", hours_ago=3.5, like=6)
+
+    assert "No reaction more than is usual for Politics at 3 h" in words(desk.get("/dashboard/article?article=calm").text)
+    assert "× more Like" not in words(desk.get("/dashboard/articles?period=7d").text)
+
+
+def test_a_story_that_has_gone_quiet_has_no_pace(newsroom: Newsroom, desk: FlaskClient) -> None:
+    newsroom.story("old", hours_ago=60)
+    newsroom.votes("old", hours_ago=59, like=12)
+
+    html = desk.get("/dashboard/articles?period=7d").text
+
+    assert re.search(r'<td class="n pace"><span class="faint">', html)
+    assert "Quiet. No reaction in this hour or the last." in words(desk.get("/dashboard?period=7d").text)
+
+
 def test_an_alias_leads_to_its_story(app: Flask, politics: Newsroom, desk: FlaskClient) -> None:
     with app.app_context(), writing(db.engine) as connection:
         catalogue.move(connection, politics.site, "bridge", to="politics/bridge", at_ms=1, by="a test")
