@@ -39,8 +39,15 @@ def check_origin(site: Site, environ: Mapping[str, Any]) -> list[Header]:
 
 def let_page_read(site: Site) -> list[Header]:
     """Check the origin of the present request and let its page read the answer, a problem too. Raises Forbidden."""
-    g.headers = check_origin(site, request.environ)
-    return g.headers  # type: ignore[no-any-return]
+    headers = check_origin(site, request.environ)
+    let_page(headers)
+    return headers
+
+
+def let_page(headers: list[Header]) -> None:
+    """Let the page of the present request, whose origin was checked, read the answer, a problem too."""
+    if headers:
+        g.headers = headers
 
 
 def let_read(response: Response) -> Response:

@@ -14,9 +14,10 @@ import orjson
 from gunicorn.http.errors import ParseException
 
 from reactions import readers, voting
+from reactions.sites import Site
 from reactions.web import cors, current, schemas
 
-REFUSED = "reactions.refused"  # where in the environ Flask finds why a vote was not settled
+REFUSED = "reactions.refused"  # where in the environ Flask finds why a vote was not settled, and the headers for its page
 
 _ADDRESS = re.compile("/v1/sites/([a-z0-9-]{1,63})/vote")
 _RECEIPT = [("Content-Type", "application/json"), ("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")]
@@ -25,13 +26,11 @@ _body = schemas.VoteBody()
 Header = tuple[str, str]
 
 
-def cast(parts: current.Parts, site_key: str, environ: dict[str, Any], text: bytes) -> tuple[bytes, list[Header]]:
-    """Check, limit and count the vote in a body; return the receipt's body and headers once it is durable.
+def cast(parts: current.Parts, site: Site, environ: dict[str, Any], text: bytes) -> tuple[bytes, list[Header]]:
+    """Limit and count the vote in a body, whose origin was checked; return the receipt and its headers once it is durable.
 
-    Raises UnknownSite, Forbidden, ValidationError, TooMany, the refusals of `voting.ballot` and those of the ballot box.
+    Raises ValidationError, TooMany, the refusals of `voting.ballot` and those of the ballot box.
     """
-    site = parts.directory.find(site_key)
-    headers = cors.check_origin(site, environ)
     body = _body.load(schemas.strict_json(text))
     reader = bytes.fromhex(body["reader"])
     ballot = voting.ballot(
@@ -52,7 +51,7 @@ def cast(parts: current.Parts, site_key: str, environ: dict[str, Any], text: byt
         "total": counts.total,
         "counts": counts.by_reaction,
     }
-    return orjson.dumps(answer), [*headers, *_RECEIPT, ("RateLimit-Policy", parts.limits.policy_field)]
+    return orjson.dumps(answer), [*_RECEIPT, ("RateLimit-Policy", parts.limits.policy_field)]
 
 
 class AheadOfFlask:
@@ -67,12 +66,15 @@ class AheadOfFlask:
         address = _ADDRESS.fullmatch(environ["PATH_INFO"]) if environ["REQUEST_METHOD"] == "PUT" else None
         if address is None or not _usual(environ):
             return self._app(environ, start_response)  # type: ignore[no-any-return]
+        page: list[Header] = []
         try:
-            body, headers = cast(self._parts, address[1], environ, _read(environ))
+            site = self._parts.directory.find(address[1])
+            page = cors.check_origin(site, environ)
+            body, headers = cast(self._parts, site, environ, _read(environ))
         except Exception as refused:  # noqa: BLE001  Flask raises it again, and answers it
-            environ[REFUSED] = refused
+            environ[REFUSED] = refused, page
             return self._app(environ, start_response)  # type: ignore[no-any-return]
-        start_response("200 OK", [*headers, ("Content-Length", str(len(body)))])
+        start_response("200 OK", [*page, *headers, ("Content-Length", str(len(body)))])
         return (body,)
 
 

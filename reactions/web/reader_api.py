@@ -66,12 +66,15 @@ def counts_of(site_key: str) -> Response:
 )
 def vote(site_key: str) -> Response:
     """Cast, change or withdraw a reader's vote. Answers once the vote is durable."""
-    cors.let_page_read(current.site(site_key))
-    if refused := request.environ.get(plain_votes.REFUSED):
+    if plain_votes.REFUSED in request.environ:
+        refused, page = request.environ[plain_votes.REFUSED]
+        cors.let_page(page)
         raise refused
+    site = current.site(site_key)
+    page = cors.let_page_read(site)
     text = schemas.text_of(request, most_bytes=schemas.VOTE_BODY_BYTES)
-    body, headers = plain_votes.cast(current.parts(), site_key, request.environ, text)
-    return Response(body, headers=headers)
+    body, headers = plain_votes.cast(current.parts(), site, request.environ, text)
+    return Response(body, headers=[*page, *headers])
 
 
 @blueprint.preflight("/v1/sites/<site_key>/vote")

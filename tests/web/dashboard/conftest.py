@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from sqlalchemy import create_engine
 
 from reactions import engines, keys, sites
@@ -110,6 +110,7 @@ def page(context: BrowserContext, paper: Paper) -> Page:
 
 def sign_in(page: Page, paper: Paper) -> None:
     page.goto(paper.at("/dashboard/sign-in"))
+    expect(page.get_by_label("API key")).to_be_focused()
     page.get_by_label("API key").fill(paper.key)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/dashboard")

@@ -95,6 +95,7 @@ def test_the_door_is_accessible(tab: Page, paper: Paper, complaints: Complaints)
     tab.context.clear_cookies()
     tab.set_viewport_size({"width": 360, "height": 780})
     tab.goto(paper.at("/dashboard"))
+    expect(tab.get_by_label("API key")).to_be_focused()
     tab.get_by_label("API key").fill("rk_wrong")
     tab.get_by_role("button", name="Sign in").click()
 

@@ -44,10 +44,12 @@ def pass_the_door(page: Page, paper: Paper, complaints: Complaints) -> None:
     """Try with half of the key first."""
     expect(page).to_have_title(re.compile("Sign in"))
     complaints.network_fails = True  # Chromium writes about the 401
+    expect(page.get_by_label("API key")).to_be_focused()
     page.get_by_label("API key").fill(paper.key[:20])
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_contain_text("This key is not known")
     complaints.network_fails = False
+    expect(page.get_by_label("API key")).to_be_focused()
     page.get_by_label("API key").fill(paper.key)
     page.keyboard.press("Enter")
 
