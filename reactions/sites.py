@@ -118,16 +118,21 @@ class Directory:
         self._memory_s = memory_s
         self._clock = clock
         self._remembered: dict[str, tuple[float, Site | None]] = {}
+        self._being_read: set[str] = set()
 
     def find(self, key: str) -> Site:
         """The site `key`, as it was at most `memory_s` seconds ago. Raises UnknownSite."""
         if not _KEY.fullmatch(key):
             raise UnknownSite(_NO_SUCH_SITE)
         until, site = self._remembered.get(key, (0.0, None))
-        if self._clock() >= until:
-            if site is not None:  # one thread reads it again; the others go on with what they have
+        if self._clock() >= until and (site is None or key not in self._being_read):
+            self._being_read.add(key)  # one thread reads it again, however long that takes; the others go on with what they have
+            if site is not None:
                 self._remembered[key] = (self._clock() + self._memory_s, site)
-            site = self._read(key)
+            try:
+                site = self._read(key)
+            finally:
+                self._being_read.discard(key)
         if site is None:
             raise UnknownSite(_NO_SUCH_SITE)
         return site

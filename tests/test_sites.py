@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -241,3 +243,28 @@ def test_a_directory_remembers_only_so_many_unknown_sites(engine: Engine, monkey
             directory.find(f"nobody-{number}")
 
     assert len(directory._remembered) <= 10
+
+
+def test_while_a_site_is_read_again_everybody_else_goes_on_however_long_that_takes(engine: Engine) -> None:
+    add(engine)
+    clock = Clock()
+    directory = Directory(engine, memory_s=2.0, clock=clock)
+    directory.find("weekly")
+    reading, leave = threading.Event(), threading.Event()
+
+    def hang(*_: object) -> None:
+        reading.set()
+        leave.wait(10)
+
+    event.listen(engine, "before_cursor_execute", hang)
+    with ThreadPoolExecutor(1) as pool:
+        clock.now = 2.0
+        stuck = pool.submit(directory.find, "weekly")
+        reading.wait(10)
+        clock.now = 60.0
+
+        assert directory.find("weekly").name == "The Weekly"
+        assert not stuck.done()
+
+        leave.set()
+        assert stuck.result(10).name == "The Weekly"
