@@ -18,8 +18,9 @@ from sqlalchemy import create_engine
 
 from bench import ledger_rows, load, machine, paper
 from bench.servers import Server, Stand
-from reactions import engines, keys, sites
-from reactions.engines import writing
+from reactions.newsroom import api_keys, sites
+from reactions.storage import engines
+from reactions.storage.engines import writing
 
 _FILES = ("votes.csv", "votes.csv.gz", "series.csv", "articles.csv", "votes.parquet")
 _DAYS = 90
@@ -98,7 +99,7 @@ def _key(url: str) -> str:
     engines.prepare(engine)
     with writing(engine) as connection:
         site = sites.named(connection, load.SITE)
-        _, key = keys.create(connection, site, scopes=["read"], label="bench", now_ms=time.time_ns() // 1_000_000)
+        _, key = api_keys.create(connection, site, scopes=["read"], label="bench", now_ms=time.time_ns() // 1_000_000)
     engine.dispose()
     return key
 

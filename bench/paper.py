@@ -16,7 +16,7 @@ from typing import Any
 
 import psycopg
 
-from reactions.articles import id_of
+from reactions.newsroom.articles import id_of
 from tests import make
 
 HOUR_MS = 3_600_000

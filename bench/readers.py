@@ -8,8 +8,10 @@ import time
 
 from sqlalchemy import create_engine
 
-from reactions import engines, sites, voting
-from reactions.ballot_box import BallotBox
+from reactions.newsroom import sites
+from reactions.storage import engines
+from reactions.votes import rules
+from reactions.votes.ballot_box import BallotBox
 from tests import make
 
 VOTES_PER_S = 20
@@ -25,7 +27,7 @@ def main() -> None:
     box = BallotBox(engine, pseudonym_key=b"k" * 32, batch_size=256, queue_size=2000, answer_within_s=10)
     for number in range(1_000_000):
         now_ms = time.time_ns() // 1_000_000
-        ballot = voting.ballot(
+        ballot = rules.ballot(
             site,
             article=f"story/{10_000 - random.randrange(1, AMONG)}",
             reaction=random.choice(make.SEVEN),

@@ -22,7 +22,8 @@ from bench.cases import SPREAD
 from bench.load import Figures
 from bench.reports import ARTICLES, DAYS
 from bench.servers import Server, Stand
-from reactions import engines, keys, sites
+from reactions.newsroom import api_keys, sites
+from reactions.storage import engines
 
 _CONNECTIONS = 32
 _PATH = f"/v1/sites/{load.SITE}/dashboard?period=28d"
@@ -113,7 +114,7 @@ def _key(database_url: str) -> str:
     try:
         with engines.writing(engine) as connection:
             site = sites.named(connection, load.SITE)
-            _, text = keys.create(connection, site, scopes=["read"], label="bench", now_ms=time.time_ns() // 1_000_000)
+            _, text = api_keys.create(connection, site, scopes=["read"], label="bench", now_ms=time.time_ns() // 1_000_000)
             return text
     finally:
         engine.dispose()

@@ -20,9 +20,10 @@ import orjson
 from sqlalchemy import Engine, create_engine, text
 
 from bench import machine, paper
-from reactions import engines, sites
+from reactions.newsroom import sites
+from reactions.newsroom.sites import Site
 from reactions.reports.newsroom import Asked, Newsroom
-from reactions.sites import Site
+from reactions.storage import engines
 from tests import make
 from tests.databases import PROJECT, PostgresDatabases, SqliteFiles
 from tests.engines import Postgres

@@ -2,11 +2,11 @@
 
 from alembic import context
 
-from reactions import models
+from reactions.storage import tables
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=models.metadata,
+    target_metadata=tables.metadata,
     render_as_batch=True,
     compare_type=True,
 )

@@ -1,5 +1,5 @@
 """`python -m reactions` is the `reactions` command."""
 
-from reactions.web.commands import main
+from reactions.commands import main
 
 main()

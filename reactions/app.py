@@ -7,12 +7,14 @@ from collections.abc import Collection, Sequence
 
 from flask import Flask
 
-from reactions import engines, readers, sites
-from reactions.ballot_box import Answer, BallotBox
 from reactions.demo import seeding
+from reactions.newsroom import sites
 from reactions.reports.newsroom import Newsroom
-from reactions.settings import InvalidSettings, Settings, load, secret_of
-from reactions.voting import Ballot, Receipt
+from reactions.settings import InvalidSettings, Settings, load, proxy_networks, secret_of
+from reactions.storage import engines
+from reactions.votes import readers
+from reactions.votes.ballot_box import Answer, BallotBox
+from reactions.votes.rules import Ballot, Receipt
 from reactions.web import (
     atom,
     current,
@@ -91,7 +93,7 @@ def _parts(app: Flask, settings: Settings) -> current.Parts:
         limits=VoteLimits(app, settings, key=readers.derived_key(secret, "limits")),
         memory=memory,
         newsroom=Newsroom(engine, cursor_key=readers.derived_key(secret, "cursors"), clock=current.now_ms),
-        proxies=readers.proxy_networks(settings.trusted_proxies),
+        proxies=proxy_networks(settings.trusted_proxies),
     )
 
 

@@ -1,7 +1,8 @@
 """Settings: read once, typed, frozen.
 
 `load` takes the environment as an argument, so only the two doors of the program (wsgi.py and the command line) read it.
-An unknown, missing or mistyped setting raises `InvalidSettings`, whose text names it and says what was expected.
+An unknown, missing or mistyped setting raises `InvalidSettings`, whose text names it and says what was expected. The file is
+longer than others because a setting and the rule for its value belong together.
 """
 
 from __future__ import annotations
@@ -12,16 +13,18 @@ import os
 import re
 import secrets
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
+from email.utils import parseaddr
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, get_type_hints
+from urllib.parse import urlsplit
 
+from limits import parse_many
 from marshmallow import EXCLUDE, Schema, ValidationError, validate
 from marshmallow import fields as wire
-
-from reactions import setting_checks
 
 PREFIX = "REACTIONS_"
 NOT_SETTINGS = {"CONFIG"}  # read by `load` itself
@@ -29,6 +32,123 @@ NOT_SETTINGS = {"CONFIG"}  # read by `load` itself
 
 class InvalidSettings(Exception):
     """The settings cannot be used; the text has one line for each fault."""
+
+
+Network = IPv4Network | IPv6Network
+Proxies = tuple[frozenset[Network], bool]
+
+
+def proxy_networks(texts: Sequence[str]) -> Proxies:
+    """The networks whose forwarded headers are believed, and whether a Unix socket is. Raises ValueError."""
+    networks = set()
+    for text in texts:
+        if text == "unix":
+            continue
+        try:
+            networks.add(ip_network(text))
+        except ValueError:
+            raise ValueError(f'{text!r} is no network. Write "10.0.0.0/8", "127.0.0.1/32" or "unix".') from None
+    return frozenset(networks), "unix" in texts
+
+
+def _is_network_list(value: list[str]) -> None:
+    """Networks, or "unix"."""
+    try:
+        proxy_networks(value)
+    except ValueError as error:
+        raise ValidationError(str(error)) from None
+
+
+def _is_limit(value: str) -> None:
+    """Limits in the notation of Flask-Limiter."""
+    try:
+        smallest = min(item.amount for item in parse_many(value))
+    except ValueError:
+        smallest = 0
+    if smallest < 1:
+        raise ValidationError('Not a limit. Write it as "30/minute" or "30/minute; 500/day".')
+
+
+def _is_bind(value: str) -> None:
+    """An address to listen on."""
+    _, _, port = value.rpartition(":")
+    host_and_port = re.fullmatch(r"[^\s/]+:[0-9]{1,5}", value) and 0 < int(port) < 65536
+    if not host_and_port and not value.startswith("unix:/"):
+        raise ValidationError('Write it as "127.0.0.1:8000" or "unix:/run/reactions.sock".')
+
+
+def _is_limiter_url(value: str) -> None:
+    """The address of a limiter's storage."""
+    scheme, rest, _ = value.partition("://")
+    if scheme not in {"memory", "redis", "rediss", "redis+cluster", "unix", "redis+unix"} or not rest:
+        raise ValidationError('Write it as "memory://" or "redis://host:6379/0".')
+
+
+def _is_public_url(value: str) -> None:
+    """The service's address, or nothing."""
+    if value and not re.fullmatch(r"https?://[^\s/?#\"'<>]+(/[^\s?#\"'<>]*)?", value):
+        raise ValidationError('Write it as "https://reactions.example.org".')
+
+
+def _is_folder(value: str) -> None:
+    """A folder's name."""
+    try:
+        Path(value).expanduser()
+    except RuntimeError:
+        raise ValidationError("There is no such home folder.") from None
+    if not value or "\0" in value:
+        raise ValidationError("Name a folder.")
+
+
+def _is_secret(value: str) -> None:
+    """A long secret, or nothing."""
+    if value and len(value) < 32:
+        raise ValidationError("Must have at least 32 characters: `openssl rand -hex 32` makes one.")
+
+
+def _is_smtp_url(value: str) -> None:
+    """The address of a mail server, or nothing."""
+    try:
+        parts = urlsplit(value)
+        good = parts.scheme in ("smtp", "smtps") and bool(parts.hostname) and parts.port != 0 and parts.path in ("", "/")
+    except ValueError:
+        good = False
+    if value and not good:
+        raise ValidationError('Write it as "smtp://user:password@mail.example.org:587" or "smtps://mail.example.org".')
+
+
+def _is_mail_from(value: str) -> None:
+    """A sender of mail, or nothing."""
+    _, address = parseaddr(value)
+    if value and not (re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", address) and value.isprintable()):
+        raise ValidationError('Write it as "reactions@example.org" or "Reader Reactions <reactions@example.org>".')
+
+
+class _Whole(wire.Integer):
+    """A whole number, or the text of one; 1.5 and true are none."""
+
+    def _validated(self, value: Any) -> int:
+        if isinstance(value, bool | float):
+            raise self.make_error("invalid", input=value)
+        return super()._validated(value)
+
+
+class _Decimal(wire.Float):
+    """A number, or the text of one; true is none."""
+
+    def _validated(self, value: Any) -> float:
+        if isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return super()._validated(value)
+
+
+class _Comma(wire.List[Any]):
+    """A list that may be written "a, b" in the environment."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
+        if isinstance(value, str):
+            value = [part.strip() for part in value.split(",") if part.strip()]
+        return super()._deserialize(value, attr, data, **kwargs)
 
 
 def _at_least(minimum: float) -> dict[str, Any]:
@@ -55,17 +175,17 @@ def _between(least: float, most: float) -> Any:
 class Settings:
     """Everything an operator can choose. config/default.toml gives each its default, unit and meaning."""
 
-    data_dir: str = _checked(setting_checks.folder)
+    data_dir: str = _checked(_is_folder)
     database_url: str = _plain()
     database_pool_size: int = _number(1)
-    secret: str = _checked(setting_checks.secret)
+    secret: str = _checked(_is_secret)
     upgrade_on_start: bool = _plain()
-    bind: str = _checked(setting_checks.bind)
+    bind: str = _checked(_is_bind)
     workers: int = _number(1)
     worker_class: str = _checked(validate.OneOf(["gthread", "sync"]))
     threads: int = _number(1)
-    trusted_proxies: list[str] = _checked(setting_checks.network_list)  # noqa: RUF009
-    public_url: str = _checked(setting_checks.public_url)
+    trusted_proxies: list[str] = _checked(_is_network_list)  # noqa: RUF009
+    public_url: str = _checked(_is_public_url)
     batch_size: int = _number(1)
     queue_size: int = _number(1)
     answer_within_s: float = _number(0.1)
@@ -76,15 +196,15 @@ class Settings:
     counts_stale_if_error_s: int = _number(0)
     counts_memory_s: float = _number(0)
     counts_memory_entries: int = _number(1)
-    limiter_url: str = _checked(setting_checks.limiter_url)
+    limiter_url: str = _checked(_is_limiter_url)
     limiter_timeout_s: float = _number(0.001)
     limiter_retry_s: float = _number(0.1)
-    votes_per_reader: str = _checked(setting_checks.limit)
-    votes_per_network: str = _checked(setting_checks.limit)
-    votes_per_wide_network: str = _checked(setting_checks.limit)
-    votes_per_article: str = _checked(setting_checks.limit)
-    smtp_url: str = _checked(setting_checks.smtp_url)
-    mail_from: str = _checked(setting_checks.mail_from)
+    votes_per_reader: str = _checked(_is_limit)
+    votes_per_network: str = _checked(_is_limit)
+    votes_per_wide_network: str = _checked(_is_limit)
+    votes_per_article: str = _checked(_is_limit)
+    smtp_url: str = _checked(_is_smtp_url)
+    mail_from: str = _checked(_is_mail_from)
     webhook_timeout_s: float = _between(0.1, 20)
     webhook_attempts: int = _between(1, 20)
     webhook_private_targets: bool = _plain()
@@ -130,8 +250,8 @@ _SHOWN_NEVER = {
 
 
 _FIELD_OF: dict[Any, type[wire.Field[Any]]] = {
-    int: setting_checks.Whole,
-    float: setting_checks.Decimal,
+    int: _Whole,
+    float: _Decimal,
     bool: wire.Boolean,
     str: wire.String,
 }
@@ -143,7 +263,7 @@ def _schema() -> Schema:
     for item in fields(Settings):
         options = {"required": True, **item.metadata}
         kind = hints[item.name]
-        shapes[item.name] = _FIELD_OF[kind](**options) if kind in _FIELD_OF else setting_checks.Comma(wire.String(), **options)
+        shapes[item.name] = _FIELD_OF[kind](**options) if kind in _FIELD_OF else _Comma(wire.String(), **options)
     return Schema.from_dict(shapes)(unknown=EXCLUDE)
 
 

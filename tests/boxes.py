@@ -7,12 +7,13 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from reactions import integrity, sites, voting
-from reactions.ballot_box import BallotBox
-from reactions.engines import snapshot
-from reactions.integrity import Difference
-from reactions.sites import Site
-from reactions.voting import Ballot, Counts, Receipt
+from reactions.newsroom import sites
+from reactions.newsroom.sites import Site
+from reactions.storage.engines import snapshot
+from reactions.votes import integrity, rules
+from reactions.votes.ballot_box import BallotBox
+from reactions.votes.integrity import Difference
+from reactions.votes.rules import Ballot, Counts, Receipt
 
 NOON_MS = 1_764_072_000_000  # 2025-11-25 12:00 UTC
 
@@ -27,14 +28,14 @@ class Booth:
     choices: dict[str, Any] = field(default_factory=dict)
 
     def ballot(self, reader: str, reaction: str | None, *, seq: int, article: str = "hello", now_ms: int = NOON_MS) -> Ballot:
-        return voting.ballot(self.site, article=article, reaction=reaction, reader=bytes.fromhex(reader), seq=seq, now_ms=now_ms)
+        return rules.ballot(self.site, article=article, reaction=reaction, reader=bytes.fromhex(reader), seq=seq, now_ms=now_ms)
 
     def cast(self, reader: str, reaction: str | None, *, seq: int, article: str = "hello", now_ms: int = NOON_MS) -> Receipt:
         return self.box.cast(self.ballot(reader, reaction, seq=seq, article=article, now_ms=now_ms))
 
     def counts(self, *articles: str) -> list[Counts]:
         with self.engine.connect() as connection:
-            return voting.counts_of(connection, self.site, articles, now_ms=NOON_MS)
+            return rules.counts_of(connection, self.site, articles, now_ms=NOON_MS)
 
     def shown(self, article: str = "hello") -> dict[str, int]:
         """What is shown of an article, zeros left out."""

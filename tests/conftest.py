@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, create_engine
 
-from reactions import engines
+from reactions.storage import engines
 from tests import boxes, make
 from tests.browsers import browser, complaints  # noqa: F401 - fixtures
 from tests.databases import PostgresDatabases, SqliteFiles

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import create_engine
 
-from reactions import engines, migrating
+from reactions.storage import engines, migrations
 from tests.engines import Postgres
 
 PROJECT = Path(__file__).parent.parent
@@ -27,7 +27,7 @@ def migrate(database_url: str) -> None:
     engine = create_engine(database_url)
     engines.prepare(engine)
     try:
-        migrating.upgrade(engine)
+        migrations.upgrade(engine)
     finally:
         engine.dispose()
 

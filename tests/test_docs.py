@@ -18,11 +18,11 @@ import click
 import pytest
 from prometheus_client import REGISTRY
 
+from reactions.commands import cli
 from reactions.exports import describing
 from reactions.exports.columns import TABLES
 from reactions.settings import NAMES, PREFIX, default_file
 from reactions.web import problems
-from reactions.web.commands import cli
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

@@ -110,7 +110,7 @@ def test_the_wheel_says_what_it_is(wheel: Path) -> None:
     assert f"\nVersion: {reactions.__version__}\n" in metadata
     assert "\nRequires-Python: >=3.11\n" in metadata
     assert "\nLicense-Expression: MIT\n" in metadata
-    assert entry_points == "[console_scripts]\nreactions = reactions.web.commands:main\n"
+    assert entry_points == "[console_scripts]\nreactions = reactions.commands:main\n"
 
 
 def test_the_installed_command_is_that_of_the_wheel(installation: Installation) -> None:

@@ -14,9 +14,11 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import event, select
 from sqlalchemy.exc import IntegrityError
 
-from reactions import articles, engines, models, readers, tallies
-from reactions.engines import options
+from reactions.newsroom import articles
 from reactions.settings import load
+from reactions.storage import engines, tables
+from reactions.storage.engines import options
+from reactions.votes import readers, tallies
 
 _KEY = readers.derived_key(b"only for comparison", "pseudonym")
 
@@ -38,27 +40,27 @@ with app.app_context():
 
 
 class Site(db.Model):  # type: ignore[name-defined, misc]
-    __table__ = models.site
+    __table__ = tables.site
 
 
 class Article(db.Model):  # type: ignore[name-defined, misc]
-    __table__ = models.article
+    __table__ = tables.article
 
 
 class Vote(db.Model):  # type: ignore[name-defined, misc]
-    __table__ = models.vote
+    __table__ = tables.vote
 
 
 class Tally(db.Model):  # type: ignore[name-defined, misc]
-    __table__ = models.tally
+    __table__ = tables.tally
 
 
 class Hourly(db.Model):  # type: ignore[name-defined, misc]
-    __table__ = models.hourly
+    __table__ = tables.hourly
 
 
 class Event(db.Model):  # type: ignore[name-defined, misc]
-    __table__ = models.event
+    __table__ = tables.event
 
 
 @app.put("/v1/sites/<site_key>/vote")

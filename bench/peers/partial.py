@@ -6,9 +6,9 @@ import dataclasses
 
 from flask import Flask
 
-from reactions import voting
 from reactions.app import from_environment
-from reactions.voting import Ballot, Receipt
+from reactions.votes import rules
+from reactions.votes.rules import Ballot, Receipt
 from reactions.web import current
 from reactions.web.plain_votes import AheadOfFlask
 
@@ -23,7 +23,7 @@ class _NoLimits:
 class _NoCounting:
     def cast(self, ballot: Ballot) -> Receipt:
         """Acknowledge what was not counted."""
-        return Receipt(ballot.reaction, voting.shown(ballot.site, ballot.article, {}), ballot.article_id)
+        return Receipt(ballot.reaction, rules.shown(ballot.site, ballot.article, {}), ballot.article_id)
 
 
 def without_limits_and_counting() -> Flask:

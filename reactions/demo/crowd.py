@@ -14,7 +14,9 @@ from math import log
 from random import Random
 from zoneinfo import ZoneInfo
 
-from .newspaper import HOUR_MS, DemoArticle, Wave, newspaper
+from reactions.times import HOUR_MS
+
+from .newspaper import DemoArticle, Wave, newspaper
 
 REGULARS = 420
 SHARE_OF_REGULARS = 0.45

@@ -15,7 +15,7 @@ from importlib import resources
 from typing import Any
 from zoneinfo import ZoneInfo
 
-HOUR_MS = 3_600_000
+from reactions.times import HOUR_MS
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from reactions import catalogue, keys, reaction_sets, sites, voting
-from reactions.ballot_box import BallotBox
-from reactions.catalogue import Description
 from reactions.demo.crowd import ballots
 from reactions.demo.newspaper import DemoArticle, articles, newspaper
-from reactions.engines import writing
+from reactions.newsroom import api_keys, catalogue, reaction_sets, sites
+from reactions.newsroom.catalogue import Description
 from reactions.settings import shipped
+from reactions.storage.engines import writing
+from reactions.votes import rules
+from reactions.votes.ballot_box import BallotBox
 
 
 def printed(engine: Engine) -> bool:
@@ -40,7 +41,7 @@ def add_key(engine: Engine, data_path: Path, *, now_ms: int) -> None:
         return
     with writing(engine) as connection:
         site = sites.named(connection, newspaper().site)
-        _, text = keys.create(connection, site, scopes=keys.SCOPES, label="The demo's editor", now_ms=now_ms)
+        _, text = api_keys.create(connection, site, scopes=api_keys.SCOPES, label="The demo's editor", now_ms=now_ms)
     path.touch(mode=0o600)
     path.write_text(text, encoding="ascii")
 
@@ -74,7 +75,7 @@ def cast_votes(engine: Engine, box: BallotBox, *, now_ms: int) -> int:
     with engine.connect() as connection:
         site = sites.named(connection, newspaper().site)
     month = [
-        voting.ballot(site, article=vote.key, reaction=vote.reaction, reader=vote.reader, seq=vote.seq, now_ms=vote.at_ms)
+        rules.ballot(site, article=vote.key, reaction=vote.reaction, reader=vote.reader, seq=vote.seq, now_ms=vote.at_ms)
         for vote in ballots(articles(now_ms), now_ms)
     ]
     return len(box.count(month))

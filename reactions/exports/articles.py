@@ -8,18 +8,18 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, Row, case, cast, func, select
 
-from reactions import models
 from reactions.exports import pages, small_groups
 from reactions.exports.csv_files import Batch
 from reactions.exports.scope import Scope
+from reactions.newsroom.sites import Site
 from reactions.reports import figures, metrics, rows
 from reactions.reports.metrics import Measure, Shares
 from reactions.reports.reading import closed_before
-from reactions.sites import Site
-from reactions.tallies import HOUR_MS
+from reactions.storage import tables
+from reactions.times import HOUR_MS
 
 DIGITS = 6  # of shares and measures
-_a, _h, _t, _v = models.article.c, models.hourly.c, models.tally.c, models.vote.c
+_a, _h, _t, _v = tables.article.c, tables.hourly.c, tables.tally.c, tables.vote.c
 _SAID = (
     _a.key, _a.url, _a.title, _a.section, _a.authors, _a.tags, _a.published_at, _a.closed_at, _a.hidden_at, _a.merged_into,
 )  # fmt: skip

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reactions.exports.columns import TABLES, Column, Table
+from reactions.newsroom.sites import Site
 from reactions.refusals import MalformedExport
 from reactions.reports.newsroom import Asked
-from reactions.sites import Site
-from reactions.tallies import HOUR_MS
+from reactions.times import HOUR_MS
 
 PRECISIONS = {"millisecond": 1, "second": 1000, "minute": 60_000, "hour": HOUR_MS, "day": 24 * HOUR_MS}
 FORMATS = ("csv", "parquet", "arrow")

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from reactions.reaction_sets import ReactionSet
+from reactions.newsroom.reaction_sets import ReactionSet
 
 VERSION = "1.0"
 EACH = "<reaction>"  # in a name: one column for each reaction of the site, in the order of its set, retired ones included

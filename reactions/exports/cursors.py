@@ -14,13 +14,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import BigInteger, Connection, cast, func, select
 
-from reactions import models
+from reactions.newsroom.sites import Site
 from reactions.refusals import MalformedCursor
-from reactions.sites import Site
+from reactions.storage import tables
 
 BEGINNING = "beginning"
 _FORM = re.compile(r"([0-9]{1,9})-([0-9]{1,18})-([0-9a-f]{8})")
-_a, _h = models.article.c, models.hourly.c
+_a, _h = tables.article.c, tables.hourly.c
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from reactions import __version__, reaction_sets
+from reactions import __version__
 from reactions.exports import csv_files
 from reactions.exports.columns import VERSION, Column, Table
 from reactions.exports.files import File, Form
 from reactions.exports.scope import Scope
-from reactions.sites import Site
-from reactions.tallies import HOUR_MS
+from reactions.newsroom import reaction_sets
+from reactions.newsroom.sites import Site
+from reactions.times import HOUR_MS
 
 NAME = "datapackage.json"
 _MEDIA = {

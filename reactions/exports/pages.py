@@ -24,11 +24,11 @@ from sqlalchemy import (
     type_coerce,
 )
 
-from reactions import models
-from reactions.sites import Site
+from reactions.newsroom.sites import Site
+from reactions.storage import tables
 
 ARTICLES_AT_ONCE = 100
-_a, _alias = models.article.c, models.article_alias.c
+_a, _alias = tables.article.c, tables.article_alias.c
 
 
 def pages(connection: Connection, site: Site, *columns: Any) -> Iterator[Sequence[Row[Any]]]:
@@ -39,14 +39,14 @@ def pages(connection: Connection, site: Site, *columns: Any) -> Iterator[Sequenc
 
 def count(connection: Connection, site: Site) -> int:
     """How many articles the site has."""
-    return connection.execute(select(func.count()).select_from(models.article).where(_a.site_id == site.id)).scalar_one()
+    return connection.execute(select(func.count()).select_from(tables.article).where(_a.site_id == site.id)).scalar_one()
 
 
 def other_keys(connection: Connection, site: Site) -> Iterator[tuple[int, str]]:
     """The aliases of all articles of the site but their own keys, in the order of the articles."""
     asked = (
         select(_a.article_id, _alias.key)
-        .join(models.article, _a.article_id == _alias.article_id)
+        .join(tables.article, _a.article_id == _alias.article_id)
         .where(_alias.site_id == site.id, _a.key != _alias.key)
         .order_by(*_in_order(connection))
     )

@@ -11,18 +11,18 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Connection, Engine, Row, true
 
-from reactions import engines, models
 from reactions.exports import cursors
 from reactions.exports.choosing import Choice
 from reactions.exports.cursors import Cursor
+from reactions.newsroom.sites import Site
 from reactions.reports import filters as filtering
 from reactions.reports import periods
 from reactions.reports.periods import Period
 from reactions.reports.reading import closed_before
-from reactions.sites import Site
-from reactions.tallies import HOUR_MS
+from reactions.storage import engines, tables
+from reactions.times import HOUR_MS
 
-_h = models.hourly.c
+_h = tables.hourly.c
 # PostgreSQL would compile each small query, which takes longer than to run it, and read whole tables in several processes.
 _FOR_PAGES = ("jit = off", "max_parallel_workers_per_gather = 0", "random_page_cost = 1.1")
 

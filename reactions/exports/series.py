@@ -12,13 +12,13 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
-from reactions import models
 from reactions.exports import pages, small_groups
 from reactions.exports.csv_files import Batch
 from reactions.exports.scope import Scope
-from reactions.tallies import HOUR_MS
+from reactions.storage import tables
+from reactions.times import HOUR_MS
 
-_h = models.hourly.c
+_h = tables.hourly.c
 
 
 def batches(scope: Scope) -> Iterator[Batch]:
@@ -27,11 +27,11 @@ def batches(scope: Scope) -> Iterator[Batch]:
     asked = (
         select(place, _h.hour_utc, _h.reaction, _h.added, _h.removed)
         .select_from(table)
-        .join(models.hourly, _h.article_id == value)
+        .join(tables.hourly, _h.article_id == value)
         .where(scope.within)
         .order_by(place, _h.hour_utc, pages.bytewise(scope.connection, _h.reaction))
     )
-    for page in pages.pages(scope.connection, scope.site, models.article.c.key):
+    for page in pages.pages(scope.connection, scope.site, tables.article.c.key):
         chosen = scope.matching(page)
         keys = [row.key for row in chosen]
         given = {"ids": pages.given(scope.connection, [row.article_id for row in chosen])}

@@ -14,20 +14,20 @@ from typing import Any
 
 from sqlalchemy import Select, bindparam, case, exists, func, select
 
-from reactions import models
 from reactions.exports import pages
 from reactions.exports.choosing import PRECISIONS
 from reactions.exports.csv_files import Batch
 from reactions.exports.scope import Scope
-from reactions.tallies import HOUR_MS
+from reactions.storage import tables
+from reactions.times import HOUR_MS
 
 NAME_BYTES = 10
-_e, _v, _h = models.event.c, models.vote.c, models.hourly.c
+_e, _v, _h = tables.event.c, tables.vote.c, tables.hourly.c
 
 
 def batches(scope: Scope) -> Iterator[Batch]:
     """The rows, column by column, in the order of articles and of what happened to them."""
-    a = models.article.c
+    a = tables.article.c
     for page in pages.pages(scope.connection, scope.site, a.key, a.section):
         chosen = _moved(scope, scope.matching(page))
         if not chosen:
@@ -46,7 +46,7 @@ def _moved(scope: Scope, articles: Sequence[Any]) -> Sequence[Any]:
     if scope.hours is None or not articles:
         return articles
     _, value, _ = listed = pages.listed(scope.connection.dialect.name)
-    asked = select(_h.article_id).distinct().select_from(listed[0]).join(models.hourly, _h.article_id == value)
+    asked = select(_h.article_id).distinct().select_from(listed[0]).join(tables.hourly, _h.article_id == value)
     given = {"ids": pages.given(scope.connection, [row.article_id for row in articles])}
     moved = set(scope.connection.execute(asked.where(scope.within), given).scalars())
     return [row for row in articles if row.article_id in moved]
@@ -87,7 +87,7 @@ def _any_held(dialect: str) -> Select[Any]:
 def _events(dialect: str, *, held: bool, readers: bool, dated: bool) -> Select[Any]:
     """The events of the listed articles. That a vote is held is looked up only where some vote is: it costs a third."""
     table, value, place = pages.listed(dialect)
-    earlier = models.event.alias()
+    earlier = tables.event.alias()
     before = (
         select(func.max(earlier.c.at))
         .where(earlier.c.article_id == _e.article_id, earlier.c.voter == _e.voter, earlier.c.seq <= _e.seq)
@@ -98,9 +98,9 @@ def _events(dialect: str, *, held: bool, readers: bool, dated: bool) -> Select[A
     asked = (
         select(place, _e.at, _e.from_reaction, _e.to_reaction, _e.cause, *more)
         .select_from(table)
-        .join(models.event, _e.article_id == value)
+        .join(tables.event, _e.article_id == value)
         .order_by(place, turn, _e.seq, _e.voter)
     )
     if held:
-        asked = asked.join(models.vote, (_v.article_id == _e.article_id) & (_v.voter == _e.voter))
+        asked = asked.join(tables.vote, (_v.article_id == _e.article_id) & (_v.voter == _e.voter))
     return asked.where(_e.at >= bindparam("begin"), _e.at < bindparam("end")) if dated else asked

@@ -10,9 +10,8 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row as Record
 
-from reactions import articles as keys
-from reactions import catalogue
-from reactions.articles import DAY_MS
+from reactions.newsroom import articles as keys
+from reactions.newsroom import catalogue
 from reactions.reports import cards, figures, metrics, peers, periods, ranking, rows, series
 from reactions.reports.cards import Card
 from reactions.reports.figures import Cell, Moves
@@ -21,7 +20,7 @@ from reactions.reports.periods import Period
 from reactions.reports.reading import Reading
 from reactions.reports.rows import Row
 from reactions.reports.series import Bucket
-from reactions.tallies import HOUR_MS
+from reactions.times import DAY_MS, HOUR_MS
 
 
 @dataclass(frozen=True, slots=True)

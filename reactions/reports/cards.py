@@ -8,14 +8,14 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Row, Text, and_, cast, func, or_, select
 
-from reactions import models
+from reactions.newsroom.sites import Site
 from reactions.reports import figures, periods
 from reactions.reports.filters import names_in
 from reactions.reports.periods import Period
-from reactions.sites import Site
-from reactions.tallies import HOUR_MS
+from reactions.storage import tables
+from reactions.times import HOUR_MS
 
-_a, _t = models.article.c, models.tally.c
+_a, _t = tables.article.c, tables.tally.c
 born_ms = func.coalesce(_a.published_at, _a.first_seen_at)
 
 
@@ -51,7 +51,7 @@ def of(connection: Connection, site: Site, article_ids: Collection[int], period:
 
 def rows_of(connection: Connection, article_ids: Collection[int]) -> Sequence[Row[Any]]:
     """All that is said of articles."""
-    return connection.execute(select(models.article).where(figures.one_of(connection, _a.article_id, article_ids))).all()
+    return connection.execute(select(tables.article).where(figures.one_of(connection, _a.article_id, article_ids))).all()
 
 
 def counts_of(connection: Connection, article_ids: Collection[int]) -> dict[int, dict[str, int]]:

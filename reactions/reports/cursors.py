@@ -14,9 +14,9 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reactions.articles import DAY_MS
 from reactions.refusals import MalformedCursor
 from reactions.reports.ranking import Rank
+from reactions.times import DAY_MS
 
 _SEAL_BYTES = 16
 _HEAD = struct.Struct(">qHB")

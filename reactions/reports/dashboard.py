@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from reactions.newsroom.sites import Site
 from reactions.reports import cards as articles
 from reactions.reports import filters as filtering
 from reactions.reports import metrics, ranking, rows, series
@@ -19,7 +20,6 @@ from reactions.reports.ranking import Numbers, Trend
 from reactions.reports.reading import Reading
 from reactions.reports.rows import Row
 from reactions.reports.series import Bucket
-from reactions.sites import Site
 
 LONGEST_LIST = 10
 LIVE_LIST = 5

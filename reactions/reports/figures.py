@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ARRAY, BigInteger, ColumnElement, Connection, Select, Text, any_, bindparam, case, cast, func, select
 
-from reactions import models
-from reactions.reaction_sets import ReactionSet
+from reactions.newsroom.reaction_sets import ReactionSet
+from reactions.newsroom.sites import Site
 from reactions.reports.metrics import Votes
-from reactions.sites import Site
+from reactions.storage import tables
 
-_a, _h, _t = models.article.c, models.hourly.c, models.tally.c
+_a, _h, _t = tables.article.c, tables.hourly.c, tables.tally.c
 _N = _t.n + _t.imported
 
 

@@ -11,13 +11,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Text, cast, select
 
-from reactions import models
+from reactions.newsroom.sites import Site
 from reactions.refusals import MalformedFilter
-from reactions.sites import Site
+from reactions.storage import tables
 
 _MOST_CHARACTERS = 200
 _UNSTORABLE = {"Cc", "Cs"}
-_a = models.article.c
+_a = tables.article.c
 
 
 @dataclass(frozen=True, slots=True)

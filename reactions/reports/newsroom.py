@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
-from reactions import engines
+from reactions.newsroom.sites import Site
 from reactions.reports import article, cursors, dashboard, filters, listing, periods, series
 from reactions.reports.article import Life
 from reactions.reports.dashboard import Dashboard
@@ -22,7 +22,7 @@ from reactions.reports.memory import Memory
 from reactions.reports.periods import Period
 from reactions.reports.reading import Reading
 from reactions.reports.series import Series
-from reactions.sites import Site
+from reactions.storage import engines
 
 CLOSED_HOURS_KEPT_S = 600
 DASHBOARD_KEPT_S = 5

@@ -14,20 +14,20 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Row, Select, Text, case, cast, func, select
 
-from reactions import models
+from reactions.newsroom.sites import Site
 from reactions.reports import cards, figures, metrics, peers
 from reactions.reports.filters import names_in
 from reactions.reports.metrics import Shares, Votes
 from reactions.reports.peers import STEPS, Peers, Story, Surprise
-from reactions.sites import Site
-from reactions.tallies import HOUR_MS
+from reactions.storage import tables
+from reactions.times import HOUR_MS
 
 WINDOW_HOURS = 28 * 24  # how old an article may be to say what is usual
 YOUNG_HOURS = 8 * 24  # how old one may be to be a surprise: a day beyond the last step
 PEERS_AT_MOST = 1_000  # of a site that publishes more, a sample that does not change: those with the lowest ids
 EDGES = (*range(1, 49), 72, 96, 168, 336, WINDOW_HOURS)  # the ages, in hours, at which the steps of the profile end
 
-_a, _h = models.article.c, models.hourly.c
+_a, _h = tables.article.c, tables.hourly.c
 _born_hour = cards.born_ms // HOUR_MS
 _age = _h.hour_utc - _born_hour
 _net = _h.added - _h.removed
@@ -105,7 +105,7 @@ def _of_age(connection: Connection, ids: Collection[int], hour: int, *columns: A
     """The hours that articles had lived through before an hour."""
     return (
         select(*columns, _net.label("net"))
-        .join(models.article, _a.article_id == _h.article_id)
+        .join(tables.article, _a.article_id == _h.article_id)
         .where(figures.one_of(connection, _h.article_id, ids), _age >= 0)
         .where(_h.hour_utc >= hour - WINDOW_HOURS, _h.hour_utc < hour)
     )

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from reactions.articles import DAY_MS
 from reactions.refusals import MalformedPeriod
-from reactions.tallies import HOUR_MS
+from reactions.times import DAY_MS, HOUR_MS
 
 DEFAULT = "7d"
 UNITS = ("hour", "day", "week")

@@ -18,7 +18,7 @@ from reactions.reports.metrics import NO_VOTES, TREND_HOURS, Shares, Votes
 from reactions.reports.norms import Norms
 from reactions.reports.peers import Surprise
 from reactions.reports.reading import Reading
-from reactions.tallies import HOUR_MS
+from reactions.times import HOUR_MS
 
 NO_VALUE = -math.inf
 

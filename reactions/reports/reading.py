@@ -12,13 +12,13 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
+from reactions.newsroom.sites import Site
 from reactions.reports import figures, norms
 from reactions.reports.figures import NONE, Cell, Moves, Sums
 from reactions.reports.memory import Memory
 from reactions.reports.metrics import NO_VOTES, Votes
 from reactions.reports.norms import Norms
-from reactions.sites import Site
-from reactions.tallies import HOUR_MS
+from reactions.times import HOUR_MS
 
 GRACE_MS = 120_000
 K = TypeVar("K")

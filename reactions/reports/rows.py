@@ -10,8 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row as Record
 
-from reactions.articles import DAY_MS
-from reactions.reaction_sets import ReactionSet
+from reactions.newsroom.reaction_sets import ReactionSet
 from reactions.reports import cards, figures, metrics
 from reactions.reports.cards import Card
 from reactions.reports.figures import NONE
@@ -20,7 +19,7 @@ from reactions.reports.peers import Surprise
 from reactions.reports.periods import Period
 from reactions.reports.ranking import Numbers, Trend
 from reactions.reports.reading import Reading
-from reactions.tallies import HOUR_MS
+from reactions.times import DAY_MS, HOUR_MS
 
 SPARKLINE_POINTS = 48
 _FIRST_MS, _LAST_MS = -62_135_510_400_000, 253_402_214_400_000  # the second day of year 1 and the last of 9999

@@ -11,7 +11,7 @@ from reactions.reports.figures import Cell, Moves
 from reactions.reports.filters import Filters
 from reactions.reports.periods import Period, Slot
 from reactions.reports.reading import Reading
-from reactions.tallies import HOUR_MS
+from reactions.times import HOUR_MS
 
 
 @dataclass(frozen=True, slots=True)

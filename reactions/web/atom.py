@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Response
 
-from reactions.alerts import feed, raising
+from reactions.notices import feed, raising
 from reactions.web import current, editors
 from reactions.web.openapi import ApiBlueprint
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Response, g, request
 
-from reactions.sites import Site
+from reactions.newsroom.sites import Site
 
 PREFLIGHT_S = "7200"  # the most that Chrome honours
 PUBLIC = [("Access-Control-Allow-Origin", "*"), ("Cross-Origin-Resource-Policy", "cross-origin")]

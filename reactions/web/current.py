@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from flask import current_app
 from sqlalchemy import Connection, Engine
 
-from reactions import readers, sites
-from reactions.ballot_box import BallotBox
+from reactions.newsroom import sites
 from reactions.reports.newsroom import Newsroom
-from reactions.settings import Settings
+from reactions.settings import Proxies, Settings
+from reactions.times import now_ms as now_ms
+from reactions.votes.ballot_box import BallotBox
 from reactions.web import extensions
 from reactions.web.counts_memory import CountsMemory
 from reactions.web.limits import VoteLimits
@@ -30,7 +30,7 @@ class Parts:
     limits: VoteLimits
     memory: CountsMemory
     newsroom: Newsroom
-    proxies: tuple[frozenset[readers.Network], bool]
+    proxies: Proxies
 
     def install(self) -> None:
         """Keep the parts with the current application."""
@@ -51,11 +51,6 @@ def site(key: str) -> sites.Site:
 def newsroom() -> Newsroom:
     """Where reports are asked for."""
     return parts().newsroom
-
-
-def now_ms() -> int:
-    """The time, UTC milliseconds."""
-    return time.time_ns() // 1_000_000
 
 
 def engine() -> Engine:

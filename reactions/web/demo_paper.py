@@ -17,12 +17,12 @@ from flask import Blueprint, Response, current_app, render_template
 from flask.typing import ResponseReturnValue
 
 from reactions import demo
+from reactions.times import HOUR_MS
 
 LATEST = 6
 SECOND = 2
 LEAD_MAX_AGE_HOURS = 48
 SECOND_MAX_AGE_HOURS = 7 * 24
-HOUR_MS = 3_600_000
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "

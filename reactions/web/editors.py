@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from flask import request, session
 
-from reactions import keys, sites
-from reactions.engines import writing
-from reactions.keys import ApiKey
+from reactions.newsroom import api_keys, sites
+from reactions.newsroom.api_keys import ApiKey
+from reactions.newsroom.sites import Site
 from reactions.refusals import UnknownSite
-from reactions.sites import Site
+from reactions.storage.engines import writing
 from reactions.web import current
 from reactions.web.problems import Denied
 
@@ -52,7 +52,7 @@ def signed_in(scope: str = "read") -> Site | None:
     if not key_id:
         return None
     with current.reading() as connection:
-        key = keys.still_good(connection, key_id)
+        key = api_keys.still_good(connection, key_id)
     return site_of(key) if key and scope in key.scopes else None
 
 
@@ -91,9 +91,9 @@ def _bearer() -> ApiKey:
 
 def _proven(text: str) -> ApiKey | None:
     with current.reading() as connection:
-        key = keys.proven(connection, text)
+        key = api_keys.proven(connection, text)
     now_ms = current.now_ms()
-    if key is not None and keys.use_is_news(key, now_ms):
+    if key is not None and api_keys.use_is_news(key, now_ms):
         with writing(current.engine()) as connection:
-            keys.note_use(connection, key, now_ms=now_ms)
+            api_keys.note_use(connection, key, now_ms=now_ms)
     return key

@@ -8,7 +8,6 @@ from contextlib import ExitStack, closing
 from flask import Response, request
 from marshmallow import ValidationError
 
-from reactions import readers
 from reactions.exports import arrow_files, bundles, choosing, files, packages, scope, series
 from reactions.exports.choosing import Choice
 from reactions.exports.columns import TABLES, VERSION, Table
@@ -16,6 +15,7 @@ from reactions.exports.files import File, Form
 from reactions.exports.scope import Scope
 from reactions.refusals import MalformedExport
 from reactions.reports import periods
+from reactions.votes import readers
 from reactions.web import current, editors, export_slots, metrics, questions
 from reactions.web.export_stream import Stream
 from reactions.web.openapi import ApiBlueprint, query

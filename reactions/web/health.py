@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import NotFound, Unauthorized
 
-from reactions import migrating
+from reactions.storage import migrations
 from reactions.web import current, metrics
 from reactions.web.problems import problem
 
@@ -27,7 +27,7 @@ def ready() -> Response:
     """The database answers and its tables are those of this version."""
     try:
         with current.reading() as connection:
-            behind = migrating.behind(connection)
+            behind = migrations.behind(connection)
     except SQLAlchemyError:
         return _not_ready("The database cannot be reached.")
     if behind:

@@ -19,8 +19,8 @@ from limits.errors import ConfigurationError
 from limits.storage.base import SlidingWindowCounterSupport
 from limits.strategies import SlidingWindowCounterRateLimiter as Strategy
 
-from reactions import readers
 from reactions.settings import InvalidSettings, Settings
+from reactions.votes import networks, readers
 from reactions.web import extensions, metrics
 from reactions.web.limit_store import WindowMemory
 
@@ -74,7 +74,7 @@ class VoteLimits:
 
     def take(self, *, site: str, address: str, article_id: int, reader: bytes) -> None:
         """Count one vote against every limit it falls under. Raises TooMany, and then nothing more is counted."""
-        network, wide = readers.prefixes_of(address)
+        network, wide = networks.prefixes_of(address)
         self._hit(self._per_reader, readers.limit_key(self._key, site, reader.hex()))
         self._hit(self._per_network, readers.limit_key(self._key, site, network))
         if wide is not None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 
 from reactions.refusals import Refusal
-from reactions.voting import Receipt
+from reactions.votes.rules import Receipt
 
 ballots = Counter("reactions_ballots", "Ballots by outcome", ["outcome"])
 batches = Histogram("reactions_batch_ballots", "Ballots in one transaction", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256))

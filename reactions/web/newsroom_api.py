@@ -8,12 +8,13 @@ from typing import Any
 import orjson
 from flask import Response, request
 
-from reactions import articles, catalogue, keys, revising
-from reactions.catalogue import Description
-from reactions.engines import writing
-from reactions.keys import ApiKey
-from reactions.revising import Desk
-from reactions.sites import Site
+from reactions.newsroom import api_keys, articles, catalogue
+from reactions.newsroom.api_keys import ApiKey
+from reactions.newsroom.catalogue import Description
+from reactions.newsroom.sites import Site
+from reactions.storage.engines import writing
+from reactions.votes import revising
+from reactions.votes.revising import Desk
 from reactions.web import current, editors, newsroom_schemas
 from reactions.web.newsroom_schemas import ArticleNamed, ArticlesBody, KeyBody, MergeBody, MoveBody
 from reactions.web.openapi import ApiBlueprint
@@ -118,7 +119,7 @@ def list_keys(site_key: str) -> Response:
     """List the site's keys; their secrets are not kept."""
     site = editors.require(site_key, "write")
     with current.reading() as connection:
-        return answer({"keys": [_shown(key) for key in keys.all_of(connection, site)]})
+        return answer({"keys": [_shown(key) for key in api_keys.all_of(connection, site)]})
 
 
 @blueprint.post("/v1/sites/<site_key>/keys", body=KeyBody, answer=newsroom_schemas.NewKey, problems=PROBLEMS, scope="write")
@@ -129,7 +130,7 @@ def add_key(site_key: str) -> Response:
     for scope in body["scopes"]:
         editors.require(site_key, scope)
     with writing(current.engine()) as connection:
-        made, text = keys.create(connection, site, scopes=body["scopes"], label=body["label"], now_ms=current.now_ms())
+        made, text = api_keys.create(connection, site, scopes=body["scopes"], label=body["label"], now_ms=current.now_ms())
     return answer({**_shown(made), "key": text})
 
 
@@ -140,7 +141,7 @@ def revoke_key(site_key: str, key_id: str) -> Response:
     """End a key at once; doing it again changes nothing."""
     site = editors.require(site_key, "write")
     with writing(current.engine()) as connection:
-        return answer(_shown(keys.revoke(connection, site, key_id, now_ms=current.now_ms())))
+        return answer(_shown(api_keys.revoke(connection, site, key_id, now_ms=current.now_ms())))
 
 
 def answer(body: Any) -> Response:

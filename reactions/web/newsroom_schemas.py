@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
 
-from reactions import articles, keys
+from reactions.newsroom import api_keys, articles
 from reactions.refusals import MalformedKey
 
 MOST_ARTICLES = 500
@@ -107,7 +107,7 @@ class KeyBody(Strict):
     """A key to make."""
 
     label = fields.String(required=True, metadata={"example": "CMS"})
-    scopes = fields.List(fields.String(validate=validate.OneOf(keys.SCOPES)), required=True, validate=validate.Length(min=1))
+    scopes = fields.List(fields.String(validate=validate.OneOf(api_keys.SCOPES)), required=True, validate=validate.Length(min=1))
 
 
 class KeyShown(Schema):

@@ -13,8 +13,8 @@ from typing import Any
 import orjson
 from gunicorn.http.errors import ParseException
 
-from reactions import readers, voting
-from reactions.sites import Site
+from reactions.newsroom.sites import Site
+from reactions.votes import networks, rules
 from reactions.web import cors, current, schemas
 
 REFUSED = "reactions.refused"  # where in the environ Flask finds why a vote was not settled, and the headers for its page
@@ -29,11 +29,11 @@ Header = tuple[str, str]
 def cast(parts: current.Parts, site: Site, environ: dict[str, Any], text: bytes) -> tuple[bytes, list[Header]]:
     """Limit and count the vote in a body, whose origin was checked; return the receipt and its headers once it is durable.
 
-    Raises ValidationError, TooMany, the refusals of `voting.ballot` and those of the ballot box.
+    Raises ValidationError, TooMany, the refusals of `rules.ballot` and those of the ballot box.
     """
     body = _body.load(schemas.strict_json(text))
     reader = bytes.fromhex(body["reader"])
-    ballot = voting.ballot(
+    ballot = rules.ballot(
         site,
         article=body["article"],
         reaction=body["reaction"],
@@ -41,7 +41,7 @@ def cast(parts: current.Parts, site: Site, environ: dict[str, Any], text: bytes)
         seq=body["seq"],
         now_ms=current.now_ms(),
     )
-    address = readers.client_address(environ.get("REMOTE_ADDR") or "", environ.get("HTTP_X_FORWARDED_FOR", ""), parts.proxies)
+    address = networks.client_address(environ.get("REMOTE_ADDR") or "", environ.get("HTTP_X_FORWARDED_FOR", ""), parts.proxies)
     parts.limits.take(site=site.key, address=address, article_id=ballot.article_id, reader=reader)
     receipt = parts.ballot_box.cast(ballot)
     counts = receipt.counts

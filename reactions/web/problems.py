@@ -13,8 +13,9 @@ from marshmallow import ValidationError
 from sqlalchemy.exc import SQLAlchemyError, StatementError
 from werkzeug.exceptions import HTTPException
 
-from reactions import outages, refusals
+from reactions import refusals
 from reactions.refusals import Refusal
+from reactions.storage import outages
 from reactions.web import cors
 from reactions.web.cors import Forbidden
 from reactions.web.limits import TooMany

@@ -10,9 +10,10 @@ import orjson
 from flask import Response, request
 from marshmallow import ValidationError
 
-from reactions import articles, voting
-from reactions.sites import Site
-from reactions.voting import Counts
+from reactions.newsroom import articles
+from reactions.newsroom.sites import Site
+from reactions.votes import rules
+from reactions.votes.rules import Counts
 from reactions.web import cors, current, plain_votes, schemas
 from reactions.web.counts_memory import Answer
 from reactions.web.openapi import ApiBlueprint, query
@@ -101,7 +102,7 @@ def _answer(site: Site, keys: list[str], shape: Any) -> Response:
     ids = {articles.id_of(site.key, articles.canonical_key(key)) for key in keys}
     stamp = parts.memory.stamp(ids)
     with current.reading() as connection:
-        body = orjson.dumps(shape(voting.counts_of(connection, site, keys, now_ms=current.now_ms())))
+        body = orjson.dumps(shape(rules.counts_of(connection, site, keys, now_ms=current.now_ms())))
     etag = f'"{hashlib.blake2b(body, digest_size=9).hexdigest()}"'
     headers = [("ETag", etag), ("Cache-Control", _cache_control()), *_OPEN_TO_ALL]
     parts.memory.keep((request.path, request.query_string.decode("latin-1")), Answer(body, etag, headers), stamp)

@@ -14,7 +14,7 @@ from reactions.exports import cells, scope
 from reactions.exports.choosing import Choice
 from reactions.exports.columns import TABLES
 from reactions.exports.files import File, Form
-from reactions.sites import Site
+from reactions.newsroom.sites import Site
 
 Row = dict[str, Any]
 

@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, text
 
-from reactions import engines, sites
-from reactions.ballot_box import BallotBox
 from reactions.demo import seeding
 from reactions.demo.newspaper import newspaper
 from reactions.exports import folders, scope
 from reactions.exports.choosing import Choice
 from reactions.exports.columns import TABLES
 from reactions.exports.files import Form
+from reactions.newsroom import sites
+from reactions.storage import engines
+from reactions.votes.ballot_box import BallotBox
 from tests.databases import PROJECT, SqliteFiles
 from tests.reports.stage import NOON
 

@@ -99,7 +99,7 @@ def test_a_killed_export_leaves_nothing_that_looks_complete(terminal: Terminal, 
     out = tmp_path / "out"
     spot = "reactions.exports.votes.batches" if when == "before" else "reactions.exports.packages.of_files"
     script = (
-        "import os, signal, sys; from unittest import mock; from reactions.web.commands import main;"
+        "import os, signal, sys; from unittest import mock; from reactions.commands import main;"
         "die = lambda *_: os.kill(os.getpid(), signal.SIGKILL);"
         f"sys.argv = ['reactions', 'export', 'daily', 'all', '-o', {str(out)!r}];"
         f"mock.patch({spot!r}, die).start(); main()"

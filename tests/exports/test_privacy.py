@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
-from reactions.engines import writing
 from reactions.exports import small_groups
 from reactions.exports.choosing import Choice, check
 from reactions.exports.columns import TABLES
 from reactions.refusals import MalformedExport
+from reactions.storage.engines import writing
 from tests import make
 from tests.exports.asking import content, exported
 from tests.reports.stage import HOUR_MS, NOON, Stage, stage

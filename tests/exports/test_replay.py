@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, create_engine, update
 
-from reactions import articles, catalogue, engines, models
-from reactions.catalogue import Description
-from reactions.engines import writing
 from reactions.exports.columns import TABLES
-from reactions.voting import Ballot, Receipt
+from reactions.newsroom import articles, catalogue
+from reactions.newsroom.catalogue import Description
+from reactions.storage import engines, tables
+from reactions.storage.engines import writing
+from reactions.votes.rules import Ballot, Receipt
 from tests.databases import SqliteFiles
 from tests.exports.asking import Row, content, exported
 from tests.exports.test_totals import NOWS, paper
@@ -57,7 +58,7 @@ def restore_articles(there: Stage, rows: list[Row]) -> None:
             )
             catalogue.describe(connection, there.site, [said], at_ms=ms(row["first_seen_at"]))
             changed = {"closed_at": ms(row["closed_at"]), "hidden_at": ms(row["hidden_at"]), "title": row["title"] or None}
-            a = models.article
+            a = tables.article
             connection.execute(update(a).where(a.c.article_id == articles.id_of(there.site.key, row["article"])).values(changed))
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from reactions.exports.choosing import Choice
 from reactions.reports.rows import Row as Listed
-from reactions.revising import Desk, merge, reset
+from reactions.votes.revising import Desk, merge, reset
 from tests import make
 from tests.exports.asking import Row, exported
 from tests.reports.stage import DAY_MS, HOUR_MS, Stage, Vote, asked, at, stage

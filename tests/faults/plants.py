@@ -20,9 +20,10 @@ from typing import Any
 import psycopg
 from sqlalchemy import Connection, Engine, insert, select, update
 
-from reactions import ballot_box, counting, engines, models, tallies
-from reactions.ballot_box import BallotBox
-from reactions.voting import Ballot
+from reactions.storage import engines, tables
+from reactions.votes import ballot_box, counting, tallies
+from reactions.votes.ballot_box import BallotBox
+from reactions.votes.rules import Ballot
 
 _here = threading.local()
 _commit = BallotBox._commit
@@ -39,7 +40,7 @@ def check_then_act() -> None:
 
 
 def _commit_after_looking(box: BallotBox, ballots: Sequence[Ballot]) -> Any:
-    v = models.vote.c
+    v = tables.vote.c
     looked = select(v.article_id, v.voter, v.reaction, v.seq).where(v.article_id.in_({b.article_id for b in ballots}))
     with box._engine.connect() as connection:
         _here.votes = {row[:2]: row[2:] for row in map(tuple, connection.execute(looked))}
@@ -48,7 +49,7 @@ def _commit_after_looking(box: BallotBox, ballots: Sequence[Ballot]) -> Any:
 
 
 def _store_as_looked(connection: Connection, ballots: Sequence[Ballot], turn: dict[Any, int]) -> dict[Any, Any]:
-    v, stored = models.vote.c, {}
+    v, stored = tables.vote.c, {}
     for voter, at in turn.items():
         ballot = ballots[at]
         reaction, seq = _here.votes.get(voter, (None, -1))
@@ -56,10 +57,10 @@ def _store_as_looked(connection: Connection, ballots: Sequence[Ballot], turn: di
             continue
         if voter in _here.votes:
             mine = (v.article_id == voter[0]) & (v.voter == voter[1])
-            connection.execute(update(models.vote).where(mine).values(reaction=ballot.reaction, seq=ballot.seq))
+            connection.execute(update(tables.vote).where(mine).values(reaction=ballot.reaction, seq=ballot.seq))
         else:
             row = {"reaction": ballot.reaction, "seq": ballot.seq, "cast_at": ballot.at_ms, "changed_at": ballot.at_ms}
-            connection.execute(insert(models.vote), {"article_id": voter[0], "voter": voter[1], "held": False, **row})
+            connection.execute(insert(tables.vote), {"article_id": voter[0], "voter": voter[1], "held": False, **row})
         _here.votes[voter] = (ballot.reaction, ballot.seq)
         stored[voter] = (reaction, ballot.reaction)
     return stored
@@ -126,7 +127,7 @@ def deferred_begin() -> None:
     def writing(engine: Engine) -> Iterator[Connection]:
         with engine.begin() as connection:
             connection.exec_driver_sql("BEGIN")
-            connection.execute(select(models.site.c.id)).all()
+            connection.execute(select(tables.site.c.id)).all()
             yield connection
 
     _put(ballot_box, "writing", writing)

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine, text
 
-from reactions.sites import Site
+from reactions.newsroom.sites import Site
 
 HOUR_MS = 3_600_000
 STEPS = (1, 2, 3, 6, 12, 24, 48, 72, 168)

@@ -10,12 +10,14 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 
-from reactions import catalogue, engines, reaction_sets, sites, voting
-from reactions.ballot_box import BallotBox
-from reactions.catalogue import Description
+from reactions.newsroom import catalogue, reaction_sets, sites
+from reactions.newsroom.catalogue import Description
+from reactions.newsroom.sites import Site
 from reactions.reports.newsroom import Asked, Newsroom
-from reactions.sites import Site
-from reactions.voting import Ballot, Receipt
+from reactions.storage import engines
+from reactions.votes import rules
+from reactions.votes.ballot_box import BallotBox
+from reactions.votes.rules import Ballot, Receipt
 from tests import make
 
 HOUR_MS = 3_600_000
@@ -63,7 +65,7 @@ class Stage:
         self.vote(*((next(_numbers) + 1_000_000, article, reaction, at_ms) for _ in range(times)))
 
     def _ballot(self, reader: int, article: str, reaction: str | None, at_ms: int) -> Ballot:
-        return voting.ballot(
+        return rules.ballot(
             self.site, article=article, reaction=reaction, reader=reader.to_bytes(16, "big"), seq=at_ms, now_ms=at_ms
         )
 

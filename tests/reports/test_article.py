@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine
 
-from reactions import catalogue, engines
+from reactions.newsroom import catalogue
 from reactions.refusals import MalformedKey, MalformedPeriod, UnknownArticle
 from reactions.reports.article import Age, Comparison
+from reactions.storage import engines
 from tests.reports.stage import DAY_MS, HOUR_MS, NOON, Stage, stage
 
 

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from reactions import catalogue, engines, revising, sites
-from reactions.reaction_sets import ReactionSet
+from reactions.newsroom import catalogue, sites
+from reactions.newsroom.reaction_sets import ReactionSet
 from reactions.reports.dashboard import Group, Totals
-from reactions.revising import Desk
+from reactions.storage import engines
+from reactions.votes import revising
+from reactions.votes.revising import Desk
 from tests import make
 from tests.reports.stage import DAY_MS, HOUR_MS, NOON, Stage, asked, stage
 

@@ -147,7 +147,8 @@ def test_kept_sums_are_of_the_moods_they_were_made_with(engine: Engine) -> None:
     newsroom = here.newsroom(kept_s=3600)
     assert newsroom.dashboard(here.site, asked()).mood.value == 0
 
-    from reactions import engines, sites
+    from reactions.newsroom import sites
+    from reactions.storage import engines
 
     with engines.writing(engine) as connection:
         sites.change(connection, "daily", reactions=here.site.reactions.changed("wow", mood=1))

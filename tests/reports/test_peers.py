@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine
 
-from reactions import engines
 from reactions.reports import norms, peers
 from reactions.reports.memory import Memory
 from reactions.reports.norms import Norms
 from reactions.reports.peers import STEPS, Group, Peers, Story, Surprise
 from reactions.reports.reading import Reading
+from reactions.storage import engines
 from tests.reports.stage import DAY_MS, HOUR_MS, NOON, Stage, stage
 
 HOUR = NOON // HOUR_MS

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine, func, select
 from werkzeug.test import TestResponse
 
-from reactions import models
+from reactions.storage import tables
 from tests import make
 
 only_sqlite = pytest.mark.parametrize("engine_kind", ["sqlite"], indirect=True)  # what asks no database needs no second one
@@ -75,6 +75,6 @@ def buttons(labels: Sequence[str] = LABELS, **given: int) -> list[dict[str, obje
 
 def rows_stored(engine: Engine) -> dict[str, int]:
     """How many rows there are of everything that votes make."""
-    tables = (models.article, models.vote, models.tally, models.hourly, models.event)
+    counted = (tables.article, tables.vote, tables.tally, tables.hourly, tables.event)
     with engine.connect() as connection:
-        return {table.name: connection.scalar(select(func.count()).select_from(table)) or 0 for table in tables}
+        return {table.name: connection.scalar(select(func.count()).select_from(table)) or 0 for table in counted}

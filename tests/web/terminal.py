@@ -10,7 +10,7 @@ from flask import Flask
 from flask.cli import ScriptInfo
 
 from reactions.app import from_environment
-from reactions.web.commands import cli
+from reactions.commands import cli
 from reactions.web.extensions import db
 from tests import make
 from tests.databases import product_environment

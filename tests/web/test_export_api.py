@@ -21,9 +21,10 @@ from flask import Flask
 from sqlalchemy import create_engine, text
 from werkzeug.test import TestResponse
 
-from reactions import engines, keys, sites
-from reactions.engines import writing
 from reactions.exports import votes as vote_rows
+from reactions.newsroom import api_keys, sites
+from reactions.storage import engines
+from reactions.storage.engines import writing
 from tests import make
 from tests.deploy import nginx
 from tests.service import running_service
@@ -209,7 +210,7 @@ def broken(database_url: str) -> Iterator[tuple[int, str]]:
     with writing(engine) as connection:
         connection.execute(text("insert into article (article_id, site_id, key, first_seen_at) values (1, 1, 'a', 1)"))
         connection.execute(text("insert into event values (1, x'00', 1, null, 'like', 'vote', 'no time')"))
-        _, key = keys.create(connection, sites.named(connection, "daily"), scopes=["read"], label="test", now_ms=1)
+        _, key = api_keys.create(connection, sites.named(connection, "daily"), scopes=["read"], label="test", now_ms=1)
     engine.dispose()
     with running_service(database_url) as service:
         yield service.port, key

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Engine
 
-from reactions import migrating
+from reactions.storage import migrations
 from tests.engines import Postgres, free_port
 from tests.web.asking import only_sqlite, problem, row, vote
 from tests.web.conftest import MakeApp
@@ -34,7 +34,7 @@ def test_a_service_with_current_tables_is_ready(client: FlaskClient) -> None:
 def test_a_service_whose_tables_are_behind_is_not_ready_and_says_what_to_do(make_app: MakeApp, engine: Engine) -> None:
     client = make_app().test_client()
     with engine.begin() as connection:
-        at = migrating.revision(connection)
+        at = migrations.revision(connection)
         connection.exec_driver_sql("update alembic_version set version_num = '0000'")
 
     behind = client.get("/readyz")

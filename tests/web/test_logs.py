@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import Engine
 
-from reactions import voting
+from reactions.votes import rules
 from tests import make
 from tests.web.asking import VOTE, ballot, only_sqlite, problem, row
 from tests.web.conftest import MakeApp
@@ -37,7 +37,7 @@ def test_a_bug_is_logged_with_its_place_and_without_what_the_reader_sent(
     def broken(*_: object, reader: bytes, **_more: object) -> NoReturn:
         raise RuntimeError(f"a bug that met {len(reader)} bytes")
 
-    monkeypatch.setattr(voting, "ballot", broken)
+    monkeypatch.setattr(rules, "ballot", broken)
 
     answer = vote_of_the_canary(make_app().test_client())
 
@@ -65,7 +65,7 @@ def test_a_statement_that_fails_is_logged_without_its_values(
 
 
 def test_a_page_can_read_that_something_went_wrong(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(voting, "counts_of", lambda *_: 1 / 0)
+    monkeypatch.setattr(rules, "counts_of", lambda *_: 1 / 0)
 
     answer = row(client, "a")
 
@@ -87,7 +87,7 @@ def test_what_went_well_and_what_was_refused_is_not_logged(make_app: MakeApp, ca
 def test_the_log_level_is_a_setting(
     make_app: MakeApp, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(voting, "counts_of", lambda *_: 1 / 0)
+    monkeypatch.setattr(rules, "counts_of", lambda *_: 1 / 0)
 
     row(make_app(log_level="error").test_client(), "a")
 

@@ -11,8 +11,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from reactions import keys, sites
-from reactions.engines import writing
+from reactions.newsroom import api_keys, sites
+from reactions.storage.engines import writing
 from reactions.web import current
 from tests import make
 
@@ -31,7 +31,7 @@ def key_of(app: Flask, site: str, *scopes: str) -> str:
     """The text of a new key."""
     with app.app_context(), writing(current.engine()) as connection:
         found = sites.named(connection, site)
-        return keys.create(connection, found, scopes=scopes, label="a test", now_ms=current.now_ms())[1]
+        return api_keys.create(connection, found, scopes=scopes, label="a test", now_ms=current.now_ms())[1]
 
 
 @dataclass
@@ -48,7 +48,7 @@ class Desk:
 
 @pytest.fixture
 def desk(app: Flask, client: FlaskClient) -> Desk:
-    return Desk(client, key_of(app, "daily", *keys.SCOPES))
+    return Desk(client, key_of(app, "daily", *api_keys.SCOPES))
 
 
 def vote(client: FlaskClient, article: str, reaction: str | None, *, reader: str = make.ADA, seq: int = 1) -> TestResponse:
@@ -169,7 +169,7 @@ def editor_routes(app: Flask) -> Iterator[tuple[str, str]]:
 
 def test_another_sites_key_learns_nothing_on_any_route(app: Flask, client: FlaskClient, database_url: str) -> None:
     make.site(database_url, "weekly")
-    foreign = {"Authorization": f"Bearer {key_of(app, 'weekly', *keys.SCOPES)}"}
+    foreign = {"Authorization": f"Bearer {key_of(app, 'weekly', *api_keys.SCOPES)}"}
     routes = list(editor_routes(app))
 
     for method, path in routes:
@@ -189,7 +189,7 @@ def test_each_route_wants_its_scope(app: Flask, client: FlaskClient) -> None:
             scope: Desk(client, key_of(app, "daily", scope)).ask(
                 method, path.removeprefix("/v1/sites/").replace("SITE", "daily"), {}
             )
-            for scope in keys.SCOPES
+            for scope in api_keys.SCOPES
         }
         refused = [scope for scope, answer in statuses.items() if answer.status_code == 403]
         assert len(refused) == 2, (method, path, refused)

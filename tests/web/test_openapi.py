@@ -12,7 +12,7 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import Status, events
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
-from reactions import keys
+from reactions.newsroom import api_keys
 from tests.web.asking import only_sqlite
 from tests.web.conftest import MakeApp
 from tests.web.test_newsroom_api import key_of
@@ -84,7 +84,7 @@ def test_whatever_can_be_derived_from_the_description_of_the_readers_routes_is_a
 
 
 def test_whatever_can_be_derived_from_the_description_of_the_newsrooms_routes_is_answered_as_it_says(unlimited: Flask) -> None:
-    bearer = {"Authorization": f"Bearer {key_of(unlimited, 'daily', *keys.SCOPES)}"}
+    bearer = {"Authorization": f"Bearer {key_of(unlimited, 'daily', *api_keys.SCOPES)}"}
     described = description_of(unlimited, examples=10, headers=bearer).exclude(path_regex="/(reactions|counts|vote)$")
 
     asked, faults = faults_of(described)

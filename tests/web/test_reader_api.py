@@ -9,8 +9,8 @@ from collections.abc import Callable
 from flask.testing import FlaskClient
 from sqlalchemy import Engine
 
-from reactions import sites
-from reactions.engines import writing
+from reactions.newsroom import sites
+from reactions.storage.engines import writing
 from tests import make
 from tests.make import ADA, BEN, CIA
 from tests.web.asking import LABELS, NOTHING, VOTE, ballot, buttons, counted, counts, problem, row, rows_stored, vote

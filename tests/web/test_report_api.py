@@ -12,7 +12,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine
 from werkzeug.test import TestResponse
 
-from reactions import engines, keys, sites
+from reactions.newsroom import api_keys, sites
+from reactions.storage import engines
 from reactions.web import current, report_schemas
 from reactions.web.extensions import db
 from tests import make
@@ -25,7 +26,7 @@ ROUTES = ("dashboard", "articles", "articles/one?article=vote", "series")
 def key_of(engine: Engine, site: str = "daily", *scopes: str) -> str:
     with engines.writing(engine) as connection:
         found = sites.named(connection, site)
-        return keys.create(connection, found, scopes=scopes or ["read"], label="test", now_ms=1)[1]
+        return api_keys.create(connection, found, scopes=scopes or ["read"], label="test", now_ms=1)[1]
 
 
 class Editor:

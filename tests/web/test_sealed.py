@@ -15,9 +15,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from reactions import catalogue, keys, sites
-from reactions.catalogue import Description
-from reactions.engines import writing
+from reactions.newsroom import api_keys, catalogue, sites
+from reactions.newsroom.catalogue import Description
+from reactions.storage.engines import writing
 from reactions.web import current
 from tests import make
 from tests.web import asking
@@ -59,7 +59,7 @@ def foreign_key_id(app: Flask, database_url: str) -> str:
         said = Description(FOREIGN, "Hush-hush", None, "Covert-desk", ["Mole-Whisper"], ["undercover"], current.now_ms() - 1)
         catalogue.describe(connection, weekly, [said], at_ms=current.now_ms())
         catalogue.describe(connection, daily, [Description(OWN, "Ours")], at_ms=current.now_ms())
-        made, _ = keys.create(connection, weekly, scopes=["read"], label="Mole-Whisper", now_ms=1)
+        made, _ = api_keys.create(connection, weekly, scopes=["read"], label="Mole-Whisper", now_ms=1)
     vote(app.test_client(), "weekly", FOREIGN)
     vote(app.test_client(), "daily", OWN)
     return made.id
@@ -76,7 +76,7 @@ def vote(client: FlaskClient, site: str, article: str) -> None:
 def own_key(app: Flask) -> str:
     with app.app_context(), writing(current.engine()) as connection:
         daily = sites.named(connection, "daily")
-        return keys.create(connection, daily, scopes=keys.SCOPES, label="ours", now_ms=current.now_ms())[1]
+        return api_keys.create(connection, daily, scopes=api_keys.SCOPES, label="ours", now_ms=current.now_ms())[1]
 
 
 def asks(app: Flask) -> Iterator[Ask]:
@@ -142,7 +142,7 @@ def test_another_sites_things_are_as_they_were_after_every_attempt(
     assert shown() == before
     with app.app_context(), current.reading() as connection:
         weekly = sites.named(connection, "weekly")
-        assert [key.revoked_at for key in keys.all_of(connection, weekly)] == [None]
+        assert [key.revoked_at for key in api_keys.all_of(connection, weekly)] == [None]
 
 
 def test_no_page_and_no_answer_has_a_word_of_the_other_site(app: Flask, foreign_key_id: str, own_key: str) -> None:

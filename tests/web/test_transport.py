@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine
 
-from reactions import engines
+from reactions.storage import engines
 from tests import make
 from tests.databases import SqliteFiles
 from tests.service import Service, running_service

@@ -16,7 +16,8 @@ from typing import Any, cast
 
 from sqlalchemy import create_engine
 
-from reactions import catalogue, engines, sites
+from reactions.newsroom import catalogue, sites
+from reactions.storage import engines
 from tests.engines import wait_until
 from tests.service import Service
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from reactions.reaction_sets import ReactionSet
+from reactions.newsroom.reaction_sets import ReactionSet
 
 AXIS = 72  # the length of the axis of a measure, as pieces.html draws it
 _SHADES = {1: ("p", 6), 0: ("z", 4), -1: ("n", 6)}  # the colours of page.css: a letter for the mood, and how many there are

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+from reactions.newsroom.sites import Site
 from reactions.reports.article import Life
 from reactions.reports.dashboard import Dashboard
 from reactions.reports.listing import Listing
 from reactions.reports.newsroom import Asked
 from reactions.reports.rows import Row
-from reactions.sites import Site
 from reactions.web import current
 from reactions.web.dashboard.view import DEFAULT_PERIOD, View
 

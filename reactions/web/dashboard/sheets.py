@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from flask import Response, stream_with_context
 
 from reactions.exports import csv_files
+from reactions.newsroom.sites import Site
 from reactions.reports.metrics import Measure
 from reactions.reports.peers import Surprise
 from reactions.reports.rows import Row
-from reactions.sites import Site
 from reactions.web.dashboard import telling
 
 Cell = str | float | None

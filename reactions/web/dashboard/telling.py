@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 from flask import g
 from markupsafe import Markup
 
-from reactions.reaction_sets import Reaction
+from reactions.newsroom.reaction_sets import Reaction
+from reactions.newsroom.sites import Site
 from reactions.reports.article import Comparison, Life
 from reactions.reports.dashboard import Dashboard, Group
 from reactions.reports.listing import Listing
@@ -18,7 +19,6 @@ from reactions.reports.metrics import Measure
 from reactions.reports.peers import Surprise
 from reactions.reports.periods import Period
 from reactions.reports.rows import Row
-from reactions.sites import Site
 from reactions.web import current
 from reactions.web.dashboard import drawings, words
 from reactions.web.dashboard.view import HEADINGS, View

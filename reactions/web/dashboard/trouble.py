@@ -7,8 +7,8 @@ from flask import Response, make_response, render_template, request, url_for
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
-from reactions import outages
 from reactions.refusals import Refusal
+from reactions.storage import outages
 from reactions.web.problems import STATUS_OF
 
 log = structlog.get_logger()

@@ -12,10 +12,11 @@ from flask.testing import FlaskClient
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from sqlalchemy import create_engine
 
-from reactions import engines, keys, sites
-from reactions.ballot_box import BallotBox
 from reactions.demo import seeding
-from reactions.engines import writing
+from reactions.newsroom import api_keys, sites
+from reactions.storage import engines
+from reactions.storage.engines import writing
+from reactions.votes.ballot_box import BallotBox
 from reactions.web import current
 from reactions.web.extensions import db
 from tests.browsers import Complaints
@@ -86,7 +87,7 @@ def _print(engine: engines.Engine, address: str) -> str:
     seeding.cast_votes(engine, box, now_ms=now_ms)
     box.close()
     with writing(engine) as connection:
-        _, key = keys.create(connection, sites.named(connection, "demo"), scopes=["read"], label="a test", now_ms=now_ms)
+        _, key = api_keys.create(connection, sites.named(connection, "demo"), scopes=["read"], label="a test", now_ms=now_ms)
     return key
 
 

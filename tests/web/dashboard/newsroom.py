@@ -9,10 +9,11 @@ from itertools import count
 from flask import Flask
 from sqlalchemy import Engine
 
-from reactions import catalogue, keys, sites, voting
-from reactions.ballot_box import BallotBox
-from reactions.catalogue import Description
-from reactions.engines import writing
+from reactions.newsroom import api_keys, catalogue, sites
+from reactions.newsroom.catalogue import Description
+from reactions.storage.engines import writing
+from reactions.votes import rules
+from reactions.votes.ballot_box import BallotBox
 from reactions.web.extensions import db
 
 HOUR_MS = 3_600_000
@@ -22,7 +23,7 @@ _readers = count(1)
 def key_of(app: Flask, site: str = "daily", *, scopes: Sequence[str] = ("read",)) -> str:
     """A new key of a site."""
     with app.app_context(), writing(db.engine) as connection:
-        _, text = keys.create(connection, sites.named(connection, site), scopes=scopes, label="a test", now_ms=1)
+        _, text = api_keys.create(connection, sites.named(connection, site), scopes=scopes, label="a test", now_ms=1)
     return text
 
 
@@ -47,7 +48,7 @@ class Newsroom:
         at_ms = self._ago(hours_ago)
         given = [reaction for reaction, n in reactions.items() for _ in range(n)]
         self._box.count([
-            voting.ballot(self.site, article=key, reaction=reaction, reader=next(_readers).to_bytes(16), seq=at_ms, now_ms=at_ms)
+            rules.ballot(self.site, article=key, reaction=reaction, reader=next(_readers).to_bytes(16), seq=at_ms, now_ms=at_ms)
             for reaction in given
         ])  # fmt: skip
 

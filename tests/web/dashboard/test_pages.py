@@ -11,8 +11,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
-from reactions import catalogue, sites
-from reactions.engines import writing
+from reactions.newsroom import catalogue, sites
+from reactions.storage.engines import writing
 from reactions.web.extensions import db
 from tests import make
 from tests.web.dashboard.newsroom import Newsroom

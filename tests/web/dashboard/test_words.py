@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from reactions.reaction_sets import Reaction, ReactionSet
+from reactions.newsroom.reaction_sets import Reaction, ReactionSet
 from reactions.web.dashboard import drawings, words
 from reactions.web.dashboard.drawings import Segment
 from tests import make

@@ -1,0 +1,1 @@
+"""What editors own: sites, articles, reaction sets and API keys."""

@@ -1,0 +1,117 @@
+"""API keys of editors and their tools. A key is shown once; what is kept is a hash that cannot be turned back.
+
+A key reads `rk_<id>_<secret>`: the id finds it, the secret proves it. The secret has 256 random bits, so a fast hash is enough.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from reactions.newsroom.sites import Site
+from reactions.refusals import MalformedApiKey, UnknownApiKey
+from reactions.storage import tables
+
+SCOPES = ("read", "write", "review")
+USED_WITHIN_MS = 60_000  # how exact `last_used_at` is; every request would be a write otherwise
+_FORM = re.compile(r"rk_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
+
+_k = tables.api_key.c
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key as it is listed; times are UTC milliseconds."""
+
+    id: str
+    site_id: int
+    scopes: frozenset[str]
+    label: str
+    created_at: int
+    last_used_at: int | None
+    revoked_at: int | None
+
+
+def create(connection: Connection, site: Site, *, scopes: Collection[str], label: str, now_ms: int) -> tuple[ApiKey, str]:
+    """Make a key; return it and its text, which cannot be had again. Raises MalformedApiKey."""
+    if not scopes or not set(scopes) <= set(SCOPES):
+        raise MalformedApiKey(f"A key has one or more of the scopes {', '.join(SCOPES)}.")
+    if not 1 <= len(label.strip()) <= 100 or not label.isprintable():
+        raise MalformedApiKey("A key's label has 1 to 100 printable characters: what it is for, such as CMS.")
+    key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
+    row = {
+        "id": key_id,
+        "site_id": site.id,
+        "scopes": sorted(scopes),
+        "label": label.strip(),
+        "secret_hash": _hash(secret),
+        "created_at": now_ms,
+    }
+    connection.execute(insert(tables.api_key).values(row))
+    return named(connection, site, key_id), f"rk_{key_id}_{secret}"
+
+
+def proven(connection: Connection, text: str) -> ApiKey | None:
+    """The key that `text` is, unless it is unknown, wrong or revoked. Takes the same time for every wrong secret."""
+    form = _FORM.fullmatch(text)
+    row = _row(connection, form[1]) if form else None
+    if form is None or row is None or not hmac.compare_digest(bytes(row.secret_hash), _hash(form[2])):
+        return None
+    return None if row.revoked_at is not None else _key(row)
+
+
+def still_good(connection: Connection, key_id: str) -> ApiKey | None:
+    """The key with this id unless it was revoked: what a session that it opened asks."""
+    row = _row(connection, key_id)
+    return None if row is None or row.revoked_at is not None else _key(row)
+
+
+def named(connection: Connection, site: Site, key_id: str) -> ApiKey:
+    """The site's key with this id. Raises UnknownApiKey."""
+    row = _row(connection, key_id)
+    if row is None or row.site_id != site.id:
+        raise UnknownApiKey(f"{site.key} has no key {key_id[:16]!r}.")
+    return _key(row)
+
+
+def all_of(connection: Connection, site: Site) -> list[ApiKey]:
+    """The site's keys, newest first, revoked ones included."""
+    mine = select(tables.api_key).where(_k.site_id == site.id).order_by(_k.created_at.desc(), _k.id)
+    return [_key(row) for row in connection.execute(mine)]
+
+
+def revoke(connection: Connection, site: Site, key_id: str, *, now_ms: int) -> ApiKey:
+    """End a key; doing it again changes nothing. Raises UnknownApiKey."""
+    named(connection, site, key_id)
+    ending = update(tables.api_key).where(_k.id == key_id, _k.revoked_at.is_(None)).values(revoked_at=now_ms)
+    connection.execute(ending)
+    return named(connection, site, key_id)
+
+
+def note_use(connection: Connection, key: ApiKey, *, now_ms: int) -> None:
+    """Remember when the key was last used, to the minute."""
+    connection.execute(update(tables.api_key).where(_k.id == key.id).values(last_used_at=now_ms))
+
+
+def use_is_news(key: ApiKey, now_ms: int) -> bool:
+    """True if `note_use` would tell something new."""
+    return key.last_used_at is None or now_ms - key.last_used_at >= USED_WITHIN_MS
+
+
+def _row(connection: Connection, key_id: str) -> Row[Any] | None:
+    return connection.execute(select(tables.api_key).where(_k.id == key_id)).one_or_none()
+
+
+def _key(row: Row[Any]) -> ApiKey:
+    return ApiKey(row.id, row.site_id, frozenset(row.scopes), row.label, row.created_at, row.last_used_at, row.revoked_at)
+
+
+def _hash(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()

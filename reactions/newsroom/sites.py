@@ -1,0 +1,231 @@
+"""Sites: the publications that embed the widget, each with its origins, reaction set and policies."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, Engine, Row, bindparam, insert, select, update
+
+from reactions.newsroom import reaction_sets
+from reactions.newsroom.reaction_sets import ReactionSet
+from reactions.refusals import MalformedSite, UnknownSite
+from reactions.storage import tables
+
+POLICIES = ("open", "known")
+SCOPES = ("article", "site")
+DEFAULTS: Mapping[str, Any] = {
+    "time_zone": "UTC",
+    "article_policy": "open",
+    "new_articles_per_day": 10_000,
+    "reader_scope": "article",
+    "close_after_days": None,
+    "section_reactions": {},
+}
+_KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_DEVIATING = re.compile("[ß\u1e9e\u03c2]")
+_NO_SUCH_SITE = "There is no such site. The key is the one shown by `reactions site list`."
+_REMEMBERED = 4096  # sites, known and unknown, that one process keeps in mind
+
+
+@dataclass(frozen=True, eq=False)
+class Site:
+    """A site as it was read; two readings of the same site are two objects.
+
+    `article_policy`: "open" registers an article with its first ballot, at most `new_articles_per_day`; "known" takes ballots on
+    registered articles only. `reader_scope`: "article" gives a reader another pseudonym on every article, "site" one for all.
+    """
+
+    id: int
+    key: str
+    name: str
+    origins: frozenset[str]
+    reactions: ReactionSet = field(repr=False)
+    time_zone: str
+    article_policy: str
+    new_articles_per_day: int
+    reader_scope: str
+    close_after_days: int | None
+    section_reactions: Mapping[str, Sequence[str]] = field(repr=False)
+
+    def offered_in(self, section: str | None) -> ReactionSet:
+        """The reactions offered on the articles of a section: the site's set, or the part chosen for the section."""
+        chosen = self.section_reactions.get(section or "")
+        return self.reactions if chosen is None else self.reactions.limited_to(tuple(chosen))
+
+
+def add(connection: Connection, *, key: str, name: str, origins: Sequence[str], reactions: ReactionSet, **policies: Any) -> None:
+    """Add a site; `policies` are those of `Site`, with `DEFAULTS` for the rest. Raises MalformedSite."""
+    if not _KEY.fullmatch(key):
+        raise MalformedSite("A site's key has 1 to 63 of a-z, 0-9 and -, such as daily-herald.")
+    if _row(connection, key) is not None:
+        raise MalformedSite(f"There is a site {key} already. `reactions site set {key}` changes it.")
+    given = {**DEFAULTS, "name": name, "origins": origins, "reactions": reactions, **policies}
+    connection.execute(insert(tables.site).values({"key": key, **_columns(given)}))
+
+
+def change(connection: Connection, key: str, **changes: Any) -> None:
+    """Change some of a site's name, origins, reactions, time_zone, policies. Raises UnknownSite or MalformedSite."""
+    named(connection, key)
+    connection.execute(update(tables.site).where(tables.site.c.key == key).values(_columns(changes)))
+
+
+def named(connection: Connection, key: str) -> Site:
+    """The site `key`. Raises UnknownSite."""
+    row = _row(connection, key)
+    if row is None:
+        raise UnknownSite(f"There is no site {key[:64]!r}.")
+    return _site(row)
+
+
+def by_id(connection: Connection, site_id: int) -> Site:
+    """The site with this id; there must be one."""
+    return _site(connection.execute(select(tables.site).where(tables.site.c.id == site_id)).one())
+
+
+def all_sites(connection: Connection) -> list[Site]:
+    """Every site, by key."""
+    return [_site(row) for row in connection.execute(select(tables.site).order_by(tables.site.c.key))]
+
+
+def origin_of(text: str) -> str:
+    """The origin in `text` as browsers send it: scheme, host in lower case and IDNA, port if unusual. Raises MalformedSite."""
+    try:
+        parts = urlsplit(text.strip())
+        host, port = (parts.hostname or "").encode("idna").decode(), parts.port
+    except (ValueError, UnicodeError):
+        raise MalformedSite(f"{text!r} is no origin. Write https://www.example.org, without a path.") from None
+    bare = parts.path in ("", "/") and not (parts.query or parts.fragment or "@" in parts.netloc)
+    plain = text.strip().isprintable() and re.fullmatch(r"[a-z0-9.:_-]+", host) and port != 0
+    if parts.scheme not in ("http", "https") or not plain or not bare:
+        raise MalformedSite(f"{text!r} is no origin. Write https://www.example.org, without a path.")
+    if _DEVIATING.search(parts.netloc):
+        raise MalformedSite(f"Write the host of {text!r} in its xn-- form, as a browser copies it from its address bar.")
+    host = f"[{host}]" if ":" in host else host
+    usual = {"http": 80, "https": 443}[parts.scheme]
+    return f"{parts.scheme}://{host}" + (f":{port}" if port and port != usual else "")
+
+
+class Directory:
+    """Sites by key, remembered for a while: a vote should not cost a query for what changes once a month."""
+
+    def __init__(self, engine: Engine, *, memory_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._engine = engine
+        self._memory_s = memory_s
+        self._clock = clock
+        self._remembered: dict[str, tuple[float, Site | None]] = {}
+        self._being_read: set[str] = set()
+
+    def find(self, key: str) -> Site:
+        """The site `key`, as it was at most `memory_s` seconds ago. Raises UnknownSite."""
+        if not _KEY.fullmatch(key):
+            raise UnknownSite(_NO_SUCH_SITE)
+        until, site = self._remembered.get(key, (0.0, None))
+        if self._clock() >= until and (site is None or key not in self._being_read):
+            self._being_read.add(key)  # one thread reads it again, however long that takes; the others go on with what they have
+            if site is not None:
+                self._remembered[key] = (self._clock() + self._memory_s, site)
+            try:
+                site = self._read(key)
+            finally:
+                self._being_read.discard(key)
+        if site is None:
+            raise UnknownSite(_NO_SUCH_SITE)
+        return site
+
+    def _read(self, key: str) -> Site | None:
+        with self._engine.connect() as connection:
+            row = _row(connection, key)
+        if len(self._remembered) >= _REMEMBERED:
+            self._remembered.clear()
+        self._remembered[key] = (self._clock() + self._memory_s, site := _site(row) if row else None)
+        return site
+
+
+_SELECT = select(tables.site).where(tables.site.c.key == bindparam("key"))
+
+
+def _row(connection: Connection, key: str) -> Row[Any] | None:
+    return connection.execute(_SELECT, {"key": key}).one_or_none()
+
+
+def _site(row: Row[Any]) -> Site:
+    fields = dict(row._mapping)
+    fields["origins"] = frozenset(fields["origins"])
+    fields["reactions"] = reaction_sets.from_stored(fields["reactions"])
+    return Site(**fields)
+
+
+def _columns(given: dict[str, Any]) -> dict[str, Any]:
+    """Check what was given and bring it into the form of the row."""
+    columns = {}
+    for name, value in given.items():
+        columns[name] = _FORM_OF[name](value)
+    return columns
+
+
+def _name(value: str) -> str:
+    if not 1 <= len(value.strip()) <= 200 or not value.isprintable():
+        raise MalformedSite("A site's name has 1 to 200 printable characters.")
+    return value.strip()
+
+
+def _origins(value: Sequence[str]) -> list[str]:
+    if not value:
+        raise MalformedSite("A site needs at least one origin, such as https://www.example.org.")
+    return sorted({origin_of(text) for text in value})
+
+
+def _time_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ValueError, OSError, KeyError):
+        raise MalformedSite(f"{value!r} is no time zone. Write Europe/Berlin, America/New_York or UTC.") from None
+    return value
+
+
+def _quota(value: int) -> int:
+    if not 0 <= value < 2**31:
+        raise MalformedSite("new_articles_per_day is a number from 0 up.")
+    return value
+
+
+def _days(value: int | None) -> int | None:
+    if value is not None and not 1 <= value <= 36_500:
+        raise MalformedSite("close_after_days is a number of days from 1 up, or none.")
+    return value
+
+
+def _section_reactions(value: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Sections with the keys of the reactions offered there; `offered_in` ignores keys that the set no longer has."""
+    for section, chosen in value.items():
+        if not section.strip() or not chosen:
+            raise MalformedSite(f"Section {section!r} needs a name and at least one reaction.")
+    return {section: list(dict.fromkeys(chosen)) for section, chosen in value.items()}
+
+
+def _one_of(choices: Sequence[str]) -> Callable[[str], str]:
+    def chosen(value: str) -> str:
+        if value not in choices:
+            raise MalformedSite(f"{value!r} is not one of {', '.join(choices)}.")
+        return value
+
+    return chosen
+
+
+_FORM_OF: dict[str, Callable[[Any], Any]] = {
+    "name": _name,
+    "origins": _origins,
+    "reactions": reaction_sets.stored,
+    "time_zone": _time_zone,
+    "article_policy": _one_of(POLICIES),
+    "new_articles_per_day": _quota,
+    "reader_scope": _one_of(SCOPES),
+    "close_after_days": _days,
+    "section_reactions": _section_reactions,
+}

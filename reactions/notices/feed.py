@@ -1,0 +1,53 @@
+"""The Atom feed of a site's alerts (RFC 4287)."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+
+from lxml import etree
+
+from reactions.newsroom.sites import Site
+from reactions.notices.raising import Alert, rfc3339
+
+ENTRIES = 50
+_SPACE = "http://www.w3.org/2005/Atom"
+_LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
+
+
+def atom(site: Site, alerts: Sequence[Alert], *, address: str, now_ms: int) -> bytes:
+    """The feed of these alerts, the newest first; `address` is where it is served."""
+    feed = etree.Element(f"{{{_SPACE}}}feed", {_LANGUAGE: "en"}, nsmap={None: _SPACE})
+    _part(feed, "title", f"{site.name}: what moves readers")
+    _part(feed, "id", uuid.uuid5(uuid.NAMESPACE_URL, address).urn)
+    _part(feed, "updated", rfc3339(alerts[0].raised_at if alerts else now_ms))
+    _part(feed, "link", rel="self", type="application/atom+xml", href=address)
+    _part(_part(feed, "author"), "name", "Reader Reactions")
+    for alert in alerts:
+        _add(feed, alert)
+    return bytes(etree.tostring(feed, encoding="utf-8", xml_declaration=True))
+
+
+def _add(feed: etree._Element, alert: Alert) -> None:
+    entry = _part(feed, "entry")
+    _part(entry, "id", uuid.UUID(hex=alert.id).urn)
+    _part(entry, "title", alert.headline)
+    _part(entry, "updated", rfc3339(alert.raised_at))
+    _part(entry, "published", rfc3339(alert.raised_at))
+    _part(entry, "content", alert.detail, type="text")
+    _part(entry, "category", term=alert.rule)
+    if section := alert.article["section"]:
+        _part(entry, "category", term=section, scheme="urn:reader-reactions:section")
+    if url := alert.article["url"]:
+        _part(entry, "link", rel="alternate", href=url)
+
+
+def _part(parent: etree._Element, name: str, text: str = "", **attributes: str) -> etree._Element:
+    part = etree.SubElement(parent, f"{{{_SPACE}}}{name}", {key: _writable(value) for key, value in attributes.items()})
+    part.text = _writable(text) or None
+    return part
+
+
+def _writable(text: str) -> str:
+    """Text that XML can hold: not everything that an article's key may have is allowed there."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)

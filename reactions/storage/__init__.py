@@ -1,0 +1,1 @@
+"""Where votes are kept: tables, engines, statements, what failures mean, migrations."""

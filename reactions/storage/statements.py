@@ -1,0 +1,65 @@
+"""Statements of the write path, whose text is made once and given to the driver as it is.
+
+Building and compiling a statement for each batch takes longer than the database takes to count it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from itertools import chain
+from typing import Any
+
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Connection, Row, Table, Text, any_, bindparam, func, select
+from sqlalchemy.dialects.postgresql import psycopg
+from sqlalchemy.dialects.sqlite import pysqlite
+
+from reactions.storage.engines import insert_of
+
+_MOST_ROWS = 500  # SQLite takes at most 32,766 parameters in one statement
+
+_POSITIONAL = {"sqlite": pysqlite.dialect(), "postgresql": psycopg.dialect(paramstyle="format")}  # type: ignore[no-untyped-call]
+
+
+class ManyRows:
+    """An INSERT of any number of rows, as one statement.
+
+    `columns` are those that are given, in the order of the table. `conflict` adds what happens to rows that are there already.
+    """
+
+    def __init__(self, table: Table, columns: Sequence[str], conflict: Callable[[Any], Any] = lambda insert: insert) -> None:
+        self._table = table
+        self._columns = tuple(columns)
+        self._conflict = conflict
+        self._text = lru_cache(maxsize=None)(self._compiled)
+
+    def execute(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> list[Row[Any]]:
+        """Write the rows, none of which may stand twice; what the statement returns, if it returns anything."""
+        returned: list[Row[Any]] = []
+        for first in range(0, len(rows), _MOST_ROWS):
+            some = rows[first : first + _MOST_ROWS]
+            text = self._text(connection.dialect.name, len(some))
+            result = connection.exec_driver_sql(text, tuple(chain.from_iterable(some)))
+            if result.returns_rows:
+                returned += result.all()
+        return returned
+
+    def _compiled(self, dialect: str, rows: int) -> str:
+        insert = insert_of(dialect)(self._table).values([dict.fromkeys(self._columns)] * rows)
+        compiled = self._conflict(insert).compile(dialect=_POSITIONAL[dialect])
+        expected = [f"{column}_m{row}" for row in range(rows) for column in self._columns]
+        assert compiled.positiontup == expected, "the columns stand in another order in the table"
+        return str(compiled)
+
+
+def among(dialect: str, column: Any) -> ColumnElement[bool]:
+    """A condition that takes any number of whole numbers as the one parameter `ids`, so that the text is always the same."""
+    if dialect == "sqlite":
+        listed = func.json_each(bindparam("ids", type_=Text)).table_valued("value")
+        return column.in_(select(listed.c.value))  # type: ignore[no-any-return]
+    return column == any_(bindparam("ids", type_=ARRAY(BigInteger)))  # type: ignore[no-any-return]
+
+
+def ids(dialect: str, numbers: Iterable[int]) -> dict[str, Any]:
+    """The parameter of a statement with `among`."""
+    return {"ids": f"[{','.join(map(str, numbers))}]" if dialect == "sqlite" else list(numbers)}

@@ -1,0 +1,160 @@
+"""One transaction: a batch of ballots becomes votes, events, the hourly series and tallies, all of them or none.
+
+`ballot_box` calls it, and nothing else may: this is the only code that changes a vote, or the votes of a tally.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, select, tuple_
+
+from reactions.newsroom import articles
+from reactions.newsroom.articles import Article, Place
+from reactions.refusals import Refusal, UnknownReaction
+from reactions.storage import tables
+from reactions.storage.statements import ManyRows
+from reactions.votes import ledger, readers, rules, tallies
+from reactions.votes.rules import Ballot, Counts, Receipt
+
+Outcome = Receipt | Refusal
+Voter = tuple[int, bytes]  # article id, pseudonym
+_Change = tuple[str | None, str | None]  # previous reaction, present reaction
+
+_v = tables.vote.c
+
+
+def count(connection: Connection, ballots: Sequence[Ballot], *, pseudonym_key: bytes) -> list[Outcome]:
+    """Count a batch inside the caller's writing transaction; the outcomes stand in the order of the ballots.
+
+    Refused are ballots on articles that are closed, unknown or one too many. Nothing is durable until the caller commits.
+    """
+    placed = _placed(connection, ballots)
+    voters = _voters(connection, ballots, placed, pseudonym_key)
+    present = _apply(connection, ballots, voters)
+    counted = tallies.counts_of(connection, {article_id for article_id, _ in voters.values()})
+    shown: dict[int, Counts] = {}
+    outcomes: list[Outcome] = []
+    for at, (ballot, article) in enumerate(zip(ballots, placed, strict=True)):
+        if isinstance(article, Refusal):
+            outcomes.append(article)
+            continue
+        if ballot.article_id not in shown:  # once for all ballots that came by the same key
+            shown[ballot.article_id] = rules.shown(ballot.site, ballot.article, counted[article.article_id], article)
+        outcomes.append(Receipt(present[voters[at]], shown[ballot.article_id], article.article_id))
+    return outcomes
+
+
+def _placed(connection: Connection, ballots: Sequence[Ballot]) -> list[Article | Refusal]:
+    """For each ballot the article it goes to, or why it is refused. The newsroom's go where they say."""
+    places = {b.article_id: Place(b.site, b.article, b.at_ms) for b in ballots if b.voter is None}
+    found = articles.registered(connection, places) if places else {}
+    return [
+        _checked(ballot, found[ballot.article_id]) if ballot.voter is None else Article(ballot.article_id, ballot.article)
+        for ballot in ballots
+    ]
+
+
+def _checked(ballot: Ballot, article: Article | Refusal) -> Article | Refusal:
+    """Refuse a reaction that the article's section does not offer."""
+    if isinstance(article, Article) and article.section in ballot.site.section_reactions and ballot.reaction is not None:
+        offered = ballot.site.offered_in(article.section).keys
+        if ballot.reaction not in offered:
+            return UnknownReaction(f"This section does not offer {ballot.reaction}. It offers: {', '.join(offered)}.")
+    return article
+
+
+def _voters(
+    connection: Connection, ballots: Sequence[Ballot], placed: Sequence[Article | Refusal], key: bytes
+) -> dict[int, Voter]:
+    """The votes that the accepted ballots are about, by the ballots' place in the batch."""
+    voters: dict[int, Voter] = {}
+    moved: dict[int, list[Voter]] = {}
+    for at, (ballot, article) in enumerate(zip(ballots, placed, strict=True)):
+        if not isinstance(article, Article):
+            continue
+        voters[at] = article.article_id, ballot.voter or _pseudonym(key, ballot, article.article_id)
+        if article.merged_from and ballot.voter is None and ballot.site.reader_scope == "article":
+            moved[at] = [(article.article_id, _pseudonym(key, ballot, former)) for former in article.merged_from]
+    return voters | _votes_that_moved(connection, moved)
+
+
+def _votes_that_moved(connection: Connection, moved: Mapping[int, Sequence[Voter]]) -> dict[int, Voter]:
+    """Votes that a merge brought along keep the pseudonym they were cast under: find the reader's among them."""
+    asked = [voter for candidates in moved.values() for voter in candidates]
+    known = _stored_reactions(connection, asked).keys()
+    return {at: voter for at, candidates in moved.items() for voter in candidates if voter in known}
+
+
+def _pseudonym(key: bytes, ballot: Ballot, article_id: int) -> bytes:
+    scope = article_id if ballot.site.reader_scope == "article" else None
+    return readers.pseudonym(key, site=ballot.site.key, article_id=scope, reader=ballot.reader)
+
+
+def _apply(connection: Connection, ballots: Sequence[Ballot], voters: dict[int, Voter]) -> dict[Voter, str | None]:
+    """Store the votes and everything that follows from them; return each voter's reaction after the batch."""
+    present: dict[Voter, str | None] = {}
+    events: list[ledger.Event] = []
+    for turn in _turns(voters):
+        for voter, (previous, reaction) in _store(connection, ballots, turn).items():
+            present[voter] = reaction
+            if previous != reaction:
+                ballot = ballots[turn[voter]]
+                events.append(ledger.Event(*voter, ballot.seq, previous, reaction, ballot.cause, ballot.at_ms))
+    ledger.append(connection, events)
+    tallies.shift(connection, [(e.article_id, e.at_ms, e.left, e.taken_up) for e in events])
+    return present | _stored_reactions(connection, set(voters.values()) - present.keys())
+
+
+def _turns(voters: dict[int, Voter]) -> list[dict[Voter, int]]:
+    """Split a batch so that each voter votes once a turn, in the order of arrival.
+
+    PostgreSQL refuses to touch a row twice in one statement, and each applied change is an event of its own.
+    """
+    turns: list[dict[Voter, int]] = []
+    next_turn: dict[Voter, int] = {}
+    for at, voter in voters.items():
+        turn = next_turn.get(voter, 0)
+        next_turn[voter] = turn + 1
+        if turn == len(turns):
+            turns.append({})
+        turns[turn][voter] = at
+    return turns
+
+
+def _store(connection: Connection, ballots: Sequence[Ballot], turn: dict[Voter, int]) -> dict[Voter, _Change]:
+    """Upsert one vote for each voter, rows in order so that two batches cannot deadlock; return the votes that were written.
+
+    A ballot whose seq is not above the stored one writes nothing and returns nothing.
+    """
+    rows = [_row(voter, ballots[turn[voter]]) for voter in sorted(turn)]
+    return {(row.article_id, row.voter): (row.previous, row.reaction) for row in _VOTES.execute(connection, rows)}
+
+
+def _row(voter: Voter, ballot: Ballot) -> tuple[Any, ...]:
+    return (*voter, ballot.reaction, ballot.seq, ballot.at_ms, ballot.at_ms)
+
+
+def _change_vote(insert: Any) -> Any:
+    return insert.on_conflict_do_update(
+        index_elements=["article_id", "voter"],
+        set_={
+            "previous": _v.reaction,
+            "reaction": insert.excluded.reaction,
+            "seq": insert.excluded.seq,
+            "changed_at": insert.excluded.changed_at,
+        },
+        where=insert.excluded.seq > _v.seq,
+    ).returning(_v.article_id, _v.voter, _v.previous, _v.reaction)
+
+
+_VOTES = ManyRows(tables.vote, ["article_id", "voter", "reaction", "seq", "cast_at", "changed_at"], _change_vote)
+
+
+def _stored_reactions(connection: Connection, voters: Collection[Voter]) -> dict[Voter, str | None]:
+    """What the votes say whose ballots were all stale."""
+    if not voters:
+        return {}
+    asked = select(_v.article_id, _v.voter, _v.reaction).where(tuple_(_v.article_id, _v.voter).in_(voters))
+    return {(article_id, voter): reaction for article_id, voter, reaction in connection.execute(asked)}

@@ -1,0 +1,103 @@
+"""Imported amounts: what other tools counted, by article, reaction and source, kept apart from votes.
+
+The imported part of a tally is the sum of these amounts over all sources; both change in one transaction of the ballot box.
+`imports.record` knows where each source's amounts came from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Executable, bindparam, delete, select, update
+
+from reactions.newsroom.sites import Site
+from reactions.storage import tables
+from reactions.storage.engines import insert_of
+from reactions.votes import tallies
+
+MOST = 2**31 - 1  # of one reaction on one article; the columns of other tools hold no more, and sums stay exact in browsers
+_ROWS = 1000
+_a, _n, _s = tables.article.c, tables.imported_amount.c, tables.imported_source.c
+
+
+class Change(NamedTuple):
+    """A new amount of one source; 0 stands for none."""
+
+    article_id: int
+    reaction: str
+    before: int
+    after: int
+
+
+def amounts_of(connection: Connection, site: Site, source: str) -> Iterator[Sequence[tuple[int, str, int]]]:
+    """What a source has brought: article id, reaction and amount, some thousands at a time."""
+    asked = (
+        select(_n.article_id, _n.reaction, _n.n)
+        .join(tables.article, _a.article_id == _n.article_id)
+        .where(_a.site_id == site.id, _n.source == source)
+    )
+    with connection.execute(asked, execution_options={"stream_results": True, "max_row_buffer": _ROWS}) as result:
+        for rows in result.partitions(_ROWS):
+            yield [(article_id, reaction, n) for article_id, reaction, n in rows]
+
+
+def change(connection: Connection, source: str, changes: Sequence[Change]) -> None:
+    """Write down new amounts of a source."""
+    present = [{"article_id": c.article_id, "reaction": c.reaction, "source": source, "n": c.after} for c in changes if c.after]
+    gone = [{"a": c.article_id, "r": c.reaction, "s": source} for c in changes if not c.after]
+    if present:
+        connection.execute(_amount_upsert(connection.dialect.name), present)
+    if gone:
+        connection.execute(_STRIKE_OUT, gone)
+
+
+def merge(connection: Connection, site_id: int, article_id: int, *, into: int) -> None:
+    """Count for another article what was imported for this one. Repeating it changes nothing.
+
+    An import under way finds that its source was revised meanwhile.
+    """
+    moved = _move_amounts(connection, site_id, article_id, into=into)
+    fall = {(article_id, reaction): -n for reaction, n in moved.items()}
+    tallies.shift_imported(connection, fall | {(into, reaction): n for reaction, n in moved.items()})
+
+
+def _move_amounts(connection: Connection, site_id: int, article_id: int, *, into: int) -> dict[str, int]:
+    """Give the amounts of an article to another; return them, summed by reaction."""
+    asked = select(_n.source, _n.reaction, _n.n).where(_n.article_id == article_id)
+    amounts = [(source, reaction, n) for source, reaction, n in connection.execute(asked)]
+    if not amounts:
+        return {}
+    sources = sorted({source for source, *_ in amounts})
+    connection.execute(
+        update(tables.imported_source).where(_s.site_id == site_id, _s.source.in_(sources)).values(revision=_s.revision + 1)
+    )
+    moved = [{"article_id": into, "reaction": r, "source": source, "n": n} for source, r, n in amounts]
+    connection.execute(_amount_added(connection.dialect.name), moved)
+    connection.execute(delete(tables.imported_amount).where(_n.article_id == article_id))
+    by_reaction: dict[str, int] = {}
+    for _, reaction, n in amounts:
+        by_reaction[reaction] = by_reaction.get(reaction, 0) + n
+    return by_reaction
+
+
+_STRIKE_OUT = delete(tables.imported_amount).where(
+    _n.article_id == bindparam("a"), _n.reaction == bindparam("r"), _n.source == bindparam("s")
+)
+
+
+@cache
+def _amount_upsert(dialect: str) -> Executable:
+    statement = insert_of(dialect)(tables.imported_amount)
+    return statement.on_conflict_do_update(  # type: ignore[no-any-return]
+        index_elements=["article_id", "reaction", "source"], set_={"n": statement.excluded.n}
+    )
+
+
+@cache
+def _amount_added(dialect: str) -> Executable:
+    statement = insert_of(dialect)(tables.imported_amount)
+    return statement.on_conflict_do_update(  # type: ignore[no-any-return]
+        index_elements=["article_id", "reaction", "source"], set_={"n": _n.n + statement.excluded.n}
+    )

@@ -1,0 +1,85 @@
+"""The recount: what is served, what the votes say and what the ledger says must be the same number. What was imported is
+no vote: it must be what the imports on record have brought.
+
+Read in one transaction, so that a vote counted meanwhile cannot look like a fault. Nothing is repaired: a difference is a
+bug whose cause must be found, and a repair would hide it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import BigInteger, Connection, Executable, cast, func, select, union_all
+
+from reactions.storage import tables
+
+_t, _v, _e, _h, _i = tables.tally.c, tables.vote.c, tables.event.c, tables.hourly.c, tables.imported_amount.c
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One (article, reaction) whose numbers disagree."""
+
+    article_id: int
+    reaction: str
+    served: int
+    recounted: int
+    folded: int
+    hourly: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedDifference:
+    """One (article, reaction) whose imported part is not what the imports on record have brought."""
+
+    article_id: int
+    reaction: str
+    served: int
+    recorded: int
+
+
+def votes_stored(connection: Connection) -> int:
+    """How many votes there are to recount."""
+    return connection.execute(select(func.count()).select_from(tables.vote)).scalar_one()
+
+
+def differences(connection: Connection) -> list[Difference]:
+    """Every (article, reaction) for which tally, recount of the votes, fold of the events and hourly series disagree."""
+    numbers = [_numbers(connection, query) for query in (_SERVED, _RECOUNTED, _FOLDED, _HOURLY)]
+    keys = sorted(set().union(*numbers))
+    rows = [(key, [counted.get(key, 0) for counted in numbers]) for key in keys]
+    return [Difference(*key, *counted) for key, counted in rows if len(set(counted)) > 1]
+
+
+def imported_differences(connection: Connection) -> list[ImportedDifference]:
+    """Every (article, reaction) whose imported part differs from the sum of the recorded amounts."""
+    served, recorded = _numbers(connection, _IMPORTED), _numbers(connection, _RECORDED)
+    keys = sorted(served.keys() | recorded.keys())
+    rows = [(*key, served.get(key, 0), recorded.get(key, 0)) for key in keys]
+    return [ImportedDifference(*row) for row in rows if row[2] != row[3]]
+
+
+def _numbers(connection: Connection, query: Executable) -> dict[tuple[int, str], int]:
+    return {(article_id, reaction): n for article_id, reaction, n in connection.execute(query)}
+
+
+_SERVED = select(_t.article_id, _t.reaction, _t.n)
+_RECOUNTED = (
+    select(_v.article_id, _v.reaction, func.count())
+    .where(_v.reaction.is_not(None), _v.held.is_(False))
+    .group_by(_v.article_id, _v.reaction)
+)
+_moves = union_all(
+    select(_e.article_id, _e.to_reaction.label("reaction"), cast(1, BigInteger).label("by")),
+    select(_e.article_id, _e.from_reaction, cast(-1, BigInteger)),
+).subquery()
+_FOLDED = (
+    select(_moves.c.article_id, _moves.c.reaction, cast(func.sum(_moves.c.by), BigInteger))
+    .where(_moves.c.reaction.is_not(None))
+    .group_by(_moves.c.article_id, _moves.c.reaction)
+)
+_HOURLY = select(_h.article_id, _h.reaction, cast(func.sum(_h.added) - func.sum(_h.removed), BigInteger)).group_by(
+    _h.article_id, _h.reaction
+)
+_IMPORTED = select(_t.article_id, _t.reaction, _t.imported).where(_t.imported != 0)
+_RECORDED = select(_i.article_id, _i.reaction, cast(func.sum(_i.n), BigInteger)).group_by(_i.article_id, _i.reaction)

@@ -1,0 +1,31 @@
+"""Readers, without knowing who they are.
+
+A reader is a random id that their own browser made. We keep only a keyed hash of it, by default a different one for each
+article, so that no reading profile exists. Network addresses are folded to a prefix, hashed and used for limits, never stored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+PSEUDONYM_BYTES = 16
+
+
+def derived_key(secret: bytes, purpose: str) -> bytes:
+    """A key for one purpose, so that no two uses of the secret can be compared (HMAC-SHA256)."""
+    return hmac.digest(secret, purpose.encode(), "sha256")
+
+
+def pseudonym(key: bytes, *, site: str, article_id: int | None, reader: bytes) -> bytes:
+    """The 16-byte name under which a reader's vote is stored: HMAC-SHA256 over site, article and reader id, truncated.
+
+    `article_id` is None for sites that may tell one reader's votes from another's across articles.
+    """
+    scope = "" if article_id is None else str(article_id)
+    return hmac.digest(key, f"{site}|{scope}|".encode() + reader, "sha256")[:PSEUDONYM_BYTES]
+
+
+def limit_key(key: bytes, *parts: str) -> str:
+    """A short keyed hash (BLAKE2b) to count a limit under: whoever reads the limiter's store learns no address and no reader."""
+    return hashlib.blake2b("|".join(parts).encode(), key=key, digest_size=12).hexdigest()

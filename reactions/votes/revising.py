@@ -1,0 +1,126 @@
+"""What the newsroom may do to votes: reset an article, take that back, and merge two articles.
+
+Each is a series of ballots through the ballot box: every changed vote leaves an event with its cause, tallies stay exact, and
+a reader's own later vote wins. A run that was cut short is finished by running it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine, and_, select
+
+from reactions.newsroom import articles, catalogue
+from reactions.newsroom.sites import Site
+from reactions.storage import tables
+from reactions.storage.engines import writing
+from reactions.votes import imported
+from reactions.votes.ballot_box import BallotBox
+from reactions.votes.rules import Ballot, Receipt
+
+_v, _e = tables.vote.c, tables.event.c
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where revisions are made: the site, the box they go through, who makes them and when (UTC ms)."""
+
+    engine: Engine
+    box: BallotBox
+    site: Site
+    by: str
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Vote:
+    voter: bytes
+    reaction: str
+    seq: int
+
+
+def reset(desk: Desk, key: str) -> int:
+    """Withdraw every vote on an article; return how many. `restore` takes it back. Raises UnknownArticle."""
+    with desk.engine.connect() as connection:
+        article = articles.named(connection, desk.site, key)
+        votes = _standing(connection, article.article_id)
+    count = _count(desk, (_ballot(desk, article.article_id, article.key, vote, None, "reset") for vote in votes))
+    _note(desk, article.key, "reset")
+    return count
+
+
+def restore(desk: Desk, key: str) -> int:
+    """Cast again what the last reset withdrew, except where the reader has voted since; return how many votes."""
+    with desk.engine.connect() as connection:
+        article = articles.named(connection, desk.site, key)
+        votes = _withdrawn_by_reset(connection, article.article_id)
+    count = _count(desk, (_ballot(desk, article.article_id, article.key, v, v.reaction, "restore") for v in votes))
+    _note(desk, article.key, "restored")
+    return count
+
+
+def merge(desk: Desk, key: str, *, into: str) -> int:
+    """Move the votes of one article to another and let its keys lead there; return how many votes moved.
+
+    Voting on the first is closed meanwhile. With reader scope `site`, a reader who voted on both is counted once, by the vote
+    on the second. With scope `article` the pseudonyms of one reader on two articles cannot be told to be one: both count; but
+    a vote that moved is found again when its reader votes on. Imported totals are added up. Raises UnknownArticle.
+    """
+    with writing(desk.engine) as connection:
+        source, target = (articles.named(connection, desk.site, name) for name in (key, into))
+        if source.article_id == target.article_id:
+            return 0
+        catalogue.close(connection, desk.site, source.key, at_ms=desk.now_ms, by=desk.by)
+    with desk.engine.connect() as connection:
+        votes = _standing(connection, source.article_id)
+        known = _voters_of(connection, target.article_id) if desk.site.reader_scope == "site" else frozenset()
+    moving = [vote for vote in votes if vote.voter not in known]
+    cast = (_ballot(desk, target.article_id, target.key, v, v.reaction, "merge", seq=v.seq) for v in moving)
+    count = _count(desk, cast)
+    _count(desk, (_ballot(desk, source.article_id, source.key, vote, None, "merge") for vote in votes))
+    desk.box.transact(lambda connection: imported.merge(connection, desk.site.id, source.article_id, into=target.article_id))
+    with writing(desk.engine) as connection:
+        catalogue.forward(connection, desk.site, source.key, into=target.key, at_ms=desk.now_ms, by=desk.by)
+    return count
+
+
+def _ballot(
+    desk: Desk, article_id: int, key: str, vote: _Vote, reaction: str | None, cause: str, *, seq: int | None = None
+) -> Ballot:
+    """A ballot that changes a vote as it was read: a reader's vote cast since has a higher seq, and wins."""
+    at = vote.seq + 1 if seq is None else seq
+    return Ballot(desk.site, key, article_id, reaction, b"", at, desk.now_ms, cause, vote.voter)
+
+
+def _count(desk: Desk, ballots: Iterable[Ballot]) -> int:
+    answers = desk.box.count(list(ballots))
+    for answer in answers:
+        if not isinstance(answer, Receipt):
+            raise answer
+    return len(answers)
+
+
+def _standing(connection: Connection, article_id: int) -> list[_Vote]:
+    standing = select(_v.voter, _v.reaction, _v.seq).where(_v.article_id == article_id, _v.reaction.is_not(None))
+    return [_Vote(bytes(voter), reaction, seq) for voter, reaction, seq in connection.execute(standing)]
+
+
+def _withdrawn_by_reset(connection: Connection, article_id: int) -> list[_Vote]:
+    same = and_(_e.article_id == _v.article_id, _e.voter == _v.voter, _e.seq == _v.seq)
+    withdrawn = (
+        select(_v.voter, _e.from_reaction, _v.seq)
+        .join(tables.event, same)
+        .where(_v.article_id == article_id, _v.reaction.is_(None), _e.cause == "reset")
+    )
+    return [_Vote(bytes(voter), reaction, seq) for voter, reaction, seq in connection.execute(withdrawn)]
+
+
+def _voters_of(connection: Connection, article_id: int) -> frozenset[bytes]:
+    standing = select(_v.voter).where(_v.article_id == article_id, _v.reaction.is_not(None))
+    return frozenset(map(bytes, connection.execute(standing).scalars()))
+
+
+def _note(desk: Desk, key: str, what: str) -> None:
+    with writing(desk.engine) as connection:
+        catalogue.record_revision(connection, desk.site, key, what, at_ms=desk.now_ms, by=desk.by)

@@ -1,0 +1,94 @@
+"""The rules of voting: a request becomes a ballot, or a refusal. What depends on stored votes is decided in `counting`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from reactions.newsroom import articles
+from reactions.newsroom.articles import Article
+from reactions.newsroom.reaction_sets import ReactionSet
+from reactions.newsroom.sites import Site
+from reactions.refusals import SeqOutOfRange
+from reactions.times import DAY_MS
+from reactions.votes import tallies
+
+
+@dataclass(frozen=True, slots=True)
+class Ballot:
+    """A wish for one vote: this reaction, or none; `ballot` makes a reader's, `revising` the newsroom's.
+
+    `reader` is the raw id and is never stored. `at_ms` is UTC. `voter` is the pseudonym of the vote that the newsroom revises;
+    its ballots are counted on closed articles too.
+    """
+
+    site: Site
+    article: str
+    article_id: int
+    reaction: str | None
+    reader: bytes
+    seq: int
+    at_ms: int
+    cause: str
+    voter: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What is shown of an article: every reaction on offer, zeros included; None while the newsroom hides the numbers."""
+
+    article: str
+    open: bool
+    by_reaction: Mapping[str, int | None]
+    offered: ReactionSet = field(repr=False)
+
+    @property
+    def total(self) -> int | None:
+        """The sum of what is shown."""
+        numbers = [n for n in self.by_reaction.values() if n is not None]
+        return sum(numbers) if len(numbers) == len(self.by_reaction) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A durable ballot: the reader's present reaction, and the counts as they stand after it."""
+
+    reaction: str | None
+    counts: Counts
+    article_id: int
+
+
+def ballot(
+    site: Site, *, article: str, reaction: str | None, reader: bytes, seq: int, now_ms: int, cause: str = "vote"
+) -> Ballot:
+    """A ballot by the rules of the site. Raises MalformedKey, UnknownReaction, RetiredReaction or SeqOutOfRange."""
+    key = articles.canonical_key(article)
+    if reaction is not None:
+        site.reactions.choose(reaction)
+    if not 0 <= seq <= now_ms + DAY_MS:
+        raise SeqOutOfRange("seq is the device's clock in milliseconds: 0 or more, at most a day ahead of the server's.")
+    return Ballot(site, key, articles.id_of(site.key, key), reaction, reader, seq, now_ms, cause)
+
+
+def shown(site: Site, key: str, counted: Mapping[str, int], article: Article | None = None) -> Counts:
+    """The counts of an article under the key it was asked by, in the order of its row.
+
+    Reactions that are retired, or not offered in the article's section, are left out; their tallies are kept.
+    """
+    offered = site.offered_in(article.section) if article else site.reactions
+    hidden = article is not None and article.hidden
+    takes_votes = not article.closed if article else site.article_policy == "open"
+    return Counts(key, takes_votes, {r: None if hidden else counted.get(r, 0) for r in offered.keys}, offered)
+
+
+def counts_of(connection: Connection, site: Site, keys: Sequence[str], *, now_ms: int) -> list[Counts]:
+    """The counts of articles, in the order asked. An article nobody voted on has zeros; nothing is created.
+
+    Raises MalformedKey.
+    """
+    canonical = [articles.canonical_key(key) for key in keys]
+    found = articles.find(connection, site, set(canonical), now_ms=now_ms)
+    counted = tallies.counts_of(connection, {article.article_id for article in found.values()})
+    return [shown(site, key, counted[found[key].article_id] if key in found else {}, found.get(key)) for key in canonical]

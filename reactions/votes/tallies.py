@@ -1,0 +1,127 @@
+"""Tallies: the stored number for each (article, reaction), and the hourly series. Only `counting` and `bringing` shift them.
+
+A tally has two parts: `n` are votes, `imported` is what other tools counted. What is shown is their sum.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from functools import cache
+from typing import Any
+
+from sqlalchemy import BigInteger, Connection, Executable, bindparam, cast, delete, select, update
+
+from reactions.storage import statements, tables
+from reactions.storage.statements import ManyRows
+from reactions.times import HOUR_MS
+
+Shift = tuple[int, int, str | None, str | None]  # article id, time in UTC ms, reaction left, reaction taken up
+
+_t, _h = tables.tally.c, tables.hourly.c
+_LOWER = (
+    update(tables.tally).where(_t.article_id == bindparam("a"), _t.reaction == bindparam("r")).values(n=_t.n - bindparam("less"))
+)
+_UNDO_HOUR = (
+    update(tables.hourly)
+    .where(_h.article_id == bindparam("a"), _h.hour_utc == bindparam("h"), _h.reaction == bindparam("r"))
+    .values(added=_h.added - bindparam("plus"), removed=_h.removed - bindparam("minus"))
+)
+_LOWER_IMPORTED = (
+    update(tables.tally)
+    .where(_t.article_id == bindparam("a"), _t.reaction == bindparam("r"))
+    .values(imported=_t.imported - bindparam("less"))
+)
+
+
+def counts_of(connection: Connection, article_ids: Collection[int]) -> dict[int, dict[str, int]]:
+    """What is counted, by article and reaction; imported totals included, reactions without a vote absent."""
+    counts: dict[int, dict[str, int]] = {article_id: {} for article_id in article_ids}
+    dialect = connection.dialect.name
+    for article_id, reaction, n in connection.execute(_read(dialect), statements.ids(dialect, counts)).all():
+        counts[article_id][reaction] = n
+    return counts
+
+
+def shift(connection: Connection, shifts: Collection[Shift]) -> None:
+    """Apply a batch of changes: the hourly series first, the tallies last, because theirs are the hottest locks."""
+    if not shifts:
+        return
+    _HOURLY.execute(connection, _hourly_rows(shifts))
+    net: Counter[tuple[int, str]] = Counter()
+    for article_id, _, left, taken_up in shifts:
+        _add(net, article_id, left, -1)
+        _add(net, article_id, taken_up, +1)
+    # Every row is locked here, in order, the falling ones by adding 0: two batches then cannot wait for each other.
+    # They fall in a second step because CHECK (n >= 0) is tested on the row as proposed, before the conflict is seen.
+    _TALLY.execute(connection, [(a, r, max(by, 0)) for (a, r), by in sorted(net.items()) if by])
+    if falling := [{"a": a, "r": r, "less": -by} for (a, r), by in sorted(net.items()) if by < 0]:
+        connection.execute(_LOWER, falling)
+
+
+def unshift(connection: Connection, shifts: Collection[Shift]) -> None:
+    """Take changes back as if they had never been, in their own hours: what is left of an hour may be nothing at all."""
+    rows = _hourly_rows(shifts)
+    if not rows:
+        return
+    connection.execute(
+        _UNDO_HOUR, [{"a": a, "h": hour, "r": r, "plus": plus, "minus": minus} for a, hour, r, plus, minus in rows]
+    )
+    connection.execute(delete(tables.hourly).where(_h.article_id.in_({row[0] for row in rows}), _h.added == 0, _h.removed == 0))
+    net: Counter[tuple[int, str]] = Counter()
+    for a, _, r, plus, minus in rows:
+        net[a, r] += plus - minus
+    connection.execute(_LOWER, [{"a": a, "r": r, "less": n} for (a, r), n in sorted(net.items())])
+
+
+def shift_imported(connection: Connection, by: Mapping[tuple[int, str], int]) -> None:
+    """Raise and lower the imported part of tallies, by (article, reaction); in two steps and in order, as `shift` does."""
+    _IMPORTED.execute(connection, [(a, r, 0, max(more, 0)) for (a, r), more in sorted(by.items()) if more])
+    if falling := [{"a": a, "r": r, "less": -more} for (a, r), more in sorted(by.items()) if more < 0]:
+        connection.execute(_LOWER_IMPORTED, falling)
+
+
+def _add(net: Counter[tuple[int, str]], article_id: int, reaction: str | None, by: int) -> None:
+    if reaction is not None:
+        net[article_id, reaction] += by
+
+
+def _hourly_rows(shifts: Collection[Shift]) -> list[tuple[int, int, str, int, int]]:
+    added: Counter[tuple[int, int, str]] = Counter()
+    removed: Counter[tuple[int, int, str]] = Counter()
+    for article_id, at_ms, left, taken_up in shifts:
+        hour = at_ms // HOUR_MS
+        if left is not None:
+            removed[article_id, hour, left] += 1
+        if taken_up is not None:
+            added[article_id, hour, taken_up] += 1
+    return [(*key, added[key], removed[key]) for key in sorted(added.keys() | removed.keys())]
+
+
+@cache
+def _read(dialect: str) -> Executable:
+    return select(_t.article_id, _t.reaction, cast(_t.n + _t.imported, BigInteger)).where(
+        statements.among(dialect, _t.article_id)
+    )
+
+
+def _add_to_tally(insert: Any) -> Any:
+    return insert.on_conflict_do_update(index_elements=["article_id", "reaction"], set_={"n": _t.n + insert.excluded.n})
+
+
+def _add_imported(insert: Any) -> Any:
+    return insert.on_conflict_do_update(
+        index_elements=["article_id", "reaction"], set_={"imported": _t.imported + insert.excluded.imported}
+    )
+
+
+def _add_to_hour(insert: Any) -> Any:
+    return insert.on_conflict_do_update(
+        index_elements=["article_id", "hour_utc", "reaction"],
+        set_={"added": _h.added + insert.excluded.added, "removed": _h.removed + insert.excluded.removed},
+    )
+
+
+_TALLY = ManyRows(tables.tally, ["article_id", "reaction", "n"], _add_to_tally)
+_IMPORTED = ManyRows(tables.tally, ["article_id", "reaction", "n", "imported"], _add_imported)
+_HOURLY = ManyRows(tables.hourly, ["article_id", "hour_utc", "reaction", "added", "removed"], _add_to_hour)

@@ -1,0 +1,110 @@
+"""`reactions articles import`, as it is typed. On both engines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, select
+
+from reactions.storage import tables
+from tests import make
+from tests.imports.articles import samples
+from tests.web.terminal import Said, Terminal
+
+BAD = samples.table("a,A,,,,,", ",B,,,,,", "c,C,,,,,yesterday")
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, database_url: str) -> Iterator[Terminal]:
+    make.site(database_url, time_zone="Europe/Berlin")
+    opened = Terminal(tmp_path, database_url)
+    yield opened
+    opened.close()
+
+
+def import_(terminal: Terminal, content: bytes, *options: str) -> Said:
+    file = terminal.folder / "articles"
+    file.write_bytes(content)
+    return terminal.type("articles", "import", "daily", str(file), *options)
+
+
+def keys(engine: Engine) -> set[str]:
+    with engine.connect() as connection:
+        return set(connection.scalars(select(tables.article.c.key)))
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (samples.RSS, {"/news/tom-and-jerry", "/weather/über-regen%2F2"}),
+        (samples.ATOM, {"/sport/goals", "/quiet"}),
+        (samples.SITEMAP, {"/economy/pie"}),
+        (samples.CSV, {"pie", "rain"}),
+    ],
+)
+def test_each_format_is_found_out(terminal: Terminal, engine: Engine, content: bytes, found: set[str]) -> None:
+    said = import_(terminal, content)
+
+    number = f"{len(found)} article" + "s" * (len(found) > 1)
+    assert (said.code, said.err) == (0, "")
+    assert said.out == f"{number} read: {len(found)} new, 0 changed, 0 as they were.\n"
+    assert keys(engine) == found
+
+
+def test_repeating_it_changes_nothing(terminal: Terminal) -> None:
+    import_(terminal, samples.CSV)
+
+    assert import_(terminal, samples.CSV).out == "2 articles read: 0 new, 0 changed, 2 as they were.\n"
+
+
+def test_a_file_with_a_bad_line_is_rejected_with_every_bad_line_named(terminal: Terminal, engine: Engine) -> None:
+    said = import_(terminal, BAD)
+
+    assert said.code == 1
+    assert said.err.splitlines() == [
+        "Line 3: has no url to take the article's key from.",
+        "Line 4: published_at 'yesterday' is no time such as 2026-03-01T07:30:00+01:00.",
+        "Error: 2 of 3 articles cannot be imported, so nothing was. Mend the file, or import the rest with --partial.",
+    ]
+    assert keys(engine) == set()
+
+
+def test_the_rest_of_a_bad_file_is_imported_when_asked_for(terminal: Terminal, engine: Engine) -> None:
+    said = import_(terminal, BAD, "--partial")
+
+    assert said.code == 0
+    assert said.out == "1 article read: 1 new, 0 changed, 0 as they were.\n"
+    assert said.err.splitlines()[-1] == "2 lines were left out."
+    assert len(said.err.splitlines()) == 3
+    assert keys(engine) == {"a"}
+
+
+@pytest.mark.parametrize("options", [(), ("--partial",)])
+@pytest.mark.parametrize("content", [samples.BOMB, samples.EXTERNAL, b"<rss>", b"hello", b"", samples.long_table(50_001)])
+def test_a_file_that_is_none_is_refused_in_a_line(
+    terminal: Terminal, engine: Engine, content: bytes, options: tuple[str, ...]
+) -> None:
+    said = import_(terminal, content, *options)
+
+    assert said.code == 1
+    assert said.err.startswith("Error: ")
+    assert len(said.err.splitlines()) == 1
+    assert "root:" not in said.err
+    assert keys(engine) == set()
+
+
+def test_the_key_and_the_section_are_chosen(terminal: Terminal, engine: Engine) -> None:
+    assert import_(terminal, samples.RSS, "--key", "guid", "--section", "News", "--format", "rss").code == 0
+
+    assert keys(engine) == {"cms-17", "https://daily.example/weather/%C3%BCber-regen%2F2"}
+    with engine.connect() as connection:
+        assert set(connection.scalars(select(tables.article.c.section))) == {"News"}
+
+
+def test_a_missing_file_and_a_missing_site_are_said_in_a_line(terminal: Terminal) -> None:
+    assert "No such file" in terminal.type("articles", "import", "daily", "nonesuch.xml").err
+    file = terminal.folder / "rss.xml"
+    file.write_bytes(samples.RSS)
+    assert terminal.fail("articles", "import", "herald", str(file)) == "There is no site 'herald'."

@@ -1,0 +1,157 @@
+"""Files that cannot be imported: a line, a reason, an exit code that is not 0, and nothing changed."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import pytest
+from sqlalchemy import Engine, create_engine
+
+from reactions.storage import engines
+from tests.databases import SqliteFiles
+from tests.imports.totals import samples
+from tests.imports.totals.conftest import Bring, everything
+
+
+@pytest.fixture
+def database_url(sqlite_files: SqliteFiles, tmp_path: object) -> str:
+    """SQLite alone: a file is refused before the database is asked."""
+    return sqlite_files.copy_to(tmp_path)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def engine(database_url: str) -> Engine:
+    engine = create_engine(database_url)
+    engines.prepare(engine)
+    return engine
+
+
+HEADER = "post_id,re_like\n"
+LONG = HEADER + "".join(f"{number},{number}\n" for number in range(5000))
+TORN = gzip.compress(LONG.encode())[:-3000]
+FLIPPED = bytearray(gzip.compress(LONG.encode()))
+INSERT = "INSERT INTO reactions (post_id, re_like)"
+CUT = samples.VARIENT_MYSQLDUMP[: samples.VARIENT_MYSQLDUMP.index("(3,2")]
+FLIPPED[5000] ^= 0xFF
+
+BAD = {
+    "unknown reaction": ("varient", "post_id,re_like,re_omg\na,1,0\nb,1,2\n", "Line 3: has 2 of 'omg', and nothing says which"),
+    "no mapping": ("waline", samples.WALINE_CSV, "Line 2: has 3 of '0', and nothing says which reaction that is."),
+    "negative": ("varient", HEADER + "a,1\nb,-4\n", "Line 3: like is -4, and no total is less than 0."),
+    "overflow": ("varient", HEADER + "a,2147483648\n", "Line 2: like is 2147483648, more than 2,147,483,647."),
+    "huge": ("varient", HEADER + f"a,{'9' * 5000}\n", "Line 2: like is 9999"),
+    "fraction": ("varient", HEADER + "a,1.5\n", "Line 2: like is '1.5', no whole number."),
+    "words": ("varient", HEADER + "a,many\n", "Line 2: like is 'many', no whole number."),
+    "other digits": ("varient", HEADER + "a,٣\n", "Line 2: like is '٣', no whole number."),
+    "encoding": ("varient", HEADER.encode() + b"a,1\n\xfcber,2\n", "Error: Line 3: not UTF-8."),
+    "UTF-16": ("varient", (HEADER + "a,1\n").encode("utf-16"), "Error: Line 1: not UTF-8."),
+    "twice": ("varient", HEADER + "a,1\nb,1\na,2\n", "Line 4: 'a' has like already, from line 2. --add-up adds such up."),
+    "twice, and 0": ("varient", HEADER + "a,0\na,2\n", "Line 3: 'a' has like already, from line 2."),
+    "torn gzip": ("varient", TORN, "the gzip file cannot be unpacked further: it ends too early."),
+    "damaged gzip": ("varient", bytes(FLIPPED), "the gzip file cannot be unpacked further: it is damaged."),
+    "wrong header": ("varient", "id,name\n1,x\n", "Error: Line 1: the columns are id, name. Varient's reactions have"),
+    "header twice": ("varient", "post_id,re_like,re_like\n", "Error: Line 1: the header has 're_like' more than once."),
+    "cells": ("varient", HEADER + "a,1,2\n", "Line 2: has 3 cells, but the header has 2."),
+    "quotes": ("varient", HEADER + 'a,"1\n', "Error: Line 2: not CSV: unexpected end of data."),
+    "NUL": ("varient", HEADER + "a\0b,1\n", "U+0000"),
+    "no key": ("varient", HEADER + ",1\n", "Line 2: has no post_id."),
+    "long key": ("varient", HEADER + f"{'k' * 300},1\n", "Line 2: An article key has 1 to 200 characters; this one has 300."),
+    "empty": ("varient", "", "Error: Line 1: the file is empty"),
+    "only a header": ("varient", HEADER, "Error: The file holds no reaction at all."),
+    "only zeros": ("varient", HEADER + "a,0\n", "Error: The file holds no reaction at all."),
+    "another dump": ("varient", samples.WALINE_SQLITE, "has no table `reactions`. The tables it has: wl_comment, wl_counter."),
+    "torn dump": ("varient", CUT, "Error: The dump ends in the middle of a statement"),
+    "unclosed": ("varient", CUT + "'(3", "Error: The dump ends in the middle of a statement"),
+    "no columns": ("varient", "INSERT INTO `reactions` VALUES (1,2,3);\n", "Error: Line 1: the dump does not name the table"),
+    "values": ("varient", INSERT + " VALUES (1,2),(3);", "Line 1: has 1 values, but the table has 2"),
+    "expression": ("varient", INSERT + " VALUES (1,abs(-2));", "Line 1: like is 'abs ( -2 )', no whole"),
+    "another tool's table": ("varient", INSERT.replace("re_like", "user_id") + " VALUES (1,2);", "Line 1: has no column re_like"),
+    "no JSON": ("applause", "{", "Error: Line 1: not JSON: Expecting property name"),
+    "no JSON later": ("applause", '{"url": "a", "claps": 1}\n{"url": "b", "claps": \n', "Error: Line 2: not JSON"),
+    "deep": ("applause", "[" * 100_000, "Error: The file is no JSON that can be imported: it is nested too deep"),
+    "digits": ("open-heart", f'{{"a": {{"👍": {"9" * 5000}}}}}', "Error: The file is no JSON that can be imported"),
+    "NaN": ("open-heart", '{"a": {"👍": NaN}}', "Error: The file holds NaN, which is no number of JSON."),
+    "true": ("open-heart", '{"a": {"👍": true}}', "Answer 1: 👍 is 'True', no whole number."),
+    "list": ("open-heart", '["👍"]', "Error: An Open Heart answer is an object"),
+    "no article": ("open-heart", '{"👍": 3}', "Answer 1: '👍' has no object of emoji and counts."),
+    "member twice": ("open-heart", '{"a": {"👍": 1, "👍": 2}}', "Error: The member '👍' stands twice in one object."),
+    "emoji twice": ("open-heart", '{"a": {"❤": 1, "❤️": 2}}', "Answer 1: has one emoji twice"),
+    "unknown emoji": ("open-heart", '{"a": {"🥨": 1}}', "Answer 1: has 1 of '🥨', and nothing says which reaction that is."),
+    "no counters": ("waline", '{"data": {"Comment": []}}', "Error: The file has no counters"),
+    "no url": ("waline", '[{"reaction0": 1}]', "Counter 1: has no url."),
+    "claps": ("applause", samples.APPLAUSE, "Item 1: has 7 of 'claps', and nothing says which reaction that is."),
+    "no item": ("applause", "[3, null]", "Item 1: has no url and claps."),
+    "up and down": ("lyket", json.dumps(samples.lyket("a", -3, "score")), "Button 1: has neither total_likes nor total_claps."),
+    "no button": ("lyket", "[1]", "Button 1: has no id and attributes"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_bad_file_is_refused_with_its_line_and_reason_and_changes_nothing(bring: Bring, engine: Engine, case: str) -> None:
+    tool, content, told = BAD[case]
+    bring("varient", samples.VARIENT_CSV)
+    before = everything(engine)
+
+    said = bring(tool, content)
+
+    assert said.code == 1
+    assert said.out == ""
+    assert told in said.err
+    assert "Traceback" not in said.err
+    assert all(len(line) < 400 for line in said.err.splitlines())
+    assert everything(engine) == before
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--reaction", "like=joy"), "This site has no reaction 'joy'."),
+        (("--reaction", "like"), "'like' is no pair."),
+        (("--key", "{slug}"), "there is no {slug}. There is: post_id, re_like"),
+        (("--source", "Old Blog"), "a name has 1 to 64 of a-z"),
+    ],
+)
+def test_a_bad_option_is_refused(bring: Bring, engine: Engine, options: tuple[str, ...], told: str) -> None:
+    before = everything(engine)
+
+    said = bring("varient", HEADER + "a,1\n", *options)
+
+    assert said.code != 0
+    assert told in said.err
+    assert everything(engine) == before
+
+
+@pytest.mark.parametrize(
+    ("mapping", "told"),
+    [
+        ("key =", "The mapping is not TOML"),
+        ('[reactions]\na = "like"', 'The mapping needs key = "{slug}"'),
+        ('key = "{a}"', "The mapping needs"),
+        ('key = "{a}"\nkeys = "x"\n[reactions]\na = "like"', "The mapping has 'keys'."),
+        ('key = "{a}"\nreaction = "r"\n[reactions]\na = "like"', "reaction and total go together"),
+        ('key = "{a}"\n[reactions]\nb = "like"', "Line 1: there is no column 'b', which the mapping names."),
+        ('key = "{a}"\n[reactions]\nn = "joy"', "This site has no reaction 'joy'."),
+    ],
+)
+def test_a_bad_mapping_is_refused(bring: Bring, tmp_path: object, mapping: str, told: str) -> None:
+    file = tmp_path / "mapping.toml"  # type: ignore[operator]
+    file.write_text(mapping, encoding="utf-8")
+
+    said = bring("csv", "a,n\nx,1\n", "--mapping", str(file))
+
+    assert said.code == 1
+    assert told in said.err
+
+
+def test_faults_are_told_up_to_a_number(bring: Bring) -> None:
+    said = bring("varient", HEADER + "a,x\n" * 1000)
+
+    assert len(said.err.splitlines()) == 21
+    assert said.err.splitlines()[-1].endswith("so nothing was. These are the first.")
+
+
+def test_sums_beyond_the_most_are_refused(bring: Bring) -> None:
+    said = bring("varient", HEADER + "a,2147483647\na,1\n", "--add-up")
+
+    assert "Line 3: The sum of like is 2,147,483,648, more than 2,147,483,647." in said.err

@@ -1,0 +1,251 @@
+"""What was exported comes back: the same counts, the same series, the same files. On both engines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, create_engine, select, text
+
+from reactions.exports import folders, scope
+from reactions.exports.choosing import Choice
+from reactions.exports.columns import TABLES
+from reactions.exports.files import Form
+from reactions.newsroom import sites
+from reactions.storage import engines, tables
+from reactions.storage.engines import writing
+from tests import boxes, make
+from tests.boxes import NOON_MS, booth
+from tests.databases import SqliteFiles
+from tests.exports.asking import content
+from tests.exports.test_totals import NOWS, paper
+from tests.imports.totals.conftest import everything, faults
+from tests.imports.totals.test_model import bring
+from tests.make import ADA, BEN, CIA
+from tests.reports.stage import Stage, stage
+from tests.web.terminal import Terminal
+
+
+@pytest.fixture
+def elsewhere(sqlite_files: SqliteFiles, tmp_path: Path) -> Iterator[Engine]:
+    """The database that exports come from."""
+    (tmp_path / "elsewhere").mkdir()
+    engine = create_engine(sqlite_files.copy_to(tmp_path / "elsewhere"))
+    engines.prepare(engine)
+    yield engine
+    boxes.close_all()
+    engine.dispose()
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, database_url: str) -> Iterator[Terminal]:
+    opened = Terminal(tmp_path, database_url)
+    yield opened
+    opened.close()
+
+
+def write(here: Stage, folder: Path, *, form: Form | None = None, choice: Choice | None = None) -> None:
+    with scope.opened(here.engine, here.site, choice or Choice(), now_ms=here.now_ms) as found:
+        folders.write(found, list(TABLES.values()), form or Form(), folder)
+
+
+def small(engine: Engine) -> Stage:
+    """A site with a few articles, votes and imported totals."""
+    here = stage(engine, now_ms=NOON_MS)
+    daily = booth(engine, here.site.key)
+    for reader, reaction, seq, article in (
+        (ADA, "like", 1, "rain"), (BEN, "like", 1, "rain"), (ADA, "sad", 2, "rain"), (CIA, "wow", 1, "=sun; \U0001f31e"),
+        (BEN, None, 2, "rain"), (BEN, "love", 3, "rain"),
+    ):  # fmt: skip
+        daily.cast(reader, reaction, seq=seq, article=article, now_ms=NOON_MS + seq * 3_600_000)
+    bring(daily, "waline", {"rain": {"like": 7}, "fog": {"sad": 2}})
+    return here
+
+
+def files(engine: Engine, key: str, *, now_ms: int) -> dict[str, bytes]:
+    with engine.connect() as connection:
+        site = sites.named(connection, key)
+    return {table: content(engine, site, table, now_ms=now_ms) for table in TABLES}
+
+
+def hours(engine: Engine, key: str = "daily") -> list[object]:
+    h, a, s = tables.hourly.c, tables.article.c, tables.site.c
+    mine = select(a.article_id).join(tables.site, s.id == a.site_id).where(s.key == key)
+    with engine.connect() as connection:
+        return list(connection.execute(select(tables.hourly).where(h.article_id.in_(mine)).order_by(text("1, 2, 3"))).all())
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("form", [Form(), Form(gzip=True, bom=True)], ids=["plain", "packed"])
+def test_a_site_comes_back_as_it_was(
+    elsewhere: Engine, engine: Engine, terminal: Terminal, tmp_path: Path, seed: int, form: Form
+) -> None:
+    here = paper(elsewhere, seed, NOWS[0], "Europe/Berlin")
+    stage(engine, here.site.key, time_zone="Europe/Berlin", now_ms=here.now_ms)
+    write(here, tmp_path / "export", form=form)
+
+    said = terminal.do("import", "export", here.site.key, str(tmp_path / "export"))
+
+    assert said.endswith("changes of votes brought back.\n")
+    assert files(engine, here.site.key, now_ms=here.now_ms) == files(elsewhere, here.site.key, now_ms=here.now_ms)
+    assert hours(engine, here.site.key) == hours(elsewhere, here.site.key)
+    assert faults(engine) == []
+
+
+def test_imported_totals_and_strange_keys_come_back(
+    elsewhere: Engine, engine: Engine, terminal: Terminal, tmp_path: Path
+) -> None:
+    here = small(elsewhere)
+    stage(engine, now_ms=here.now_ms)
+    write(here, tmp_path / "export")
+
+    terminal.do("import", "export", "daily", str(tmp_path / "export"))
+
+    assert files(engine, "daily", now_ms=here.now_ms) == files(elsewhere, "daily", now_ms=here.now_ms)
+    assert booth(engine).shown("rain") == {"like": 7, "sad": 1, "love": 1}
+    assert faults(engine) == []
+
+
+def test_readers_vote_on_and_the_export_can_be_taken_back(
+    elsewhere: Engine, engine: Engine, terminal: Terminal, tmp_path: Path
+) -> None:
+    here = small(elsewhere)
+    stage(engine, now_ms=here.now_ms)
+    write(here, tmp_path / "export")
+    terminal.do("import", "export", "daily", str(tmp_path / "export"))
+    booth(engine).cast(ADA, "like", seq=1, article="rain", now_ms=NOON_MS + 3_600_000)
+    assert "and 6 changes of votes" in terminal.do("import", "list", "daily")
+
+    said = terminal.do("import", "remove", "daily", "export")
+
+    assert said == "9 reactions from export, and 6 changes of votes taken away.\n"
+    assert booth(engine).shown("rain") == {"like": 1}
+    assert len(hours(engine)) == 1
+    assert faults(engine) == []
+
+
+def test_importing_an_export_twice_changes_nothing(elsewhere: Engine, engine: Engine, terminal: Terminal, tmp_path: Path) -> None:
+    stage(engine, now_ms=NOON_MS)
+    write(small(elsewhere), tmp_path / "export")
+    terminal.do("import", "export", "daily", str(tmp_path / "export"))
+    before = everything(engine)
+
+    said = terminal.do("import", "export", "daily", str(tmp_path / "export"))
+
+    assert said == "export: everything in this export was imported already; nothing was changed.\n"
+    assert everything(engine) == before
+
+
+def test_a_dry_run_reads_everything_and_changes_nothing(
+    elsewhere: Engine, engine: Engine, terminal: Terminal, tmp_path: Path
+) -> None:
+    stage(engine, now_ms=NOON_MS)
+    write(small(elsewhere), tmp_path / "export")
+    before = everything(engine)
+
+    said = terminal.do("import", "export", "daily", str(tmp_path / "export"), "--dry-run")
+
+    assert said == "Would be: 3 articles and 6 changes of votes. Nothing was changed.\n"
+    assert everything(engine) == before
+
+
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+def test_where_readers_have_voted_nothing_comes_back(
+    elsewhere: Engine, engine: Engine, terminal: Terminal, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    stage(engine, now_ms=NOON_MS)
+    write(small(elsewhere), tmp_path / "export")
+    booth(engine).cast(ADA, "like", seq=1, article="rain")
+    before = everything(engine)
+
+    said = terminal.fail("import", "export", "daily", str(tmp_path / "export"), *options)
+
+    assert said == "'rain' has votes of its own in daily. An export comes back only where there are none."
+    assert everything(engine) == before
+
+
+def test_another_export_under_the_same_name_is_refused(
+    elsewhere: Engine, engine: Engine, terminal: Terminal, tmp_path: Path
+) -> None:
+    stage(engine, now_ms=NOON_MS)
+    here = small(elsewhere)
+    write(here, tmp_path / "export")
+    terminal.do("import", "export", "daily", str(tmp_path / "export"))
+    booth(elsewhere).cast(make.reader(9), "like", seq=1, article="new")
+    write(here, tmp_path / "later")
+
+    said = terminal.fail("import", "export", "daily", str(tmp_path / "later"))
+
+    assert said == "daily has an import 'export' already. Remove it first, or give this one another --source."
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "told"),
+    [
+        ("votes.csv", b"like", b"lick", "votes.csv, line 3: to is 'lick', which is no reaction of the export."),
+        ("votes.csv", b",false", b",true", "votes.csv, line 2: is a vote that is held for review."),
+        ("votes.csv", b",sad,vote", b",wow,vote", "is not the file that datapackage.json describes"),
+        ("votes.csv", b",like,sad,", b",love,sad,", "takes back love, which nobody has at that time."),
+        ("votes.csv", b"\r\n2025", b"\r\n20x5", "at cannot be '20x5"),
+        ("votes.csv", b"at,article", b"at,articles", "votes.csv, line 1: the header is not the one"),
+        ("articles.csv", b"[]", b"{}", "articles.csv, line 2: authors is no list of names."),
+        ("articles.csv", b"\xf0\x9f\x8c\x9e", b"\xff", "not UTF-8."),
+        ("datapackage.json", b'"1.0"', b'"2.0"', "The export has version 2.0; this service reads 1.0."),
+        ("datapackage.json", b'"min_group": 0', b'"min_group": 5', "The export is of a part of its site."),
+        ("datapackage.json", b'"resources"', b'"sources"', "does not describe an export of this service."),
+    ],
+)  # fmt: skip
+def test_an_export_that_is_not_whole_is_refused(
+    elsewhere: Engine, engine: Engine, terminal: Terminal, tmp_path: Path, file: str, old: bytes, new: bytes, told: str
+) -> None:
+    stage(engine, now_ms=NOON_MS)
+    write(small(elsewhere), tmp_path / "export")
+    path = tmp_path / "export" / file
+    assert old in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(old, new, 1))
+    before = everything(engine)
+
+    assert told in terminal.fail("import", "export", "daily", str(tmp_path / "export"))
+    assert everything(engine) == before
+
+
+def test_counts_that_the_votes_do_not_make_are_refused(
+    elsewhere: Engine, engine: Engine, terminal: Terminal, tmp_path: Path
+) -> None:
+    stage(engine, now_ms=NOON_MS)
+    here = small(elsewhere)
+    write(here, tmp_path / "export")
+    with writing(elsewhere) as connection:
+        connection.execute(tables.tally.update().where(tables.tally.c.reaction == "love").values(n=5))
+    write(here, tmp_path / "wrong")
+    before = everything(engine)
+
+    said = terminal.fail("import", "export", "daily", str(tmp_path / "wrong"))
+
+    assert "tells of 5 love, but the export makes 1. Nothing was changed." in said
+    assert everything(engine) == before
+
+
+@pytest.mark.parametrize("missing", ["datapackage.json", "votes.csv"])
+def test_an_export_without_one_of_its_files_is_refused(
+    elsewhere: Engine, engine: Engine, terminal: Terminal, tmp_path: Path, missing: str
+) -> None:
+    stage(engine, now_ms=NOON_MS)
+    write(small(elsewhere), tmp_path / "export")
+    (tmp_path / "export" / missing).unlink()
+
+    assert missing in terminal.fail("import", "export", "daily", str(tmp_path / "export"))
+
+
+def test_a_site_that_lacks_a_reaction_is_told_which(
+    elsewhere: Engine, engine: Engine, terminal: Terminal, tmp_path: Path
+) -> None:
+    stage(engine, now_ms=NOON_MS)
+    write(small(elsewhere), tmp_path / "export")
+    with writing(engine) as connection:
+        sites.change(connection, "daily", reactions=make.reactions("like", "sad"))
+
+    said = terminal.fail("import", "export", "daily", str(tmp_path / "export"))
+
+    assert said.startswith("The export has 'dislike', which daily lacks.")

@@ -1,0 +1,162 @@
+"""What the newsroom says of articles and does to them. On both engines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, select
+
+from reactions.newsroom import articles, catalogue
+from reactions.newsroom.catalogue import Description
+from reactions.refusals import ArticleClosed, KeyTaken, MalformedKey, UnknownArticle, UnknownReaction
+from reactions.storage import tables
+from reactions.storage.engines import writing
+from reactions.times import DAY_MS
+from tests import make
+from tests.boxes import NOON_MS, Booth, booth
+from tests.make import ADA, BEN, CIA
+
+CUP = Description("sport/cup", "Cup final", "https://daily.example/cup", "Sport", ["Ada Berg"], ["football"], NOON_MS)
+
+
+@pytest.fixture
+def daily(engine: Engine, database_url: str) -> Booth:
+    make.site(database_url)
+    return booth(engine)
+
+
+def described(daily: Booth, *descriptions: Description, at_ms: int = NOON_MS) -> None:
+    with writing(daily.engine) as connection:
+        catalogue.describe(connection, daily.site, descriptions, at_ms=at_ms)
+
+
+def change(daily: Booth, what: Any, key: str, **more: str) -> None:
+    with writing(daily.engine) as connection:
+        what(connection, daily.site, key, at_ms=NOON_MS + 5, by="a test", **more)
+
+
+def rows(daily: Booth) -> list[dict[str, Any]]:
+    with daily.engine.connect() as connection:
+        return [dict(row._mapping) for row in connection.execute(select(tables.article))]
+
+
+def test_describing_an_article_twice_changes_nothing(daily: Booth) -> None:
+    described(daily, CUP)
+    before = rows(daily)
+
+    described(daily, CUP, at_ms=NOON_MS + 1)
+
+    assert rows(daily) == before
+    assert [(row["title"], row["authors"], row["tags"]) for row in before] == [("Cup final", ["Ada Berg"], ["football"])]
+
+
+def test_a_description_reaches_an_article_that_readers_registered(daily: Booth) -> None:
+    daily.cast(ADA, "like", seq=1, article="sport/cup")
+
+    described(daily, CUP)
+
+    assert [(row["title"], row["section"]) for row in rows(daily)] == [("Cup final", "Sport")]
+    assert daily.shown("sport/cup") == {"like": 1}
+
+
+def test_one_malformed_key_registers_nothing(daily: Booth) -> None:
+    with pytest.raises(MalformedKey):
+        described(daily, CUP, Description("a\nb", "x"))
+
+    assert rows(daily) == []
+
+
+def test_after_a_move_both_keys_show_and_take_the_same_votes(daily: Booth) -> None:
+    daily.cast(ADA, "like", seq=1, article="old")
+    change(daily, catalogue.move, "old", to="new")
+
+    daily.cast(BEN, "love", seq=1, article="new")
+    daily.cast(ADA, "sad", seq=2, article="new")
+    receipt = daily.cast(CIA, "wow", seq=1, article="old")
+
+    assert receipt.counts.article == "old"
+    assert daily.shown("old") == daily.shown("new") == {"love": 1, "sad": 1, "wow": 1}
+    assert daily.differences() == []
+    assert [row["key"] for row in rows(daily)] == ["new"]
+
+
+def test_an_article_can_move_again_and_all_its_keys_work(daily: Booth) -> None:
+    daily.cast(ADA, "like", seq=1, article="a")
+    change(daily, catalogue.move, "a", to="b")
+    change(daily, catalogue.move, "b", to="c")
+    described(daily, Description("c", "Title"))
+
+    assert [daily.shown(key) for key in ("a", "b", "c")] == [{"like": 1}] * 3
+    assert [(row["key"], row["title"]) for row in rows(daily)] == [("c", "Title")]
+
+
+def test_an_article_can_move_back(daily: Booth) -> None:
+    daily.cast(ADA, "like", seq=1, article="a")
+    change(daily, catalogue.move, "a", to="b")
+    change(daily, catalogue.move, "b", to="a")
+
+    assert daily.shown("a") == daily.shown("b") == {"like": 1}
+    assert len(rows(daily)) == 1
+
+
+def test_an_article_cannot_move_to_a_key_that_is_taken(daily: Booth) -> None:
+    daily.cast(ADA, "like", seq=1, article="a")
+    daily.cast(ADA, "like", seq=1, article="b")
+
+    with pytest.raises(KeyTaken, match="Merge"):
+        change(daily, catalogue.move, "a", to="b")
+
+
+def test_an_article_that_is_not_there_cannot_be_changed(daily: Booth) -> None:
+    for what in (catalogue.close, catalogue.reopen, catalogue.hide, catalogue.show):
+        with pytest.raises(UnknownArticle):
+            change(daily, what, "nowhere")
+    with pytest.raises(UnknownArticle):
+        change(daily, catalogue.move, "nowhere", to="somewhere")
+
+
+def test_hidden_numbers_are_not_shown_and_votes_go_on(daily: Booth) -> None:
+    daily.cast(ADA, "sad", seq=1)
+    change(daily, catalogue.hide, "hello")
+
+    receipt = daily.cast(BEN, "sad", seq=1)
+
+    assert (receipt.reaction, receipt.counts.total, set(receipt.counts.by_reaction.values())) == ("sad", None, {None})
+    assert daily.counts("hello")[0].total is None
+    change(daily, catalogue.show, "hello")
+    assert daily.shown() == {"sad": 2}
+
+
+def test_an_article_closes_when_it_is_old_enough(engine: Engine, database_url: str) -> None:
+    make.site(database_url, close_after_days=7)
+    daily = booth(engine)
+    described(daily, CUP)
+
+    daily.cast(ADA, "like", seq=1, article="sport/cup", now_ms=NOON_MS + 7 * DAY_MS - 1)
+
+    with pytest.raises(ArticleClosed):
+        daily.cast(BEN, "like", seq=1, article="sport/cup", now_ms=NOON_MS + 7 * DAY_MS)
+
+
+def test_a_section_offers_its_own_reactions(engine: Engine, database_url: str) -> None:
+    make.site(database_url, section_reactions={"Obituaries": ["sad", "love"]})
+    daily = booth(engine)
+    described(daily, Description("obit", "In memoriam", section="Obituaries"), CUP)
+
+    assert list(daily.counts("obit")[0].by_reaction) == ["love", "sad"]
+    assert list(daily.cast(ADA, "sad", seq=1, article="obit").counts.by_reaction) == ["love", "sad"]
+    with pytest.raises(UnknownReaction, match="It offers: love, sad"):
+        daily.cast(BEN, "funny", seq=1, article="obit")
+    assert daily.cast(BEN, "funny", seq=1, article="sport/cup").reaction == "funny"
+
+
+def test_what_was_done_to_an_article_is_recorded(daily: Booth) -> None:
+    described(daily, CUP)
+    change(daily, catalogue.close, "sport/cup")
+    change(daily, catalogue.hide, "sport/cup")
+
+    with daily.engine.connect() as connection:
+        done = catalogue.interventions(connection, articles.id_of("daily", "sport/cup"))
+
+    assert done == [(NOON_MS + 5, "closed", "a test"), (NOON_MS + 5, "hidden", "a test")]

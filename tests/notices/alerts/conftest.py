@@ -1,0 +1,103 @@
+"""A site, its editors' webhooks, and a postman whose clock tests set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, select
+
+from reactions.newsroom import sites
+from reactions.newsroom.sites import Site
+from reactions.notices import outbox, raising, webhooks
+from reactions.notices.outbox import Attempt, Postman
+from reactions.notices.raising import Alert, Finding
+from reactions.notices.webhooks import Webhook
+from reactions.storage import tables
+from reactions.storage.engines import writing
+from reactions.web import current
+from tests import make
+from tests.boxes import NOON_MS
+from tests.web.terminal import Terminal
+
+KEY = b"k" * 32
+HOUR_MS = 3_600_000
+
+
+@dataclass
+class Desk:
+    """A newsroom with a database. `now_ms` is the time everywhere."""
+
+    engine: Engine
+    site: Site
+    now_ms: int = NOON_MS
+    die: float = 0.5
+
+    def postman(self, **choices: Any) -> Postman:
+        usual: dict[str, Any] = {"timeout_s": 2.0, "attempts": 9, "private_allowed": True}
+        return Postman(self.engine, KEY, clock=lambda: self.now_ms, die=lambda: self.die, **usual | choices)
+
+    def webhook(self, url: str) -> Webhook:
+        with writing(self.engine) as connection:
+            return webhooks.add(connection, self.site, url, private_allowed=True, now_ms=self.now_ms)
+
+    def raise_(self, *findings: Finding) -> list[Alert]:
+        return raising.raise_all(self.engine, self.site, findings, now_ms=self.now_ms)
+
+    def deliver(self, **choices: Any) -> list[Attempt]:
+        return outbox.deliver(self.postman(**choices), [self.site.id])
+
+    def later(self, seconds: float) -> None:
+        self.now_ms += round(seconds * 1000)
+
+    def deliveries(self) -> list[dict[str, Any]]:
+        d = tables.delivery.c
+        asked = select(d.state, d.attempts, d.next_at, d.problem).order_by(d.id)
+        with self.engine.connect() as connection:
+            return [dict(row) for row in connection.execute(asked).mappings()]
+
+    def alerts(self) -> list[Alert]:
+        with self.engine.connect() as connection:
+            return raising.latest(connection, self.site, limit=50)
+
+
+def finding(rule: str = "surging", article_id: int = 7, **others: Any) -> Finding:
+    usual = Finding(
+        rule=rule,
+        article_id=article_id,
+        article={"key": "goat", "title": "Goat takes the 7:42", "url": "https://daily.example/goat", "section": "Local"},
+        headline="Surging: Goat takes the 7:42",
+        detail="312 approving reactions within 3 hours; 40 would be usual.",
+        figures={"gained": 312, "expected": 40.25},
+        rest_ms=12 * HOUR_MS,
+    )
+    return replace(usual, **others)
+
+
+@pytest.fixture
+def desk(engine: Engine, database_url: str) -> Desk:
+    make.site(database_url, time_zone="Europe/Berlin")
+    with engine.connect() as connection:
+        return Desk(engine, sites.named(connection, "daily"))
+
+
+@pytest.fixture
+def make_desk(engine: Engine, database_url: str) -> Callable[[str], Desk]:
+    def other(key: str) -> Desk:
+        make.site(database_url, key, name=key.title(), origins=[f"https://{key}.example"])
+        with engine.connect() as connection:
+            return Desk(engine, sites.named(connection, key))
+
+    return other
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, database_url: str, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
+    """A terminal at the desk's database, at the desk's time."""
+    monkeypatch.setattr(current, "now_ms", lambda: desk.now_ms)
+    opened = Terminal(tmp_path, database_url)
+    yield opened
+    opened.close()

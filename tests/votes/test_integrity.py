@@ -1,0 +1,45 @@
+"""The recount sees each kind of wrong number, and no right one."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import Engine, update
+
+from reactions.storage import tables
+from reactions.storage.engines import writing
+from tests import make
+from tests.boxes import Booth, booth
+from tests.make import ADA, BEN
+
+
+@pytest.fixture
+def voted(engine: Engine, database_url: str) -> Booth:
+    make.site(database_url)
+    daily = booth(engine)
+    daily.cast(ADA, "like", seq=1)
+    daily.cast(BEN, "like", seq=1)
+    daily.cast(BEN, "sad", seq=2)
+    return daily
+
+
+def test_true_numbers_show_no_difference(voted: Booth) -> None:
+    assert voted.differences() == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "numbers"),
+    [
+        (update(tables.tally).where(tables.tally.c.reaction == "like").values(n=2), (2, 1, 1, 1)),
+        (update(tables.vote).where(tables.vote.c.reaction == "like").values(reaction=None), (1, 0, 1, 1)),
+        (update(tables.event).where(tables.event.c.to_reaction == "sad").values(from_reaction=None), (1, 1, 2, 1)),
+        (update(tables.hourly).where(tables.hourly.c.reaction == "like").values(removed=0), (1, 1, 1, 2)),
+    ],
+    ids=["a tally", "a vote", "an event", "the series"],
+)
+def test_a_number_that_was_tampered_with_is_found(voted: Booth, fault: object, numbers: tuple[int, int, int, int]) -> None:
+    with writing(voted.engine) as connection:
+        connection.execute(fault)  # type: ignore[call-overload]
+
+    (found,) = voted.differences()
+
+    assert (found.reaction, found.served, found.recounted, found.folded, found.hourly) == ("like", *numbers)

@@ -1,0 +1,137 @@
+"""Reset, restore and merge: every changed vote is an event, and the numbers stay exact. On both engines."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import Engine, func, select
+
+from reactions.refusals import UnknownArticle
+from reactions.storage import tables
+from reactions.votes import revising
+from reactions.votes.revising import Desk
+from tests import make
+from tests.boxes import NOON_MS, Booth, booth
+from tests.make import ADA, BEN, CIA
+
+
+@pytest.fixture
+def daily(engine: Engine, database_url: str) -> Booth:
+    make.site(database_url)
+    return booth(engine)
+
+
+def desk(booth: Booth) -> Desk:
+    return Desk(booth.engine, booth.box, booth.site, by="a test", now_ms=NOON_MS + 10)
+
+
+def causes(booth: Booth) -> dict[str, int]:
+    by_cause = select(tables.event.c.cause, func.count()).group_by(tables.event.c.cause)
+    with booth.engine.connect() as connection:
+        return {row.cause: row[1] for row in connection.execute(by_cause)}
+
+
+def test_a_reset_withdraws_every_vote_and_restore_brings_them_back_exactly(daily: Booth) -> None:
+    for number in range(30):
+        daily.cast(make.reader(number), make.SEVEN[number % 7], seq=number)
+    before = daily.shown()
+
+    assert revising.reset(desk(daily), "hello") == 30
+    assert daily.shown() == {}
+    assert revising.restore(desk(daily), "hello") == 30
+
+    assert daily.shown() == before
+    assert causes(daily) == {"vote": 30, "reset": 30, "restore": 30}
+    assert daily.differences() == []
+
+
+def test_a_vote_cast_after_the_reset_outlives_the_restore(daily: Booth) -> None:
+    daily.cast(ADA, "like", seq=1)
+    daily.cast(BEN, "like", seq=1)
+    revising.reset(desk(daily), "hello")
+    daily.cast(ADA, "sad", seq=9)
+
+    assert revising.restore(desk(daily), "hello") == 1
+    assert daily.shown() == {"like": 1, "sad": 1}
+    assert revising.restore(desk(daily), "hello") == 0
+
+
+def test_a_reset_reaches_the_votes_of_a_closed_article(daily: Booth) -> None:
+    daily.cast(ADA, "like", seq=1)
+    revising.reset(desk(daily), "hello")
+
+    assert daily.shown() == {}
+
+
+def test_a_merge_adds_the_counts_up_and_both_keys_lead_to_them(daily: Booth) -> None:
+    daily.cast(ADA, "like", seq=1, article="a")
+    daily.cast(BEN, "love", seq=1, article="a")
+    daily.cast(CIA, "like", seq=1, article="b")
+
+    assert revising.merge(desk(daily), "a", into="b") == 2
+
+    assert daily.shown("a") == daily.shown("b") == {"like": 2, "love": 1}
+    assert causes(daily) == {"vote": 3, "merge": 4}
+    assert daily.differences() == []
+
+
+@pytest.mark.parametrize("key", ["a", "b"])
+def test_after_a_merge_a_readers_vote_that_moved_is_changed_and_not_doubled(daily: Booth, key: str) -> None:
+    daily.cast(ADA, "like", seq=1, article="a")
+    daily.cast(BEN, "sad", seq=1, article="b")
+    revising.merge(desk(daily), "a", into="b")
+
+    receipt = daily.cast(ADA, "love", seq=2, article=key)
+
+    assert receipt.reaction == "love"
+    assert daily.shown("b") == {"love": 1, "sad": 1}
+    assert daily.differences() == []
+
+
+def test_with_reader_scope_site_a_reader_of_both_is_counted_once_by_the_vote_on_the_second(
+    engine: Engine, database_url: str
+) -> None:
+    make.site(database_url, reader_scope="site")
+    daily = booth(engine)
+    daily.cast(ADA, "like", seq=1, article="a")
+    daily.cast(ADA, "sad", seq=1, article="b")
+    daily.cast(BEN, "wow", seq=1, article="a")
+
+    assert revising.merge(desk(daily), "a", into="b") == 1
+
+    assert daily.shown("a") == {"sad": 1, "wow": 1}
+    assert daily.differences() == []
+
+
+def test_merging_three_articles_leads_all_keys_to_the_last(daily: Booth) -> None:
+    for reader, article in ((ADA, "a"), (BEN, "b"), (CIA, "c")):
+        daily.cast(reader, "like", seq=1, article=article)
+    revising.merge(desk(daily), "a", into="b")
+    revising.merge(desk(daily), "b", into="c")
+
+    daily.cast(ADA, "love", seq=2, article="b")
+
+    assert [daily.shown(key) for key in "abc"] == [{"like": 2, "love": 1}] * 3
+    assert daily.differences() == []
+
+
+def test_a_merge_can_be_run_again_after_it_was_cut_short(daily: Booth, monkeypatch: pytest.MonkeyPatch) -> None:
+    daily.cast(ADA, "like", seq=1, article="a")
+    daily.cast(BEN, "like", seq=1, article="b")
+    with monkeypatch.context() as patch:
+        patch.setattr("reactions.newsroom.catalogue.forward", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            revising.merge(desk(daily), "a", into="b")
+
+    revising.merge(desk(daily), "a", into="b")
+
+    assert daily.shown("a") == daily.shown("b") == {"like": 2}
+    assert daily.differences() == []
+
+
+def test_merging_an_article_into_itself_or_from_nowhere_changes_nothing(daily: Booth) -> None:
+    daily.cast(ADA, "like", seq=1, article="a")
+
+    assert revising.merge(desk(daily), "a", into="a") == 0
+    with pytest.raises(UnknownArticle):
+        revising.merge(desk(daily), "a", into="nowhere")
+    assert daily.cast(BEN, "like", seq=1, article="a").counts.total == 2

@@ -1,0 +1,125 @@
+"""Any history of votes, in any order, on both engines: the database must equal a dictionary after every step."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from sqlalchemy import Engine
+
+from reactions.newsroom import catalogue
+from reactions.refusals import ArticleClosed
+from reactions.storage import tables
+from reactions.storage.engines import writing
+from tests import boxes, make
+from tests.boxes import Booth
+
+READERS = [make.ADA, make.BEN, make.CIA, make.DEE]
+ARTICLES = ["morning", "noon", "night"]
+
+Reader = st.sampled_from(READERS)
+Article = st.sampled_from(ARTICLES)
+Wish = st.sampled_from([None, *make.SEVEN])
+
+
+class Polling(RuleBasedStateMachine):
+    """Several readers against a dictionary: votes, retries, late ballots, whole batches, closing and opening."""
+
+    booth: Booth
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.votes: dict[tuple[str, str], tuple[int, str | None]] = {}
+        self.closed: set[str] = set()
+        self.seqs = itertools.count(1000)
+
+    @initialize()
+    def empty(self) -> None:
+        with writing(self.booth.engine) as connection:
+            for table in tables.metadata.sorted_tables:
+                if table.name != "site":
+                    connection.execute(table.delete())
+
+    def expect(self, reader: str, article: str, wish: str | None, seq: int) -> str | None:
+        """Move the model as the ballot should move the vote; return the reader's reaction after it."""
+        known, present = self.votes.get((reader, article), (-1, None))
+        if seq > known:
+            self.votes[reader, article] = seq, wish
+            return wish
+        return present
+
+    @rule(reader=Reader, article=Article, wish=Wish)
+    def vote(self, reader: str, article: str, wish: str | None) -> None:
+        self.cast(reader, article, wish, next(self.seqs))
+
+    @rule(reader=Reader, article=Article, wish=Wish, back=st.integers(0, 50))
+    def deliver_late_or_again(self, reader: str, article: str, wish: str | None, back: int) -> None:
+        self.cast(reader, article, wish, next(self.seqs) - back)
+
+    def cast(self, reader: str, article: str, wish: str | None, seq: int) -> None:
+        if article in self.closed:
+            with pytest.raises(ArticleClosed):
+                self.booth.cast(reader, wish, seq=seq, article=article)
+            return
+        expected = self.expect(reader, article, wish, seq)
+        receipt = self.booth.cast(reader, wish, seq=seq, article=article)
+        assert receipt.reaction == expected
+        assert {k: n for k, n in receipt.counts.by_reaction.items() if n} == self.tally(article)
+
+    @rule(ballots=st.lists(st.tuples(Reader, Article, Wish, st.integers(0, 3)), min_size=2, max_size=12))
+    def count_a_batch(self, ballots: list[tuple[str, str, str | None, int]]) -> None:
+        batch = [(reader, article, wish, next(self.seqs) - back) for reader, article, wish, back in ballots]
+        for reader, article, wish, seq in batch:
+            if article not in self.closed:
+                self.expect(reader, article, wish, seq)
+        self.booth.box.count([self.booth.ballot(r, wish, seq=seq, article=a) for r, a, wish, seq in batch])
+
+    @rule(article=Article)
+    def close_or_open(self, article: str) -> None:
+        if not any(voted == article for _, voted in self.votes):
+            return
+        self.closed ^= {article}
+        with writing(self.booth.engine) as connection:
+            change = catalogue.close if article in self.closed else catalogue.reopen
+            change(connection, self.booth.site, article, at_ms=boxes.NOON_MS, by="a test")
+
+    def tally(self, article: str) -> dict[str, int]:
+        counted = Counter(reaction for (_, voted), (_, reaction) in self.votes.items() if voted == article)
+        return {reaction: n for reaction, n in counted.items() if reaction is not None}
+
+    @invariant()
+    def what_is_shown_is_the_model(self) -> None:
+        for article in ARTICLES:
+            assert self.booth.shown(article) == self.tally(article)
+
+    @invariant()
+    def tally_recount_ledger_and_series_agree(self) -> None:
+        assert self.booth.differences() == []
+
+
+@pytest.mark.parametrize("batch_size", [256, 3])
+def test_the_database_equals_a_dictionary_after_every_step(engine: Engine, database_url: str, batch_size: int) -> None:
+    make.site(database_url)
+
+    class Here(Polling):
+        booth = boxes.booth(engine, batch_size=batch_size)
+
+    examples = 25 if engine.dialect.name == "sqlite" else 12
+    chosen: dict[str, Any] = {"max_examples": examples, "stateful_step_count": 30, "deadline": None}
+    run_state_machine_as_test(Here, settings=settings(**chosen, suppress_health_check=list(HealthCheck)))
+
+
+def test_the_machine_notices_a_lost_event(engine: Engine, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    make.site(database_url)
+    monkeypatch.setattr("reactions.votes.ledger.append", lambda *_: None)
+
+    class Here(Polling):
+        booth = boxes.booth(engine)
+
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(Here, settings=settings(max_examples=20, deadline=None, database=None, phases=[Phase.generate]))
