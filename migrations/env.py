@@ -1,4 +1,4 @@
-"""Runs migrations on the connection that `reactions.migrating` hands over."""
+"""Runs migrations on the connection that `reactions.storage.migrations` hands over, each in a transaction of its own."""
 
 from alembic import context
 
@@ -9,6 +9,7 @@ context.configure(
     target_metadata=tables.metadata,
     render_as_batch=True,
     compare_type=True,
+    transaction_per_migration=True,
 )
 with context.begin_transaction():
     context.run_migrations()

@@ -19,7 +19,7 @@ class Refusal(Exception):
 
 
 class MalformedKey(Refusal):
-    """An article key that breaks the rule of `articles.canonical_key`."""
+    """An article key that breaks the rule of `article_keys.canonical_key`."""
 
     pointer = "#/article"
 
@@ -137,6 +137,10 @@ class TooManyExports(Refusal):
     """The key has as many exports running as the service allows."""
 
     retry_after_s = 30
+
+
+class MigrationRefused(Refusal):
+    """The tables cannot be migrated: they are newer than this version, or in use."""
 
 
 class Unavailable(Refusal):

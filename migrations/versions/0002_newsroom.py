@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from reactions.storage.migrations import create_index
+
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
@@ -42,7 +44,7 @@ def upgrade() -> None:
     op.add_column("article", sa.Column("merged_from", sa.JSON, nullable=False, server_default=sa.text("'[]'")))
     op.add_column("site", sa.Column("close_after_days", sa.Integer))
     op.add_column("site", sa.Column("section_reactions", sa.JSON, nullable=False, server_default=sa.text("'{}'")))
-    op.create_index("ix_hourly_hour_utc", "hourly", ["hour_utc"])
+    create_index(op, "ix_hourly_hour_utc", "hourly", ["hour_utc"])
 
 
 def downgrade() -> None:

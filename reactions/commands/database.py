@@ -31,6 +31,9 @@ def downgrade(revision: str) -> None:
 def check() -> None:
     """Compare the tables with what this version expects."""
     with current.reading() as connection:
+        if migrations.newer(connection):
+            click.echo(f"The tables are at revision {migrations.revision(connection)}, of a newer version of the service.")
+            return
         if migrations.behind(connection):
             raise click.ClickException("The tables are not those of this version. `reactions db upgrade` brings them up to date.")
         if differences := migrations.differences(connection):

@@ -27,14 +27,24 @@ def serve() -> None:
     _check_address(settings.bind)
     app = create_app(settings)
     with app.app_context():
-        if settings.upgrade_on_start and migrations.upgrade(current.engine()):
-            click.echo("The tables were brought up to date.", err=True)
+        if settings.upgrade_on_start:
+            _upgrade()
         with current.reading() as connection:
             known = [site.key for site in sites.all_sites(connection)]
     click.echo(f"Reader Reactions answers at {settings.address}", err=True)
     if not known:
         click.echo("No site yet: reactions site add daily --name 'The Daily' --origin https://www.example.org", err=True)
     _run_gunicorn({})
+
+
+def _upgrade() -> None:
+    """Bring the tables up to date, unless a newer version has: during a rolling upgrade this one goes on."""
+    with current.reading() as connection:
+        if migrations.newer(connection):
+            click.echo("The tables are of a newer version of the service; this one goes on with them.", err=True)
+            return
+    if migrations.upgrade(current.engine()):
+        click.echo("The tables were brought up to date.", err=True)
 
 
 @click.command(name="demo")

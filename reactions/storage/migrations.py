@@ -1,43 +1,72 @@
-"""Bringing the tables up to date, with Alembic's migrations, one process at a time."""
+"""Bringing the tables up to date, with Alembic's migrations, while the service goes on counting.
+
+On PostgreSQL each revision is a transaction of its own. It waits for a lock less long than a vote waits for its answer, then lets
+the votes pass and tries again: a statement that queues for ACCESS EXCLUSIVE stops every later one on its table. Indexes on hot
+tables are built concurrently (`create_index`). docs/operating.md has the rules for new revisions.
+"""
 
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
 
+from reactions.refusals import MigrationRefused
 from reactions.settings import shipped
-from reactions.storage import tables
+from reactions.storage import outages, tables
 from reactions.storage.engines import writing
 
 _LOCK = 0x7265616374  # an arbitrary number that means "reactions is migrating" among PostgreSQL's advisory locks
+_LOCK_WAIT_MS = 400  # a vote that queues behind the migration is still answered in time
+_PAUSE_S = 1.0
+_GIVE_UP_S = 900.0
 
 
-def upgrade(engine: Engine) -> bool:
-    """Apply what is missing; return whether anything was. Several processes may call it at once: one works, the others wait."""
-    with _alone(engine) as connection:
+def upgrade(engine: Engine, *, give_up_s: float = _GIVE_UP_S) -> bool:
+    """Apply what is missing; return whether anything was. Several processes may call it at once: one works, the others wait.
+
+    Raises MigrationRefused if the tables are newer than this version, or if others hold them locked for `give_up_s` seconds.
+    """
+    with _alone(engine, give_up_s) as connection:
+        if newer(connection):
+            raise MigrationRefused(_NEWER.format(revision=revision(connection)))
         if not behind(connection):
             return False
-        command.upgrade(_config(connection), "head")
+        _persist(connection, lambda: command.upgrade(_config(connection), "head"), give_up_s)
         return True
 
 
-def downgrade(engine: Engine, revision: str) -> None:
-    """Go back to an older revision; "base" removes every table."""
-    with _alone(engine) as connection:
-        command.downgrade(_config(connection), revision)
+def downgrade(engine: Engine, to: str) -> None:
+    """Go back to an older revision; "base" removes every table. Raises MigrationRefused."""
+    with _alone(engine, _GIVE_UP_S) as connection:
+        if newer(connection):
+            raise MigrationRefused(_NEWER.format(revision=revision(connection)))
+        config = _config(connection)
+        if to != "base" and to not in _revisions(config):
+            raise MigrationRefused(f"There is no revision {to!r}. There are: {', '.join(sorted(_revisions(config)))}, and base.")
+        _persist(connection, lambda: command.downgrade(config, to), _GIVE_UP_S)
 
 
 def behind(connection: Connection) -> bool:
-    """True unless the tables are those of this version."""
-    return revision(connection) != ScriptDirectory.from_config(_config(connection)).get_current_head()
+    """True if migrations of this version are missing."""
+    return not newer(connection) and revision(connection) != _script(connection).get_current_head()
+
+
+def newer(connection: Connection) -> bool:
+    """True if a later version has migrated the tables. This version goes on working with them: columns go one release late."""
+    at = revision(connection)
+    return at is not None and at not in _revisions(_config(connection))
 
 
 def revision(connection: Connection) -> str | None:
@@ -51,6 +80,63 @@ def differences(connection: Connection) -> list[object]:
     return list(compare_metadata(context, tables.metadata))
 
 
+def create_index(op: Operations, name: str, table: str, columns: Sequence[str]) -> None:
+    """Build an index in a migration; on PostgreSQL concurrently, so that votes go on. Commits what the revision did before it.
+
+    One that an interrupted build left invalid is built again.
+    """
+    if op.get_bind().dialect.name != "postgresql":
+        op.create_index(name, table, list(columns), if_not_exists=True)
+        return
+    with op.get_context().autocommit_block():
+        op.execute("SET lock_timeout = 0")  # the build waits for older snapshots and blocks nobody meanwhile
+        op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+        op.create_index(name, table, list(columns), postgresql_concurrently=True)
+        op.execute(f"SET lock_timeout = {_LOCK_WAIT_MS}")
+
+
+_NEWER = (
+    "The tables are at revision {revision}, which a newer version of the service made. Install that version, or a later one; "
+    "this one can go on answering beside it during a rolling upgrade, but it cannot change the tables."
+)
+
+
+def _persist(connection: Connection, migrate: Callable[[], Any], give_up_s: float) -> None:
+    """Run migrations again until the locks they need were free. Revisions that were committed are not repeated."""
+    if connection.dialect.name == "sqlite":
+        migrate()
+        return
+    connection.rollback()  # what was read before began a transaction, in which no revision could have its own
+    until = time.monotonic() + give_up_s
+    while (blocked := _blocked(connection, migrate)) is not None:
+        if time.monotonic() > until:
+            raise MigrationRefused(
+                f"Other sessions kept the tables locked for {give_up_s:.0f} s; what was finished is kept. "
+                "See who holds them (pg_stat_activity, oldest xact_start), end it, and run `reactions db upgrade` again."
+            ) from blocked
+        time.sleep(_PAUSE_S)
+
+
+def _blocked(connection: Connection, migrate: Callable[[], Any]) -> DBAPIError | None:
+    """Run migrations; the error if a lock was not free in time."""
+    try:
+        migrate()
+    except DBAPIError as error:
+        connection.rollback()
+        if not outages.waited_for_lock(error):
+            raise
+        return error
+    return None
+
+
+def _script(connection: Connection) -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config(connection))
+
+
+def _revisions(config: Config) -> set[str]:
+    return {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+
+
 def _config(connection: Connection) -> Config:
     config = Config()
     config.set_main_option("script_location", str(shipped("migrations")).replace("%", "%%"))
@@ -60,8 +146,11 @@ def _config(connection: Connection) -> Config:
 
 
 @contextmanager
-def _alone(engine: Engine) -> Iterator[Connection]:
-    """A transaction that no other migration runs beside. SQLite's own lock does not span its DDL, so a file stands in for it."""
+def _alone(engine: Engine, give_up_s: float) -> Iterator[Connection]:
+    """A connection that no other migration runs beside. SQLite's own lock does not span its DDL, so a file stands in for it.
+
+    On SQLite the connection is in one transaction from beginning to end; on PostgreSQL it is in none.
+    """
     file = engine.url.database
     if engine.dialect.name == "sqlite" and file:
         with open(f"{file}.migrating", "w") as lock:
@@ -69,9 +158,23 @@ def _alone(engine: Engine) -> Iterator[Connection]:
             with writing(engine) as connection:
                 yield connection
         return
-    with engine.begin() as connection:
-        if engine.dialect.name == "postgresql":
-            connection.execute(text("SET LOCAL lock_timeout = 0"))
-            connection.execute(text("SET LOCAL statement_timeout = 0"))
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        yield connection
+    with engine.connect() as connection:
+        try:
+            if engine.dialect.name == "postgresql":
+                _take_lock(connection, give_up_s)
+            yield connection
+        finally:
+            connection.invalidate()  # closed, not given back: the session's lock and settings must not reach a vote
+
+
+def _take_lock(connection: Connection, give_up_s: float) -> None:
+    """Hold the migrations' lock until the session ends."""
+    until = time.monotonic() + give_up_s
+    connection.execute(text(f"SET lock_timeout = {_LOCK_WAIT_MS}"))
+    connection.execute(text("SET statement_timeout = 0"))
+    while not connection.execute(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": _LOCK}).scalar_one():
+        connection.rollback()
+        if time.monotonic() > until:
+            raise MigrationRefused("Another process is migrating the tables and has not finished. Wait for it, then try again.")
+        time.sleep(0.1)
+    connection.commit()

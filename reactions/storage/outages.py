@@ -11,6 +11,7 @@ from reactions.refusals import Refusal, StorageFull, Unavailable
 _TRY_AGAIN = ("40001", "40P01")  # serialization failure, deadlock: the same batch may simply run again
 _AWAY = ("08", "53", "55", "57", "58", *_TRY_AGAIN)  # connection, resources, locks, shutdown and timeout, input/output
 _DISK_FULL = "53100"
+_NO_LOCK = "55P03"
 
 _SQLITE_FULL = ("SQLITE_FULL",)
 _SQLITE_AWAY = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PROTOCOL")
@@ -40,6 +41,11 @@ def worth_repeating(error: SQLAlchemyError) -> bool:
     Repeating is harmless even if the lost connection's COMMIT went through: the same seq is not applied twice.
     """
     return isinstance(error, DBAPIError) and (error.connection_invalidated or _code(error) in _TRY_AGAIN)
+
+
+def waited_for_lock(error: DBAPIError) -> bool:
+    """True if a statement ended because a lock was not free in time."""
+    return _code(error) == _NO_LOCK
 
 
 def _code(error: DBAPIError) -> str:

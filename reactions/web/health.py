@@ -24,7 +24,7 @@ def alive() -> Response:
 
 @blueprint.get("/readyz")
 def ready() -> Response:
-    """The database answers and its tables are those of this version."""
+    """The database answers and its tables are those of this version, or of a newer one that this version can work with."""
     try:
         with current.reading() as connection:
             behind = migrations.behind(connection)

@@ -48,6 +48,7 @@ STATUS_OF: dict[type[Refusal], tuple[int, str, str]] = {
     refusals.MalformedCursor: (400, "malformed-cursor", "This cursor leads nowhere"),
     refusals.MalformedExport: (400, "malformed-export", "This cannot be exported"),
     refusals.TooManyExports: (429, "too-many-exports", "Too many exports at once"),
+    refusals.MigrationRefused: (503, "migration-refused", "The tables cannot be migrated"),
     refusals.Unavailable: (503, "unavailable", "The service cannot count votes at the moment"),
     refusals.Overloaded: (503, "overloaded", "The service is busy"),
     refusals.StorageFull: (507, "storage-full", "The service has no space left"),
