@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from reactions.newsroom import sites
+from reactions.newsroom.article_keys import article_key
 from reactions.newsroom.sites import Site
 from reactions.storage.engines import snapshot
 from reactions.votes import integrity, rules
@@ -35,7 +36,8 @@ class Booth:
 
     def counts(self, *articles: str) -> list[Counts]:
         with self.engine.connect() as connection:
-            return rules.counts_of(connection, self.site, articles, now_ms=NOON_MS)
+            keys = [article_key(self.site.key, article) for article in articles]
+            return rules.counts_of(connection, self.site, keys, now_ms=NOON_MS)
 
     def shown(self, article: str = "hello") -> dict[str, int]:
         """What is shown of an article, zeros left out."""

@@ -14,7 +14,7 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import event, select
 from sqlalchemy.exc import IntegrityError
 
-from reactions.newsroom import articles
+from reactions.newsroom import article_keys
 from reactions.settings import load
 from reactions.storage import engines, tables
 from reactions.storage.engines import options
@@ -102,7 +102,7 @@ def _counted(site_key: str, body: dict[str, Any]) -> dict[str, int]:
 
 def _article(site_key: str, key: str, now_ms: int) -> int:
     site = db.session.scalars(select(Site).where(Site.key == site_key)).one()
-    article_id = articles.id_of(site_key, key)
+    article_id = article_keys.id_of(site_key, key)
     if db.session.get(Article, article_id) is None:
         db.session.add(Article(article_id=article_id, site_id=site.id, key=key, first_seen_at=now_ms))
         db.session.flush()

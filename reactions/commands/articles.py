@@ -9,10 +9,10 @@ import click
 from flask.cli import AppGroup
 
 from reactions.commands import people
-from reactions.newsroom import articles, catalogue, sites
+from reactions.newsroom import article_keys, interventions, sites
 from reactions.storage.engines import writing
 from reactions.votes import revising
-from reactions.votes.revising import Desk
+from reactions.votes.revising import Editor
 from reactions.web import current
 
 article = AppGroup("article", help="Close, hide, move, reset and merge articles.")
@@ -27,7 +27,7 @@ def _named(command: Any) -> Any:
 @_named
 def close(site: str, key: str) -> None:
     """End voting on an article; its counts stay visible."""
-    _catalogue(catalogue.close, site, key)
+    _intervene(interventions.close, site, key)
     click.echo(f"Voting on {key} has ended.")
 
 
@@ -35,7 +35,7 @@ def close(site: str, key: str) -> None:
 @_named
 def reopen(site: str, key: str) -> None:
     """Take votes on a closed article again."""
-    _catalogue(catalogue.reopen, site, key)
+    _intervene(interventions.reopen, site, key)
     click.echo(f"{key} takes votes again.")
 
 
@@ -43,7 +43,7 @@ def reopen(site: str, key: str) -> None:
 @_named
 def hide(site: str, key: str) -> None:
     """Show readers no numbers for a sensitive story; they may vote on."""
-    _catalogue(catalogue.hide, site, key)
+    _intervene(interventions.hide, site, key)
     click.echo(f"The numbers of {key} are hidden.")
 
 
@@ -51,7 +51,7 @@ def hide(site: str, key: str) -> None:
 @_named
 def show(site: str, key: str) -> None:
     """Show readers an article's numbers again."""
-    _catalogue(catalogue.show, site, key)
+    _intervene(interventions.show, site, key)
     click.echo(f"The numbers of {key} are shown.")
 
 
@@ -60,7 +60,7 @@ def show(site: str, key: str) -> None:
 @click.argument("to")
 def move(site: str, key: str, to: str) -> None:
     """Give an article another key; the old one keeps working."""
-    _catalogue(catalogue.move, site, key, to=articles.canonical_key(to))
+    _intervene(interventions.move, site, key, to=article_keys.canonical_key(to))
     click.echo(f"{key} is now {to}; both keys work.")
 
 
@@ -69,7 +69,7 @@ def move(site: str, key: str, to: str) -> None:
 @click.argument("into")
 def merge(site: str, key: str, into: str) -> None:
     """Move an article's votes to another, and let its keys lead there."""
-    moved = revising.merge(_desk(site), articles.canonical_key(key), into=articles.canonical_key(into))
+    moved = revising.merge(_desk(site), article_keys.canonical_key(key), into=article_keys.canonical_key(into))
     click.echo(f"{moved:,} votes moved; {key} now leads to {into}.")
 
 
@@ -77,7 +77,7 @@ def merge(site: str, key: str, into: str) -> None:
 @_named
 def reset(site: str, key: str) -> None:
     """Withdraw every vote on an article; `restore` takes it back."""
-    count = revising.reset(_desk(site), articles.canonical_key(key))
+    count = revising.reset(_desk(site), article_keys.canonical_key(key))
     click.echo(f"{count:,} votes withdrawn. `reactions article restore {site} {key}` brings them back.")
 
 
@@ -85,17 +85,17 @@ def reset(site: str, key: str) -> None:
 @_named
 def restore(site: str, key: str) -> None:
     """Take the last reset back, except where readers have voted since."""
-    count = revising.restore(_desk(site), articles.canonical_key(key))
+    count = revising.undo_reset(_desk(site), article_keys.canonical_key(key))
     click.echo(f"{count:,} votes restored.")
 
 
-def _catalogue(change: Callable[..., None], site: str, key: str, **more: str) -> None:
+def _intervene(change: Callable[..., None], site: str, key: str, **more: str) -> None:
     with writing(current.engine()) as connection:
         found = sites.named(connection, site)
-        change(connection, found, articles.canonical_key(key), at_ms=current.now_ms(), by=people.operator(), **more)
+        change(connection, found, article_keys.canonical_key(key), at_ms=current.now_ms(), by=people.operator(), **more)
 
 
-def _desk(site: str) -> Desk:
+def _desk(site: str) -> Editor:
     with current.reading() as connection:
         found = sites.named(connection, site)
-    return Desk(current.engine(), current.parts().ballot_box, found, by=people.operator(), now_ms=current.now_ms())
+    return Editor(current.engine(), current.parts().ballot_box, found, by=people.operator(), now_ms=current.now_ms())

@@ -25,7 +25,11 @@ def verify() -> None:
     """Recount everything from the votes and from the ledger, in one snapshot; exit code 1 if any number differs."""
     with snapshot(current.engine()) as connection:
         votes = integrity.votes_stored(connection)
-        found = [*integrity.differences(connection), *integrity.imported_differences(connection)]
+        found = [
+            *integrity.differences(connection),
+            *integrity.imported_differences(connection),
+            *integrity.left_behind(connection),
+        ]
     for difference in found[:20]:
         click.echo(str(difference))
     click.echo(f"{votes:,} votes recounted, {len(found):,} numbers differ.")

@@ -21,7 +21,7 @@ from reactions.imports.planning import Faulty, Plan
 from reactions.imports.record import Import
 from reactions.imports.staging import Stage
 from reactions.imports.tools import applause, lyket, open_heart, table, varient, waline
-from reactions.newsroom import articles, sites
+from reactions.newsroom import article_keys, articles, sites
 from reactions.newsroom.sites import Site
 from reactions.votes import imported
 from reactions.web import current
@@ -184,7 +184,7 @@ def _bring(
 ) -> None:
     """Read the file, tell its faults or bring its totals."""
     site, name = _site(wish.site), wish.source or tool.NAME
-    article = articles.canonical_key(article) if article is not None else None
+    article = article_keys.canonical_key(article) if article is not None else None
     choices = Choices(site, wish.key, wish.reactions, article, wish.add_up)
     template = "{article}" if article is not None else wish.key or tool.KEY
     theirs = tool.reactions(site.reactions) if read is None else {}

@@ -9,8 +9,8 @@ from sqlalchemy import Engine
 
 from reactions.demo.crowd import ballots
 from reactions.demo.newspaper import DemoArticle, articles, newspaper
-from reactions.newsroom import api_keys, catalogue, reaction_sets, sites
-from reactions.newsroom.catalogue import Description
+from reactions.newsroom import api_keys, reaction_sets, sites
+from reactions.newsroom.articles import Description, describe, last_registered_at
 from reactions.settings import shipped
 from reactions.storage.engines import writing
 from reactions.votes import rules
@@ -26,7 +26,7 @@ def printed(engine: Engine) -> bool:
 def printed_at_ms(engine: Engine) -> int:
     """When the paper was printed: its stories are registered with that time, and its votes were cast before it."""
     with engine.connect() as connection:
-        return catalogue.last_registered_at(connection, sites.named(connection, newspaper().site))
+        return last_registered_at(connection, sites.named(connection, newspaper().site))
 
 
 def key_file(data_path: Path) -> Path:
@@ -67,7 +67,7 @@ def add_site(engine: Engine, *, origins: Sequence[str], now_ms: int, address: st
             article_policy="known",
         )
         site = sites.named(connection, paper.site)
-        catalogue.describe(connection, site, [_description(article, address) for article in articles(now_ms)], at_ms=now_ms)
+        describe(connection, site, [_description(article, address) for article in articles(now_ms)], at_ms=now_ms)
 
 
 def cast_votes(engine: Engine, box: BallotBox, *, now_ms: int) -> int:

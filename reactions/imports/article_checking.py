@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from reactions.imports.article_entries import Choices, Entry, Fault
-from reactions.newsroom import articles
+from reactions.newsroom import article_keys
 from reactions.refusals import MalformedKey
 
 TITLE_CHARACTERS, URL_CHARACTERS, SECTION_CHARACTERS = 500, 2000, 200
@@ -48,7 +48,7 @@ def _key(entry: Entry, choices: Choices) -> str:
         raise _Unusable(f"has no {name} to take the article's key from.")
     if name == "url":
         _web_address(text)
-    return articles.canonical_key(articles.path_key(text) if source == "path" else text)
+    return article_keys.canonical_key(article_keys.path_key(text) if source == "path" else text)
 
 
 def _said(entry: Entry, choices: Choices) -> dict[str, Any]:

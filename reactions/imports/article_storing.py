@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, Row, select
 
 from reactions.imports.article_checking import Statement
-from reactions.newsroom import articles, catalogue
-from reactions.newsroom.catalogue import Description
+from reactions.newsroom import articles
+from reactions.newsroom.articles import Description
 from reactions.newsroom.sites import Site
 from reactions.storage import tables
 from reactions.storage.engines import plan_lists_anew, writing
@@ -50,7 +50,7 @@ def store(engine: Engine, site: Site, statements: Sequence[Statement], *, now_ms
         with writing(engine) as connection:
             plan_lists_anew(connection)
             for chunk in _chunks(writes):
-                catalogue.describe(connection, site, chunk, at_ms=now_ms)
+                articles.describe(connection, site, chunk, at_ms=now_ms)
     return Outcome(len(plan.new), len(plan.changed), plan.same)
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from reactions.imports import record
 from reactions.imports.record import Changes, Import
 from reactions.imports.restored import Restoration, Restored
-from reactions.newsroom import catalogue
+from reactions.newsroom import articles, interventions
 from reactions.newsroom.sites import Site
 from reactions.refusals import UnreadableImport
 from reactions.storage.engines import plan_lists_anew
@@ -31,7 +31,7 @@ def bring(connection: Connection, site: Site, new: Import, changes: Changes, *, 
     plan_lists_anew(connection)
     record.record(connection, new, known=known)
     for newcomers in changes.newcomers():
-        catalogue.register(connection, site, dict(newcomers), at_ms=new.at, by=new.by)
+        articles.register(connection, site, dict(newcomers), at_ms=new.at, by=new.by)
     _change_amounts(connection, new.source, changes)
 
 
@@ -44,7 +44,7 @@ def take_back(connection: Connection, site: Site, known: Import, changes: Change
     record.forget(connection, known)
     _change_amounts(connection, known.source, changes)
     if known.votes:
-        ids = catalogue.ids_in(connection, site)
+        ids = articles.ids_in(connection, site)
         while chunk := list(islice(ids, _ARTICLES_AT_ONCE)):
             tallies.unshift(connection, ledger.strike_out(connection, chunk, record.tag_of(site, known.source)))
 
@@ -58,7 +58,7 @@ def restore(connection: Connection, site: Site, new: Import, restoration: Restor
     for chunk in restoration.articles():
         _restore_articles(connection, site, chunk)
     for chunk in restoration.articles():
-        catalogue.restore_merges(connection, {a.article_id: a.merged_into for a in chunk if a.merged_into is not None})
+        interventions.restore_merges(connection, {a.article_id: a.merged_into for a in chunk if a.merged_into is not None})
     votes = 0
     for ballots in restoration.ballots():
         votes += len(counting.count(connection, ballots, pseudonym_key=b""))
@@ -81,8 +81,8 @@ def _change_amounts(connection: Connection, source: str, changes: Changes) -> No
 
 def _restore_articles(connection: Connection, site: Site, chunk: Sequence[Restored]) -> None:
     ledger.refuse_any_of(connection, site.key, {article.article_id: article.key for article in chunk})
-    catalogue.restore(connection, site, {a.article_id: {"key": a.key, **a.said} for a in chunk})
-    catalogue.point(connection, site, {alias: a.article_id for a in chunk for alias in a.aliases})
+    articles.write_rows(connection, site, {a.article_id: {"key": a.key, **a.said} for a in chunk})
+    articles.add_aliases(connection, site, {alias: a.article_id for a in chunk for alias in a.aliases})
 
 
 def _check_counts(connection: Connection, chunk: Sequence[Restored]) -> None:

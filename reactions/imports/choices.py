@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from reactions.newsroom import articles
+from reactions.newsroom import article_keys
 from reactions.newsroom.reaction_sets import ReactionSet
 from reactions.newsroom.sites import Site
 from reactions.refusals import UnreadableImport
@@ -36,14 +36,14 @@ def key_from(template: str, names: Mapping[str, str]) -> str:
             raise UnreadableImport(f"--key {template!r}: there is no {found[0]}. There is: {', '.join(sorted(names))}.")
         return names[found[1]]
 
-    return articles.canonical_key(_NAME.sub(named, template))
+    return article_keys.canonical_key(_NAME.sub(named, template))
 
 
 def names_of(address: str) -> dict[str, str]:
     """What an address names an article by: `url`, its `path` as the widget takes it for a key, and `slug`, its last part."""
     bare = address if "://" in address or address.startswith("/") else f"//{address}"
     try:
-        path = articles.path_key(bare)
+        path = article_keys.path_key(bare)
     except ValueError:
         path = address
     last = path.rstrip("/").rpartition("/")[2]

@@ -14,7 +14,7 @@ from reactions.imports.found import Fault, Found
 from reactions.imports.record import Import
 from reactions.imports.staging import Stage
 from reactions.imports.total_checking import Amounts, check
-from reactions.newsroom import articles, catalogue
+from reactions.newsroom import articles
 from reactions.newsroom.sites import Site
 from reactions.refusals import ImportConflict, UnreadableImport
 from reactions.storage.engines import plan_lists_anew, snapshot
@@ -104,5 +104,5 @@ def removal(engine: Engine, site: Site, source: str) -> Iterator[Plan]:
 def _place(connection: Connection, site: Site, stage: Stage) -> None:
     for keys in stage.article_keys():
         ids = articles.ids_of(connection, site, keys)
-        stage.place(ids, catalogue.registered(connection, set(ids.values())))
+        stage.place(ids, articles.ids_known(connection, set(ids.values())))
     stage.sum_up()

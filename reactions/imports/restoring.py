@@ -19,7 +19,7 @@ from reactions.exports import cells
 from reactions.imports import record
 from reactions.imports.own_files import Folder, Line
 from reactions.imports.restored import Restored
-from reactions.newsroom import articles
+from reactions.newsroom import article_keys
 from reactions.newsroom.sites import Site
 from reactions.refusals import ImportConflict, MalformedKey, UnknownReaction, UnreadableImport
 from reactions.votes import ledger
@@ -110,7 +110,7 @@ class Restoration:
 
     def _id(self, line: Line, key: str) -> int:
         try:
-            return articles.id_of(self._site.key, articles.canonical_key(key))
+            return article_keys.id_of(self._site.key, article_keys.canonical_key(key))
         except MalformedKey as refusal:
             raise UnreadableImport(f"{line.place}: {refusal.detail}") from None
 

@@ -1,88 +1,46 @@
-"""Articles: what is voted on.
-
-The publisher's key names one. Its id is a hash of that, the same on every node, so no look-up precedes a vote.
+"""Articles: what is voted on. A site's article is found by its key or an alias, registered by a reader's first ballot or by the
+publisher, and described by the publisher. What editors do to articles is in `interventions`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
-import unicodedata
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, Executable, Row, Text, bindparam, cast, exists, func, select
 
+from reactions.newsroom import article_keys
+from reactions.newsroom.article_keys import ArticleKey
 from reactions.newsroom.sites import Site
-from reactions.refusals import ArticleClosed, ArticleQuotaSpent, MalformedKey, Refusal, UnknownArticle
+from reactions.refusals import ArticleClosed, ArticleQuotaSpent, KeyTaken, MalformedKey, Refusal, UnknownArticle
 from reactions.storage import statements, tables
 from reactions.storage.engines import insert_for
 from reactions.times import DAY_MS
 
-KEY_CHARACTERS = 200
-IMPORTED = "imported"  # the mark, among what the newsroom did, of an article that an import registered
-_PLAIN = re.compile(r"[!-~](?:[ -~]{0,198}[!-~])?")
-_RULE = f"An article key has 1 to {KEY_CHARACTERS} characters"
-# Controls, surrogates, private use, separators of lines; then what turns the direction of text, and what nobody can see:
-# two keys that look alike would be two articles. The joiners U+200C and U+200D are part of words and emoji, but never at an end.
-_REFUSED_CATEGORIES = {"Cc", "Cs", "Co", "Zl", "Zp"}
-_REFUSED = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff\u00ad\u180e\u200b\u2060")
+IMPORTED = "imported"  # the mark, among what was done to an article, of one that an import registered
+_DESCRIBED = ("url", "title", "section", "authors", "tags", "published_at")
+_NO_IDS = "[]"
 
-# What `decodeURI` of a browser leaves as it is: characters that would mean something else once decoded.
-_DECODABLE = re.compile("(?:%(?!3B|2F|3F|3A|40|26|3D|2B|24|2C|23)[0-9A-F]{2})+", re.IGNORECASE)
+_a, _alias, _done = tables.article.c, tables.article_alias.c, tables.intervention.c
 
-
-def canonical_key(key: str) -> str:
-    """The one form of an article key: Unicode NFC, 1 to 200 characters, no space at either end, no control character.
-
-    Slashes, spaces inside, capitals and any script are kept as they are: "News/1" and "news/1" are two articles.
-    Raises MalformedKey.
-    """
-    if key.isascii() and _PLAIN.fullmatch(key):
-        return key
-    if len(key) > KEY_CHARACTERS * 4:
-        raise MalformedKey(f"{_RULE}; this one is far longer. A slug, a path or the CMS id will do.")
-    key = unicodedata.normalize("NFC", key)
-    if not 1 <= len(key) <= KEY_CHARACTERS:
-        raise MalformedKey(f"{_RULE}; this one has {len(key)}.")
-    if key != key.strip().strip("\u200c\u200d"):
-        raise MalformedKey("An article key must not start or end with a space or a joiner.")
-    if bad := [c for c in key if c in _REFUSED or unicodedata.category(c) in _REFUSED_CATEGORIES]:
-        raise MalformedKey(f"An article key must not contain U+{ord(bad[0]):04X}: no control, direction or invisible characters.")
-    return key
-
-
-def path_key(url: str) -> str:
-    """The key that the widget takes on the page at `url` when it is given none: the decoded path of the address."""
-    return _DECODABLE.sub(_decoded, urlsplit(url).path) or "/"
-
-
-def _decoded(escapes: re.Match[str]) -> str:
-    try:
-        return bytes.fromhex(escapes[0].replace("%", "")).decode()
-    except UnicodeDecodeError:
-        return escapes[0]
-
-
-def id_of(site_key: str, key: str) -> int:
-    """The signed 64-bit id of an article: BLAKE2b over the site's key and the canonical article key."""
-    digest = hashlib.blake2b(f"{site_key}\0{key}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big", signed=True)
-
-
-_Row = Row[*tuple[Any, ...]]
+_ArticleRow = Row[*tuple[Any, ...]]
+_Name = tuple[int, str]  # a site's id and a canonical key: two keys may share an id, never a name
 
 
 class Place(NamedTuple):
     """Where a ballot wants to go: `at_ms` is its time, UTC."""
 
     site: Site
-    key: str
+    key: ArticleKey
     at_ms: int
+
+    @property
+    def name(self) -> _Name:
+        """What tells this article from every other."""
+        return self.site.id, self.key.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +55,138 @@ class Article:
     merged_from: tuple[int, ...] = ()
 
 
-_a, _alias, _done = tables.article.c, tables.article_alias.c, tables.intervention.c
-_NONE = "[]"
+@dataclass(frozen=True, slots=True)
+class Description:
+    """An article as its publisher describes it; `published_at` is UTC milliseconds."""
+
+    key: str
+    title: str
+    url: str | None = None
+    section: str | None = None
+    authors: Sequence[str] = field(default_factory=list)
+    tags: Sequence[str] = field(default_factory=list)
+    published_at: int | None = None
+
+
+def born_ms(published_at: int | None, first_seen_at: int) -> int:
+    """When an article's life began, UTC milliseconds: its publication, or its first ballot where no date was given.
+
+    0 is what content systems write where they have no date.
+    """
+    return published_at or first_seen_at
+
+
+def closes_at_ms(site: Site, published_at: int | None, first_seen_at: int) -> int | None:
+    """When an article's age ends voting on it, UTC milliseconds; None on a site that closes none by age."""
+    if site.close_after_days is None:
+        return None
+    return born_ms(published_at, first_seen_at) + site.close_after_days * DAY_MS
+
+
+def find(connection: Connection, site: Site, keys: Collection[ArticleKey], *, now_ms: int) -> dict[str, Article]:
+    """The registered ones among the articles with these keys, aliases included, by key. Creates nothing."""
+    found = _find(connection, [Place(site, key, now_ms) for key in keys])
+    return {key: article for (_, key), article in found.items() if isinstance(article, Article)}
+
+
+def get(connection: Connection, site: Site, key: str) -> Article:
+    """The registered article with this canonical key or alias. Raises UnknownArticle."""
+    article = find(connection, site, [article_keys.article_key(site.key, key)], now_ms=0).get(key)
+    if article is None:
+        raise UnknownArticle(f"{site.key} has no article {key!r}.")
+    return article
+
+
+def ids_of(connection: Connection, site: Site, keys: Collection[str]) -> dict[str, int]:
+    """The id behind each canonical key, whether it is registered, an alias, or new. Raises MalformedKey."""
+    places = [Place(site, ArticleKey(key, article_keys.id_of(site.key, key)), 0) for key in keys]
+    found = _find(connection, places)
+    if refused := [outcome for outcome in found.values() if isinstance(outcome, Refusal)]:
+        raise refused[0]
+    return {
+        place.key.text: article.article_id if isinstance(article := found.get(place.name), Article) else place.key.id
+        for place in places
+    }
+
+
+def ids_in(connection: Connection, site: Site) -> Iterator[int]:
+    """The ids of all articles of a site."""
+    yield from connection.execute(select(_a.article_id).where(_a.site_id == site.id)).scalars().all()
+
+
+def ids_known(connection: Connection, article_ids: Collection[int]) -> frozenset[int]:
+    """Those of the ids that belong to a registered article."""
+    return frozenset(connection.execute(select(_a.article_id).where(_a.article_id.in_(article_ids))).scalars())
+
+
+def key_of(connection: Connection, article_id: int) -> str:
+    """The key of a registered article."""
+    return str(connection.execute(select(_a.key).where(_a.article_id == article_id)).scalar_one())
+
+
+def last_registered_at(connection: Connection, site: Site) -> int:
+    """When the site's newest article was registered, UTC milliseconds; 0 if it has none."""
+    newest = select(func.max(_a.first_seen_at)).where(_a.site_id == site.id)
+    return connection.execute(newest).scalar_one() or 0
+
+
+def find_open(connection: Connection, places: Collection[Place]) -> dict[_Name, Article | Refusal]:
+    """For each place, by its name, its open article, or why it takes no votes.
+
+    An article that nobody knows is registered on the way, where the site allows. Needs a writing transaction.
+    """
+    found = _find(connection, places)
+    missing = [place for place in places if place.name not in found]
+    for site in {place.site for place in missing}:
+        found |= _register_by_readers(connection, site, [place for place in missing if place.site is site])
+    return {place.name: _refused_if_closed(found[place.name]) for place in places}
+
+
+def describe(connection: Connection, site: Site, descriptions: Sequence[Description], *, at_ms: int) -> None:
+    """Register articles, or change their descriptions. Idempotent. Raises MalformedKey."""
+    keys = [article_keys.canonical_key(description.key) for description in descriptions]
+    ids = ids_of(connection, site, set(keys))
+    rows = [_row(site, ids[key], key, described, at_ms) for key, described in zip(keys, descriptions, strict=True)]
+    if not rows:
+        return
+    statement = insert_for(connection)(tables.article)
+    changed = {name: statement.excluded[name] for name in _DESCRIBED}
+    connection.execute(statement.on_conflict_do_update(index_elements=["article_id"], set_=changed), rows)
+
+
+def register(connection: Connection, site: Site, keys: Mapping[int, str], *, at_ms: int, by: str) -> None:
+    """Register articles, keys by id, of which an import knows no more than the key.
+
+    They are marked as imported: the quota of articles that readers may register does not count them.
+    """
+    rows = [{"article_id": i, "site_id": site.id, "key": key, "first_seen_at": at_ms} for i, key in keys.items()]
+    connection.execute(insert_for(connection)(tables.article).on_conflict_do_nothing(), rows)
+    marks = [{"article_id": article_id, "at": at_ms, "what": IMPORTED, "by": by} for article_id in keys]
+    connection.execute(insert_for(connection)(tables.intervention).on_conflict_do_nothing(), marks)
+
+
+def write_rows(connection: Connection, site: Site, rows: Mapping[int, Mapping[str, Any]]) -> None:
+    """Write the columns of articles, by id, over what is there, as an export has them. Raises MalformedKey or KeyTaken."""
+    led = ids_of(connection, site, {row["key"] for row in rows.values()})
+    if taken := [key for key, article_id in led.items() if article_id not in rows]:
+        raise KeyTaken(f"{taken[0][:80]!r} leads to another article of {site.key}.")
+    statement = insert_for(connection)(tables.article)
+    changed = {name: statement.excluded[name] for name in (*_DESCRIBED, "closed_at", "hidden_at", "first_seen_at")}
+    given = [{"article_id": article_id, "site_id": site.id, **row} for article_id, row in rows.items()]
+    connection.execute(statement.on_conflict_do_update(index_elements=["article_id"], set_=changed), given)
+
+
+def add_aliases(connection: Connection, site: Site, keys: Mapping[str, int]) -> None:
+    """Let more keys lead to articles, by id."""
+    if not keys:
+        return
+    statement = insert_for(connection)(tables.article_alias)
+    led = statement.on_conflict_do_update(index_elements=["site_id", "key"], set_={"article_id": statement.excluded.article_id})
+    connection.execute(led, [{"site_id": site.id, "key": key, "article_id": article_id} for key, article_id in keys.items()])
 
 
 @cache
-def _find(dialect: str) -> Executable:
+def _select(dialect: str) -> Executable:
     return select(
         _a.article_id,
         _a.site_id,
@@ -117,127 +201,78 @@ def _find(dialect: str) -> Executable:
     ).where(statements.among(dialect, _a.article_id))
 
 
-_FIND_ALIAS = select(_alias.key, _alias.article_id).where(
+_SELECT_ALIASES = select(_alias.key, _alias.article_id).where(
     _alias.site_id == bindparam("site_id"), _alias.key.in_(bindparam("keys", expanding=True))
 )
 
 
-def find(connection: Connection, site: Site, keys: Collection[str], *, now_ms: int) -> dict[str, Article]:
-    """The registered ones among the articles with these canonical keys, aliases included. Creates nothing."""
-    found = _found(connection, {id_of(site.key, key): Place(site, key, now_ms) for key in keys})
-    by_id = {id_of(site.key, key): key for key in keys}
-    return {by_id[asked]: article for asked, article in found.items() if isinstance(article, Article)}
-
-
-def ids_of(connection: Connection, site: Site, keys: Collection[str]) -> dict[str, int]:
-    """The id behind each canonical key, whether it is registered, an alias, or new. Raises MalformedKey."""
-    places = {id_of(site.key, key): Place(site, key, 0) for key in keys}
-    found = _found(connection, places)
-    if refused := [outcome for outcome in found.values() if isinstance(outcome, Refusal)]:
-        raise refused[0]
-    return {
-        place.key: article.article_id if isinstance(article := found.get(asked), Article) else asked
-        for asked, place in places.items()
-    }
-
-
-def named(connection: Connection, site: Site, key: str) -> Article:
-    """The registered article with this canonical key or alias. Raises UnknownArticle."""
-    article = find(connection, site, [key], now_ms=0).get(key)
-    if article is None:
-        raise UnknownArticle(f"{site.key} has no article {key!r}.")
-    return article
-
-
-def key_of(connection: Connection, article_id: int) -> str:
-    """The key of a registered article."""
-    return str(connection.execute(select(_a.key).where(_a.article_id == article_id)).scalar_one())
-
-
-def registered(connection: Connection, places: Mapping[int, Place]) -> dict[int, Article | Refusal]:
-    """For each place, by `id_of`, its open article, registered on the way where the site allows, or why it takes no votes.
-
-    Needs a writing transaction.
-    """
-    found = _found(connection, places)
-    missing = {article_id: place for article_id, place in places.items() if article_id not in found}
-    for site in {place.site for place in missing.values()}:
-        found |= _register(connection, site, {i: place for i, place in missing.items() if place.site is site})
-    return {article_id: _refused_if_closed(found[article_id]) for article_id in places}
-
-
-def _found(connection: Connection, places: Mapping[int, Place]) -> dict[int, Article | Refusal]:
+def _find(connection: Connection, places: Collection[Place]) -> dict[_Name, Article | Refusal]:
     """The articles behind places: by their id, else by an alias; a merged one leads on to where it went."""
-    rows = _rows(connection, list(places))
-    found = {i: row for i, row in rows.items() if (row.site_id, row.key) == (places[i].site.id, places[i].key)}
+    rows = _rows(connection, {place.key.id for place in places})
+    found = {place.name: row for place in places if (row := rows.get(place.key.id)) and (row.site_id, row.key) == place.name}
     if len(found) < len(places):
-        found |= _found_by_alias(connection, {i: place for i, place in places.items() if i not in found})
+        found |= _find_by_alias(connection, [place for place in places if place.name not in found])
     if any(row.merged_into is not None for row in found.values()):
         targets = _rows(connection, [row.merged_into for row in found.values() if row.merged_into is not None])
-        found = {i: row if row.merged_into is None else targets[row.merged_into] for i, row in found.items()}
-    outcome: dict[int, Article | Refusal] = {i: _article(row, places[i]) for i, row in found.items()}
-    for article_id in rows.keys() - found.keys():
-        outcome[article_id] = MalformedKey("This key cannot be told from another article's. Change one character of it.")
+        found = {name: row if row.merged_into is None else targets[row.merged_into] for name, row in found.items()}
+    outcome: dict[_Name, Article | Refusal] = {p.name: _article(found[p.name], p) for p in places if p.name in found}
+    for place in places:
+        if place.name not in found and place.key.id in rows:
+            outcome[place.name] = _same_id()
     return outcome
 
 
-def _found_by_alias(connection: Connection, places: Mapping[int, Place]) -> dict[int, _Row]:
-    led: dict[int, int] = {}
-    for site in {place.site for place in places.values()}:
-        asked = {place.key: i for i, place in places.items() if place.site is site}
-        for key, article_id in connection.execute(_FIND_ALIAS, {"site_id": site.id, "keys": list(asked)}):
-            led[asked[key]] = article_id
-    rows = _rows(connection, list(led.values())) if led else {}
-    return {i: rows[article_id] for i, article_id in led.items()}
+def _find_by_alias(connection: Connection, places: Collection[Place]) -> dict[_Name, _ArticleRow]:
+    led: dict[_Name, int] = {}
+    for site_id in {place.site.id for place in places}:
+        asked = {place.key.text for place in places if place.site.id == site_id}
+        for key, article_id in connection.execute(_SELECT_ALIASES, {"site_id": site_id, "keys": list(asked)}):
+            led[site_id, key] = article_id
+    rows = _rows(connection, set(led.values())) if led else {}
+    return {name: rows[article_id] for name, article_id in led.items()}
 
 
-def _rows(connection: Connection, ids: Collection[int]) -> dict[int, _Row]:
+def _rows(connection: Connection, ids: Collection[int]) -> dict[int, _ArticleRow]:
     dialect = connection.dialect.name
-    return {row.article_id: row for row in connection.execute(_find(dialect), statements.ids(dialect, ids)).all()}
+    return {row.article_id: row for row in connection.execute(_select(dialect), statements.ids(dialect, ids)).all()}
 
 
-def _article(row: _Row, place: Place) -> Article:
+def _article(row: _ArticleRow, place: Place) -> Article:
+    closes_at = closes_at_ms(place.site, row.published_at, row.first_seen_at)
     return Article(
         article_id=row.article_id,
         key=row.key,
         section=row.section,
-        closed=row.closed_at is not None or _too_old(row, place),
+        closed=row.closed_at is not None or (closes_at is not None and place.at_ms >= closes_at),
         hidden=row.hidden_at is not None,
-        merged_from=() if row.merged_from == _NONE else tuple(json.loads(row.merged_from)),
+        merged_from=() if row.merged_from == _NO_IDS else tuple(json.loads(row.merged_from)),
     )
 
 
-def _too_old(row: _Row, place: Place) -> bool:
-    days = place.site.close_after_days
-    return days is not None and place.at_ms >= (row.published_at or row.first_seen_at) + days * DAY_MS
+def _same_id() -> MalformedKey:
+    return MalformedKey("This key cannot be told from another article's. Change one character of it.")
 
 
-def _register(connection: Connection, site: Site, places: Mapping[int, Place]) -> dict[int, Article | Refusal]:
+def _register_by_readers(connection: Connection, site: Site, places: Sequence[Place]) -> dict[_Name, Article | Refusal]:
     if site.article_policy == "known":
-        return dict.fromkeys(
-            places, UnknownArticle("This site takes reactions only on articles it has registered, and not on this one.")
-        )
-    today = _day_start(max(place.at_ms for place in places.values()))
-    room = max(site.new_articles_per_day - _registered_by_readers(connection, site, since_ms=today), 0)
-    welcome = dict(sorted(places.items())[:room])
-    rows = [
-        {"article_id": article_id, "site_id": site.id, "key": place.key, "first_seen_at": place.at_ms}
-        for article_id, place in welcome.items()
-    ]
+        refusal = UnknownArticle("This site takes reactions only on articles it has registered, and not on this one.")
+        return {place.name: refusal for place in places}
+    today = max(place.at_ms for place in places) // DAY_MS * DAY_MS
+    room = max(site.new_articles_per_day - _count_registered_by_readers(connection, site, since_ms=today), 0)
+    first_of = {place.key.id: place for place in reversed(places)}
+    welcome = [place for _, place in sorted(first_of.items())[:room]]
+    rows = [{"article_id": p.key.id, "site_id": site.id, "key": p.key.text, "first_seen_at": p.at_ms} for p in welcome]
     if rows:
         connection.execute(insert_for(connection)(tables.article).on_conflict_do_nothing(), rows)
-    outcome: dict[int, Article | Refusal] = dict.fromkeys(
-        places,
-        ArticleQuotaSpent(
-            "Readers have reached the number of new articles this site takes in a day. Try again tomorrow, or ask the "
-            "publisher to register the article."
-        ),
-    )
-    outcome.update({article_id: Article(article_id, place.key) for article_id, place in welcome.items()})
+    spent = ArticleQuotaSpent("The daily limit for new articles of this site has been reached. Try again tomorrow.")
+    outcome: dict[_Name, Article | Refusal] = {
+        place.name: spent if first_of[place.key.id].name == place.name else _same_id() for place in places
+    }
+    outcome.update({place.name: Article(place.key.id, place.key.text) for place in welcome})
     return outcome
 
 
-def _registered_by_readers(connection: Connection, site: Site, *, since_ms: int) -> int:
+def _count_registered_by_readers(connection: Connection, site: Site, *, since_ms: int) -> int:
     """How many articles the site's readers registered since then; those with a title, or from an import, are the newsroom's."""
     imported = exists().where(_done.article_id == _a.article_id, _done.what == IMPORTED)
     recent = (
@@ -248,11 +283,13 @@ def _registered_by_readers(connection: Connection, site: Site, *, since_ms: int)
     return connection.execute(select(func.count()).select_from(recent.subquery())).scalar_one()
 
 
-def _day_start(at_ms: int) -> int:
-    return at_ms - at_ms % DAY_MS
-
-
 def _refused_if_closed(article: Article | Refusal) -> Article | Refusal:
     if isinstance(article, Article) and article.closed:
         return ArticleClosed("Voting on this article has ended. Its counts stay visible.")
     return article
+
+
+def _row(site: Site, article_id: int, key: str, description: Description, at_ms: int) -> dict[str, object]:
+    described = {name: getattr(description, name) for name in _DESCRIBED}
+    lists = {"authors": list(description.authors), "tags": list(description.tags)}
+    return {"article_id": article_id, "site_id": site.id, "key": key, "first_seen_at": at_ms, **described, **lists}

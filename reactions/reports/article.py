@@ -10,8 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row as Record
 
-from reactions.newsroom import articles as keys
-from reactions.newsroom import catalogue
+from reactions.newsroom import article_keys, articles, interventions
 from reactions.reports import cards, figures, metrics, peers, periods, ranking, rows, series
 from reactions.reports.cards import Card
 from reactions.reports.figures import Cell, Moves
@@ -65,7 +64,7 @@ class Life:
 
 def read(reading: Reading, key: str, *, zone: ZoneInfo, unit: str = "") -> Life:
     """All about the article with this key or alias. Raises MalformedKey, UnknownArticle, or MalformedPeriod for the unit."""
-    found = keys.named(reading.connection, reading.site, keys.canonical_key(key))
+    found = articles.get(reading.connection, reading.site, article_keys.canonical_key(key))
     card = cards.of(reading.connection, reading.site, [found.article_id])[0]
     record = cards.rows_of(reading.connection, [card.article_id])[0]
     cells = figures.life(reading.connection, card.article_id)
@@ -100,7 +99,7 @@ def _sums(reading: Reading, cells: dict[Cell, Moves]) -> figures.Sums:
 
 def _marks(reading: Reading, record: Record[Any]) -> list[tuple[int, str]]:
     """What was done to the article, with the time in UTC ms; closing by its age is told like closing by hand."""
-    marks = [(at_ms, what) for at_ms, what, _ in catalogue.interventions(reading.connection, record.article_id)]
+    marks = [(at_ms, what) for at_ms, what, _ in interventions.of_article(reading.connection, record.article_id)]
     if record.published_at is not None:
         marks.append((record.published_at, "published"))
     closing = rows.close_of(record, reading.site.close_after_days)

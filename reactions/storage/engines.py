@@ -15,6 +15,8 @@ from reactions.settings import InvalidSettings, Settings
 
 _BUSY_MS = 800  # SQLite waits this long for another process's write lock
 _STATEMENT_MS, _LOCK_MS, _IDLE_MS = 30_000, 1_000, 60_000
+_COUNTING = 0x766F746573  # among PostgreSQL's advisory locks, the one of transactions that count votes
+_COUNTING_MS = 10_000
 
 
 class UnsafeDatabase(Exception):
@@ -72,6 +74,26 @@ def writing(engine: Engine) -> Iterator[Connection]:
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         yield connection
+
+
+def take_part_in_counting(connection: Connection) -> None:
+    """Let `wait_for_counting` wait for this transaction. Call it before reading what the transaction relies on.
+
+    Costs no write: an advisory lock that all share. SQLite has one writer at a time and needs none.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock_shared({_COUNTING})")
+
+
+def wait_for_counting(engine: Engine) -> None:
+    """Return once every transaction that was counting votes has ended; those that begin later see what was committed before.
+
+    A change that ends voting on an article calls it before it looks at the votes. Raises what a lock time-out raises.
+    """
+    if engine.dialect.name == "postgresql":
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_COUNTING_MS}")
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_COUNTING})")
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from reactions.refusals import Overloaded, Refusal
-from reactions.storage import outages
+from reactions.storage import engines, outages
 from reactions.storage.engines import writing
 from reactions.votes import counting
 from reactions.votes.counting import Outcome
@@ -171,7 +171,11 @@ class BallotBox:
             log.exception("a listener failed after the commit")
 
     def _commit(self, ballots: Sequence[Ballot]) -> list[Outcome]:
-        return self._durably(lambda connection: counting.count(connection, ballots, pseudonym_key=self._pseudonym_key))
+        def count(connection: Connection) -> list[Outcome]:
+            engines.take_part_in_counting(connection)
+            return counting.count(connection, ballots, pseudonym_key=self._pseudonym_key)
+
+        return self._durably(count)
 
     def _durably(self, work: Callable[[Connection], _T]) -> _T:
         """Do the work in its own transaction, again where that may help; raise a refusal where the database fails."""

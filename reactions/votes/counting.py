@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, select, tuple_
 
 from reactions.newsroom import articles
+from reactions.newsroom.article_keys import ArticleKey
 from reactions.newsroom.articles import Article, Place
 from reactions.refusals import Refusal, UnknownReaction
 from reactions.storage import tables
@@ -28,32 +29,34 @@ _v = tables.vote.c
 def count(connection: Connection, ballots: Sequence[Ballot], *, pseudonym_key: bytes) -> list[Outcome]:
     """Count a batch inside the caller's writing transaction; the outcomes stand in the order of the ballots.
 
-    Refused are ballots on articles that are closed, unknown or one too many. Nothing is durable until the caller commits.
+    Ballots on articles that are closed, unknown or beyond the quota are refused. Nothing is durable until the caller commits.
     """
     placed = _placed(connection, ballots)
     voters = _voters(connection, ballots, placed, pseudonym_key)
     present = _apply(connection, ballots, voters)
     counted = tallies.counts_of(connection, {article_id for article_id, _ in voters.values()})
-    shown: dict[int, Counts] = {}
+    shown: dict[tuple[int, str], Counts] = {}
     outcomes: list[Outcome] = []
     for at, (ballot, article) in enumerate(zip(ballots, placed, strict=True)):
         if isinstance(article, Refusal):
             outcomes.append(article)
             continue
-        if ballot.article_id not in shown:  # once for all ballots that came by the same key
-            shown[ballot.article_id] = rules.shown(ballot.site, ballot.article, counted[article.article_id], article)
-        outcomes.append(Receipt(present[voters[at]], shown[ballot.article_id], article.article_id))
+        name = ballot.site.id, ballot.article
+        if name not in shown:  # once for all ballots that came by the same key
+            shown[name] = rules.shown(ballot.site, ballot.article, counted[article.article_id], article)
+        outcomes.append(Receipt(present[voters[at]], shown[name], article.article_id))
     return outcomes
 
 
 def _placed(connection: Connection, ballots: Sequence[Ballot]) -> list[Article | Refusal]:
-    """For each ballot the article it goes to, or why it is refused. The newsroom's go where they say."""
-    places = {b.article_id: Place(b.site, b.article, b.at_ms) for b in ballots if b.voter is None}
-    found = articles.registered(connection, places) if places else {}
-    return [
-        _checked(ballot, found[ballot.article_id]) if ballot.voter is None else Article(ballot.article_id, ballot.article)
-        for ballot in ballots
-    ]
+    """The article of each ballot, or why it is refused. An editor's ballot names its article itself."""
+    places = {(b.site.id, b.article): _place(b) for b in ballots if b.voter is None}
+    found = articles.find_open(connection, places.values()) if places else {}
+    return [_checked(b, found[b.site.id, b.article]) if b.voter is None else Article(b.article_id, b.article) for b in ballots]
+
+
+def _place(ballot: Ballot) -> Place:
+    return Place(ballot.site, ArticleKey(ballot.article, ballot.article_id), ballot.at_ms)
 
 
 def _checked(ballot: Ballot, article: Article | Refusal) -> Article | Refusal:

@@ -13,6 +13,7 @@ from sqlalchemy import BigInteger, Connection, Executable, cast, func, select, u
 
 from reactions.storage import tables
 
+_a = tables.article.c
 _t, _v, _e, _h, _i = tables.tally.c, tables.vote.c, tables.event.c, tables.hourly.c, tables.imported_amount.c
 
 
@@ -38,6 +39,15 @@ class ImportedDifference:
     recorded: int
 
 
+@dataclass(frozen=True, slots=True)
+class LeftBehind:
+    """Votes that still stand on an article whose keys lead to another: nobody sees them."""
+
+    article_id: int
+    reaction: str
+    votes: int
+
+
 def votes_stored(connection: Connection) -> int:
     """How many votes there are to recount."""
     return connection.execute(select(func.count()).select_from(tables.vote)).scalar_one()
@@ -57,6 +67,18 @@ def imported_differences(connection: Connection) -> list[ImportedDifference]:
     keys = sorted(served.keys() | recorded.keys())
     rows = [(*key, served.get(key, 0), recorded.get(key, 0)) for key in keys]
     return [ImportedDifference(*row) for row in rows if row[2] != row[3]]
+
+
+def left_behind(connection: Connection) -> list[LeftBehind]:
+    """Votes on merged articles, which a merge moves all of: none is right."""
+    merged = select(_a.article_id).where(_a.merged_into.is_not(None))
+    standing = (
+        select(_v.article_id, _v.reaction, func.count())
+        .where(_v.article_id.in_(merged), _v.reaction.is_not(None))
+        .group_by(_v.article_id, _v.reaction)
+        .order_by(_v.article_id, _v.reaction)
+    )
+    return [LeftBehind(*row) for row in connection.execute(standing)]
 
 
 def _numbers(connection: Connection, query: Executable) -> dict[tuple[int, str], int]:

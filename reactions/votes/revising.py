@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, and_, select
 
-from reactions.newsroom import articles, catalogue
+from reactions.newsroom import articles, interventions
 from reactions.newsroom.sites import Site
-from reactions.storage import tables
+from reactions.storage import engines, tables
 from reactions.storage.engines import writing
 from reactions.votes import imported
 from reactions.votes.ballot_box import BallotBox
@@ -23,8 +23,8 @@ _v, _e = tables.vote.c, tables.event.c
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
-    """Where revisions are made: the site, the box they go through, who makes them and when (UTC ms)."""
+class Editor:
+    """Who revises: an editor of a site, through the ballot box, at a time (UTC ms). `by` is the name that is recorded."""
 
     engine: Engine
     box: BallotBox
@@ -40,61 +40,62 @@ class _Vote:
     seq: int
 
 
-def reset(desk: Desk, key: str) -> int:
-    """Withdraw every vote on an article; return how many. `restore` takes it back. Raises UnknownArticle."""
-    with desk.engine.connect() as connection:
-        article = articles.named(connection, desk.site, key)
+def reset(editor: Editor, key: str) -> int:
+    """Withdraw every vote on an article; return how many. `undo_reset` takes it back. Raises UnknownArticle."""
+    with editor.engine.connect() as connection:
+        article = articles.get(connection, editor.site, key)
         votes = _standing(connection, article.article_id)
-    count = _count(desk, (_ballot(desk, article.article_id, article.key, vote, None, "reset") for vote in votes))
-    _note(desk, article.key, "reset")
+    count = _count(editor, (_ballot(editor, article.article_id, article.key, vote, None, "reset") for vote in votes))
+    _record(editor, article.key, "reset")
     return count
 
 
-def restore(desk: Desk, key: str) -> int:
+def undo_reset(editor: Editor, key: str) -> int:
     """Cast again what the last reset withdrew, except where the reader has voted since; return how many votes."""
-    with desk.engine.connect() as connection:
-        article = articles.named(connection, desk.site, key)
+    with editor.engine.connect() as connection:
+        article = articles.get(connection, editor.site, key)
         votes = _withdrawn_by_reset(connection, article.article_id)
-    count = _count(desk, (_ballot(desk, article.article_id, article.key, v, v.reaction, "restore") for v in votes))
-    _note(desk, article.key, "restored")
+    count = _count(editor, (_ballot(editor, article.article_id, article.key, v, v.reaction, "restore") for v in votes))
+    _record(editor, article.key, "restored")
     return count
 
 
-def merge(desk: Desk, key: str, *, into: str) -> int:
+def merge(editor: Editor, key: str, *, into: str) -> int:
     """Move the votes of one article to another and let its keys lead there; return how many votes moved.
 
     Voting on the first is closed meanwhile. With reader scope `site`, a reader who voted on both is counted once, by the vote
     on the second. With scope `article` the pseudonyms of one reader on two articles cannot be told to be one: both count; but
     a vote that moved is found again when its reader votes on. Imported totals are added up. Raises UnknownArticle.
     """
-    with writing(desk.engine) as connection:
-        source, target = (articles.named(connection, desk.site, name) for name in (key, into))
+    with writing(editor.engine) as connection:
+        source, target = (articles.get(connection, editor.site, name) for name in (key, into))
         if source.article_id == target.article_id:
             return 0
-        catalogue.close(connection, desk.site, source.key, at_ms=desk.now_ms, by=desk.by)
-    with desk.engine.connect() as connection:
+        interventions.close(connection, editor.site, source.key, at_ms=editor.now_ms, by=editor.by)
+    engines.wait_for_counting(editor.engine)  # a batch that read the article as open may not have committed yet
+    with editor.engine.connect() as connection:
         votes = _standing(connection, source.article_id)
-        known = _voters_of(connection, target.article_id) if desk.site.reader_scope == "site" else frozenset()
+        known = _voters_of(connection, target.article_id) if editor.site.reader_scope == "site" else frozenset()
     moving = [vote for vote in votes if vote.voter not in known]
-    cast = (_ballot(desk, target.article_id, target.key, v, v.reaction, "merge", seq=v.seq) for v in moving)
-    count = _count(desk, cast)
-    _count(desk, (_ballot(desk, source.article_id, source.key, vote, None, "merge") for vote in votes))
-    desk.box.transact(lambda connection: imported.merge(connection, desk.site.id, source.article_id, into=target.article_id))
-    with writing(desk.engine) as connection:
-        catalogue.forward(connection, desk.site, source.key, into=target.key, at_ms=desk.now_ms, by=desk.by)
+    cast = (_ballot(editor, target.article_id, target.key, v, v.reaction, "merge", seq=v.seq) for v in moving)
+    count = _count(editor, cast)
+    _count(editor, (_ballot(editor, source.article_id, source.key, vote, None, "merge") for vote in votes))
+    editor.box.transact(lambda connection: imported.merge(connection, editor.site.id, source.article_id, into=target.article_id))
+    with writing(editor.engine) as connection:
+        interventions.forward(connection, editor.site, source.key, into=target.key, at_ms=editor.now_ms, by=editor.by)
     return count
 
 
 def _ballot(
-    desk: Desk, article_id: int, key: str, vote: _Vote, reaction: str | None, cause: str, *, seq: int | None = None
+    editor: Editor, article_id: int, key: str, vote: _Vote, reaction: str | None, cause: str, *, seq: int | None = None
 ) -> Ballot:
     """A ballot that changes a vote as it was read: a reader's vote cast since has a higher seq, and wins."""
     at = vote.seq + 1 if seq is None else seq
-    return Ballot(desk.site, key, article_id, reaction, b"", at, desk.now_ms, cause, vote.voter)
+    return Ballot(editor.site, key, article_id, reaction, b"", at, editor.now_ms, cause, vote.voter)
 
 
-def _count(desk: Desk, ballots: Iterable[Ballot]) -> int:
-    answers = desk.box.count(list(ballots))
+def _count(editor: Editor, ballots: Iterable[Ballot]) -> int:
+    answers = editor.box.count(list(ballots))
     for answer in answers:
         if not isinstance(answer, Receipt):
             raise answer
@@ -121,6 +122,6 @@ def _voters_of(connection: Connection, article_id: int) -> frozenset[bytes]:
     return frozenset(map(bytes, connection.execute(standing).scalars()))
 
 
-def _note(desk: Desk, key: str, what: str) -> None:
-    with writing(desk.engine) as connection:
-        catalogue.record_revision(connection, desk.site, key, what, at_ms=desk.now_ms, by=desk.by)
+def _record(editor: Editor, key: str, what: str) -> None:
+    with writing(editor.engine) as connection:
+        interventions.record_revision(connection, editor.site, key, what, at_ms=editor.now_ms, by=editor.by)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from reactions.newsroom import articles
+from reactions.newsroom import article_keys, articles
+from reactions.newsroom.article_keys import ArticleKey
 from reactions.newsroom.articles import Article
 from reactions.newsroom.reaction_sets import ReactionSet
 from reactions.newsroom.sites import Site
@@ -18,10 +19,10 @@ from reactions.votes import tallies
 
 @dataclass(frozen=True, slots=True)
 class Ballot:
-    """A wish for one vote: this reaction, or none; `ballot` makes a reader's, `revising` the newsroom's.
+    """A request for one vote: this reaction, or none; `ballot` makes a reader's, `revising` an editor's.
 
-    `reader` is the raw id and is never stored. `at_ms` is UTC. `voter` is the pseudonym of the vote that the newsroom revises;
-    its ballots are counted on closed articles too.
+    `reader` is the raw id and is never stored. `at_ms` is UTC. `voter` is the pseudonym of the vote that an editor revises;
+    such ballots are counted on closed articles too.
     """
 
     site: Site
@@ -37,7 +38,7 @@ class Ballot:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What is shown of an article: every reaction on offer, zeros included; None while the newsroom hides the numbers."""
+    """What is shown of an article: every reaction on offer, zeros included; None while editors hide the counts."""
 
     article: str
     open: bool
@@ -53,7 +54,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A durable ballot: the reader's present reaction, and the counts as they stand after it."""
+    """A durable ballot: the reader's present reaction, and the counts after it."""
 
     reaction: str | None
     counts: Counts
@@ -64,12 +65,12 @@ def ballot(
     site: Site, *, article: str, reaction: str | None, reader: bytes, seq: int, now_ms: int, cause: str = "vote"
 ) -> Ballot:
     """A ballot by the rules of the site. Raises MalformedKey, UnknownReaction, RetiredReaction or SeqOutOfRange."""
-    key = articles.canonical_key(article)
+    key = article_keys.article_key(site.key, article)
     if reaction is not None:
         site.reactions.choose(reaction)
     if not 0 <= seq <= now_ms + DAY_MS:
         raise SeqOutOfRange("seq is the device's clock in milliseconds: 0 or more, at most a day ahead of the server's.")
-    return Ballot(site, key, articles.id_of(site.key, key), reaction, reader, seq, now_ms, cause)
+    return Ballot(site, key.text, key.id, reaction, reader, seq, now_ms, cause)
 
 
 def shown(site: Site, key: str, counted: Mapping[str, int], article: Article | None = None) -> Counts:
@@ -83,12 +84,9 @@ def shown(site: Site, key: str, counted: Mapping[str, int], article: Article | N
     return Counts(key, takes_votes, {r: None if hidden else counted.get(r, 0) for r in offered.keys}, offered)
 
 
-def counts_of(connection: Connection, site: Site, keys: Sequence[str], *, now_ms: int) -> list[Counts]:
-    """The counts of articles, in the order asked. An article nobody voted on has zeros; nothing is created.
-
-    Raises MalformedKey.
-    """
-    canonical = [articles.canonical_key(key) for key in keys]
-    found = articles.find(connection, site, set(canonical), now_ms=now_ms)
+def counts_of(connection: Connection, site: Site, keys: Sequence[ArticleKey], *, now_ms: int) -> list[Counts]:
+    """The counts of articles, in the order asked. An article nobody voted on has zeros; nothing is created."""
+    found = articles.find(connection, site, set(keys), now_ms=now_ms)
     counted = tallies.counts_of(connection, {article.article_id for article in found.values()})
-    return [shown(site, key, counted[found[key].article_id] if key in found else {}, found.get(key)) for key in canonical]
+    asked = [(key.text, found.get(key.text)) for key in keys]
+    return [shown(site, key, counted[article.article_id] if article else {}, article) for key, article in asked]

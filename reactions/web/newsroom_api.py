@@ -8,13 +8,13 @@ from typing import Any
 import orjson
 from flask import Response, request
 
-from reactions.newsroom import api_keys, articles, catalogue
+from reactions.newsroom import api_keys, article_keys, articles, interventions
 from reactions.newsroom.api_keys import ApiKey
-from reactions.newsroom.catalogue import Description
+from reactions.newsroom.articles import Description
 from reactions.newsroom.sites import Site
 from reactions.storage.engines import writing
 from reactions.votes import revising
-from reactions.votes.revising import Desk
+from reactions.votes.revising import Editor
 from reactions.web import current, editors, newsroom_schemas
 from reactions.web.newsroom_schemas import ArticleNamed, ArticlesBody, KeyBody, MergeBody, MoveBody
 from reactions.web.openapi import ApiBlueprint
@@ -27,10 +27,10 @@ blueprint = ApiBlueprint("newsroom", description="What the newsroom and its CMS 
 _articles, _named, _move, _merge, _key = ArticlesBody(), ArticleNamed(), MoveBody(), MergeBody(), KeyBody()
 
 _CATALOGUE = {
-    "close": catalogue.close,
-    "reopen": catalogue.reopen,
-    "hide": catalogue.hide,
-    "show": catalogue.show,
+    "close": interventions.close,
+    "reopen": interventions.reopen,
+    "hide": interventions.hide,
+    "show": interventions.show,
 }
 
 
@@ -47,7 +47,7 @@ def describe(site_key: str) -> Response:
     body = body_of(request, _articles, most_bytes=ARTICLES_BYTES)
     said = [Description(**entry) for entry in body["articles"]]
     with writing(current.engine()) as connection:
-        catalogue.describe(connection, site, said, at_ms=current.now_ms())
+        articles.describe(connection, site, said, at_ms=current.now_ms())
     return answer({"articles": len(said)})
 
 
@@ -61,7 +61,7 @@ def describe(site_key: str) -> Response:
 def change_article(site_key: str, change: str) -> Response:
     """Close an article or open it again; hide its numbers from readers or show them again."""
     site = editors.require(site_key, "review")
-    key = articles.canonical_key(body_of(request, _named, most_bytes=4096)["article"])
+    key = article_keys.canonical_key(body_of(request, _named, most_bytes=4096)["article"])
     with writing(current.engine()) as connection:
         _CATALOGUE[change](connection, site, key, at_ms=current.now_ms(), by=editors.by())
     return _changed(site, key)
@@ -77,8 +77,8 @@ def change_article(site_key: str, change: str) -> Response:
 def revise_article(site_key: str, revision: str) -> Response:
     """Withdraw every vote on an article, or take the last reset back. Each vote leaves an event in the ledger."""
     site = editors.require(site_key, "review")
-    key = articles.canonical_key(body_of(request, _named, most_bytes=4096)["article"])
-    revise = revising.reset if revision == "reset" else revising.restore
+    key = article_keys.canonical_key(body_of(request, _named, most_bytes=4096)["article"])
+    revise = revising.reset if revision == "reset" else revising.undo_reset
     return _changed(site, key, votes=revise(_desk(site), key))
 
 
@@ -93,9 +93,9 @@ def move(site_key: str) -> Response:
     """Give an article another key, as after a change of its address; the old one keeps working."""
     site = editors.require(site_key, "write")
     body = body_of(request, _move, most_bytes=4096)
-    key, to = articles.canonical_key(body["article"]), articles.canonical_key(body["to"])
+    key, to = article_keys.canonical_key(body["article"]), article_keys.canonical_key(body["to"])
     with writing(current.engine()) as connection:
-        catalogue.move(connection, site, key, to=to, at_ms=current.now_ms(), by=editors.by())
+        interventions.move(connection, site, key, to=to, at_ms=current.now_ms(), by=editors.by())
     return _changed(site, to)
 
 
@@ -110,7 +110,7 @@ def merge(site_key: str) -> Response:
     """Move an article's votes to another and let its keys lead there."""
     site = editors.require(site_key, "review")
     body = body_of(request, _merge, most_bytes=4096)
-    key, into = articles.canonical_key(body["article"]), articles.canonical_key(body["into"])
+    key, into = article_keys.canonical_key(body["article"]), article_keys.canonical_key(body["into"])
     return _changed(site, into, votes=revising.merge(_desk(site), key, into=into))
 
 
@@ -157,13 +157,13 @@ def answer(body: Any) -> Response:
 
 def _changed(site: Site, key: str, *, votes: int | None = None) -> Response:
     with current.reading() as connection:
-        article = articles.find(connection, site, [key], now_ms=current.now_ms())[key]
+        article = articles.find(connection, site, [article_keys.article_key(site.key, key)], now_ms=current.now_ms())[key]
     changed = {"article": article.key, "closed": article.closed, "hidden": article.hidden}
     return answer(changed if votes is None else {**changed, "votes": votes})
 
 
-def _desk(site: Site) -> Desk:
-    return Desk(current.engine(), current.parts().ballot_box, site, by=editors.by(), now_ms=current.now_ms())
+def _desk(site: Site) -> Editor:
+    return Editor(current.engine(), current.parts().ballot_box, site, by=editors.by(), now_ms=current.now_ms())
 
 
 def _shown(key: ApiKey) -> dict[str, Any]:

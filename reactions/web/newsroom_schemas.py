@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
 
-from reactions.newsroom import api_keys, articles
+from reactions.newsroom import api_keys, article_keys
 from reactions.refusals import MalformedKey
 
 MOST_ARTICLES = 500
@@ -22,7 +22,7 @@ class Strict(Schema):
 
 def _key(value: str) -> None:
     try:
-        articles.canonical_key(value)
+        article_keys.canonical_key(value)
     except MalformedKey as refusal:
         raise ValidationError(refusal.detail) from None
 

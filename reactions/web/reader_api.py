@@ -10,7 +10,7 @@ import orjson
 from flask import Response, request
 from marshmallow import ValidationError
 
-from reactions.newsroom import articles
+from reactions.newsroom import article_keys
 from reactions.newsroom.sites import Site
 from reactions.votes import rules
 from reactions.votes.rules import Counts
@@ -99,10 +99,10 @@ def _query(*names: str) -> dict[str, list[str]]:
 def _answer(site: Site, keys: list[str], shape: Any) -> Response:
     """Read the counts, bring them into `shape`, and keep the answer in memory for the requests that follow."""
     parts = current.parts()
-    ids = {articles.id_of(site.key, articles.canonical_key(key)) for key in keys}
-    stamp = parts.memory.stamp(ids)
+    asked = [article_keys.article_key(site.key, key) for key in keys]
+    stamp = parts.memory.stamp({key.id for key in asked})
     with current.reading() as connection:
-        body = orjson.dumps(shape(rules.counts_of(connection, site, keys, now_ms=current.now_ms())))
+        body = orjson.dumps(shape(rules.counts_of(connection, site, asked, now_ms=current.now_ms())))
     etag = f'"{hashlib.blake2b(body, digest_size=9).hexdigest()}"'
     headers = [("ETag", etag), ("Cache-Control", _cache_control()), *_OPEN_TO_ALL]
     parts.memory.keep((request.path, request.query_string.decode("latin-1")), Answer(body, etag, headers), stamp)

@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import Engine, create_engine, update
 
 from reactions.exports.columns import TABLES
-from reactions.newsroom import articles, catalogue
-from reactions.newsroom.catalogue import Description
+from reactions.newsroom import article_keys, articles, interventions
+from reactions.newsroom.articles import Description
 from reactions.storage import engines, tables
 from reactions.storage.engines import writing
 from reactions.votes.rules import Ballot, Receipt
@@ -56,10 +56,11 @@ def restore_articles(there: Stage, rows: list[Row]) -> None:
                 row["tags"],
                 ms(row["published_at"]),
             )
-            catalogue.describe(connection, there.site, [said], at_ms=ms(row["first_seen_at"]))
+            articles.describe(connection, there.site, [said], at_ms=ms(row["first_seen_at"]))
             changed = {"closed_at": ms(row["closed_at"]), "hidden_at": ms(row["hidden_at"]), "title": row["title"] or None}
             a = tables.article
-            connection.execute(update(a).where(a.c.article_id == articles.id_of(there.site.key, row["article"])).values(changed))
+            article_id = article_keys.id_of(there.site.key, row["article"])
+            connection.execute(update(a).where(a.c.article_id == article_id).values(changed))
 
 
 def replay(there: Stage, rows: list[Row]) -> None:
@@ -70,7 +71,7 @@ def replay(there: Stage, rows: list[Row]) -> None:
         voter = standing[row["article"], row["from"]].pop() if row["from"] else number.to_bytes(16, "big")
         if row["to"]:
             standing[row["article"], row["to"]].append(voter)
-        article_id = articles.id_of(there.site.key, row["article"])
+        article_id = article_keys.id_of(there.site.key, row["article"])
         at_ms = ms(row["at"])
         ballots.append(Ballot(there.site, row["article"], article_id, row["to"], b"", at_ms + number, at_ms, row["cause"], voter))
     assert all(isinstance(answer, Receipt) for answer in there.box.count(ballots))
@@ -81,4 +82,4 @@ def forward(there: Stage, rows: list[Row]) -> None:
         for row in rows:
             if row["merged_into"]:
                 into = row["merged_into"]
-                catalogue.forward(connection, there.site, row["article"], into=into, at_ms=there.now_ms, by="test")
+                interventions.forward(connection, there.site, row["article"], into=into, at_ms=there.now_ms, by="test")

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from reactions.exports.choosing import Choice
 from reactions.reports.rows import Row as Listed
-from reactions.votes.revising import Desk, merge, reset
+from reactions.votes.revising import Editor, merge, reset
 from tests import make
 from tests.exports.asking import Row, exported
 from tests.reports.stage import DAY_MS, HOUR_MS, Stage, Vote, asked, at, stage
@@ -39,7 +39,7 @@ def paper(engine: Engine, seed: int, now_ms: int, zone: str) -> Stage:
                 reaction = rnd.choice([*make.SEVEN, *make.SEVEN, None])
                 votes.append((rnd.randrange(25), f"story-{number}", reaction, now_ms - rnd.randrange(15 * DAY_MS)))
         place.vote(*votes)
-    desk = Desk(engine, here.box, here.site, by="test", now_ms=now_ms)
+    desk = Editor(engine, here.box, here.site, by="test", now_ms=now_ms)
     reset(desk, "story-1")
     merge(desk, "story-2", into="story-3")
     return here

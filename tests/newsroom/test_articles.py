@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
-from reactions.newsroom import articles, catalogue
-from reactions.newsroom.catalogue import Description
+from reactions.newsroom import article_keys, articles, interventions
+from reactions.newsroom.articles import Description
 from reactions.refusals import ArticleClosed, KeyTaken, MalformedKey, UnknownArticle, UnknownReaction
 from reactions.storage import tables
 from reactions.storage.engines import writing
@@ -28,7 +28,7 @@ def daily(engine: Engine, database_url: str) -> Booth:
 
 def described(daily: Booth, *descriptions: Description, at_ms: int = NOON_MS) -> None:
     with writing(daily.engine) as connection:
-        catalogue.describe(connection, daily.site, descriptions, at_ms=at_ms)
+        articles.describe(connection, daily.site, descriptions, at_ms=at_ms)
 
 
 def change(daily: Booth, what: Any, key: str, **more: str) -> None:
@@ -69,7 +69,7 @@ def test_one_malformed_key_registers_nothing(daily: Booth) -> None:
 
 def test_after_a_move_both_keys_show_and_take_the_same_votes(daily: Booth) -> None:
     daily.cast(ADA, "like", seq=1, article="old")
-    change(daily, catalogue.move, "old", to="new")
+    change(daily, interventions.move, "old", to="new")
 
     daily.cast(BEN, "love", seq=1, article="new")
     daily.cast(ADA, "sad", seq=2, article="new")
@@ -83,8 +83,8 @@ def test_after_a_move_both_keys_show_and_take_the_same_votes(daily: Booth) -> No
 
 def test_an_article_can_move_again_and_all_its_keys_work(daily: Booth) -> None:
     daily.cast(ADA, "like", seq=1, article="a")
-    change(daily, catalogue.move, "a", to="b")
-    change(daily, catalogue.move, "b", to="c")
+    change(daily, interventions.move, "a", to="b")
+    change(daily, interventions.move, "b", to="c")
     described(daily, Description("c", "Title"))
 
     assert [daily.shown(key) for key in ("a", "b", "c")] == [{"like": 1}] * 3
@@ -93,8 +93,8 @@ def test_an_article_can_move_again_and_all_its_keys_work(daily: Booth) -> None:
 
 def test_an_article_can_move_back(daily: Booth) -> None:
     daily.cast(ADA, "like", seq=1, article="a")
-    change(daily, catalogue.move, "a", to="b")
-    change(daily, catalogue.move, "b", to="a")
+    change(daily, interventions.move, "a", to="b")
+    change(daily, interventions.move, "b", to="a")
 
     assert daily.shown("a") == daily.shown("b") == {"like": 1}
     assert len(rows(daily)) == 1
@@ -105,26 +105,26 @@ def test_an_article_cannot_move_to_a_key_that_is_taken(daily: Booth) -> None:
     daily.cast(ADA, "like", seq=1, article="b")
 
     with pytest.raises(KeyTaken, match="Merge"):
-        change(daily, catalogue.move, "a", to="b")
+        change(daily, interventions.move, "a", to="b")
 
 
 def test_an_article_that_is_not_there_cannot_be_changed(daily: Booth) -> None:
-    for what in (catalogue.close, catalogue.reopen, catalogue.hide, catalogue.show):
+    for what in (interventions.close, interventions.reopen, interventions.hide, interventions.show):
         with pytest.raises(UnknownArticle):
             change(daily, what, "nowhere")
     with pytest.raises(UnknownArticle):
-        change(daily, catalogue.move, "nowhere", to="somewhere")
+        change(daily, interventions.move, "nowhere", to="somewhere")
 
 
 def test_hidden_numbers_are_not_shown_and_votes_go_on(daily: Booth) -> None:
     daily.cast(ADA, "sad", seq=1)
-    change(daily, catalogue.hide, "hello")
+    change(daily, interventions.hide, "hello")
 
     receipt = daily.cast(BEN, "sad", seq=1)
 
     assert (receipt.reaction, receipt.counts.total, set(receipt.counts.by_reaction.values())) == ("sad", None, {None})
     assert daily.counts("hello")[0].total is None
-    change(daily, catalogue.show, "hello")
+    change(daily, interventions.show, "hello")
     assert daily.shown() == {"sad": 2}
 
 
@@ -153,10 +153,10 @@ def test_a_section_offers_its_own_reactions(engine: Engine, database_url: str) -
 
 def test_what_was_done_to_an_article_is_recorded(daily: Booth) -> None:
     described(daily, CUP)
-    change(daily, catalogue.close, "sport/cup")
-    change(daily, catalogue.hide, "sport/cup")
+    change(daily, interventions.close, "sport/cup")
+    change(daily, interventions.hide, "sport/cup")
 
     with daily.engine.connect() as connection:
-        done = catalogue.interventions(connection, articles.id_of("daily", "sport/cup"))
+        done = interventions.of_article(connection, article_keys.id_of("daily", "sport/cup"))
 
     assert done == [(NOON_MS + 5, "closed", "a test"), (NOON_MS + 5, "hidden", "a test")]

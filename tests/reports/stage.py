@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 
-from reactions.newsroom import catalogue, reaction_sets, sites
-from reactions.newsroom.catalogue import Description
+from reactions.newsroom import articles, reaction_sets, sites
+from reactions.newsroom.articles import Description
 from reactions.newsroom.sites import Site
 from reactions.reports.newsroom import Asked, Newsroom
 from reactions.storage import engines
@@ -52,7 +52,7 @@ class Stage:
     ) -> None:  # fmt: skip
         with engines.writing(self.engine) as connection:
             said = Description(key, title or f"About {key}", None, section, list(authors), list(tags), at_ms)
-            catalogue.describe(connection, self.site, [said], at_ms=seen_ms)
+            articles.describe(connection, self.site, [said], at_ms=seen_ms)
 
     def vote(self, *votes: Vote) -> None:
         """Count votes in the order of their times."""

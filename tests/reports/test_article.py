@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine
 
-from reactions.newsroom import catalogue
+from reactions.newsroom import interventions
 from reactions.refusals import MalformedKey, MalformedPeriod, UnknownArticle
 from reactions.reports.article import Age, Comparison
 from reactions.storage import engines
@@ -56,8 +56,8 @@ def test_without_peers_there_is_no_comparison(engine: Engine) -> None:
 
 def test_what_was_done_to_it_is_marked(here: Stage) -> None:
     with engines.writing(here.engine) as connection:
-        catalogue.hide(connection, here.site, "vote", at_ms=NOON - HOUR_MS, by="test")
-        catalogue.close(connection, here.site, "vote", at_ms=NOON, by="test")
+        interventions.hide(connection, here.site, "vote", at_ms=NOON - HOUR_MS, by="test")
+        interventions.close(connection, here.site, "vote", at_ms=NOON, by="test")
 
     life = here.newsroom().article(here.site, "vote", time_zone="UTC")
 
@@ -79,7 +79,7 @@ def test_closing_by_age_is_marked_once_it_has_come(engine: Engine) -> None:
 
 def test_a_former_key_leads_to_the_article(here: Stage) -> None:
     with engines.writing(here.engine) as connection:
-        catalogue.move(connection, here.site, "vote", to="vote/2025", at_ms=NOON, by="test")
+        interventions.move(connection, here.site, "vote", to="vote/2025", at_ms=NOON, by="test")
 
     assert here.newsroom().article(here.site, "vote").article.article == "vote/2025"
 

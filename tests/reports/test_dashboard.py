@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from reactions.newsroom import catalogue, sites
+from reactions.newsroom import interventions, sites
 from reactions.newsroom.reaction_sets import ReactionSet
 from reactions.reports.dashboard import Group, Totals
 from reactions.storage import engines
 from reactions.votes import revising
-from reactions.votes.revising import Desk
+from reactions.votes.revising import Editor
 from tests import make
 from tests.reports.stage import DAY_MS, HOUR_MS, NOON, Stage, asked, stage
 
@@ -135,8 +135,8 @@ def test_a_filter_narrows_everything(here: Stage) -> None:
 
 def test_a_row_says_what_the_article_is_and_has(here: Stage) -> None:
     with engines.writing(here.engine) as connection:
-        catalogue.close(connection, here.site, "vote", at_ms=NOON, by="test")
-        catalogue.hide(connection, here.site, "vote", at_ms=NOON, by="test")
+        interventions.close(connection, here.site, "vote", at_ms=NOON, by="test")
+        interventions.hide(connection, here.site, "vote", at_ms=NOON, by="test")
 
     row = here.newsroom().articles(here.site, asked(period="today"), sort="votes").articles[0]
 
@@ -192,7 +192,7 @@ def test_a_retired_reaction_is_told_where_it_moved_or_has_votes(here: Stage) -> 
 
 
 def test_a_merged_article_is_in_no_list_and_its_history_stays_in_the_totals(here: Stage) -> None:
-    revising.merge(Desk(here.engine, here.box, here.site, by="test", now_ms=NOON + 120_000), "cup", into="vote")
+    revising.merge(Editor(here.engine, here.box, here.site, by="test", now_ms=NOON + 120_000), "cup", into="vote")
 
     report = here.newsroom().dashboard(here.site, asked(period="7d"))
 

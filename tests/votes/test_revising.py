@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-import pytest
-from sqlalchemy import Engine, func, select
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from typing import Any
 
+import pytest
+from sqlalchemy import Connection, Engine, func, select
+
+from reactions.newsroom import article_keys, interventions
 from reactions.refusals import UnknownArticle
 from reactions.storage import tables
-from reactions.votes import revising
-from reactions.votes.revising import Desk
+from reactions.storage.engines import snapshot, writing
+from reactions.votes import counting, integrity, revising
+from reactions.votes.revising import Editor
+from reactions.votes.rules import Ballot
 from tests import make
 from tests.boxes import NOON_MS, Booth, booth
 from tests.make import ADA, BEN, CIA
@@ -20,8 +28,8 @@ def daily(engine: Engine, database_url: str) -> Booth:
     return booth(engine)
 
 
-def desk(booth: Booth) -> Desk:
-    return Desk(booth.engine, booth.box, booth.site, by="a test", now_ms=NOON_MS + 10)
+def editor(booth: Booth) -> Editor:
+    return Editor(booth.engine, booth.box, booth.site, by="a test", now_ms=NOON_MS + 10)
 
 
 def causes(booth: Booth) -> dict[str, int]:
@@ -35,9 +43,9 @@ def test_a_reset_withdraws_every_vote_and_restore_brings_them_back_exactly(daily
         daily.cast(make.reader(number), make.SEVEN[number % 7], seq=number)
     before = daily.shown()
 
-    assert revising.reset(desk(daily), "hello") == 30
+    assert revising.reset(editor(daily), "hello") == 30
     assert daily.shown() == {}
-    assert revising.restore(desk(daily), "hello") == 30
+    assert revising.undo_reset(editor(daily), "hello") == 30
 
     assert daily.shown() == before
     assert causes(daily) == {"vote": 30, "reset": 30, "restore": 30}
@@ -47,17 +55,17 @@ def test_a_reset_withdraws_every_vote_and_restore_brings_them_back_exactly(daily
 def test_a_vote_cast_after_the_reset_outlives_the_restore(daily: Booth) -> None:
     daily.cast(ADA, "like", seq=1)
     daily.cast(BEN, "like", seq=1)
-    revising.reset(desk(daily), "hello")
+    revising.reset(editor(daily), "hello")
     daily.cast(ADA, "sad", seq=9)
 
-    assert revising.restore(desk(daily), "hello") == 1
+    assert revising.undo_reset(editor(daily), "hello") == 1
     assert daily.shown() == {"like": 1, "sad": 1}
-    assert revising.restore(desk(daily), "hello") == 0
+    assert revising.undo_reset(editor(daily), "hello") == 0
 
 
 def test_a_reset_reaches_the_votes_of_a_closed_article(daily: Booth) -> None:
     daily.cast(ADA, "like", seq=1)
-    revising.reset(desk(daily), "hello")
+    revising.reset(editor(daily), "hello")
 
     assert daily.shown() == {}
 
@@ -67,7 +75,7 @@ def test_a_merge_adds_the_counts_up_and_both_keys_lead_to_them(daily: Booth) -> 
     daily.cast(BEN, "love", seq=1, article="a")
     daily.cast(CIA, "like", seq=1, article="b")
 
-    assert revising.merge(desk(daily), "a", into="b") == 2
+    assert revising.merge(editor(daily), "a", into="b") == 2
 
     assert daily.shown("a") == daily.shown("b") == {"like": 2, "love": 1}
     assert causes(daily) == {"vote": 3, "merge": 4}
@@ -78,7 +86,7 @@ def test_a_merge_adds_the_counts_up_and_both_keys_lead_to_them(daily: Booth) -> 
 def test_after_a_merge_a_readers_vote_that_moved_is_changed_and_not_doubled(daily: Booth, key: str) -> None:
     daily.cast(ADA, "like", seq=1, article="a")
     daily.cast(BEN, "sad", seq=1, article="b")
-    revising.merge(desk(daily), "a", into="b")
+    revising.merge(editor(daily), "a", into="b")
 
     receipt = daily.cast(ADA, "love", seq=2, article=key)
 
@@ -96,7 +104,7 @@ def test_with_reader_scope_site_a_reader_of_both_is_counted_once_by_the_vote_on_
     daily.cast(ADA, "sad", seq=1, article="b")
     daily.cast(BEN, "wow", seq=1, article="a")
 
-    assert revising.merge(desk(daily), "a", into="b") == 1
+    assert revising.merge(editor(daily), "a", into="b") == 1
 
     assert daily.shown("a") == {"sad": 1, "wow": 1}
     assert daily.differences() == []
@@ -105,8 +113,8 @@ def test_with_reader_scope_site_a_reader_of_both_is_counted_once_by_the_vote_on_
 def test_merging_three_articles_leads_all_keys_to_the_last(daily: Booth) -> None:
     for reader, article in ((ADA, "a"), (BEN, "b"), (CIA, "c")):
         daily.cast(reader, "like", seq=1, article=article)
-    revising.merge(desk(daily), "a", into="b")
-    revising.merge(desk(daily), "b", into="c")
+    revising.merge(editor(daily), "a", into="b")
+    revising.merge(editor(daily), "b", into="c")
 
     daily.cast(ADA, "love", seq=2, article="b")
 
@@ -118,11 +126,11 @@ def test_a_merge_can_be_run_again_after_it_was_cut_short(daily: Booth, monkeypat
     daily.cast(ADA, "like", seq=1, article="a")
     daily.cast(BEN, "like", seq=1, article="b")
     with monkeypatch.context() as patch:
-        patch.setattr("reactions.newsroom.catalogue.forward", lambda *_, **__: 1 / 0)
+        patch.setattr("reactions.newsroom.interventions.forward", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            revising.merge(desk(daily), "a", into="b")
+            revising.merge(editor(daily), "a", into="b")
 
-    revising.merge(desk(daily), "a", into="b")
+    revising.merge(editor(daily), "a", into="b")
 
     assert daily.shown("a") == daily.shown("b") == {"like": 2}
     assert daily.differences() == []
@@ -131,7 +139,48 @@ def test_a_merge_can_be_run_again_after_it_was_cut_short(daily: Booth, monkeypat
 def test_merging_an_article_into_itself_or_from_nowhere_changes_nothing(daily: Booth) -> None:
     daily.cast(ADA, "like", seq=1, article="a")
 
-    assert revising.merge(desk(daily), "a", into="a") == 0
+    assert revising.merge(editor(daily), "a", into="a") == 0
     with pytest.raises(UnknownArticle):
-        revising.merge(desk(daily), "a", into="nowhere")
+        revising.merge(editor(daily), "a", into="nowhere")
     assert daily.cast(BEN, "like", seq=1, article="a").counts.total == 2
+
+
+def test_a_vote_that_is_being_counted_while_its_article_is_merged_goes_with_the_others(
+    daily: Booth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The batch has read that article `a` is open; then `a` is closed and merged; then the batch commits."""
+    daily.cast(ADA, "like", seq=1, article="a")
+    daily.cast(BEN, "like", seq=1, article="b")
+    other_process, placed, merging = booth(daily.engine), Event(), Event()
+    place = counting._placed
+
+    def place_and_wait(connection: Connection, ballots: Sequence[Ballot]) -> list[Any]:
+        found = place(connection, ballots)
+        if ballots[0].cause == "vote":
+            placed.set()
+            merging.wait(0.4)
+        return found
+
+    monkeypatch.setattr(counting, "_placed", place_and_wait)
+    with ThreadPoolExecutor(2) as pool:
+        vote = pool.submit(other_process.cast, CIA, "sad", seq=1, article="a")
+        assert placed.wait(5)
+        merge = pool.submit(revising.merge, editor(daily), "a", into="b")
+
+        assert vote.result(10).reaction == "sad"
+        merge.result(10)
+
+    assert daily.shown("b") == {"like": 2, "sad": 1}
+    assert daily.differences() == []
+
+
+def test_votes_left_on_a_merged_article_are_reported(daily: Booth) -> None:
+    """What no merge leaves behind any more, and the recount once passed over."""
+    daily.cast(ADA, "like", seq=1, article="a")
+    daily.cast(BEN, "like", seq=1, article="b")
+    with writing(daily.engine) as connection:
+        interventions.forward(connection, daily.site, "a", into="b", at_ms=NOON_MS, by="a test")
+    a = article_keys.id_of("daily", "a")
+
+    with snapshot(daily.engine) as connection:
+        assert integrity.left_behind(connection) == [integrity.LeftBehind(a, "like", 1)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine, select
 
-from reactions.newsroom import articles, catalogue, sites
+from reactions.newsroom import article_keys, interventions, sites
 from reactions.refusals import (
     ArticleClosed,
     ArticleQuotaSpent,
@@ -150,7 +150,7 @@ def test_seq_runs_from_0_to_a_day_ahead(daily: Booth, seq: int, refused: bool) -
 def test_a_closed_article_refuses_votes_shows_its_counts_and_can_be_reopened(daily: Booth) -> None:
     daily.cast(ADA, "like", seq=1)
     with writing(daily.engine) as connection:
-        catalogue.close(connection, daily.site, "hello", at_ms=NOON_MS, by="a test")
+        interventions.close(connection, daily.site, "hello", at_ms=NOON_MS, by="a test")
 
     with pytest.raises(ArticleClosed):
         daily.cast(ADA, None, seq=2)
@@ -158,7 +158,7 @@ def test_a_closed_article_refuses_votes_shows_its_counts_and_can_be_reopened(dai
     assert (counts.open, counts.total) == (False, 1)
 
     with writing(daily.engine) as connection:
-        catalogue.reopen(connection, daily.site, "hello", at_ms=NOON_MS, by="a test")
+        interventions.reopen(connection, daily.site, "hello", at_ms=NOON_MS, by="a test")
     assert daily.cast(ADA, None, seq=2).counts.total == 0
 
 
@@ -234,8 +234,8 @@ def test_a_key_whose_id_belongs_to_another_article_is_refused(daily: Booth) -> N
     ],
 )
 def test_an_article_key_has_one_form(key: str, canonical: str) -> None:
-    assert articles.canonical_key(key) == canonical
-    assert articles.canonical_key(canonical) == canonical
+    assert article_keys.canonical_key(key) == canonical
+    assert article_keys.canonical_key(canonical) == canonical
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ def test_an_article_key_has_one_form(key: str, canonical: str) -> None:
 )
 def test_a_malformed_key_is_refused_in_words(key: str) -> None:
     with pytest.raises(MalformedKey) as caught:
-        articles.canonical_key(key)
+        article_keys.canonical_key(key)
 
     assert isinstance(caught.value, Refusal)
     assert caught.value.detail.startswith("An article key")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from sqlalchemy import Engine
 
-from reactions.newsroom import catalogue
+from reactions.newsroom import interventions
 from reactions.refusals import ArticleClosed
 from reactions.storage import tables
 from reactions.storage.engines import writing
@@ -85,7 +85,7 @@ class Polling(RuleBasedStateMachine):
             return
         self.closed ^= {article}
         with writing(self.booth.engine) as connection:
-            change = catalogue.close if article in self.closed else catalogue.reopen
+            change = interventions.close if article in self.closed else interventions.reopen
             change(connection, self.booth.site, article, at_ms=boxes.NOON_MS, by="a test")
 
     def tally(self, article: str) -> dict[str, int]:

@@ -15,8 +15,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from reactions.newsroom import api_keys, catalogue, sites
-from reactions.newsroom.catalogue import Description
+from reactions.newsroom import api_keys, articles, sites
+from reactions.newsroom.articles import Description
 from reactions.storage.engines import writing
 from reactions.web import current
 from tests import make
@@ -57,8 +57,8 @@ def foreign_key_id(app: Flask, database_url: str) -> str:
     with app.app_context(), writing(current.engine()) as connection:
         daily, weekly = (sites.named(connection, name) for name in ("daily", "weekly"))
         said = Description(FOREIGN, "Hush-hush", None, "Covert-desk", ["Mole-Whisper"], ["undercover"], current.now_ms() - 1)
-        catalogue.describe(connection, weekly, [said], at_ms=current.now_ms())
-        catalogue.describe(connection, daily, [Description(OWN, "Ours")], at_ms=current.now_ms())
+        articles.describe(connection, weekly, [said], at_ms=current.now_ms())
+        articles.describe(connection, daily, [Description(OWN, "Ours")], at_ms=current.now_ms())
         made, _ = api_keys.create(connection, weekly, scopes=["read"], label="Mole-Whisper", now_ms=1)
     vote(app.test_client(), "weekly", FOREIGN)
     vote(app.test_client(), "daily", OWN)

@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from sqlalchemy import create_engine
 
-from reactions.newsroom import catalogue, sites
+from reactions.newsroom import interventions, sites
 from reactions.storage import engines
 from tests.engines import wait_until
 from tests.service import Service
@@ -137,11 +137,11 @@ class Publisher:
 
     def close_voting(self, key: str) -> None:
         """End voting on an article that has votes."""
-        self._intervene(catalogue.close, key)
+        self._intervene(interventions.close, key)
 
     def hide_numbers(self, key: str) -> None:
         """Hide the numbers of an article that has votes."""
-        self._intervene(catalogue.hide, key)
+        self._intervene(interventions.hide, key)
 
     def _intervene(self, act: Callable[..., None], key: str) -> None:
         engine = create_engine(self._database_url)

@@ -11,7 +11,7 @@ from reactions.imports import article_files
 from reactions.imports.article_checking import Statement
 from reactions.imports.article_entries import Choices, Fault
 from reactions.imports.article_files import Reading
-from reactions.newsroom import articles
+from reactions.newsroom import article_keys
 from reactions.refusals import UnreadableImport
 from tests.imports.articles import samples
 
@@ -129,7 +129,7 @@ def test_a_table_with_windows_line_ends_and_a_byte_order_mark() -> None:
     ],
 )
 def test_the_key_of_an_address_is_what_the_widget_takes_there(url: str, key: str) -> None:
-    assert articles.path_key(url) == key
+    assert article_keys.path_key(url) == key
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, event, select
 from reactions.imports import article_files, article_storing
 from reactions.imports.article_entries import Choices
 from reactions.imports.article_storing import Outcome
-from reactions.newsroom import catalogue, sites
+from reactions.newsroom import articles, interventions, sites
 from reactions.newsroom.sites import Site
 from reactions.storage import tables
 from reactions.storage.engines import writing
@@ -85,7 +85,7 @@ def test_a_former_key_leads_to_the_article_unless_the_file_has_its_own_too(
 ) -> None:
     import_(b"key,title\nold,Title\n")
     with writing(engine) as connection:
-        catalogue.move(connection, site, "old", to="new", at_ms=NOW_MS, by="a test")
+        interventions.move(connection, site, "old", to="new", at_ms=NOW_MS, by="a test")
 
     assert import_(b"key,title\nold,Better title\n") == Outcome(new=0, changed=1, same=0)
     assert import_(b"key,title\nnew,Best title\nold,Worst title\n") == Outcome(new=0, changed=1, same=1)
@@ -95,7 +95,7 @@ def test_a_former_key_leads_to_the_article_unless_the_file_has_its_own_too(
 def test_an_import_that_fails_midway_leaves_nothing(
     engine: Engine, import_: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    describe = catalogue.describe
+    describe = articles.describe
     calls: list[int] = []
 
     def cut_off(*given: Any, **named: Any) -> None:
@@ -104,7 +104,7 @@ def test_an_import_that_fails_midway_leaves_nothing(
             raise RuntimeError("the machine lost power")
         describe(*given, **named)
 
-    monkeypatch.setattr(catalogue, "describe", cut_off)
+    monkeypatch.setattr(articles, "describe", cut_off)
     with pytest.raises(RuntimeError):
         import_(samples.long_table(1_600))
 

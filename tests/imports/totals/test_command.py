@@ -12,7 +12,7 @@ from reactions.refusals import ArticleQuotaSpent
 from reactions.storage import tables
 from reactions.storage.engines import writing
 from reactions.votes import revising, rules
-from reactions.votes.revising import Desk
+from reactions.votes.revising import Editor
 from tests import make
 from tests.boxes import NOON_MS, Booth
 from tests.imports.totals.conftest import Bring, everything, faults, imported
@@ -121,7 +121,7 @@ def test_a_former_key_leads_to_the_article_and_both_add_up(bring: Bring, engine:
 def test_a_merge_takes_imported_totals_along(bring: Bring, daily: Booth) -> None:
     bring("varient", CSV)
     daily.cast(ADA, "like", seq=1, article="rain")
-    desk = Desk(daily.engine, daily.box, daily.site, by="a test", now_ms=NOON_MS)
+    desk = Editor(daily.engine, daily.box, daily.site, by="a test", now_ms=NOON_MS)
 
     revising.merge(desk, "rain", into="sun")
 
@@ -135,7 +135,7 @@ def test_a_reset_leaves_imported_totals(bring: Bring, daily: Booth) -> None:
     bring("varient", CSV)
     daily.cast(ADA, "like", seq=1, article="rain")
 
-    revising.reset(Desk(daily.engine, daily.box, daily.site, by="a test", now_ms=NOON_MS), "rain")
+    revising.reset(Editor(daily.engine, daily.box, daily.site, by="a test", now_ms=NOON_MS), "rain")
 
     assert daily.shown("rain") == {"like": 5, "sad": 1}
 

@@ -21,7 +21,7 @@ from reactions.refusals import ImportConflict, UnknownImport, UnreadableImport
 from reactions.storage import tables
 from reactions.storage.engines import writing
 from reactions.votes import revising
-from reactions.votes.revising import Desk
+from reactions.votes.revising import Editor
 from tests import boxes, make
 from tests.boxes import NOON_MS, Booth, booth
 from tests.imports.totals.conftest import everything, faults, imported
@@ -102,7 +102,7 @@ class Importing(RuleBasedStateMachine):
         source, target = self.leads[key], self.leads[into]
         if source == target or not {source, target} <= present or not {key, into} <= present:
             return
-        revising.merge(Desk(self.daily.engine, self.daily.box, self.daily.site, by="a test", now_ms=NOON_MS), key, into=into)
+        revising.merge(Editor(self.daily.engine, self.daily.box, self.daily.site, by="a test", now_ms=NOON_MS), key, into=into)
         self.leads = {name: target if led == source else led for name, led in self.leads.items()}
         for counts in (self.votes, *self.brought.values()):
             for article, reaction in list(counts):
@@ -162,7 +162,7 @@ def test_an_import_over_a_merge_that_came_between_changes_nothing(daily: Booth) 
     with Stage() as stage:
         stage.add(Amounts("Line 1", "noon", {"like": 7}), add_up=False)
         planned = planning.plan(daily.engine, daily.site, "waline", stage)
-        revising.merge(Desk(daily.engine, daily.box, daily.site, by="a test", now_ms=NOON_MS), "noon", into="night")
+        revising.merge(Editor(daily.engine, daily.box, daily.site, by="a test", now_ms=NOON_MS), "noon", into="night")
         new = Import(daily.site.id, "waline", "csv", "file.csv", "other", "a test", NOON_MS)
 
         with pytest.raises(ImportConflict):

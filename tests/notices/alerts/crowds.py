@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import count
 
-from reactions.newsroom import catalogue
-from reactions.newsroom.catalogue import Description
+from reactions.newsroom import articles
+from reactions.newsroom.articles import Description
 from reactions.storage.engines import writing
 from reactions.votes import rules
 from tests import boxes, make
@@ -32,7 +32,7 @@ class Crowd:
             published_at=NOON_MS - round(hours_ago * HOUR_MS),
         )
         with writing(self.desk.engine) as connection:
-            catalogue.describe(connection, self.desk.site, [said], at_ms=NOON_MS)
+            articles.describe(connection, self.desk.site, [said], at_ms=NOON_MS)
 
     def vote(self, key: str, *, hours_ago: float = 0, **reactions: int) -> None:
         """So many new readers give each reaction."""

@@ -9,8 +9,8 @@ from itertools import count
 from flask import Flask
 from sqlalchemy import Engine
 
-from reactions.newsroom import api_keys, catalogue, sites
-from reactions.newsroom.catalogue import Description
+from reactions.newsroom import api_keys, articles, sites
+from reactions.newsroom.articles import Description
 from reactions.storage.engines import writing
 from reactions.votes import rules
 from reactions.votes.ballot_box import BallotBox
@@ -41,7 +41,7 @@ class Newsroom:
         at_ms = self._ago(hours_ago)
         story = Description(key=key, title=title or key, section=section, published_at=at_ms, **said)  # type: ignore[arg-type]
         with writing(self._engine) as connection:
-            catalogue.describe(connection, self.site, [story], at_ms=at_ms)
+            articles.describe(connection, self.site, [story], at_ms=at_ms)
 
     def votes(self, key: str, hours_ago: float = 0, **reactions: int) -> None:
         """Let new readers vote, so many for each reaction."""

@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
-from reactions.newsroom import catalogue, sites
+from reactions.newsroom import interventions, sites
 from reactions.storage.engines import writing
 from reactions.web.extensions import db
 from tests import make
@@ -85,15 +85,15 @@ def test_a_story_that_has_gone_quiet_has_no_pace(newsroom: Newsroom, desk: Flask
 
 def test_an_alias_leads_to_its_story(app: Flask, politics: Newsroom, desk: FlaskClient) -> None:
     with app.app_context(), writing(db.engine) as connection:
-        catalogue.move(connection, politics.site, "bridge", to="politics/bridge", at_ms=1, by="a test")
+        interventions.move(connection, politics.site, "bridge", to="politics/bridge", at_ms=1, by="a test")
 
     assert "Harbour bridge to close" in desk.get("/dashboard/article?article=bridge").text
 
 
 def test_what_was_done_to_a_story_is_marked(app: Flask, politics: Newsroom, desk: FlaskClient) -> None:
     with app.app_context(), writing(db.engine) as connection:
-        catalogue.close(connection, politics.site, "bridge", at_ms=1_795_000_000_000, by="a test")
-        catalogue.hide(connection, politics.site, "bridge", at_ms=1_795_000_000_000, by="a test")
+        interventions.close(connection, politics.site, "bridge", at_ms=1_795_000_000_000, by="a test")
+        interventions.hide(connection, politics.site, "bridge", at_ms=1_795_000_000_000, by="a test")
 
     html = desk.get("/dashboard/article?article=bridge").text
 
