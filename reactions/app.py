@@ -55,7 +55,7 @@ def create_app(settings: Settings) -> Flask:
     with app.app_context():
         for engine in db.engines.values():
             engines.prepare(engine)
-        parts = _parts(app, settings)
+        parts = _parts(settings)
         parts.install()
     _register(app, settings)
     app.wsgi_app = FromMemory(AheadOfFlask(app.wsgi_app, parts), parts.memory)  # type: ignore[method-assign]
@@ -70,8 +70,9 @@ def _make_data_folder(settings: Settings) -> None:
             raise InvalidSettings(f"data_dir: {settings.data_path} cannot be made: {error.strerror}.") from None
 
 
-def _parts(app: Flask, settings: Settings) -> current.Parts:
+def _parts(settings: Settings) -> current.Parts:
     secret, engine = secret_of(settings), db.engine
+    limits = VoteLimits(settings, key=readers.derived_key(secret, "limits"))
     memory = CountsMemory(keep_s=settings.counts_memory_s, entries=settings.counts_memory_entries)
 
     def settled(ballots: Sequence[Ballot], answers: Sequence[Answer]) -> None:
@@ -88,9 +89,10 @@ def _parts(app: Flask, settings: Settings) -> current.Parts:
             queue_size=settings.queue_size,
             answer_within_s=settings.answer_within_s,
             one_article_per_transaction=settings.one_article_per_transaction,
+            admit=limits.admit,
             listener=settled,
         ),
-        limits=VoteLimits(app, settings, key=readers.derived_key(secret, "limits")),
+        limits=limits,
         memory=memory,
         newsroom=Newsroom(engine, cursor_key=readers.derived_key(secret, "cursors"), clock=current.now_ms),
         proxies=proxy_networks(settings.trusted_proxies),

@@ -15,6 +15,7 @@ from reactions.settings import InvalidSettings, Settings
 
 _BUSY_MS = 800  # SQLite waits this long for another process's write lock
 _STATEMENT_MS, _LOCK_MS, _IDLE_MS = 30_000, 1_000, 60_000
+_BALLOT_LOCK_MS = 500  # longer than a migration's 400: a batch that meets one waits, and is still answered in time
 _COUNTING = 0x766F746573  # among PostgreSQL's advisory locks, the one of transactions that count votes
 _COUNTING_MS = 10_000
 
@@ -23,7 +24,7 @@ class UnsafeDatabase(Exception):
     """The database answers COMMIT before the change is on the disk."""
 
 
-def options(settings: Settings) -> dict[str, Any]:
+def options(settings: Settings, *, lock_ms: int = _LOCK_MS) -> dict[str, Any]:
     """The arguments of `create_engine`. Raises InvalidSettings for an address of another engine."""
     try:
         name = make_url(settings.engine_url).get_backend_name()
@@ -32,7 +33,7 @@ def options(settings: Settings) -> dict[str, Any]:
     if name == "sqlite":
         return {"pool_size": settings.threads + 8, "connect_args": {"timeout": _BUSY_MS / 1000}}
     if name == "postgresql":
-        session = f"-c statement_timeout={_STATEMENT_MS} -c lock_timeout={_LOCK_MS} "
+        session = f"-c statement_timeout={_STATEMENT_MS} -c lock_timeout={lock_ms} "
         session += f"-c idle_in_transaction_session_timeout={_IDLE_MS}"
         return {
             "pool_size": settings.database_pool_size,
@@ -49,7 +50,7 @@ def options_of_the_ballot_box(settings: Settings) -> dict[str, Any]:
 
     No connection is tried before it is used: a batch that meets a lost one runs again on a new one.
     """
-    chosen = {**options(settings), "pool_pre_ping": False}
+    chosen = {**options(settings, lock_ms=_BALLOT_LOCK_MS), "pool_pre_ping": False}
     return chosen if settings.on_sqlite else {**chosen, "pool_size": 1}
 
 

@@ -48,6 +48,12 @@ def waited_for_lock(error: DBAPIError) -> bool:
     return _code(error) == _NO_LOCK
 
 
+def was_lock(answer: object) -> bool:
+    """True of a refusal whose cause was a lock that was not free in time: other rows may be."""
+    cause = answer.__cause__ if isinstance(answer, Unavailable) else None
+    return isinstance(cause, DBAPIError) and waited_for_lock(cause)
+
+
 def _code(error: DBAPIError) -> str:
     """PostgreSQL's SQLSTATE or SQLite's error name; "" where the driver gives none."""
     return getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None) or ""

@@ -1,4 +1,7 @@
-"""Rate-limit windows in the memory of one process, for Flask-Limiter's sliding window counter.
+"""Where rate-limit windows are counted: in the memory of one process, or in a Redis that several share.
+
+Both count as the sliding-window counter of `limits` does: the window before, weighted by the part of it that is still in view,
+and the present one. Both take the hits of a whole batch at once.
 
 The storage that comes with `limits` looks at every key it holds on each timer tick, a third of a vote's time in our trials.
 Here a window's counts are one dictionary that is dropped whole when its time is over, so a hit costs the same however many
@@ -9,16 +12,45 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
 
-from limits.storage import Storage
+import orjson
+from limits.errors import ConfigurationError
+from limits.storage import Storage, storage_from_string
 from limits.storage.base import SlidingWindowCounterSupport
+
+from reactions.settings import InvalidSettings, Settings
+
+
+class Policy(NamedTuple):
+    """One limit: at most `amount` hits in any `window_s` seconds. Its name stands in the RateLimit fields."""
+
+    name: str
+    amount: int
+    window_s: int
+
+
+Ask = tuple[Policy, str]  # a limit, and whose hit it is
+Spent = tuple[Policy, float]  # a limit that is spent, and the seconds until another hit may be
+
+
+class Windows(Protocol):
+    """Counts hits. `sites` are the ids of the asks' sites, in their order."""
+
+    def hit_all(self, sites: Sequence[int], asks: Sequence[Sequence[Ask]]) -> Sequence[Spent | None]:
+        """Count each entry's hits unless one of its limits is spent; then none of them is counted."""
+
+
+def wait_s(previous: int, previous_left_s: float, left_s: float, window_s: int) -> float:
+    """Seconds until the weighted count falls: when the previous window has lost one hit, or the present one becomes it."""
+    return min(previous_left_s % (window_s / previous), left_s) if previous else left_s
 
 
 @dataclass(slots=True)
 class _Windows:
-    """The counts of the present window and of the one before, for all limits of one length."""
+    """The counts of the present window and of the one before, for all keys of one limit."""
 
     number: int = 0
     present: dict[str, int] = field(default_factory=dict)
@@ -33,9 +65,10 @@ class _Windows:
 
 
 class WindowMemory(Storage, SlidingWindowCounterSupport):
-    """Sliding-window counters in memory. The weighting is that of `limits`: previous window × the part of it still in view.
+    """Sliding-window counters in memory, for batches of votes and, as a storage of `limits`, for Flask-Limiter.
 
-    A window holds at most `most_keys`. A full one ends early: then the oldest hits are forgotten, not the newest.
+    Each limit holds at most `most_keys` in a window, apart from every other limit. A full window ends early: then the oldest hits
+    are forgotten, not the newest.
     """
 
     STORAGE_SCHEME = ["windows"]  # noqa: RUF012  declared so by Storage
@@ -43,9 +76,31 @@ class WindowMemory(Storage, SlidingWindowCounterSupport):
     def __init__(self, uri: str | None = None, wrap_exceptions: bool = False, **_: object) -> None:
         super().__init__(uri, wrap_exceptions=wrap_exceptions)
         self._lock = threading.Lock()
-        self._of_length: dict[int, _Windows] = {}
+        self._of: dict[str | int, _Windows] = {}  # by the name of a policy; Flask-Limiter's by their length
         self.clock: Callable[[], float] = time.monotonic  # a wall clock set back would keep spent limits spent for hours
         self.most_keys = 500_000
+
+    def hit_all(self, _sites: Sequence[int], asks: Sequence[Sequence[Ask]]) -> Sequence[Spent | None]:
+        """Count a batch of hits."""
+        with self._lock:
+            turned = {policy: self._windows(policy.name, policy.window_s) for ask in asks for policy, _ in ask}
+            return [self._hit(ask, turned) for ask in asks]
+
+    def _hit(self, ask: Sequence[Ask], turned: dict[Policy, tuple[_Windows, float]]) -> Spent | None:
+        for policy, who in ask:
+            windows, passed = turned[policy]
+            previous = windows.previous.get(who, 0)
+            if int(previous * (1 - passed) + windows.present.get(who, 0)) >= policy.amount:
+                left_s = (1 - passed) * policy.window_s
+                return policy, wait_s(previous, left_s, left_s, policy.window_s)
+        for policy, who in ask:
+            self._add(turned[policy][0], who, 1)
+        return None
+
+    def _add(self, windows: _Windows, key: str, amount: int) -> None:
+        if len(windows.present) >= self.most_keys and key not in windows.present:
+            windows.previous, windows.present = windows.present, {}
+        windows.present[key] = windows.present.get(key, 0) + amount
 
     @property
     def base_exceptions(self) -> type[Exception]:
@@ -55,19 +110,17 @@ class WindowMemory(Storage, SlidingWindowCounterSupport):
     def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
         """Count a hit of `amount` unless the window would then hold more than `limit`."""
         with self._lock:
-            windows, passed = self._windows(expiry)
+            windows, passed = self._windows(expiry, expiry)
             weighted = windows.previous.get(key, 0) * (1 - passed) + windows.present.get(key, 0)
             if int(weighted) + amount > limit:
                 return False
-            if len(windows.present) >= self.most_keys and key not in windows.present:
-                windows.previous, windows.present = windows.present, {}
-            windows.present[key] = windows.present.get(key, 0) + amount
+            self._add(windows, key, amount)
             return True
 
     def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
         """The counts of both windows and the seconds each stays in view: previous, seconds, present, seconds."""
         with self._lock:
-            windows, passed = self._windows(expiry)
+            windows, passed = self._windows(expiry, expiry)
             previous, present = windows.previous.get(key, 0), windows.present.get(key, 0)
         left = (1 - passed) * expiry
         return previous, left if previous else 0.0, present, left + expiry
@@ -75,24 +128,24 @@ class WindowMemory(Storage, SlidingWindowCounterSupport):
     def clear_sliding_window(self, key: str, expiry: int) -> None:
         """Forget one key."""
         with self._lock:
-            windows, _ = self._windows(expiry)
+            windows, _ = self._windows(expiry, expiry)
             windows.previous.pop(key, None)
             windows.present.pop(key, None)
 
     def reset(self) -> int | None:
         """Forget everything; return how many keys that were."""
         with self._lock:
-            held = sum(len(w.present) + len(w.previous) for w in self._of_length.values())
-            self._of_length.clear()
+            held = sum(len(w.present) + len(w.previous) for w in self._of.values())
+            self._of.clear()
         return held
 
     def check(self) -> bool:
         """Memory is always there."""
         return True
 
-    def _windows(self, expiry: int) -> tuple[_Windows, float]:
-        """The windows of a length, turned to now, and the part of the present one that has passed (0 to 1)."""
-        windows = self._of_length.setdefault(expiry, _Windows())
+    def _windows(self, name: str | int, expiry: int) -> tuple[_Windows, float]:
+        """The windows of a limit, turned to now, and the part of the present one that has passed (0 to 1)."""
+        windows = self._of.setdefault(name, _Windows())
         at = self.clock() / expiry
         windows.turn_to(int(at))
         return windows, min(max(at - windows.number, 0.0), 1.0)
@@ -110,3 +163,106 @@ class WindowMemory(Storage, SlidingWindowCounterSupport):
 
     def clear(self, key: str) -> None:  # noqa: D102
         raise NotImplementedError("WindowMemory serves the sliding-window-counter strategy only.")
+
+
+class RedisWindows:
+    """Sliding-window counters in Redis: one script call a batch, and on a cluster one for each site, whose keys share a slot."""
+
+    def __init__(self, client: Any, *, prefix: str = "reactions") -> None:
+        self._script = client.register_script(_SCRIPT)
+        self._prefix = prefix
+
+    def hit_all(self, sites: Sequence[int], asks: Sequence[Sequence[Ask]]) -> Sequence[Spent | None]:
+        """Count a batch of hits."""
+        outcome: dict[int, Spent | None] = {}
+        for site in dict.fromkeys(sites):
+            own = [at for at, each in enumerate(sites) if each == site]
+            outcome.update(zip(own, self._hit_site(site, [asks[at] for at in own]), strict=True))
+        return [outcome[at] for at in range(len(asks))]
+
+    def _hit_site(self, site: int, asks: Sequence[Sequence[Ask]]) -> list[Spent | None]:
+        numbers = {each: number for number, each in enumerate(dict.fromkeys(each for ask in asks for each in ask), start=1)}
+        names = [f"{self._prefix}:{{{site}}}:{policy.name}:{who}" for policy, who in numbers]
+        limits = [(policy.amount, policy.window_s * 1000) for policy, _ in numbers]
+        hits = [[numbers[each] for each in ask] for ask in asks]
+        keys = [key for name in names for key in (f"{name}/-1", name)]
+        answered = self._script(keys=keys, args=[orjson.dumps([limits, hits])])
+        spent = list(numbers)
+        return [None if not number else (spent[number - 1][0], wait_ms / 1000) for number, wait_ms in answered]
+
+
+# Times are milliseconds. A window's key is the present one's, with /-1 the previous one's; both live as long as they are in view.
+_SCRIPT = """
+local limits, hits = unpack(cjson.decode(ARGV[1]))
+local windows = {}
+for n, limit in ipairs(limits) do
+    local before, now, amount, length = KEYS[2 * n - 1], KEYS[2 * n], limit[1], limit[2]
+    local left = redis.call('pttl', now)
+    if left > 0 and left < length then
+        redis.call('rename', now, before)
+        redis.call('set', now, 0, 'PX', left + length)
+    end
+    windows[n] = {
+        amount = amount, length = length, now = now, added = 0,
+        previous = tonumber(redis.call('get', before)) or 0, previous_left = math.max(redis.call('pttl', before), 0),
+        count = tonumber(redis.call('get', now)) or 0, left = math.max(redis.call('pttl', now), 0),
+    }
+end
+local answers = {}
+for _, hit in ipairs(hits) do
+    local answer = {0, 0}
+    for _, n in ipairs(hit) do
+        local w = windows[n]
+        if math.floor(w.previous * w.previous_left / w.length) + w.count + 1 > w.amount then
+            local wait = w.length
+            if w.left > 0 then wait = w.left % w.length end
+            if w.previous > 0 then wait = math.min(wait, w.previous_left % (w.length / w.previous)) end
+            answer = {n, math.floor(wait)}
+            break
+        end
+    end
+    if answer[1] == 0 then
+        for _, n in ipairs(hit) do
+            windows[n].count = windows[n].count + 1
+            windows[n].added = windows[n].added + 1
+        end
+    end
+    answers[#answers + 1] = answer
+end
+for _, w in ipairs(windows) do
+    if w.added > 0 then
+        if w.left > 0 then redis.call('incrby', w.now, w.added)
+        else redis.call('set', w.now, w.added, 'PX', w.length * 2) end
+    end
+end
+return answers
+"""
+
+
+def configured(settings: Settings, memory: WindowMemory) -> tuple[Windows, tuple[type[Exception], ...]]:
+    """The store that the settings name, and the exceptions that mean it is away. Raises InvalidSettings."""
+    if settings.limiter_url.startswith("memory"):
+        return memory, ()
+    storage = redis_storage(settings)
+    failures = storage.base_exceptions
+    client = storage.storage  # type: ignore[attr-defined]
+    return RedisWindows(client), (OSError, *(failures if isinstance(failures, tuple) else (failures,)))
+
+
+def redis_storage(settings: Settings) -> Storage:
+    """The storage of `limits` at the address in the settings. Raises InvalidSettings."""
+    try:
+        return storage_from_string(settings.limiter_url, **redis_options(settings))  # type: ignore[return-value]
+    except (ConfigurationError, ImportError, ValueError) as error:
+        raise InvalidSettings(f"limiter_url: {error}") from None
+
+
+def redis_options(settings: Settings) -> dict[str, Any]:
+    """How redis-py is to connect: a hit waits `limiter_timeout_s` at most, and is not repeated. Raises InvalidSettings."""
+    try:
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
+    except ImportError:
+        raise InvalidSettings("limiter_url: install reader-reactions[redis] to use Redis.") from None
+    timeout_s = settings.limiter_timeout_s
+    return {"socket_timeout": timeout_s, "socket_connect_timeout": timeout_s, "retry": Retry(NoBackoff(), 0)}

@@ -1,7 +1,9 @@
-"""Rate limits on votes: per reader, per network, per article. Reads have none, a cache absorbs them.
+"""Rate limits on votes: per network, per reader, per article. Reads have none, a cache absorbs them.
 
-The limits are Flask-Limiter's, asked directly rather than through its decorators (docs/decisions/0005-limits.md has the cost of
-each). If the store does not answer, the same limits count in this process, voting goes on, and the store is tried again later.
+The limits are written in Flask-Limiter's notation and counted as the sliding windows of `limits`, but asked once for a whole
+batch, by the ballot box: a round trip to Redis for each vote costs as much as the vote (docs/decisions/0005-limits.md). A vote
+counts against all of its limits or, if one of them is spent, against none. If the store does not answer, the same limits count in
+this process, voting goes on, and the store is tried again later.
 """
 
 from __future__ import annotations
@@ -9,20 +11,17 @@ from __future__ import annotations
 import math
 import threading
 import time
-from dataclasses import dataclass
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import structlog
-from flask import Flask
-from limits import RateLimitItem, parse_many
-from limits.errors import ConfigurationError
-from limits.storage.base import SlidingWindowCounterSupport
-from limits.strategies import SlidingWindowCounterRateLimiter as Strategy
+from limits import parse_many
 
-from reactions.settings import InvalidSettings, Settings
+from reactions.settings import Settings
 from reactions.votes import networks, readers
-from reactions.web import extensions, metrics
-from reactions.web.limit_store import WindowMemory
+from reactions.votes.rules import Ballot
+from reactions.web import limit_store, metrics
+from reactions.web.limit_store import Ask, Policy, WindowMemory, Windows
 
 log = structlog.get_logger()
 
@@ -36,84 +35,94 @@ class TooMany(Exception):
         self.retry_after_s = retry_after_s
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """One limit under its name in the RateLimit fields; its key in the store is `before` + who + `after`."""
+class Voter(NamedTuple):
+    """Who votes, as far as limits go: keyed hashes of the network, of the wider network around it, and of the reader."""
 
-    name: str
-    item: RateLimitItem
-    before: str
-    after: str
-    amount: int
-    window_s: int
+    network: str
+    wide_network: str | None
+    reader: str
 
 
 def policies(name: str, notation: str) -> tuple[Policy, ...]:
     """The limits in Flask-Limiter's notation; a second one gets its window into its name."""
     items = parse_many(notation)
-    return tuple(_policy(name if item is items[0] else f"{name}-{item.get_expiry()}s", item) for item in items)
-
-
-def _policy(name: str, item: RateLimitItem) -> Policy:
-    before, after = item.key_for(name, "\0").split("\0")
-    return Policy(name, item, before, after, item.amount, item.get_expiry())
+    names = [name if item is items[0] else f"{name}-{item.get_expiry()}s" for item in items]
+    return tuple(Policy(each, item.amount, item.get_expiry()) for each, item in zip(names, items, strict=True))
 
 
 class VoteLimits:
-    """The limits of the vote route, for one application."""
+    """The limits of the vote route, for one application. `admit` is for the ballot box."""
 
-    def __init__(self, app: Flask, settings: Settings, *, key: bytes) -> None:
+    def __init__(self, settings: Settings, *, key: bytes) -> None:
         self._key = key
-        self._store = _Store(app, settings)
-        self._per_reader = policies("reader", settings.votes_per_reader)
+        self.store = _Store(settings)
         self._per_network = policies("network", settings.votes_per_network)
         self._per_wide_network = policies("wide-network", settings.votes_per_wide_network)
+        self._per_reader = policies("reader", settings.votes_per_reader)
         self._per_article = policies("article", settings.votes_per_article)
-        told = (*self._per_reader, *self._per_network, *self._per_wide_network, *self._per_article)
-        self.policy_field = ", ".join(f'"{p.name}";q={p.amount};w={p.window_s}' for p in told)
+        every = (*self._per_reader, *self._per_network, *self._per_wide_network, *self._per_article)
+        self.policy_field = ", ".join(f'"{p.name}";q={p.amount};w={p.window_s}' for p in every)
 
-    def take(self, *, site: str, address: str, article_id: int, reader: bytes) -> None:
-        """Count one vote against every limit it falls under. Raises TooMany, and then nothing more is counted."""
+    def voter(self, *, site: str, address: str, reader: bytes) -> Voter:
+        """Who a request comes from."""
         network, wide = networks.prefixes_of(address)
-        self._hit(self._per_reader, readers.limit_key(self._key, site, reader.hex()))
-        self._hit(self._per_network, readers.limit_key(self._key, site, network))
-        if wide is not None:
-            self._hit(self._per_wide_network, readers.limit_key(self._key, site, wide))
-        self._hit(self._per_article, str(article_id))
+        return Voter(
+            readers.limit_key(self._key, site, network),
+            None if wide is None else readers.limit_key(self._key, site, wide),
+            readers.limit_key(self._key, site, reader.hex()),
+        )
 
-    def _hit(self, policies: tuple[Policy, ...], who: str) -> None:
-        for policy in policies:
-            wait_s = self._store.hit(policy, who)
-            if wait_s is not None:
-                metrics.limited.labels(policy.name).inc()
-                raise TooMany(policy.name, retry_after_s=max(1, math.floor(wait_s) + 1))  # just after, not at
+    def admit(self, ballots: Sequence[Ballot], facts: Sequence[object]) -> Sequence[Ballot | Exception]:
+        """Count a batch against its limits, in order: each ballot, or the TooMany that turns it down."""
+        asks = [self._asks(ballot, voter) for ballot, voter in zip(ballots, facts, strict=True) if isinstance(voter, Voter)]
+        waits = iter(
+            self.store.hit([b.site.id for b, voter in zip(ballots, facts, strict=True) if isinstance(voter, Voter)], asks)
+        )
+        return [
+            _refused(spent) if isinstance(voter, Voter) and (spent := next(waits)) else ballot
+            for ballot, voter in zip(ballots, facts, strict=True)
+        ]
+
+    def _asks(self, ballot: Ballot, voter: Voter) -> list[Ask]:
+        asks = [(policy, voter.network) for policy in self._per_network]
+        if voter.wide_network is not None:
+            asks += [(policy, voter.wide_network) for policy in self._per_wide_network]
+        asks += [(policy, voter.reader) for policy in self._per_reader]
+        return asks + [(policy, str(ballot.article_id)) for policy in self._per_article]
+
+
+def _refused(spent: tuple[Policy, float]) -> TooMany:
+    policy, wait_s = spent
+    metrics.limited.labels(policy.name).inc()
+    return TooMany(policy.name, retry_after_s=max(1, math.floor(wait_s) + 1))  # just after, not at
 
 
 class _Store:
-    """The configured limiter store, and memory beside it for while it does not answer.
+    """The configured store, and memory beside it for while it does not answer.
 
-    After a failure it is left alone for a while; then one request tries it, the others go on with memory meanwhile.
+    After a failure it is left alone for a while; then one batch tries it, the others go on with memory meanwhile.
     """
 
-    def __init__(self, app: Flask, settings: Settings) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._retry_s = settings.limiter_retry_s
-        self._memory = Strategy(WindowMemory())
-        self._strategy, self._failures = _configured(app, settings)
+        self.memory = WindowMemory()
+        self._windows: Windows
+        self._windows, self._failures = limit_store.configured(settings, self.memory)
         self._lock = threading.Lock()
         self._away_until: float | None = None
 
-    def hit(self, policy: Policy, who: str) -> float | None:
-        """Count a hit; None if it is within the limit, else the seconds until another may be."""
+    def hit(self, sites: Sequence[int], asks: Sequence[Sequence[Ask]]) -> Sequence[tuple[Policy, float] | None]:
+        """Count hits; for each None, or the limit that is spent and the seconds until another hit may be."""
         if self._away_until is not None and not self._may_try():
-            return _hit(self._memory, policy, who)
+            return self.memory.hit_all(sites, asks)
         try:
-            wait_s = _hit(self._strategy, policy, who)
+            spent = self._windows.hit_all(sites, asks)
         except self._failures as failure:
             self._leave(failure)
-            return _hit(self._memory, policy, who)
+            return self.memory.hit_all(sites, asks)
         if self._away_until is not None:
             self._welcome_back()
-        return wait_s
+        return spent
 
     def _may_try(self) -> bool:
         with self._lock:
@@ -137,34 +146,3 @@ class _Store:
             self._away_until = None
         metrics.limiter_away.set(0)
         log.warning("limiter store back")
-
-
-def _hit(strategy: Strategy, policy: Policy, who: str) -> float | None:
-    """The strategy's own `hit`, less the building of the key, which takes longer than the counting."""
-    store = cast("SlidingWindowCounterSupport", strategy.storage)
-    if store.acquire_sliding_window_entry(f"{policy.before}{who}{policy.after}", policy.amount, policy.window_s):
-        return None
-    return strategy.get_window_stats(policy.item, policy.name, who).reset_time - time.time()
-
-
-def _configured(app: Flask, settings: Settings) -> tuple[Strategy, tuple[type[Exception], ...]]:
-    """The strategy over the configured store, and the exceptions that mean it is away. Raises InvalidSettings."""
-    try:
-        limiter = extensions.limiter(app, *_storage(settings))
-    except (ConfigurationError, ImportError, ValueError) as error:
-        raise InvalidSettings(f"limiter_url: {error}") from None
-    failures = limiter.storage.base_exceptions
-    return cast("Strategy", limiter.limiter), (OSError, *(failures if isinstance(failures, tuple) else (failures,)))
-
-
-def _storage(settings: Settings) -> tuple[str, dict[str, Any]]:
-    if settings.limiter_url.startswith("memory"):
-        return "windows://", {}
-    try:
-        from redis.backoff import NoBackoff
-        from redis.retry import Retry
-    except ImportError:
-        raise InvalidSettings("limiter_url: install reader-reactions[redis] to use Redis.") from None
-    timeout_s = settings.limiter_timeout_s
-    options = {"socket_timeout": timeout_s, "socket_connect_timeout": timeout_s, "retry": Retry(NoBackoff(), 0)}
-    return settings.limiter_url, options

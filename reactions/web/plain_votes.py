@@ -42,8 +42,7 @@ def cast(parts: current.Parts, site: Site, environ: dict[str, Any], text: bytes)
         now_ms=current.now_ms(),
     )
     address = networks.client_address(environ.get("REMOTE_ADDR") or "", environ.get("HTTP_X_FORWARDED_FOR", ""), parts.proxies)
-    parts.limits.take(site=site.key, address=address, article_id=ballot.article_id, reader=reader)
-    receipt = parts.ballot_box.cast(ballot)
+    receipt = parts.ballot_box.cast(ballot, parts.limits.voter(site=site.key, address=address, reader=reader))
     counts = receipt.counts
     answer = {
         "article": counts.article,

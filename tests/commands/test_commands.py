@@ -179,15 +179,17 @@ def test_tables_are_not_removed_without_a_yes(terminal: Terminal) -> None:
 
 
 def test_a_revision_nobody_knows_is_named_in_one_line(terminal: Terminal) -> None:
-    assert terminal.fail("db", "downgrade", "9999", "--yes").startswith("The migrations cannot be applied: ")
+    assert terminal.fail("db", "downgrade", "9999", "--yes").startswith("There is no revision '9999'. There are: 0001, ")
 
 
 def test_tables_of_a_newer_version_are_left_alone(terminal: Terminal, engine: Engine) -> None:
     with engine.begin() as connection:
         connection.exec_driver_sql("update alembic_version set version_num = '9999'")
 
-    assert terminal.fail("db", "upgrade").startswith("The migrations cannot be applied: ")
-    assert terminal.fail("db", "check").startswith("The tables are not those of this version.")
+    assert terminal.fail("db", "upgrade").startswith(
+        "The tables are at revision 9999, which a newer version of the service made."
+    )
+    assert terminal.type("db", "check").out == "The tables are at revision 9999, of a newer version of the service.\n"
 
 
 def test_the_recount_says_that_all_is_well_or_what_is_not(make_app: MakeApp, terminal: Terminal, engine: Engine) -> None:

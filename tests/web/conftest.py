@@ -29,7 +29,7 @@ def make_app(database_url: str, tmp_path: Path) -> Iterator[MakeApp]:
     made: list[Flask] = []
 
     def application(**settings: Any) -> Flask:
-        usual = {"database_url": database_url, "data_dir": str(tmp_path), "secret": make.SECRET}
+        usual = {"database_url": database_url, "data_dir": str(tmp_path), "secret": make.SECRET, "answer_within_s": 5}
         made.append(create_app(load({}, **usual | settings)))
         return made[-1]
 

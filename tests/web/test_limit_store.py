@@ -6,18 +6,21 @@ import threading
 import time
 from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import cast
 
 import limits.storage.memory
 import pytest
-from flask import Flask
+import redis
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from limits.storage import MemoryStorage
 
+from reactions.newsroom.sites import Site
 from reactions.settings import load
-from reactions.web.limit_store import WindowMemory
+from reactions.votes.rules import Ballot
+from reactions.web.limit_store import Policy, RedisWindows, WindowMemory
 from reactions.web.limits import TooMany, VoteLimits
-from tests.engines import wait_until
+from tests.engines import Redis, wait_until
 from tests.make import SECRET
 
 
@@ -29,6 +32,9 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+SITE = cast("Site", SimpleNamespace(id=1, key="daily"))
 
 
 def memory_at(clock: Clock) -> WindowMemory:
@@ -146,20 +152,22 @@ def limits_at(clock: Clock, **notations: str) -> VoteLimits:
     wide = dict.fromkeys(
         ("votes_per_reader", "votes_per_network", "votes_per_wide_network", "votes_per_article"), "9999999/second"
     )
-    app = Flask(__name__)
-    made = VoteLimits(app, load({}, secret=SECRET, **wide | notations), key=b"k")
-    (limiter,) = app.extensions["limiter"]
-    limiter.storage.clock = clock
+    made = VoteLimits(load({}, secret=SECRET, **wide | notations), key=b"k")
+    made.store.memory.clock = clock
     return made
+
+
+def refusal_of(made: VoteLimits, reader: bytes) -> TooMany | None:
+    """Ask for one vote of a reader on article 1, from one address."""
+    ballot = Ballot(SITE, "a", 1, "like", reader, 1, 0, "vote")
+    (answer,) = made.admit([ballot], [made.voter(site="daily", address="192.0.2.1", reader=reader)])
+    return answer if isinstance(answer, TooMany) else None
 
 
 def wait_of(made: VoteLimits) -> int | None:
     """The seconds until another vote may come; None if this one was let through."""
-    try:
-        made.take(site="daily", address="192.0.2.1", article_id=1, reader=b"ada")
-    except TooMany as refused:
-        return refused.retry_after_s
-    return None
+    refused = refusal_of(made, b"ada")
+    return None if refused is None else refused.retry_after_s
 
 
 NOTATIONS = st.sampled_from(["1/second", "3/10 second", "7/minute", "30/minute"])
@@ -190,4 +198,52 @@ def test_an_office_of_a_thousand_readers_is_never_refused() -> None:
 
     for vote in range(12_000):
         clock.now += 0.05
-        made.take(site="daily", address="192.0.2.1", article_id=1, reader=(vote % 1000).to_bytes(16))
+        assert refusal_of(made, (vote % 1000).to_bytes(16)) is None
+
+
+BATCHES = st.lists(st.lists(st.sampled_from("abc"), min_size=1, max_size=6), min_size=1, max_size=6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(BATCHES, st.integers(1, 4), st.integers(1, 6))
+def test_redis_and_memory_let_the_same_hits_of_a_batch_through(
+    redis_server: Redis, batches: list[list[str]], amount: int, of_all: int
+) -> None:
+    """Two limits each: whoever one of them refuses counts against neither. Within one window, so that no clock plays a part."""
+    redis_server.empty()
+    memory, each, every = WindowMemory(), Policy("each", amount, 3600), Policy("all", of_all, 3600)
+    memory.clock = Clock(3_600_000.0)
+    with redis.Redis.from_url(redis_server.url) as client:
+        shared = RedisWindows(client)
+        for batch in batches:
+            asks = [[(every, "x"), (each, who)] for who in batch]
+
+            spent = [memory.hit_all([1] * len(batch), asks), shared.hit_all([1] * len(batch), asks)]
+
+            assert [s and s[0].name for s in spent[0]] == [s and s[0].name for s in spent[1]]
+    kept = {who for who in "abc" if memory._of["each"].present.get(who)}
+    assert sum(memory._of["each"].present.values()) == memory._of["all"].present.get("x", 0)
+    assert len(kept) <= of_all
+
+
+def test_a_batch_costs_redis_one_call_for_each_site(redis_server: Redis) -> None:
+    redis_server.empty()
+    with redis.Redis.from_url(redis_server.url) as client:
+        shared, policy = RedisWindows(client), Policy("reader", 3, 60)
+        shared.hit_all([1], [[(policy, "first")]])  # the script is loaded with its first call
+        before = client.info("commandstats")["cmdstat_evalsha"]["calls"]
+
+        shared.hit_all([1, 2, 1, 1, 2], [[(policy, who)] for who in "abcab"])
+
+        assert client.info("commandstats")["cmdstat_evalsha"]["calls"] - before == 2
+
+
+def test_one_limits_keys_are_not_pushed_out_by_anothers() -> None:
+    memory, network, reader = WindowMemory(), Policy("network", 2, 86_400), Policy("reader", 9, 86_400)
+    memory.clock, memory.most_keys = Clock(86_400.0 * 9), 100
+    memory.hit_all([1, 1], [[(network, "spent")]] * 2)
+
+    for number in range(1000):
+        memory.hit_all([1], [[(reader, str(number))]])
+
+    assert memory.hit_all([1], [[(network, "spent")]])[0] is not None

@@ -7,6 +7,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine
 from werkzeug.test import TestResponse
 
+from reactions.web.current import Parts
 from tests import make
 from tests.make import ADA, BEN
 from tests.web.asking import ballot, counts, only_sqlite, rows_stored, vote
@@ -18,8 +19,8 @@ pytestmark = only_sqlite
 
 def clock_of(app: Flask) -> Clock:
     """A clock for the application's limits, somewhere within a minute."""
-    (limiter,) = app.extensions["limiter"]
-    limiter.storage.clock = clock = Clock(3_600_003.4)
+    parts: Parts = app.extensions["reader-reactions"]
+    parts.limits.store.memory.clock = clock = Clock(3_600_003.4)
     return clock
 
 
@@ -66,7 +67,7 @@ def test_a_reader_who_votes_too_often_is_told_when_the_next_vote_may_come(make_a
     assert (too_early.status_code, in_time.status_code) == (429, 200)
 
 
-def test_one_readers_haste_costs_the_neighbours_nothing(make_app: MakeApp) -> None:
+def test_a_refused_vote_counts_against_no_limit_at_all(make_app: MakeApp) -> None:
     app = make_app(votes_per_reader="2/minute", votes_per_network="4/minute")
     clock_of(app)
     client = app.test_client()
@@ -144,7 +145,9 @@ def test_forwarded_addresses_that_a_client_makes_up_are_not_believed(make_app: M
     answers = [vote(client, reader=make.reader(n), address="198.51.100.9", headers=headers) for n, headers in enumerate(made_up)]
 
     assert [answer.status_code for answer in answers] == [200] * 5 + [429] * 195
-    assert len(next(iter(app.extensions["limiter"])).storage._of_length[60].present) == 200 + 1
+    parts: Parts = app.extensions["reader-reactions"]
+    assert len(parts.limits.store.memory._of["network"].present) == 1
+    assert len(parts.limits.store.memory._of["reader"].present) == 5
 
 
 def test_a_trusted_proxys_clients_are_limited_each_for_themselves(make_app: MakeApp) -> None:

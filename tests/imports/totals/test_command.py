@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Engine, update
 
 from reactions.newsroom import sites
+from reactions.newsroom.article_keys import article_key
 from reactions.refusals import ArticleQuotaSpent
 from reactions.storage import tables
 from reactions.storage.engines import writing
@@ -171,7 +172,7 @@ def test_retired_reactions_take_totals_and_are_not_shown(bring: Bring, terminal:
 
     assert imported(engine)["rain"] == {"like": 5, "sad": 1}
     with engine.connect() as connection:
-        (counts,) = rules.counts_of(connection, sites.named(connection, "daily"), ["rain"], now_ms=NOON_MS)
+        (counts,) = rules.counts_of(connection, sites.named(connection, "daily"), [article_key("daily", "rain")], now_ms=NOON_MS)
     assert counts.total == 5
 
 
