@@ -22,7 +22,8 @@ from sqlalchemy import Engine, create_engine, text
 from bench import machine, paper
 from reactions.newsroom import sites
 from reactions.newsroom.sites import Site
-from reactions.reports.newsroom import Asked, Newsroom
+from reactions.reports.query import ReportQuery
+from reactions.reports.reporting import Reports
 from reactions.storage import engines
 from tests import make
 from tests.databases import PROJECT, PostgresDatabases, SqliteFiles
@@ -31,7 +32,7 @@ from tests.engines import Postgres
 ARTICLES, DAYS = 10_000, 90
 PERIODS = ("24h", "7d", "28d", "90d")
 SORTS = ("votes", "trending", "mood", "split", "surprise", "published")
-Report = Callable[[Newsroom], object]
+Report = Callable[[Reports], object]
 
 
 def main() -> None:
@@ -90,14 +91,14 @@ def _measure(url: str, kind: str, votes: int, made: paper.Rows, chosen: argparse
 
 def _reports(site: Site) -> dict[str, Report]:
     def dashboard(**asked: str) -> Report:
-        return lambda newsroom: newsroom.dashboard(site, Asked(**asked))
+        return lambda newsroom: newsroom.dashboard(site, ReportQuery(**asked))
 
     def articles(sort: str, **asked: str) -> Report:
-        return lambda newsroom: newsroom.articles(site, Asked(**asked), sort=sort)
+        return lambda newsroom: newsroom.articles(site, ReportQuery(**asked), sort=sort)
 
-    def second_page(newsroom: Newsroom) -> object:
-        first = newsroom.articles(site, Asked(period="28d"))
-        return newsroom.articles(site, Asked(period="28d"), cursor=first.next or "")
+    def second_page(newsroom: Reports) -> object:
+        first = newsroom.articles(site, ReportQuery(period="28d"))
+        return newsroom.articles(site, ReportQuery(period="28d"), cursor=first.next or "")
 
     return {
         **{f"dashboard {period}": dashboard(period=period) for period in PERIODS},
@@ -108,7 +109,7 @@ def _reports(site: Site) -> dict[str, Report]:
         **{f"articles 90d by {sort}": articles(sort, period="90d") for sort in SORTS},
         "articles 28d, first page and second": second_page,
         "one article": lambda newsroom: newsroom.article(site, f"story/{ARTICLES // 2}"),
-        "series 90d": lambda newsroom: newsroom.series(site, Asked(period="90d")),
+        "series 90d": lambda newsroom: newsroom.series(site, ReportQuery(period="90d")),
     }
 
 
@@ -125,8 +126,8 @@ def _row(engine: Engine, name: str, report: Report, repeats: int) -> None:
     print(f"| {name} | {first[0]:.0f} | {first[1]:.0f} | {again[0]:.0f} | {again[1]:.0f} | {kept} |", flush=True)
 
 
-def _newsroom(engine: Engine, *, dashboard_kept_s: float = 0) -> Newsroom:
-    return Newsroom(engine, cursor_key=b"k" * 32, clock=lambda: time.time_ns() // 1_000_000, dashboard_kept_s=dashboard_kept_s)
+def _newsroom(engine: Engine, *, dashboard_kept_s: float = 0) -> Reports:
+    return Reports(engine, cursor_key=b"k" * 32, clock=lambda: time.time_ns() // 1_000_000, dashboard_kept_s=dashboard_kept_s)
 
 
 def _timed(act: Callable[[], object], repeats: int) -> tuple[float, float]:

@@ -9,7 +9,7 @@ from flask import Flask
 
 from reactions.demo import seeding
 from reactions.newsroom import sites
-from reactions.reports.newsroom import Newsroom
+from reactions.reports.reporting import Reports
 from reactions.settings import InvalidSettings, Settings, load, proxy_networks, secret_of
 from reactions.storage import engines
 from reactions.votes import readers
@@ -94,7 +94,7 @@ def _parts(settings: Settings) -> current.Parts:
         ),
         limits=limits,
         memory=memory,
-        newsroom=Newsroom(engine, cursor_key=readers.derived_key(secret, "cursors"), clock=current.now_ms),
+        reports=Reports(engine, cursor_key=readers.derived_key(secret, "cursors"), clock=current.now_ms),
         proxies=proxy_networks(settings.trusted_proxies),
     )
 

@@ -14,8 +14,7 @@ from reactions.newsroom import sites
 from reactions.notices import digest, mailing, rendering
 from reactions.notices.digest import Digest
 from reactions.notices.mailing import NotSent
-from reactions.reports.memory import Memory
-from reactions.reports.reading import Reading
+from reactions.reports.query import Memory, Reading
 from reactions.storage.engines import snapshot
 from reactions.web import current
 

@@ -21,7 +21,7 @@ from reactions.exports.scope import Scope
 from reactions.newsroom import sites
 from reactions.newsroom.sites import Site
 from reactions.reports import periods
-from reactions.reports.newsroom import Asked
+from reactions.reports.query import ReportQuery
 from reactions.votes import readers
 from reactions.web import current
 
@@ -88,7 +88,7 @@ def _form(format_: str, *, gzip: bool, bom: bool) -> Form:
 
 
 def _choice(chosen: dict[str, Any]) -> Choice:
-    about = Asked(
+    about = ReportQuery(
         period=chosen["period"] or "",
         first=_day(chosen["first"]),
         last=_day(chosen["last"]),

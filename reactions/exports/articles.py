@@ -12,9 +12,9 @@ from reactions.exports import pages, small_groups
 from reactions.exports.csv_files import Batch
 from reactions.exports.scope import Scope
 from reactions.newsroom.sites import Site
-from reactions.reports import figures, metrics, rows
+from reactions.reports import figures, listings, metrics
 from reactions.reports.metrics import Measure, Shares
-from reactions.reports.reading import closed_before
+from reactions.reports.query import closed_before
 from reactions.storage import tables
 from reactions.times import HOUR_MS
 
@@ -63,7 +63,7 @@ def usual_shares(connection: Connection, site: Site, hour: int) -> Shares:
     since = select(_h.reaction, _whole(_h.added - _h.removed)).where(_h.hour_utc >= hour, _h.article_id.in_(mine))
     counts = Counter(_pairs(connection, votes))
     counts.subtract(_pairs(connection, since.group_by(_h.reaction)))
-    return metrics.shares_of(rows.votes_of(site.reactions, counts))
+    return metrics.shares_of(listings.votes_of(site.reactions, counts))
 
 
 def _belongs(scope: Scope, article: Row[Any], moves: _Moves | None) -> bool:
@@ -117,7 +117,7 @@ def _numbers(scope: Scope, moves: _Moves | None, counts: _Counts, usual: Shares,
 
 
 def _measures(scope: Scope, counts: Mapping[str, int], usual: Shares) -> list[float]:
-    votes = rows.votes_of(scope.site.reactions, counts)
+    votes = listings.votes_of(scope.site.reactions, counts)
     return [*_told(metrics.mood(votes, usual)), *_told(metrics.split(votes, usual))]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from reactions.exports.columns import TABLES, Column, Table
 from reactions.newsroom.sites import Site
 from reactions.refusals import MalformedExport
-from reactions.reports.newsroom import Asked
+from reactions.reports.query import ReportQuery
 from reactions.times import HOUR_MS
 
 PRECISIONS = {"millisecond": 1, "second": 1000, "minute": 60_000, "hour": HOUR_MS, "day": 24 * HOUR_MS}
@@ -25,7 +25,7 @@ class Choice:
     of fewer readers, 0 hides none. `readers` adds a name for each reader.
     """
 
-    about: Asked = field(default_factory=Asked)
+    about: ReportQuery = field(default_factory=ReportQuery)
     since: str = ""
     columns: Sequence[str] = ()
     precision: str = "hour"

@@ -15,10 +15,9 @@ from reactions.exports import cursors
 from reactions.exports.choosing import Choice
 from reactions.exports.cursors import Cursor
 from reactions.newsroom.sites import Site
-from reactions.reports import filters as filtering
-from reactions.reports import periods
+from reactions.reports import periods, query
 from reactions.reports.periods import Period
-from reactions.reports.reading import closed_before
+from reactions.reports.query import closed_before
 from reactions.storage import engines, tables
 from reactions.times import HOUR_MS
 
@@ -87,7 +86,7 @@ def opened(
     """
     about = choice.about
     zone = periods.zone_named(about.time_zone or site.time_zone)
-    wanted = filtering.read(section=about.section, author=about.author, tag=about.tag, text=about.text)
+    wanted = query.filters_of(section=about.section, author=about.author, tag=about.tag, text=about.text)
     period = about.read(site, now_ms)[0] if choice.dated else None
     with engines.snapshot(engine) as connection:
         for setting in _FOR_PAGES if connection.dialect.name == "postgresql" else ():
@@ -103,7 +102,7 @@ def opened(
             zone=zone,
             period=period,
             hours=hours,
-            among=filtering.matching(connection, site, wanted),
+            among=query.matching(connection, site, wanted),
             next=following,
             reader_key=reader_key or secrets.token_bytes(32),
             progress=progress,

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from reactions.reports import dashboard, listing, periods
+from reactions.reports import dashboard, listings, periods
 from reactions.reports.dashboard import Dashboard
-from reactions.reports.filters import Filters
-from reactions.reports.listing import Walk
-from reactions.reports.reading import Reading
-from reactions.reports.rows import Row
+from reactions.reports.listings import ListRequest, Row
+from reactions.reports.query import Filters, Reading
 
 LIST = 5  # articles in each list
 _TREND = 1.5  # times the usual, below which an article goes at its usual pace
@@ -40,7 +38,7 @@ def read(reading: Reading, day: date) -> Digest:
     period = periods.read(zone=zone, now_ms=reading.now_ms, first=day.isoformat(), last=day.isoformat())
     board = dashboard.read(reading, period, Filters())
     fresh = day >= yesterday(zone, reading.now_ms)
-    best = listing.read(reading, Walk(period, Filters(), sort="mood", limit=_LOOKED_AT), key=b"", bound_to=())
+    best = listings.read(reading, ListRequest(period, Filters(), sort="mood", limit=_LOOKED_AT), key=b"", bound_to=())
     return Digest(
         day,
         board,

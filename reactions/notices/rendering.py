@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from reactions.notices import words
 from reactions.notices.digest import LIST, Digest
-from reactions.reports.rows import Row
+from reactions.reports.listings import Row
 
 WIDTH = 72  # columns of the text
 

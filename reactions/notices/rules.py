@@ -6,8 +6,8 @@ handful of votes proves nothing. Reactions with a negative mood never make an ar
 
 from __future__ import annotations
 
+from reactions.reports.listings import Trend
 from reactions.reports.metrics import Measure
-from reactions.reports.ranking import Trend
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS

@@ -11,12 +11,11 @@ from sqlalchemy import Connection
 from reactions.newsroom.sites import Site
 from reactions.notices import rules
 from reactions.notices.raising import Finding
-from reactions.reports import cards, metrics, periods, ranking
-from reactions.reports.cards import Card
-from reactions.reports.memory import Memory
+from reactions.reports import figures, listings, metrics, periods
+from reactions.reports.figures import Card
+from reactions.reports.listings import Numbers
 from reactions.reports.metrics import Measure
-from reactions.reports.ranking import Numbers
-from reactions.reports.reading import Reading
+from reactions.reports.query import Memory, Reading
 
 _ONE_LOOK_S, _EVERYTHING = 600, 10_000_000  # what is read is remembered throughout one look at a site, and no longer
 
@@ -36,8 +35,8 @@ def findings(connection: Connection, site: Site, *, now_ms: int) -> list[Finding
     """What the rules find at a time (UTC ms); whether it was raised before is not asked here."""
     reading = Reading(connection, site, now_ms, Memory(keep_s=_ONE_LOOK_S, items=_EVERYTHING))
     lately = range(reading.hour - rules.SOUR_HOURS + 1, reading.hour + 1)
-    active = cards.of(connection, site, list(reading.by_article(lately)))
-    numbers = ranking.live(reading, lately)
+    active = figures.cards_of(connection, site, list(reading.by_article(lately)))
+    numbers = listings.live(reading, lately)
     found = [
         *(_surge(numbers, card) for card in active if rules.surges(numbers.trend(card))),
         *_turns(numbers, active),
@@ -81,7 +80,7 @@ def _turn(card: Card, before: tuple[Measure, int], lately: tuple[Measure, int]) 
 def _most_loved(reading: Reading, numbers: Numbers) -> Iterator[_Found]:
     """The article of the last 28 days whose mood is the best even at the lower end of its interval."""
     young = periods.read(zone=reading.site.time_zone, now_ms=reading.now_ms, name=f"{rules.LOVED_DAYS}d")
-    born = [card.article_id for card in cards.of(reading.connection, reading.site, [], young)]
+    born = [card.article_id for card in figures.cards_of(reading.connection, reading.site, [], young)]
     votes = {article_id: numbers.votes[article_id] for article_id in born if article_id in numbers.votes}
     moods = {article_id: metrics.mood(each, numbers.norms.shares) for article_id, each in votes.items()}
     able = [article_id for article_id, mood in moods.items() if rules.may_be_loved(mood, votes[article_id].total)]
@@ -114,7 +113,7 @@ def _record(site: Site, card: Card, totals: list[int]) -> Iterator[_Found]:
 
 
 def _named(connection: Connection, found: list[_Found]) -> list[Finding]:
-    rows = {row.article_id: row for row in cards.rows_of(connection, {each.article_id for each in found})}
+    rows = {row.article_id: row for row in figures.records_of(connection, {each.article_id for each in found})}
     return [_finding(each, rows[each.article_id]) for each in found]
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reactions.reports.dashboard import Totals
+from reactions.reports.listings import Row, Trend
 from reactions.reports.metrics import Measure
-from reactions.reports.peers import Surprise
-from reactions.reports.ranking import Trend
-from reactions.reports.rows import Row
+from reactions.reports.norms import Surprise
 
 MINUS, TIMES = "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}"
 

@@ -11,14 +11,12 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row as Record
 
 from reactions.newsroom import article_keys, articles, interventions
-from reactions.reports import cards, figures, metrics, peers, periods, ranking, rows, series
-from reactions.reports.cards import Card
-from reactions.reports.figures import Cell, Moves
-from reactions.reports.peers import LEAST, STEPS, Group, Peers, Story
+from reactions.reports import dashboard, figures, listings, metrics, norms, periods
+from reactions.reports.figures import Bucket, Card, Cell, Moves
+from reactions.reports.listings import Row
+from reactions.reports.norms import LEAST_PEERS, STEPS, Group, Growth, Peers
 from reactions.reports.periods import Period
-from reactions.reports.reading import Reading
-from reactions.reports.rows import Row
-from reactions.reports.series import Bucket
+from reactions.reports.query import Reading
 from reactions.times import DAY_MS, HOUR_MS
 
 
@@ -65,18 +63,18 @@ class Life:
 def read(reading: Reading, key: str, *, zone: ZoneInfo, unit: str = "") -> Life:
     """All about the article with this key or alias. Raises MalformedKey, UnknownArticle, or MalformedPeriod for the unit."""
     found = articles.get(reading.connection, reading.site, article_keys.canonical_key(key))
-    card = cards.of(reading.connection, reading.site, [found.article_id])[0]
-    record = cards.rows_of(reading.connection, [card.article_id])[0]
+    card = figures.cards_of(reading.connection, reading.site, [found.article_id])[0]
+    record = figures.records_of(reading.connection, [card.article_id])[0]
     cells = figures.life(reading.connection, card.article_id)
     period = periods.since(_beginning(card, cells, reading.now_ms), zone=zone, now_ms=reading.now_ms, unit=unit)
-    numbers = replace(ranking.live(reading, range(0)), sums={card.article_id: _sums(reading, cells)})
+    numbers = replace(listings.live(reading, range(0)), sums={card.article_id: _sums(reading, cells)})
     return Life(
-        article=rows.of(reading, period, numbers, [card])[card.article_id],
+        article=listings.rows_of(reading, period, numbers, [card])[card.article_id],
         period=period,
         unit=period.unit,
-        series=series.buckets(period.slots(), cells, series.keys_of(reading)),
-        marks=[Mark(rows.local(at_ms, zone), what) for at_ms, what in sorted(_marks(reading, record))],
-        peers=_comparison(numbers.norms.peers, _story(card, cells, numbers.norms.hour), numbers.norms.hour),
+        series=figures.buckets(period.slots(), cells, dashboard.keys_of(reading)),
+        marks=[Mark(listings.local(at_ms, zone), what) for at_ms, what in sorted(_marks(reading, record))],
+        peers=_comparison(numbers.norms.peers, _growth(card, cells, numbers.norms.hour), numbers.norms.hour),
     )
 
 
@@ -102,34 +100,34 @@ def _marks(reading: Reading, record: Record[Any]) -> list[tuple[int, str]]:
     marks = [(at_ms, what) for at_ms, what, _ in interventions.of_article(reading.connection, record.article_id)]
     if record.published_at is not None:
         marks.append((record.published_at, "published"))
-    closing = rows.close_of(record, reading.site.close_after_days)
+    closing = listings.close_of(record, reading.site.close_after_days)
     if closing is not None and closing <= reading.now_ms and (closing, "closed") not in marks:
         marks.append((closing, "closed"))
     return marks
 
 
-def _story(card: Card, cells: dict[Cell, Moves], hour: int) -> Story:
+def _growth(card: Card, cells: dict[Cell, Moves], hour: int) -> Growth:
     """The article as its peers see it, from its own hours."""
     gains: dict[str, dict[int, int]] = {}
     for (at, reaction), moves in cells.items():
-        step = peers.step_of(at - card.born_hour)
+        step = norms.step_of(at - card.born_hour)
         if step is not None and at < hour:
             mine = gains.setdefault(reaction, {})
             mine[step] = mine.get(step, 0) + moves.net
-    rises = {reaction: peers.rise(by_step) for reaction, by_step in gains.items()}
-    return Story(card.article_id, card.section, card.authors, card.born_hour, rises)
+    rises = {reaction: norms.rise(by_step) for reaction, by_step in gains.items()}
+    return Growth(card.article_id, card.section, card.authors, card.born_hour, rises)
 
 
-def _comparison(others: Peers, story: Story, hour: int) -> Comparison:
-    reached = peers.step_reached(hour - story.born_hour)
-    group = others.group_of(story, reached or 0)
+def _comparison(others: Peers, growth: Growth, hour: int) -> Comparison:
+    reached = norms.step_reached(hour - growth.born_hour)
+    group = others.group_of(growth, reached or 0)
     if group is None:
         return Comparison(None, None, [])
-    steps = [place for place in range(len(STEPS)) if len(others.counts(group, None, place, beside=story)) >= LEAST]
-    return Comparison(group.name, group.kind, [_age(others, group, story, step, reached) for step in steps])
+    steps = [place for place in range(len(STEPS)) if len(others.counts(group, None, place, beside=growth)) >= LEAST_PEERS]
+    return Comparison(group.name, group.kind, [_age(others, group, growth, step, reached) for step in steps])
 
 
-def _age(others: Peers, group: Group, story: Story, step: int, reached: int | None) -> Age:
-    low, median, high = metrics.quarters(others.counts(group, None, step, beside=story))
-    own = story.count(None, step) if reached is not None and step <= reached else None
+def _age(others: Peers, group: Group, growth: Growth, step: int, reached: int | None) -> Age:
+    low, median, high = metrics.quarters(others.counts(group, None, step, beside=growth))
+    own = growth.count(None, step) if reached is not None and step <= reached else None
     return Age(STEPS[step], own, median, low, high)

@@ -8,22 +8,24 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from reactions.newsroom.sites import Site
-from reactions.reports import cards as articles
-from reactions.reports import filters as filtering
-from reactions.reports import metrics, ranking, rows, series
-from reactions.reports.cards import Card
-from reactions.reports.figures import NONE, Moves, Sums
-from reactions.reports.filters import Filters
+from reactions.reports import figures, listings, metrics, query
+from reactions.reports.figures import NONE, Bucket, Card, Moves, Sums
+from reactions.reports.listings import Numbers, Row, Trend
 from reactions.reports.metrics import Measure, Shares, Votes
 from reactions.reports.periods import Period
-from reactions.reports.ranking import Numbers, Trend
-from reactions.reports.reading import Reading
-from reactions.reports.rows import Row
-from reactions.reports.series import Bucket
+from reactions.reports.query import Filters, Reading
 
 LONGEST_LIST = 10
 LIVE_LIST = 5
 MOST_GROUPS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """The buckets of a period, without gaps."""
+
+    period: Period
+    series: Sequence[Bucket]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ class Dashboard:
 
 def read(reading: Reading, period: Period, filters: Filters) -> Dashboard:
     """The dashboard of a period."""
-    among = filtering.matching(reading.connection, reading.site, filters)
+    among = query.matching(reading.connection, reading.site, filters)
     cells = reading.by_hour(period.hours, among)
     now, earlier = _by_reaction(cells), reading.by_reaction(period.previous().hours, among)
     board = _board(reading, period, among)
@@ -112,7 +114,7 @@ def read(reading: Reading, period: Period, filters: Filters) -> Dashboard:
     live, lists = _shown(reading, period, board, among)
     return Dashboard(
         site=reading.site,
-        generated_at=rows.local(reading.now_ms, ZoneInfo(period.time_zone)),
+        generated_at=listings.local(reading.now_ms, ZoneInfo(period.time_zone)),
         period=period,
         previous=period.previous(),
         live=live,
@@ -120,11 +122,22 @@ def read(reading: Reading, period: Period, filters: Filters) -> Dashboard:
         reactions=_reactions(reading, now, earlier),
         mood=metrics.mood(votes, board.numbers.norms.shares),
         split=metrics.split(votes, board.numbers.norms.shares),
-        series=series.buckets(period.slots(), cells, series.keys_of(reading)),
+        series=figures.buckets(period.slots(), cells, keys_of(reading)),
         lists=lists,
         sections=_groups(board, ((card.section,) if card.section else () for card in board.cards)),
         authors=_groups(board, (card.authors for card in board.cards)),
     )
+
+
+def read_series(reading: Reading, period: Period, filters: Filters) -> Series:
+    """The series of a site, or of its articles that match."""
+    among = query.matching(reading.connection, reading.site, filters)
+    return Series(period, figures.buckets(period.slots(), reading.by_hour(period.hours, among), keys_of(reading)))
+
+
+def keys_of(reading: Reading) -> list[str]:
+    """The reactions a series always tells of: those on offer."""
+    return list(reading.site.reactions.keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +149,8 @@ class _Board:
 
 
 def _board(reading: Reading, period: Period, among: Collection[int] | None) -> _Board:
-    numbers = ranking.live(reading, period.hours)
-    known = articles.of(reading.connection, reading.site, numbers.sums.keys(), period)
+    numbers = listings.live(reading, period.hours)
+    known = figures.cards_of(reading.connection, reading.site, numbers.sums.keys(), period)
     return _Board(chosen(known, among), numbers)
 
 
@@ -151,7 +164,7 @@ def _shown(reading: Reading, period: Period, board: _Board, among: Collection[in
     cells = reading.by_hour(range(reading.hour - 1, reading.hour + 1), among)
     hot = _hot(reading, among)
     lists = _lists(board)
-    made = rows.of(reading, period, board.numbers, {card for cards in (hot, *lists.values()) for card in cards})
+    made = listings.rows_of(reading, period, board.numbers, {card for cards in (hot, *lists.values()) for card in cards})
     given = {reading.hour: 0, reading.hour - 1: 0}
     for (hour, _), moves in cells.items():
         given[hour] += moves.added
@@ -163,7 +176,7 @@ def _hot(reading: Reading, among: Collection[int] | None) -> list[Card]:
     """The articles that were given most in this hour and the last one."""
     sums = reading.by_article(range(reading.hour - 1, reading.hour + 1))
     given = {article_id: sums[article_id].added for article_id in sums if sums[article_id].added > 0}
-    cards = chosen(articles.of(reading.connection, reading.site, given), among)
+    cards = chosen(figures.cards_of(reading.connection, reading.site, given), among)
     return sorted(cards, key=lambda card: (-given[card.article_id], -card.born_ms, card.article_id))[:LIVE_LIST]
 
 
@@ -184,7 +197,7 @@ def _rises(trend: Trend) -> bool:
 
 
 def _best(numbers: Numbers, cards: Iterable[Card], sort: str) -> list[Card]:
-    return [card for _, card in ranking.ranked(numbers, cards, sort, most=LONGEST_LIST)]
+    return [card for _, card in listings.ranked(numbers, cards, sort, most=LONGEST_LIST)]
 
 
 def _groups(board: _Board, names: Iterable[Iterable[str]]) -> list[Group]:
@@ -214,7 +227,7 @@ def _by_reaction(cells: Mapping[tuple[int, str], Moves]) -> dict[str, Moves]:
 
 def _votes(reading: Reading, moved: Mapping[str, Moves]) -> Votes:
     """The votes that a period left behind."""
-    return rows.votes_of(reading.site.reactions, {key: max(moves.net, 0) for key, moves in moved.items()})
+    return listings.votes_of(reading.site.reactions, {key: max(moves.net, 0) for key, moves in moved.items()})
 
 
 def _totals(now: Mapping[str, Moves], earlier: Mapping[str, Moves]) -> Totals:

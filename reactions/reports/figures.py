@@ -1,23 +1,47 @@
-"""The numbers as they are stored: sums over the hourly series and the tallies. Votes and events are never read.
+"""The numbers as they are stored: sums over the hourly series and the tallies, and the articles they belong to.
 
-Sums are made by the database, one row for each article or for each hour and reaction, so that what is carried and added here does
-not grow with the number of votes.
+Votes and events are never read. Sums are made by the database, one row for each article or for each hour and reaction, so that
+what is carried and added here does not grow with the number of votes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, Connection, Select, Text, any_, bindparam, case, cast, func, select
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Text,
+    and_,
+    any_,
+    bindparam,
+    case,
+    cast,
+    func,
+    or_,
+    select,
+)  # fmt: skip
 
 from reactions.newsroom.reaction_sets import ReactionSet
 from reactions.newsroom.sites import Site
+from reactions.reports import periods
 from reactions.reports.metrics import Votes
+from reactions.reports.periods import Period, Slot
 from reactions.storage import tables
+from reactions.times import HOUR_MS
 
 _a, _h, _t = tables.article.c, tables.hourly.c, tables.tally.c
 _N = _t.n + _t.imported
+born_ms = func.coalesce(_a.published_at, _a.first_seen_at)
 
 
 class Sums(NamedTuple):
@@ -58,6 +82,42 @@ class Moves(NamedTuple):
 NONE = Sums(0, 0, 0, 0)
 _FEW_HOURS = 48
 Cell = tuple[int, str]  # UTC hour and reaction
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """An article's place in the paper. It is born when it was published, or first seen if that is not known; UTC ms."""
+
+    article_id: int
+    section: str | None
+    authors: tuple[str, ...]
+    born_ms: int
+
+    @property
+    def born_hour(self) -> int:
+        """The UTC hour of its birth."""
+        return self.born_ms // HOUR_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Reactions given and taken back, and the difference."""
+
+    added: int
+    removed: int
+    net: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """One step of a series. `start` is the local time it stands for, `start_utc` the UTC hour from which it counts."""
+
+    start: datetime
+    start_utc: datetime
+    added: int
+    removed: int
+    net: int
+    reactions: Mapping[str, Change]
 
 
 def by_article(connection: Connection, site: Site, hours: range) -> dict[int, Sums]:
@@ -118,6 +178,13 @@ def sparklines(connection: Connection, article_ids: Collection[int], hours: rang
     return lines
 
 
+@lru_cache(maxsize=4096)
+def names_in(text: str) -> tuple[str, ...]:
+    """The names in a stored list of authors or tags, each once."""
+    names: list[Any] = json.loads(text)
+    return tuple(dict.fromkeys(names))
+
+
 def one_of(connection: Connection, column: Any, ids: Collection[int]) -> ColumnElement[bool]:
     """A condition that takes any number of ids as one parameter."""
     if connection.dialect.name == "sqlite":
@@ -129,6 +196,54 @@ def one_of(connection: Connection, column: Any, ids: Collection[int]) -> ColumnE
 def moods(reactions: ReactionSet) -> Mapping[int, list[str]]:
     """The keys of a set by mood; what has none is neutral."""
     return {mood: [entry.key for entry in reactions.entries if entry.mood == mood] for mood in (-1, 0, 1)}
+
+
+def cards_of(connection: Connection, site: Site, article_ids: Collection[int], period: Period | None = None) -> list[Card]:
+    """The cards of these articles of the site, and of those that were born in a period; merged ones have none."""
+    which = one_of(connection, _a.article_id, article_ids)
+    if period is not None:
+        start, end = periods.to_ms(period.start), periods.to_ms(period.end)
+        which = or_(which, and_(born_ms >= start, born_ms < end))
+    asked = select(_a.article_id, _a.section, cast(_a.authors, Text), born_ms).where(
+        _a.site_id == site.id, _a.merged_into.is_(None), which
+    )
+    return [
+        Card(article_id, section, names_in(authors), born)
+        for article_id, section, authors, born in connection.execute(asked).all()
+    ]
+
+
+def records_of(connection: Connection, article_ids: Collection[int]) -> Sequence[Row[Any]]:
+    """All that is said of articles."""
+    return connection.execute(select(tables.article).where(one_of(connection, _a.article_id, article_ids))).all()
+
+
+def counts_of(connection: Connection, article_ids: Collection[int]) -> dict[int, dict[str, int]]:
+    """The votes of articles by reaction, imported ones included."""
+    counts: dict[int, dict[str, int]] = {article_id: {} for article_id in article_ids}
+    asked = select(_t.article_id, _t.reaction, _t.n + _t.imported).where(one_of(connection, _t.article_id, article_ids))
+    for article_id, reaction, n in connection.execute(asked).all():
+        counts[article_id][reaction] = n
+    return counts
+
+
+def imported_of(connection: Connection, article_ids: Collection[int]) -> dict[int, int]:
+    """How much of the votes of articles was imported; articles without any are left out."""
+    mine = one_of(connection, _t.article_id, article_ids)
+    asked = select(_t.article_id, cast(func.sum(_t.imported), BigInteger)).where(mine, _t.imported > 0).group_by(_t.article_id)
+    return {article_id: n for article_id, n in connection.execute(asked).all()}  # noqa: C416  rows are no pairs to the type checker
+
+
+def buckets(slots: Sequence[Slot], cells: Mapping[Cell, Moves], keys: Sequence[str]) -> list[Bucket]:
+    """What happened in each slot; every bucket has every one of `keys`, and any other reaction that moved in it."""
+    place_of = {hour: place for place, slot in enumerate(slots) for hour in slot.hours}
+    added: list[dict[str, int]] = [dict.fromkeys(keys, 0) for _ in slots]
+    removed: list[dict[str, int]] = [dict.fromkeys(keys, 0) for _ in slots]
+    for (hour, reaction), (given, taken) in cells.items():
+        place = place_of[hour]
+        added[place][reaction] = added[place].get(reaction, 0) + given
+        removed[place][reaction] = removed[place].get(reaction, 0) + taken
+    return [_bucket(slot, added[place], removed[place]) for place, slot in enumerate(slots)]
 
 
 def _within(connection: Connection, site: Site, hours: range, among: Collection[int] | None, *columns: Any) -> Select[Any]:
@@ -154,3 +269,15 @@ def _of_mood(reactions: ReactionSet, mood: int, reaction: Any, n: Any) -> Column
 def _whole(column: Any) -> ColumnElement[int]:
     """A sum as an integer: PostgreSQL's are decimals."""
     return cast(func.sum(column), BigInteger)
+
+
+def _bucket(slot: Slot, added: Mapping[str, int], removed: Mapping[str, int]) -> Bucket:
+    given, taken = sum(added.values()), sum(removed.values())
+    return Bucket(
+        start=slot.start,
+        start_utc=datetime.fromtimestamp(slot.hours.start * HOUR_MS / 1000, UTC),
+        added=given,
+        removed=taken,
+        net=given - taken,
+        reactions={key: Change(n, removed[key], n - removed[key]) for key, n in added.items()},
+    )

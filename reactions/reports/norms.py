@@ -1,13 +1,15 @@
 """What is usual for a site: the shares of its votes, what an article gains at each hour of its age, and its articles' peers.
 
 Everything is as it was before one full hour, so that it does not move while votes arrive. It is read once and kept for minutes.
-What came before an article's publication is left out: it belongs to no age.
+What came before an article's publication is left out: it belongs to no age. Ages are counted in hours of the hourly series from
+the one of publication on, and an article is compared at the last step that it has reached: five hours old, at three hours.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Collection, Mapping, Sequence
+import statistics
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
@@ -15,22 +17,144 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, Row, Select, Text, case, cast, func, select
 
 from reactions.newsroom.sites import Site
-from reactions.reports import cards, figures, metrics, peers
-from reactions.reports.filters import names_in
+from reactions.reports import figures, metrics
 from reactions.reports.metrics import Shares, Votes
-from reactions.reports.peers import STEPS, Peers, Story, Surprise
 from reactions.storage import tables
 from reactions.times import HOUR_MS
 
+STEPS = (1, 2, 3, 6, 12, 24, 48, 72, 168)  # hours of age
+LEAST_PEERS = 5  # peers without whom nothing is compared
+_NOTHING = (0,) * len(STEPS)
 WINDOW_HOURS = 28 * 24  # how old an article may be to say what is usual
 YOUNG_HOURS = 8 * 24  # how old one may be to be a surprise: a day beyond the last step
 PEERS_AT_MOST = 1_000  # of a site that publishes more, a sample that does not change: those with the lowest ids
 EDGES = (*range(1, 49), 72, 96, 168, 336, WINDOW_HOURS)  # the ages, in hours, at which the steps of the profile end
 
 _a, _h = tables.article.c, tables.hourly.c
-_born_hour = cards.born_ms // HOUR_MS
+_born_hour = figures.born_ms // HOUR_MS
 _age = _h.hour_utc - _born_hour
 _net = _h.added - _h.removed
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Whom an article is compared with: `kind` is section, author or site; a site has no name here."""
+
+    kind: str
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """An article as its peers see it: where it stands, its hour of birth, and by reaction what it had at each step."""
+
+    article_id: int
+    section: str | None
+    authors: tuple[str, ...]
+    born_hour: int
+    rises: Mapping[str, Sequence[int]] = field(default_factory=dict, repr=False)
+
+    def count(self, reaction: str | None, step: int) -> int:
+        """What it had of a reaction, or in all, at a step."""
+        if reaction is None:
+            return sum(rise[step] for rise in self.rises.values())
+        return self.rises.get(reaction, _NOTHING)[step]
+
+    def groups(self) -> Iterator[Group]:
+        """Where its peers are looked for, the nearest first."""
+        if self.section:
+            yield Group("section", self.section)
+        yield from (Group("author", name) for name in self.authors)
+        yield Group("site", None)
+
+
+@dataclass(frozen=True, slots=True)
+class Surprise:
+    """The reaction of which an article has most beside its peers' median, both at the same age."""
+
+    reaction: str
+    ratio: float
+    count: int
+    median: float
+    against: Group
+    age_hours: int
+
+
+class Peers:
+    """Articles to compare with, as they stood before `hour`."""
+
+    def __init__(self, growths: Sequence[Growth], hour: int) -> None:
+        self._hour = hour
+        self._by_id = {growth.article_id: growth for growth in growths}
+        self._members: dict[Group, list[Growth]] = {}
+        self._sorted: dict[tuple[Group, str | None, int], list[int]] = {}
+        for growth in growths:
+            for group in growth.groups():
+                self._members.setdefault(group, []).append(growth)
+
+    def group_of(self, growth: Growth, step: int) -> Group | None:
+        """The nearest group with enough others that have reached a step."""
+        groups = (group for group in growth.groups() if self._others(group, step, growth) >= LEAST_PEERS)
+        return next(groups, None)
+
+    def counts(self, group: Group, reaction: str | None, step: int, *, beside: Growth) -> list[int]:
+        """What the others of a group had of a reaction, or in all, at a step; in order."""
+        counts = self._counts(group, reaction, step)
+        if not self._holds(group, step, beside):
+            return counts
+        place = bisect_left(counts, self._by_id[beside.article_id].count(reaction, step))
+        return counts[:place] + counts[place + 1 :]
+
+    def surprise(self, growth: Growth, counts: Mapping[str, int]) -> Surprise | None:
+        """What is most unusual about an article that has these counts at the step it has reached.
+
+        None before it is an hour old, without peers, or with few votes.
+        """
+        step = step_reached(self._hour - growth.born_hour)
+        many = {reaction: count for reaction, count in counts.items() if count >= metrics.SURPRISE_LEAST}
+        group = self.group_of(growth, step) if many and step is not None else None
+        if step is None or group is None:
+            return None
+        found = [self._compared(growth, reaction, count, step, group) for reaction, count in many.items()]
+        return max(found, key=lambda surprise: (surprise.ratio, surprise.count, surprise.reaction))
+
+    def _compared(self, growth: Growth, reaction: str, count: int, step: int, group: Group) -> Surprise:
+        median = statistics.median(self.counts(group, reaction, step, beside=growth))
+        return Surprise(reaction, metrics.surprise(count, median), count, median, group, STEPS[step])
+
+    def _counts(self, group: Group, reaction: str | None, step: int) -> list[int]:
+        known = self._sorted.get((group, reaction, step))
+        if known is None:
+            latest = self._hour - STEPS[step]
+            known = sorted(
+                [growth.count(reaction, step) for growth in self._members.get(group, ()) if growth.born_hour <= latest]
+            )
+            self._sorted[group, reaction, step] = known
+        return known
+
+    def _others(self, group: Group, step: int, growth: Growth) -> int:
+        return len(self._counts(group, None, step)) - self._holds(group, step, growth)
+
+    def _holds(self, group: Group, step: int, growth: Growth) -> bool:
+        """True if the article is itself among the group's, as they were read."""
+        own = self._by_id.get(growth.article_id)
+        return own is not None and self._hour - own.born_hour >= STEPS[step] and group in own.groups()
+
+
+def rise(gains: Mapping[int, int]) -> tuple[int, ...]:
+    """What an article had at each step, from what it gained between the steps."""
+    return tuple(accumulate([gains.get(step, 0) for step in range(len(STEPS))]))
+
+
+def step_of(age_hours: int) -> int | None:
+    """The step by which an hour of that age is over; None before publication and beyond the last."""
+    step = bisect_right(STEPS, age_hours)
+    return step if 0 <= age_hours < STEPS[-1] else None
+
+
+def step_reached(age_hours: int) -> int | None:
+    """The last step that an article of an age has reached; None in its first hour."""
+    return bisect_right(STEPS, age_hours) - 1 if age_hours >= STEPS[0] else None
 
 
 @dataclass(frozen=True)
@@ -44,7 +168,7 @@ class Norms:
     shares: Shares
     rates: Sequence[float]
     peers: Peers
-    young: Mapping[int, Story]
+    young: Mapping[int, Growth]
     counts: Mapping[int, Mapping[str, int]]
     _surprises: dict[int, Surprise | None] = field(default_factory=dict, repr=False)
 
@@ -57,11 +181,11 @@ class Norms:
 
     def surprise(self, article_id: int) -> Surprise | None:
         """What is unusual about a young article beside its peers."""
-        story = self.young.get(article_id)
-        if story is None:
+        growth = self.young.get(article_id)
+        if growth is None:
             return None
         if article_id not in self._surprises:
-            self._surprises[article_id] = self.peers.surprise(story, self.counts.get(article_id, {}))
+            self._surprises[article_id] = self.peers.surprise(growth, self.counts.get(article_id, {}))
         return self._surprises[article_id]
 
     def _rate(self, age: int) -> float:
@@ -74,12 +198,12 @@ def read(connection: Connection, site: Site, hour: int, votes: Votes) -> Norms:
     sample = births[:PEERS_AT_MOST]
     sampled = [row.article_id for row in sample]
     rises = _rises(connection, sampled, hour)
-    young = {row.article_id: _story(row) for row in births if row.born_hour >= hour - YOUNG_HOURS}
+    young = {row.article_id: _growth(row) for row in births if row.born_hour >= hour - YOUNG_HOURS}
     return Norms(
         hour=hour,
         shares=metrics.shares_of(votes),
         rates=_rates([hour - row.born_hour for row in sample], _gains(connection, site, sampled, hour)),
-        peers=Peers([_story(row, rises.get(row.article_id)) for row in sample], hour),
+        peers=Peers([_growth(row, rises.get(row.article_id)) for row in sample], hour),
         young=young,
         counts=_counts(connection, young, hour),
     )
@@ -90,15 +214,15 @@ def _births(connection: Connection, site: Site, hour: int) -> Sequence[Row[Any]]
     asked = (
         select(_a.article_id, _a.section, cast(_a.authors, Text).label("authors"), _born_hour.label("born_hour"))
         .where(_a.site_id == site.id, _a.merged_into.is_(None))
-        .where(cards.born_ms >= (hour - WINDOW_HOURS) * HOUR_MS, cards.born_ms < hour * HOUR_MS)
+        .where(figures.born_ms >= (hour - WINDOW_HOURS) * HOUR_MS, figures.born_ms < hour * HOUR_MS)
         .order_by(_a.article_id)
     )
     return connection.execute(asked).all()
 
 
-def _story(row: Row[Any], rises: Mapping[str, Mapping[int, int]] | None = None) -> Story:
-    risen = {reaction: peers.rise(gains) for reaction, gains in (rises or {}).items()}
-    return Story(row.article_id, row.section, names_in(row.authors), row.born_hour, risen)
+def _growth(row: Row[Any], rises: Mapping[str, Mapping[int, int]] | None = None) -> Growth:
+    risen = {reaction: rise(gains) for reaction, gains in (rises or {}).items()}
+    return Growth(row.article_id, row.section, figures.names_in(row.authors), row.born_hour, risen)
 
 
 def _of_age(connection: Connection, ids: Collection[int], hour: int, *columns: Any) -> Select[Any]:

@@ -9,7 +9,7 @@ from flask import current_app
 from sqlalchemy import Connection, Engine
 
 from reactions.newsroom import sites
-from reactions.reports.newsroom import Newsroom
+from reactions.reports.reporting import Reports
 from reactions.settings import Proxies, Settings
 from reactions.times import now_ms as now_ms
 from reactions.votes.ballot_box import BallotBox
@@ -29,7 +29,7 @@ class Parts:
     ballot_box: BallotBox
     limits: VoteLimits
     memory: CountsMemory
-    newsroom: Newsroom
+    reports: Reports
     proxies: Proxies
 
     def install(self) -> None:
@@ -48,9 +48,9 @@ def site(key: str) -> sites.Site:
     return parts().directory.find(key)
 
 
-def newsroom() -> Newsroom:
+def reports() -> Reports:
     """Where reports are asked for."""
-    return parts().newsroom
+    return parts().reports
 
 
 def engine() -> Engine:

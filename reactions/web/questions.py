@@ -10,7 +10,7 @@ from flask import request
 from marshmallow import ValidationError
 
 from reactions.reports import periods
-from reactions.reports.newsroom import Asked
+from reactions.reports.query import ReportQuery
 from reactions.web.openapi import query
 
 ZONE = query("time_zone", "Another time zone than the site's", required=False, example="America/New_York")
@@ -47,9 +47,9 @@ def given(known: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     return {name: values_of.get(name, [""])[0] for name in names}
 
 
-def asked(said: Mapping[str, str]) -> Asked:
+def asked(said: Mapping[str, str]) -> ReportQuery:
     """What a report is asked about."""
-    return Asked(
+    return ReportQuery(
         period=said["period"],
         first=said["from"],
         last=said["to"],

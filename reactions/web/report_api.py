@@ -9,7 +9,7 @@ import orjson
 from flask import Response
 from marshmallow import ValidationError
 
-from reactions.reports import listing, periods, ranking
+from reactions.reports import listings, periods
 from reactions.reports.periods import Period
 from reactions.web import current, editors, questions, report_schemas
 from reactions.web.openapi import ApiBlueprint, query
@@ -21,8 +21,8 @@ blueprint = ApiBlueprint("reports", description="What moves the readers. Needs a
 
 _UNIT = query("unit", f"{', '.join(periods.UNITS)}; hours for at most 31 days", required=False)
 _LISTED = [
-    query("sort", f"{', '.join(ranking.SORTS)}, the highest first; with - before it, the lowest", required=False),
-    query("limit", f"1 to {listing.MOST}, usually {USUAL_LIMIT}", required=False),
+    query("sort", f"{', '.join(listings.SORTS)}, the highest first; with - before it, the lowest", required=False),
+    query("limit", f"1 to {listings.MOST}, usually {USUAL_LIMIT}", required=False),
     query("cursor", "`next` of the page before, everything else unchanged", required=False),
 ]
 
@@ -37,7 +37,7 @@ _LISTED = [
 def dashboard(site_key: str) -> Response:
     """What is hot now, what the period brought beside the one before, and the articles worth a look. At most 5 seconds old."""
     site = editors.require(site_key, "read")
-    report = current.newsroom().dashboard(site, questions.asked(questions.given([*questions.ABOUT, _UNIT])))
+    report = current.reports().dashboard(site, questions.asked(questions.given([*questions.ABOUT, _UNIT])))
     return _answer(
         {
             "site": {"key": report.site.key, "name": report.site.name, "time_zone": report.site.time_zone},
@@ -68,7 +68,7 @@ def articles(site_key: str) -> Response:
     """The articles that readers reacted to in the period, or that were published in it, page by page."""
     site = editors.require(site_key, "read")
     given = questions.given([*questions.ABOUT, *_LISTED])
-    page = current.newsroom().articles(
+    page = current.reports().articles(
         site, questions.asked(given), sort=given["sort"], limit=_limit(given["limit"]), cursor=given["cursor"]
     )
     return _answer({"articles": page.articles, "next": page.next, "period": _period(page.period)})
@@ -85,7 +85,7 @@ def article(site_key: str) -> Response:
     """All about one article: its numbers, its series since publication, what was done to it, and how it rose beside its peers."""
     site = editors.require(site_key, "read")
     given = questions.given([{"name": "article"}, _UNIT, questions.ZONE])
-    life = current.newsroom().article(site, given["article"], unit=given["unit"], time_zone=given["time_zone"])
+    life = current.reports().article(site, given["article"], unit=given["unit"], time_zone=given["time_zone"])
     return _answer({"article": life.article, "unit": life.unit, "series": life.series, "marks": life.marks, "peers": life.peers})
 
 
@@ -99,7 +99,7 @@ def article(site_key: str) -> Response:
 def series(site_key: str) -> Response:
     """Reactions given and taken back by hour, day or week of the time zone, changes of the clock included."""
     site = editors.require(site_key, "read")
-    report = current.newsroom().series(site, questions.asked(questions.given([*questions.ABOUT, _UNIT])))
+    report = current.reports().series(site, questions.asked(questions.given([*questions.ABOUT, _UNIT])))
     return _answer(
         {
             "time_zone": report.period.time_zone,
@@ -112,8 +112,8 @@ def series(site_key: str) -> Response:
 
 def _limit(text: str) -> int:
     limit = int(text) if re.fullmatch("[0-9]{1,3}", text) else 0 if text else USUAL_LIMIT
-    if not 1 <= limit <= listing.MOST:
-        raise ValidationError(f"Ask for 1 to {listing.MOST} articles at a time.", "limit")
+    if not 1 <= limit <= listings.MOST:
+        raise ValidationError(f"Ask for 1 to {listings.MOST} articles at a time.", "limit")
     return limit
 
 

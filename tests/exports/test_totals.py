@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from reactions.exports.choosing import Choice
-from reactions.reports.rows import Row as Listed
+from reactions.reports.listings import Row as Listed
 from reactions.votes.revising import Editor, merge, reset
 from tests import make
 from tests.exports.asking import Row, exported

@@ -13,7 +13,8 @@ from sqlalchemy import Engine
 from reactions.newsroom import articles, reaction_sets, sites
 from reactions.newsroom.articles import Description
 from reactions.newsroom.sites import Site
-from reactions.reports.newsroom import Asked, Newsroom
+from reactions.reports.query import ReportQuery
+from reactions.reports.reporting import Reports
 from reactions.storage import engines
 from reactions.votes import rules
 from reactions.votes.ballot_box import BallotBox
@@ -69,9 +70,9 @@ class Stage:
             self.site, article=article, reaction=reaction, reader=reader.to_bytes(16, "big"), seq=at_ms, now_ms=at_ms
         )
 
-    def newsroom(self, *, clock: Callable[[], int] | None = None, kept_s: float = 0, dashboard_kept_s: float = 0) -> Newsroom:
+    def reports(self, *, clock: Callable[[], int] | None = None, kept_s: float = 0, dashboard_kept_s: float = 0) -> Reports:
         """A newsroom at the stage's time that remembers nothing unless it is told to."""
-        return Newsroom(
+        return Reports(
             self.engine, cursor_key=CURSOR_KEY, clock=clock or (lambda: self.now_ms), closed_hours_kept_s=kept_s,
             dashboard_kept_s=dashboard_kept_s,
         )  # fmt: skip
@@ -86,9 +87,9 @@ def stage(engine: Engine, key: str = "daily", *, time_zone: str = "UTC", now_ms:
         return Stage(engine, sites.named(connection, key), now_ms)
 
 
-def asked(**about: str) -> Asked:
+def asked(**about: str) -> ReportQuery:
     """What a report is asked about."""
-    return Asked(**about)
+    return ReportQuery(**about)
 
 
 def set_of(*entries: tuple[str, int]) -> reaction_sets.ReactionSet:

@@ -12,10 +12,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from reactions.reports import periods
-from reactions.reports.listing import Listing
-from reactions.reports.newsroom import Newsroom
-from reactions.reports.ranking import SORTS
-from reactions.reports.rows import Row
+from reactions.reports.listings import SORTS, Listing, Row
+from reactions.reports.reporting import Reports
 from tests import make
 from tests.reports import naive
 from tests.reports.naive import Naive
@@ -77,13 +75,13 @@ def test_every_number_is_what_the_ledger_says(engine: Engine, paper: tuple[Any, 
     period = {"period": data.draw(st.sampled_from(periods.NAMES))}
     kept_s = data.draw(st.sampled_from((0, 60)))
 
-    _compare_dashboard(here, told, here.newsroom(kept_s=kept_s), period)
+    _compare_dashboard(here, told, here.reports(kept_s=kept_s), period)
     _compare_series(here, told, period, unit=data.draw(st.sampled_from(("hour", "day", "week"))))
     _compare_filters(here, told, data)
     _compare_lives(here, told, articles[0]["key"])
 
 
-def _compare_dashboard(here: Stage, told: Naive, newsroom: Newsroom, about: dict[str, str]) -> None:
+def _compare_dashboard(here: Stage, told: Naive, newsroom: Reports, about: dict[str, str]) -> None:
     report = newsroom.dashboard(here.site, asked(**about))
     hours, before = report.period.hours, report.previous.hours
     everything = set(told.articles)
@@ -152,7 +150,7 @@ def _compare_lists(report: Any, rows: list[Row]) -> None:
 
 def _compare_series(here: Stage, told: Naive, about: dict[str, str], *, unit: str) -> None:
     about = {"period": "28d"} if unit == "hour" and about["period"] == "90d" else about
-    report = here.newsroom().series(here.site, asked(**about, unit=unit))
+    report = here.reports().series(here.site, asked(**about, unit=unit))
     hours = report.period.hours
     expected = told.series(set(told.articles), hours.start, hours.stop, here.site.time_zone, unit)
     found = {}
@@ -182,8 +180,8 @@ def _compare_filters(here: Stage, told: Naive, data: st.DataObject) -> None:
         and all(word in f"{a.title} {a.key}".casefold() for word in words.casefold().split())
     }  # fmt: skip
     about = {"period": "90d", "section": section, "author": author, "tag": tag, "text": words}
-    rows = _all_rows(here.newsroom(), here, about)
-    report = here.newsroom().dashboard(here.site, asked(**about))
+    rows = _all_rows(here.reports(), here, about)
+    report = here.reports().dashboard(here.site, asked(**about))
     hours = report.period.hours
     assert {row.article for row in rows} == matching & told.listed(
         hours.start, hours.stop, periods.to_ms(report.period.start), here.now_ms + 1
@@ -193,7 +191,7 @@ def _compare_filters(here: Stage, told: Naive, data: st.DataObject) -> None:
 
 
 def _compare_lives(here: Stage, told: Naive, key: str) -> None:
-    life = here.newsroom().article(here.site, key)
+    life = here.reports().article(here.site, key)
     article = told.articles[key]
     assert sum(bucket.added for bucket in life.series) == sum(by > 0 for _, _, by in article.moves) == life.article.added
     assert life.article.net == sum(life.article.sparkline) == sum(bucket.net for bucket in life.series)
@@ -209,7 +207,7 @@ def _compare_lives(here: Stage, told: Naive, key: str) -> None:
         assert (age.low, age.median, age.high) == tuple(naive.statistics.quantiles(counts, n=4, method="inclusive"))
 
 
-def _all_rows(newsroom: Newsroom, here: Stage, about: dict[str, str], *, sort: str = "votes") -> list[Row]:
+def _all_rows(newsroom: Reports, here: Stage, about: dict[str, str], *, sort: str = "votes") -> list[Row]:
     found: list[Row] = []
     page = Listing([], "", None)  # type: ignore[arg-type]
     while page.next is not None:

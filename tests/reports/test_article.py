@@ -26,7 +26,7 @@ def here(engine: Engine) -> Stage:
 
 
 def test_a_young_article_is_told_by_hours_since_its_publication(here: Stage) -> None:
-    life = here.newsroom().article(here.site, "vote")
+    life = here.reports().article(here.site, "vote")
 
     assert (life.article.article, life.unit, life.article.net, life.article.sparkline) == ("vote", "hour", 2, [2, 0, 0])
     assert [(bucket.start.isoformat(), bucket.net) for bucket in life.series] == [
@@ -35,7 +35,7 @@ def test_a_young_article_is_told_by_hours_since_its_publication(here: Stage) -> 
 
 
 def test_it_stands_beside_its_peers_at_every_age_they_have_reached(here: Stage) -> None:
-    life = here.newsroom().article(here.site, "vote")
+    life = here.reports().article(here.site, "vote")
 
     early, late = (0, 2, 1, 3), (0, 4, 2, 6)  # own, median, low, high: of 0 to 4, and later of twice that
     assert life.peers == Comparison(
@@ -51,7 +51,7 @@ def test_without_peers_there_is_no_comparison(engine: Engine) -> None:
     here = stage(engine)
     here.publish("alone", section="Politics")
 
-    assert here.newsroom().article(here.site, "alone").peers == Comparison(None, None, [])
+    assert here.reports().article(here.site, "alone").peers == Comparison(None, None, [])
 
 
 def test_what_was_done_to_it_is_marked(here: Stage) -> None:
@@ -59,7 +59,7 @@ def test_what_was_done_to_it_is_marked(here: Stage) -> None:
         interventions.hide(connection, here.site, "vote", at_ms=NOON - HOUR_MS, by="test")
         interventions.close(connection, here.site, "vote", at_ms=NOON, by="test")
 
-    life = here.newsroom().article(here.site, "vote", time_zone="UTC")
+    life = here.reports().article(here.site, "vote", time_zone="UTC")
 
     assert [(mark.at.isoformat(), mark.what) for mark in life.marks] == [
         ("2025-11-25T10:00:00+00:00", "published"),
@@ -73,15 +73,15 @@ def test_closing_by_age_is_marked_once_it_has_come(engine: Engine) -> None:
     here.publish("old", at_ms=NOON - 4 * DAY_MS)
     here.publish("new", at_ms=NOON - 2 * DAY_MS)
 
-    assert [mark.what for mark in here.newsroom().article(here.site, "old").marks] == ["published", "closed"]
-    assert [mark.what for mark in here.newsroom().article(here.site, "new").marks] == ["published"]
+    assert [mark.what for mark in here.reports().article(here.site, "old").marks] == ["published", "closed"]
+    assert [mark.what for mark in here.reports().article(here.site, "new").marks] == ["published"]
 
 
 def test_a_former_key_leads_to_the_article(here: Stage) -> None:
     with engines.writing(here.engine) as connection:
         interventions.move(connection, here.site, "vote", to="vote/2025", at_ms=NOON, by="test")
 
-    assert here.newsroom().article(here.site, "vote").article.article == "vote/2025"
+    assert here.reports().article(here.site, "vote").article.article == "vote/2025"
 
 
 @pytest.mark.parametrize(("days", "unit"), [(3, "hour"), (4, "day"), (119, "day"), (120, "week")])
@@ -89,13 +89,13 @@ def test_an_older_article_is_told_by_days_or_weeks(engine: Engine, days: int, un
     here = stage(engine)
     here.publish("old", at_ms=NOON - days * DAY_MS)
 
-    assert here.newsroom().article(here.site, "old").unit == unit
+    assert here.reports().article(here.site, "old").unit == unit
 
 
 def test_a_unit_can_be_chosen(here: Stage) -> None:
-    assert here.newsroom().article(here.site, "vote", unit="week").unit == "week"
+    assert here.reports().article(here.site, "vote", unit="week").unit == "week"
     with pytest.raises(MalformedPeriod):
-        here.newsroom().article(here.site, "vote", unit="minute")
+        here.reports().article(here.site, "vote", unit="minute")
 
 
 def test_votes_before_publication_are_in_the_series(engine: Engine) -> None:
@@ -103,7 +103,7 @@ def test_votes_before_publication_are_in_the_series(engine: Engine) -> None:
     here.publish("early", at_ms=NOON - HOUR_MS)
     here.give("early", "like", 3, NOON - 3 * HOUR_MS)
 
-    assert [bucket.net for bucket in here.newsroom().article(here.site, "early").series] == [3, 0, 0, 0]
+    assert [bucket.net for bucket in here.reports().article(here.site, "early").series] == [3, 0, 0, 0]
 
 
 @pytest.mark.parametrize("published", [-62_135_596_800_000, -3_786_825_600_000, 253_402_300_799_000])
@@ -112,7 +112,7 @@ def test_an_article_of_another_age_is_told_from_its_first_reaction(engine: Engin
     here.publish("archive", at_ms=published)
     here.give("archive", "like", 3, NOON - HOUR_MS)
 
-    life = here.newsroom().article(here.site, "archive")
+    life = here.reports().article(here.site, "archive")
 
     assert [bucket.net for bucket in life.series] == [3, 0]
     assert life.article.age_hours >= 0
@@ -124,6 +124,6 @@ def test_an_article_nobody_knows_is_refused(here: Stage) -> None:
 
     for key in ("nothing", "theirs"):
         with pytest.raises(UnknownArticle):
-            here.newsroom().article(here.site, key)
+            here.reports().article(here.site, key)
     with pytest.raises(MalformedKey):
-        here.newsroom().article(here.site, "")
+        here.reports().article(here.site, "")

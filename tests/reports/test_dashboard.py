@@ -33,7 +33,7 @@ def here(engine: Engine) -> Stage:
 
 
 def test_totals_are_compared_with_the_same_hours_of_the_day_before(here: Stage) -> None:
-    report = here.newsroom().dashboard(here.site, asked(period="today"))
+    report = here.reports().dashboard(here.site, asked(period="today"))
 
     # Given: like, angry, wow, love, and angry again; taken back: like and love.
     assert report.totals == Totals(added=5, removed=2, net=3, previous_net=6, change=-0.5)
@@ -43,7 +43,7 @@ def test_totals_are_compared_with_the_same_hours_of_the_day_before(here: Stage) 
 
 
 def test_reactions_have_their_share_of_what_is_left(here: Stage) -> None:
-    report = here.newsroom().dashboard(here.site, asked(period="today"))
+    report = here.reports().dashboard(here.site, asked(period="today"))
 
     told = {entry.key: (entry.added, entry.removed, entry.net, round(entry.share, 2), entry.change) for entry in report.reactions}
     assert told == {
@@ -54,7 +54,7 @@ def test_reactions_have_their_share_of_what_is_left(here: Stage) -> None:
 
 
 def test_the_mood_of_a_period_is_that_of_the_votes_it_left(here: Stage) -> None:
-    report = here.newsroom().dashboard(here.site, asked(period="today"))
+    report = here.reports().dashboard(here.site, asked(period="today"))
 
     # Before noon the site had 1 like and 5 loves, 1 angry and 2 sad: usual mood 3/9. Today left 2 angry and 1 wow.
     assert report.mood.value == pytest.approx((-2 + 10 * 3 / 9) / 13)
@@ -64,14 +64,14 @@ def test_the_mood_of_a_period_is_that_of_the_votes_it_left(here: Stage) -> None:
 
 def test_now_is_this_hour_and_the_last_whatever_the_period(here: Stage) -> None:
     for period in ("today", "yesterday"):
-        live = here.newsroom().dashboard(here.site, asked(period=period)).live
+        live = here.reports().dashboard(here.site, asked(period=period)).live
 
         assert (live.this_hour, live.last_hour) == (2, 1)
         assert [row.article for row in live.articles] == ["vote", "cup"]
 
 
 def test_the_lists_show_what_is_worth_it(here: Stage) -> None:
-    lists = here.newsroom().dashboard(here.site, asked(period="7d")).lists
+    lists = here.reports().dashboard(here.site, asked(period="7d")).lists
 
     assert [row.article for row in lists.top] == ["cup", "vote", "rain"]
     assert lists.divided == []  # nobody has ten votes
@@ -82,12 +82,12 @@ def test_the_lists_show_what_is_worth_it(here: Stage) -> None:
 
 
 def test_anger_lifts_nothing_in_trending(here: Stage) -> None:
-    (calm,) = here.newsroom().dashboard(here.site, asked(period="today")).lists.trending
+    (calm,) = here.reports().dashboard(here.site, asked(period="today")).lists.trending
 
     here.give("vote", "angry", 200, NOON + 60_000)
     here.give("rain", "angry", 200, NOON + 60_000)
 
-    (angry,) = here.newsroom().dashboard(here.site, asked(period="today")).lists.trending
+    (angry,) = here.reports().dashboard(here.site, asked(period="today")).lists.trending
     assert (angry.article, angry.trending) == ("vote", calm.trending)
 
 
@@ -96,7 +96,7 @@ def test_a_divided_article_is_found(here: Stage) -> None:
     here.give("rain", "angry", 18, NOON - HOUR_MS)
     here.give("cup", "like", 60, NOON - HOUR_MS)
 
-    (first, second) = here.newsroom().dashboard(here.site, asked(period="today")).lists.divided
+    (first, second) = here.reports().dashboard(here.site, asked(period="today")).lists.divided
 
     assert (first.article, second.article) == ("rain", "cup")
     assert first.split.value > 0.9
@@ -104,7 +104,7 @@ def test_a_divided_article_is_found(here: Stage) -> None:
 
 
 def test_sections_and_authors_have_the_sums_of_their_articles(here: Stage) -> None:
-    report = here.newsroom().dashboard(here.site, asked(period="7d"))
+    report = here.reports().dashboard(here.site, asked(period="7d"))
 
     def told(groups: Any) -> list[tuple[str, int, int, int]]:
         return [astuple(group)[:4] for group in groups]
@@ -115,7 +115,7 @@ def test_sections_and_authors_have_the_sums_of_their_articles(here: Stage) -> No
 
 
 def test_the_series_of_today_has_every_hour_so_far(here: Stage) -> None:
-    series = here.newsroom().dashboard(here.site, asked(period="today")).series
+    series = here.reports().dashboard(here.site, asked(period="today")).series
 
     assert [bucket.start.hour for bucket in series] == list(range(14))
     assert [bucket.net for bucket in series[11:]] == [2, 1, 0]
@@ -124,7 +124,7 @@ def test_the_series_of_today_has_every_hour_so_far(here: Stage) -> None:
 
 
 def test_a_filter_narrows_everything(here: Stage) -> None:
-    report = here.newsroom().dashboard(here.site, asked(period="7d", section="Sport"))
+    report = here.reports().dashboard(here.site, asked(period="7d", section="Sport"))
 
     assert report.totals == Totals(5, 1, 4, 0, None)
     assert [row.article for row in report.lists.top] == ["cup"]
@@ -138,7 +138,7 @@ def test_a_row_says_what_the_article_is_and_has(here: Stage) -> None:
         interventions.close(connection, here.site, "vote", at_ms=NOON, by="test")
         interventions.hide(connection, here.site, "vote", at_ms=NOON, by="test")
 
-    row = here.newsroom().articles(here.site, asked(period="today"), sort="votes").articles[0]
+    row = here.reports().articles(here.site, asked(period="today"), sort="votes").articles[0]
 
     assert (row.article, row.title, row.section, row.authors, row.tags) == (
         "vote",
@@ -160,7 +160,7 @@ def test_an_article_closed_by_its_age_is_closed(engine: Engine) -> None:
     here.publish("old", at_ms=NOON - 2 * DAY_MS)
     here.publish("new", at_ms=NOON - 2 * DAY_MS + 1)
 
-    rows = here.newsroom().articles(here.site, asked(), sort="published").articles
+    rows = here.reports().articles(here.site, asked(), sort="published").articles
 
     assert {row.article: row.closed for row in rows} == {"old": True, "new": False}
 
@@ -169,7 +169,7 @@ def test_imported_counts_are_in_the_votes_but_in_no_period(here: Stage) -> None:
     with engines.writing(here.engine) as connection:
         connection.exec_driver_sql("update tally set imported = 100 where reaction = 'wow'")
 
-    report = here.newsroom().dashboard(here.site, asked(period="today"))
+    report = here.reports().dashboard(here.site, asked(period="today"))
 
     (vote,) = [row for row in report.lists.top if row.article == "vote"]
     assert (vote.total, vote.imported, vote.counts["wow"], vote.net) == (103, 100, 101, 3)
@@ -182,7 +182,7 @@ def test_a_retired_reaction_is_told_where_it_moved_or_has_votes(here: Stage) -> 
         sites.change(connection, "daily", reactions=ReactionSet(retired.entries))
         here.site = sites.named(connection, "daily")
 
-    report = here.newsroom().dashboard(here.site, asked(first="2025-11-25", last="2025-11-25"))
+    report = here.reports().dashboard(here.site, asked(first="2025-11-25", last="2025-11-25"))
 
     keys = [entry.key for entry in report.reactions]
     assert "angry" in keys
@@ -194,7 +194,7 @@ def test_a_retired_reaction_is_told_where_it_moved_or_has_votes(here: Stage) -> 
 def test_a_merged_article_is_in_no_list_and_its_history_stays_in_the_totals(here: Stage) -> None:
     revising.merge(Editor(here.engine, here.box, here.site, by="test", now_ms=NOON + 120_000), "cup", into="vote")
 
-    report = here.newsroom().dashboard(here.site, asked(period="7d"))
+    report = here.reports().dashboard(here.site, asked(period="7d"))
 
     assert [row.article for row in report.lists.top] == ["vote", "rain"]
     assert report.lists.top[0].total == 7
@@ -208,9 +208,9 @@ def test_two_sites_do_not_see_each_other(here: Stage) -> None:
     other.give("vote", "love", 30, NOON)
     empty = stage(here.engine, "empty", now_ms=here.now_ms)
 
-    mine = here.newsroom().dashboard(here.site, asked(period="today"))
-    theirs = other.newsroom().dashboard(other.site, asked(period="today"))
-    nothing = empty.newsroom().dashboard(empty.site, asked(period="today"))
+    mine = here.reports().dashboard(here.site, asked(period="today"))
+    theirs = other.reports().dashboard(other.site, asked(period="today"))
+    nothing = empty.reports().dashboard(empty.site, asked(period="today"))
 
     assert (mine.totals.added, theirs.totals.added, nothing.totals.added) == (5, 30, 0)
     assert mine.lists.top[0].total == 3
@@ -221,7 +221,7 @@ def test_two_sites_do_not_see_each_other(here: Stage) -> None:
 def test_an_empty_site_has_every_bucket_and_no_opinion(engine: Engine) -> None:
     here = stage(engine)
 
-    report = here.newsroom().dashboard(here.site, asked(period="28d"))
+    report = here.reports().dashboard(here.site, asked(period="28d"))
 
     assert [bucket.net for bucket in report.series] == [0] * 28
     assert astuple(report.mood) == (0, 0, 0, True)

@@ -8,9 +8,8 @@ from datetime import timedelta
 from reactions.newsroom.sites import Site
 from reactions.reports.article import Life
 from reactions.reports.dashboard import Dashboard
-from reactions.reports.listing import Listing
-from reactions.reports.newsroom import Asked
-from reactions.reports.rows import Row
+from reactions.reports.listings import Listing, Row
+from reactions.reports.query import ReportQuery
 from reactions.web import current
 from reactions.web.dashboard.view import DEFAULT_PERIOD, View
 
@@ -22,12 +21,12 @@ _BY_HOUR = {"7d"}  # periods that say more by hours than by the days that are th
 
 def front(site: Site, view: View) -> Dashboard:
     """What the overview shows."""
-    return current.newsroom().dashboard(site, _asked(view))
+    return current.reports().dashboard(site, _asked(view))
 
 
 def articles(site: Site, view: View, *, cursor: str) -> Listing:
     """A page of the stories of a view."""
-    return current.newsroom().articles(site, _asked(view), sort=view["sort"], limit=PAGE_LENGTH, cursor=cursor)
+    return current.reports().articles(site, _asked(view), sort=view["sort"], limit=PAGE_LENGTH, cursor=cursor)
 
 
 def every_article(site: Site, view: View) -> Iterator[Row]:
@@ -37,15 +36,15 @@ def every_article(site: Site, view: View) -> Iterator[Row]:
 
 def article(site: Site, key: str) -> Life:
     """One story, by hours while most of its reactions would fall into one or two days."""
-    report = current.newsroom().article(site, key)
+    report = current.reports().article(site, key)
     young = report.unit == "day" and report.period.days <= _DAYS_BY_HOUR
-    return current.newsroom().article(site, key, unit="hour") if young else report
+    return current.reports().article(site, key, unit="hour") if young else report
 
 
 def is_silent(site: Site, report: Dashboard) -> bool:
     """True if no reader has reacted to anything of the site within a year."""
     a_year_ago = report.generated_at.date() - timedelta(days=365)
-    found = current.newsroom().articles(site, Asked(first=a_year_ago.isoformat()), limit=1)
+    found = current.reports().articles(site, ReportQuery(first=a_year_ago.isoformat()), limit=1)
     return not any(row.total or row.added for row in found.articles)
 
 
@@ -57,13 +56,13 @@ def _from(site: Site, view: View, page: Listing) -> Iterator[Row]:
 
 
 def _page(site: Site, view: View, cursor: str) -> Listing:
-    return current.newsroom().articles(site, _asked(view), sort=view["sort"], limit=_AT_ONCE, cursor=cursor)
+    return current.reports().articles(site, _asked(view), sort=view["sort"], limit=_AT_ONCE, cursor=cursor)
 
 
-def _asked(view: View) -> Asked:
+def _asked(view: View) -> ReportQuery:
     dated = view["from"] or view["to"]
     period = view["period"] or ("" if dated else DEFAULT_PERIOD)
-    return Asked(
+    return ReportQuery(
         period=period,
         first=view["from"],
         last=view["to"],

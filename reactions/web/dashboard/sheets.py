@@ -8,9 +8,9 @@ from flask import Response, stream_with_context
 
 from reactions.exports import csv_files
 from reactions.newsroom.sites import Site
+from reactions.reports.listings import Row
 from reactions.reports.metrics import Measure
-from reactions.reports.peers import Surprise
-from reactions.reports.rows import Row
+from reactions.reports.norms import Surprise
 from reactions.web.dashboard import telling
 
 Cell = str | float | None

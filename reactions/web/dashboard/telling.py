@@ -14,11 +14,10 @@ from reactions.newsroom.reaction_sets import Reaction
 from reactions.newsroom.sites import Site
 from reactions.reports.article import Comparison, Life
 from reactions.reports.dashboard import Dashboard, Group
-from reactions.reports.listing import Listing
+from reactions.reports.listings import Listing, Row
 from reactions.reports.metrics import Measure
-from reactions.reports.peers import Surprise
+from reactions.reports.norms import Surprise
 from reactions.reports.periods import Period
-from reactions.reports.rows import Row
 from reactions.web import current
 from reactions.web.dashboard import drawings, words
 from reactions.web.dashboard.view import HEADINGS, View

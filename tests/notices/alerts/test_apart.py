@@ -8,8 +8,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from reactions.notices import digest, outbox, watching
-from reactions.reports.memory import Memory
-from reactions.reports.reading import Reading
+from reactions.reports.query import Memory, Reading
 from reactions.storage.engines import snapshot
 from tests.notices.alerts.conftest import Desk, finding
 from tests.notices.alerts.crowds import Crowd

@@ -11,9 +11,8 @@ from sqlalchemy import Connection
 from reactions.notices import digest, rendering
 from reactions.notices.digest import Digest
 from reactions.refusals import MalformedPeriod
-from reactions.reports.memory import Memory
-from reactions.reports.reading import Reading
-from reactions.reports.rows import Row
+from reactions.reports.listings import Row
+from reactions.reports.query import Memory, Reading
 from reactions.storage.engines import snapshot
 from tests.notices.alerts.conftest import Desk
 from tests.notices.alerts.crowds import Crowd

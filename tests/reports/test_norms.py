@@ -5,11 +5,9 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine
 
-from reactions.reports import norms, peers
-from reactions.reports.memory import Memory
-from reactions.reports.norms import Norms
-from reactions.reports.peers import STEPS, Group, Peers, Story, Surprise
-from reactions.reports.reading import Reading
+from reactions.reports import norms
+from reactions.reports.norms import STEPS, Group, Growth, Norms, Peers, Surprise
+from reactions.reports.query import Memory, Reading
 from reactions.storage import engines
 from tests.reports.stage import DAY_MS, HOUR_MS, NOON, Stage, stage
 
@@ -17,14 +15,14 @@ HOUR = NOON // HOUR_MS
 POLITICS = Group("section", "Politics")
 
 
-def story(number: int, counts: tuple[int, ...], *, age: int = 200, section: str | None = "Politics", by: str = "") -> Story:
+def story(number: int, counts: tuple[int, ...], *, age: int = 200, section: str | None = "Politics", by: str = "") -> Growth:
     """A peer that had so many likes at each step, the last of them from then on."""
     rise = (*counts, *[counts[-1]] * (len(STEPS) - len(counts)))
-    return Story(number, section, (by,) if by else (), HOUR - age, {"like": rise} if any(rise) else {})
+    return Growth(number, section, (by,) if by else (), HOUR - age, {"like": rise} if any(rise) else {})
 
 
-def subject(age: int = 2, section: str | None = "Politics", by: str = "Ada") -> Story:
-    return Story(99, section, (by,), HOUR - age)
+def subject(age: int = 2, section: str | None = "Politics", by: str = "Ada") -> Growth:
+    return Growth(99, section, (by,), HOUR - age)
 
 
 def test_a_surprise_is_the_count_beside_the_peers_median_at_the_same_age() -> None:
@@ -89,9 +87,9 @@ def test_an_article_is_no_peer_of_its_own() -> None:
 
 
 def test_ages_and_steps() -> None:
-    assert [peers.step_of(age) for age in (-1, 0, 1, 2, 3, 5, 6, 71, 72, 167, 168)] == [None, 0, 1, 2, 3, 3, 4, 7, 8, 8, None]
-    assert [peers.step_reached(age) for age in (-1, 0, 1, 2, 4, 168, 999)] == [None, None, 0, 1, 2, 8, 8]
-    assert peers.rise({0: 5, 3: 2, 8: 1}) == (5, 5, 5, 7, 7, 7, 7, 7, 8)
+    assert [norms.step_of(age) for age in (-1, 0, 1, 2, 3, 5, 6, 71, 72, 167, 168)] == [None, 0, 1, 2, 3, 3, 4, 7, 8, 8, None]
+    assert [norms.step_reached(age) for age in (-1, 0, 1, 2, 4, 168, 999)] == [None, None, 0, 1, 2, 8, 8]
+    assert norms.rise({0: 5, 3: 2, 8: 1}) == (5, 5, 5, 7, 7, 7, 7, 7, 8)
 
 
 # What an age usually gains, read from a database.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import Engine
 
-from reactions.reports.memory import Memory
+from reactions.reports.query import Memory
 from tests.reports.stage import DAY_MS, HOUR_MS, NOON, asked, stage
 
 
@@ -101,7 +101,7 @@ def test_who_asks_meanwhile_waits_for_the_first() -> None:
 def test_a_dashboard_is_kept_and_votes_show_when_its_time_is_over(engine: Engine) -> None:
     here = stage(engine)
     here.publish("vote")
-    keeping, forgetting = here.newsroom(dashboard_kept_s=60, kept_s=60), here.newsroom(kept_s=60)
+    keeping, forgetting = here.reports(dashboard_kept_s=60, kept_s=60), here.reports(kept_s=60)
     for newsroom in (keeping, forgetting):
         assert newsroom.dashboard(here.site, asked()).totals.net == 0
 
@@ -116,7 +116,7 @@ def test_a_kept_dashboard_is_of_its_own_zone_filters_and_site(engine: Engine) ->
     here, other = stage(engine), stage(engine, "weekly")
     here.publish("vote", section="Politics")
     here.give("vote", "like", 3, NOON)
-    newsroom = here.newsroom(dashboard_kept_s=60, kept_s=60)
+    newsroom = here.reports(dashboard_kept_s=60, kept_s=60)
     newsroom.dashboard(here.site, asked(period="24h"))
 
     assert newsroom.dashboard(here.site, asked(period="24h", time_zone="Africa/Abidjan")).period.time_zone == "Africa/Abidjan"
@@ -128,7 +128,7 @@ def test_what_closed_hours_say_is_kept_and_the_present_hour_is_read_again(engine
     here = stage(engine, now_ms=NOON + HOUR_MS // 2)
     here.publish("vote", at_ms=NOON - DAY_MS)
     here.give("vote", "like", 3, NOON - HOUR_MS)
-    newsroom = here.newsroom(kept_s=3600)
+    newsroom = here.reports(kept_s=3600)
     assert newsroom.dashboard(here.site, asked()).totals.net == 3
 
     here.give("vote", "like", 4, NOON)
@@ -136,7 +136,7 @@ def test_what_closed_hours_say_is_kept_and_the_present_hour_is_read_again(engine
 
     report = newsroom.dashboard(here.site, asked())
     assert report.totals.net == report.lists.top[0].net == 7
-    assert here.newsroom().dashboard(here.site, asked()).totals.net == 12
+    assert here.reports().dashboard(here.site, asked()).totals.net == 12
     assert report.lists.top[0].total == 12  # counts of an article are always those of the moment
 
 
@@ -144,7 +144,7 @@ def test_kept_sums_are_of_the_moods_they_were_made_with(engine: Engine) -> None:
     here = stage(engine, now_ms=NOON + HOUR_MS // 2)
     here.publish("vote")
     here.give("vote", "wow", 30, NOON - HOUR_MS)
-    newsroom = here.newsroom(kept_s=3600)
+    newsroom = here.reports(kept_s=3600)
     assert newsroom.dashboard(here.site, asked()).mood.value == 0
 
     from reactions.newsroom import sites

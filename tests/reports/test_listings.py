@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import Engine
 
 from reactions.refusals import MalformedCursor, MalformedFilter, UnknownSort
-from reactions.reports.newsroom import Newsroom
-from reactions.reports.ranking import SORTS
+from reactions.reports.listings import SORTS
+from reactions.reports.reporting import Reports
 from tests import make
 from tests.reports.stage import DAY_MS, HOUR_MS, NOON, Stage, asked, stage
 
@@ -35,7 +35,7 @@ def here(engine: Engine) -> Stage:
 
 
 def keys(
-    newsroom: Newsroom, here: Stage, *, between: Callable[[], None] = lambda: None, limit: int = 4, **about: str
+    newsroom: Reports, here: Stage, *, between: Callable[[], None] = lambda: None, limit: int = 4, **about: str
 ) -> list[str]:
     """The articles of all pages, in order; `between` happens after each page."""
     sort, found, cursor = about.pop("sort", ""), [], ""
@@ -57,7 +57,7 @@ def test_a_walk_meets_every_article_once_while_votes_arrive(here: Stage, sort: s
         for _ in range(4):
             here.give(f"story-{random.randrange(23)}", random.choice(make.SEVEN), random.randrange(1, 30), here.now_ms)
 
-    found = keys(here.newsroom(), here, between=arrive, sort=sort)
+    found = keys(here.reports(), here, between=arrive, sort=sort)
 
     assert sorted(found) == sorted(f"story-{number}" for number in range(23))
 
@@ -67,13 +67,13 @@ def test_a_walk_goes_on_over_the_hour_and_over_midnight(here: Stage) -> None:
         here.now_ms += 3 * HOUR_MS
         here.give("story-3", "like", 40, here.now_ms)
 
-    assert len(set(keys(here.newsroom(), here, between=time_goes_by, period="28d", sort="trending"))) == 23
+    assert len(set(keys(here.reports(), here, between=time_goes_by, period="28d", sort="trending"))) == 23
 
 
 def test_the_first_page_is_of_the_moment(here: Stage) -> None:
     here.give("story-7", "love", 500, here.now_ms)
 
-    first = here.newsroom().articles(here.site, asked(), limit=1).articles[0]
+    first = here.reports().articles(here.site, asked(), limit=1).articles[0]
 
     assert (first.article, first.net >= 500) == ("story-7", True)
 
@@ -81,21 +81,21 @@ def test_the_first_page_is_of_the_moment(here: Stage) -> None:
 @pytest.mark.parametrize("sort", SORTS)
 def test_while_nothing_happens_the_pages_are_the_list(here: Stage, sort: str) -> None:
     here.now_ms = NOON + 2 * HOUR_MS  # whatever was given lies in closed hours
-    whole = [row.article for row in here.newsroom().articles(here.site, asked(), sort=sort, limit=100).articles]
+    whole = [row.article for row in here.reports().articles(here.site, asked(), sort=sort, limit=100).articles]
 
-    assert keys(here.newsroom(), here, sort=sort) == whole
+    assert keys(here.reports(), here, sort=sort) == whole
 
 
 def test_the_other_way_round_is_the_other_way_round(here: Stage) -> None:
     here.now_ms = NOON + 2 * HOUR_MS
-    votes = [row.net for row in here.newsroom().articles(here.site, asked(), sort="-votes", limit=100).articles]
+    votes = [row.net for row in here.reports().articles(here.site, asked(), sort="-votes", limit=100).articles]
 
     assert votes == sorted(votes)
 
 
 def test_what_has_no_surprise_comes_last_both_ways(here: Stage) -> None:
     for sort in ("surprise", "-surprise"):
-        rows = here.newsroom().articles(here.site, asked(), sort=sort, limit=100).articles
+        rows = here.reports().articles(here.site, asked(), sort=sort, limit=100).articles
         without = [row.surprise is None for row in rows]
         assert without == sorted(without)
         assert not all(without)
@@ -115,14 +115,14 @@ def test_what_few_have_judged_comes_last_both_ways(engine: Engine, sort: str, fi
         here.give(key, "like", likes, NOON - HOUR_MS)
         here.give(key, "angry", angry, NOON - HOUR_MS)
 
-    found = keys(here.newsroom(), here, sort=sort, limit=2)
+    found = keys(here.reports(), here, sort=sort, limit=2)
 
     assert found[:3] == first
     assert set(found[3:]) == {"few", "none"}
 
 
 def test_a_page_of_another_length_goes_on(here: Stage) -> None:
-    newsroom = here.newsroom()
+    newsroom = here.reports()
     first = newsroom.articles(here.site, asked(), limit=3)
 
     rest = newsroom.articles(here.site, asked(), limit=100, cursor=first.next or "")
@@ -131,8 +131,8 @@ def test_a_page_of_another_length_goes_on(here: Stage) -> None:
 
 
 def test_a_list_that_fits_has_no_next_page(here: Stage) -> None:
-    assert here.newsroom().articles(here.site, asked(), limit=23).next is None
-    assert here.newsroom().articles(here.site, asked(), limit=22).next is not None
+    assert here.reports().articles(here.site, asked(), limit=23).next is None
+    assert here.reports().articles(here.site, asked(), limit=22).next is not None
 
 
 def test_an_article_published_in_the_period_is_listed_without_a_vote(engine: Engine) -> None:
@@ -143,14 +143,14 @@ def test_an_article_published_in_the_period_is_listed_without_a_vote(engine: Eng
     here.publish("old but given", at_ms=NOON - 9 * DAY_MS)
     here.give("old but given", "like", 1, NOON)
 
-    assert keys(here.newsroom(), here) == ["old but given", *sorted(["silent", "seen"], key=keys(here.newsroom(), here).index)]
+    assert keys(here.reports(), here) == ["old but given", *sorted(["silent", "seen"], key=keys(here.reports(), here).index)]
 
 
 def test_filters_find_exactly(engine: Engine) -> None:
     here = stage(engine)
     here.publish("sport/cup", section="Sport", authors=["Zoë", "Ada"], tags=["a b"], title="Die GROẞE Wut")
     here.publish("news/1", section="Sports", authors=["Ada Lovelace", ", "], tags=["a", 'quo"te'], title="100 % Ärger_")
-    newsroom = here.newsroom()
+    newsroom = here.reports()
 
     def found(**about: str) -> list[str]:
         return sorted(keys(newsroom, here, **about))
@@ -170,7 +170,7 @@ def test_filters_find_exactly(engine: Engine) -> None:
 @pytest.mark.parametrize("filters", [{"section": "x" * 201}, {"author": "a\0b"}, {"tag": "\ud800"}, {"text": "\x1b"}])
 def test_a_filter_that_nothing_could_match_is_refused(here: Stage, filters: dict[str, str]) -> None:
     with pytest.raises(MalformedFilter) as refused:
-        here.newsroom().articles(here.site, asked(**filters))
+        here.reports().articles(here.site, asked(**filters))
 
     assert refused.value.pointer == f"#/{'q' if 'text' in filters else next(iter(filters))}"
 
@@ -178,11 +178,11 @@ def test_a_filter_that_nothing_could_match_is_refused(here: Stage, filters: dict
 @pytest.mark.parametrize("sort", ["likes", "--votes", "-", "VOTES", "votes "])
 def test_an_unknown_sort_is_refused(here: Stage, sort: str) -> None:
     with pytest.raises(UnknownSort):
-        here.newsroom().articles(here.site, asked(), sort=sort)
+        here.reports().articles(here.site, asked(), sort=sort)
 
 
 def test_a_cursor_is_good_for_its_own_list_alone(here: Stage) -> None:
-    newsroom = here.newsroom()
+    newsroom = here.reports()
     cursor = newsroom.articles(here.site, asked(period="28d"), limit=2).next or ""
     other = stage(here.engine, "weekly", now_ms=here.now_ms)
 
@@ -199,7 +199,7 @@ def test_a_cursor_is_good_for_its_own_list_alone(here: Stage) -> None:
 
 
 def test_no_byte_of_a_cursor_can_be_changed(here: Stage) -> None:
-    newsroom = here.newsroom()
+    newsroom = here.reports()
     first = newsroom.articles(here.site, asked(), limit=2).next or ""
     second = newsroom.articles(here.site, asked(), limit=2, cursor=first).next or ""
 
@@ -215,18 +215,18 @@ def test_no_byte_of_a_cursor_can_be_changed(here: Stage) -> None:
 )
 def test_a_made_up_cursor_is_refused(here: Stage, cursor: str) -> None:
     with pytest.raises(MalformedCursor):
-        here.newsroom().articles(here.site, asked(), cursor=cursor)
+        here.reports().articles(here.site, asked(), cursor=cursor)
 
 
 def test_a_cursor_of_another_secret_is_refused(here: Stage) -> None:
-    cursor = here.newsroom().articles(here.site, asked(), limit=2).next or ""
+    cursor = here.reports().articles(here.site, asked(), limit=2).next or ""
 
     with pytest.raises(MalformedCursor):
-        Newsroom(here.engine, cursor_key=b"d" * 32, clock=lambda: here.now_ms).articles(here.site, asked(), cursor=cursor)
+        Reports(here.engine, cursor_key=b"d" * 32, clock=lambda: here.now_ms).articles(here.site, asked(), cursor=cursor)
 
 
 def test_a_cursor_lasts_a_day(here: Stage) -> None:
-    newsroom = here.newsroom()
+    newsroom = here.reports()
     cursor = newsroom.articles(here.site, asked(), limit=2).next or ""
 
     here.now_ms += DAY_MS

@@ -1,0 +1,387 @@
+"""Lists of articles: what they are ranked by, the row of each article, and pages that meet every article once while votes arrive.
+
+The file is longer than 300 lines because an order, its rows and its cursors are of no use without each other.
+
+A cursor remembers when the list was first read, so that the pages after the first are in the order of one closed hour: votes that
+arrive meanwhile move no article from page to page. It is signed, and good only for the list it was made for.
+In `trending` reactions of mood -1 lift nothing; `mood` and `split` weigh them as they should.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import heapq
+import hmac
+import math
+import struct
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from operator import itemgetter
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Row as Record
+
+from reactions.newsroom.reaction_sets import ReactionSet
+from reactions.refusals import MalformedCursor, UnknownSort
+from reactions.reports import figures, metrics, query
+from reactions.reports.figures import NONE, Card, Sums
+from reactions.reports.metrics import NO_VOTES, TREND_HOURS, Measure, Shares, Votes
+from reactions.reports.norms import Norms, Surprise
+from reactions.reports.periods import Period
+from reactions.reports.query import Filters, Reading, closed_before
+from reactions.times import DAY_MS, HOUR_MS
+
+NO_VALUE = -math.inf
+DEFAULT_SORT = "votes"
+MOST = 100
+SPARKLINE_POINTS = 48
+_FIRST_MS, _LAST_MS = -62_135_510_400_000, 253_402_214_400_000  # the second day of year 1 and the last of 9999
+_SEAL_BYTES = 16
+_HEAD = struct.Struct(">qHB")
+_RANK = struct.Struct(">dqq")
+_FORGED = "This cursor was not made by this service, or for another list. Leave it out to begin again."
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """What an article gained in the last three hours beside what its age predicts."""
+
+    ratio: float
+    gained: int
+    expected: float
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What articles are ranked by, all of one moment: `sums` of the period, `recent` of the last three hours, and all votes."""
+
+    sums: Mapping[int, Sums]
+    recent: Mapping[int, Sums]
+    norms: Norms
+    now_ms: int
+    read_votes: Callable[[], Mapping[int, Votes]]
+
+    @cached_property
+    def votes(self) -> Mapping[int, Votes]:
+        """The votes of all time, read when they are first asked for."""
+        return self.read_votes()
+
+    def mood(self, card: Card) -> float:
+        """The value of its mood; none if too few voted."""
+        return self._measured(card, metrics.mood_of)
+
+    def split(self, card: Card) -> float:
+        """The value of its split; none if too few voted."""
+        return self._measured(card, metrics.split_of)
+
+    def trend(self, card: Card) -> Trend:
+        """What it gains beside what its age predicts."""
+        sums = self.recent.get(card.article_id, NONE)
+        gained, expected = max(sums.net - sums.negative, 0), self.norms.expected(card.born_hour, self.now_ms)
+        return Trend(metrics.trend(gained, expected), gained, expected)
+
+    def surprise(self, card: Card) -> Surprise | None:
+        """What is unusual about it beside its peers."""
+        return self.norms.surprise(card.article_id)
+
+    def _measured(self, card: Card, measure: Callable[[Votes, Shares], float]) -> float:
+        votes = self.votes.get(card.article_id, NO_VOTES)
+        return measure(votes, self.norms.shares) if votes.total >= metrics.FEW else NO_VALUE
+
+
+class Rank(NamedTuple):
+    """A place in an order that has no ties."""
+
+    value: float
+    born_ms: int
+    article_id: int
+
+
+def live(reading: Reading, hours: range) -> Numbers:
+    """The numbers of now, for a period of these hours."""
+    closed = reading.closed_before
+    return Numbers(
+        sums=reading.by_article(hours),
+        recent=reading.by_article(range(reading.hour - TREND_HOURS + 1, reading.hour + 1)),
+        norms=reading.norms(closed),
+        now_ms=reading.now_ms,
+        read_votes=lambda: _votes_now(reading, closed),
+    )
+
+
+def before(reading: Reading, hours: range, hour: int) -> Numbers:
+    """The numbers as they were at the beginning of a closed hour: votes that arrive do not move them."""
+    return Numbers(
+        sums=reading.by_article(range(hours.start, max(min(hours.stop, hour), hours.start))),
+        recent=reading.by_article(range(hour - TREND_HOURS + 1, hour)),
+        norms=reading.norms(hour),
+        now_ms=hour * HOUR_MS,
+        read_votes=lambda: reading.votes_before(hour),
+    )
+
+
+def _votes_now(reading: Reading, closed: int) -> Mapping[int, Votes]:
+    before, since = reading.votes_before(closed), reading.by_article(range(closed, reading.hour + 1))
+    return {**before, **{article_id: before.get(article_id, NO_VOTES).plus(sums.votes) for article_id, sums in since.items()}}
+
+
+def _votes_in_period(numbers: Numbers, card: Card) -> float:
+    return numbers.sums.get(card.article_id, NONE).net
+
+
+def _surprise(numbers: Numbers, card: Card) -> float:
+    surprise = numbers.surprise(card)
+    return surprise.ratio if surprise else NO_VALUE
+
+
+_VALUE: Mapping[str, Callable[[Numbers, Card], float]] = {
+    "votes": _votes_in_period,
+    "trending": lambda numbers, card: numbers.trend(card).ratio,
+    "mood": Numbers.mood,
+    "split": Numbers.split,
+    "surprise": _surprise,
+    "published": lambda _, card: card.born_ms,
+}
+SORTS = tuple(_VALUE)
+
+
+def ranked(
+    numbers: Numbers, cards: Iterable[Card], sort: str, *, most: int, after: Rank | None = None
+) -> list[tuple[Rank, Card]]:
+    """The first cards by a sort, at most so many, the highest first; with `after` those that come behind that place.
+
+    "-" before the name of a sort turns the order round, but leaves last what has no value. Equals are in order of their birth,
+    the newest first. Raises UnknownSort.
+    """
+    value = _VALUE.get(sort.removeprefix("-"))
+    if value is None:
+        raise UnknownSort(f"Sort by one of {', '.join(SORTS)}, with - before it for the other way; not by {sort[:64]!r}.")
+    sign = -1.0 if sort.startswith("-") else 1.0
+    ranks = ((Rank(_signed(value(numbers, card), sign), card.born_ms, card.article_id), card) for card in cards)
+    # Never all in a list: ten thousand new objects cost more in garbage collections than in comparing them.
+    return heapq.nlargest(most, (ranked for ranked in ranks if after is None or ranked[0] < after), key=itemgetter(0))
+
+
+def _signed(value: float, sign: float) -> float:
+    return value if value == NO_VALUE else sign * value
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An article in a list. `added`, `removed`, `net`, `sparkline` are of the period; `counts`, `mood`, `split` of all time.
+
+    `imported` is the part of `total` that imports brought.
+    """
+
+    article: str
+    title: str | None
+    url: str | None
+    section: str | None
+    authors: list[str]
+    tags: list[str]
+    published_at: datetime | None
+    first_seen_at: datetime
+    age_hours: float
+    closed: bool
+    hidden: bool
+    total: int
+    imported: int
+    counts: Mapping[str, int]
+    added: int
+    removed: int
+    net: int
+    mood: Measure
+    split: Measure
+    trending: Trend
+    surprise: Surprise | None
+    sparkline: list[int]
+
+
+def rows_of(reading: Reading, period: Period, numbers: Numbers, shown: Collection[Card]) -> dict[int, Row]:
+    """The rows of the articles that are shown, by id; `numbers` are those of now."""
+    ids = {card.article_id for card in shown}
+    counts = figures.counts_of(reading.connection, ids)
+    imported = figures.imported_of(reading.connection, ids)
+    lines = figures.sparklines(reading.connection, ids, period.hours, points=SPARKLINE_POINTS)
+    by_id = {card.article_id: card for card in shown}
+    zone = ZoneInfo(period.time_zone)
+    return {
+        record.article_id: _row(
+            record,
+            reading,
+            numbers,
+            by_id[record.article_id],
+            counts[record.article_id],
+            lines[record.article_id],
+            zone,
+            imported=imported.get(record.article_id, 0),
+        )
+        for record in figures.records_of(reading.connection, ids)
+    }
+
+
+def votes_of(reactions: ReactionSet, counts: Mapping[str, int]) -> Votes:
+    """Counts by reaction as positive, negative and all."""
+    by_mood = {mood: sum(counts.get(key, 0) for key in keys) for mood, keys in figures.moods(reactions).items()}
+    return Votes(by_mood[1], by_mood[-1], sum(counts.values()))
+
+
+def close_of(record: Record[Any], close_after_days: int | None) -> int | None:
+    """When voting on an article ends or ended, UTC ms: by hand, or by its age; None if never."""
+    born_ms = record.first_seen_at if record.published_at is None else record.published_at
+    by_age = [] if close_after_days is None else [born_ms + close_after_days * DAY_MS]
+    by_hand = [] if record.closed_at is None else [record.closed_at]
+    return min(by_age + by_hand, default=None)
+
+
+def local(at_ms: int, zone: ZoneInfo) -> datetime:
+    """A stored time as a clock of the zone shows it; what lies beyond the calendar becomes its first or last day."""
+    return datetime.fromtimestamp(min(max(at_ms, _FIRST_MS), _LAST_MS) / 1000, UTC).astimezone(zone)
+
+
+def shown_counts(reactions: ReactionSet, counts: Mapping[str, int]) -> dict[str, int]:
+    """Counts in the order of the set: every reaction on offer, and the retired ones that have votes."""
+    return {entry.key: counts.get(entry.key, 0) for entry in reactions.entries if not entry.retired or counts.get(entry.key)}
+
+
+def _row(
+    record: Record[Any],
+    reading: Reading,
+    numbers: Numbers,
+    card: Card,
+    counts: Mapping[str, int],
+    sparkline: list[int],
+    zone: ZoneInfo,
+    *,
+    imported: int,
+) -> Row:
+    sums = numbers.sums.get(card.article_id, NONE)
+    votes = votes_of(reading.site.reactions, counts)
+    closing = close_of(record, reading.site.close_after_days)
+    return Row(
+        article=record.key,
+        title=record.title,
+        url=record.url,
+        section=record.section,
+        authors=record.authors,
+        tags=record.tags,
+        published_at=None if record.published_at is None else local(record.published_at, zone),
+        first_seen_at=local(record.first_seen_at, zone),
+        age_hours=round(max(reading.now_ms - card.born_ms, 0) / HOUR_MS, 2),
+        closed=closing is not None and closing <= reading.now_ms,
+        hidden=record.hidden_at is not None,
+        total=votes.total,
+        imported=imported,
+        counts=shown_counts(reading.site.reactions, counts),
+        added=sums.added,
+        removed=sums.removed,
+        net=sums.net,
+        mood=metrics.mood(votes, numbers.norms.shares),
+        split=metrics.split(votes, numbers.norms.shares),
+        trending=numbers.trend(card),
+        surprise=numbers.surprise(card),
+        sparkline=sparkline,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """`began_ms` is when the first page was read, UTC; `first_page` its articles; `after` the last place shown since."""
+
+    began_ms: int
+    first_page: Sequence[int]
+    after: Rank | None = None
+
+
+def sealed(cursor: Cursor, key: bytes, bound_to: Sequence[str]) -> str:
+    """The cursor as text that cannot be changed, bound to what the list is of."""
+    ids = struct.pack(f">{len(cursor.first_page)}q", *cursor.first_page)
+    head = _HEAD.pack(cursor.began_ms, len(cursor.first_page), cursor.after is not None)
+    body = head + ids + (_RANK.pack(*cursor.after) if cursor.after else b"")
+    return _text(_seal(body, key, bound_to) + body)
+
+
+def opened(text: str, key: bytes, bound_to: Sequence[str], *, now_ms: int) -> Cursor:
+    """The cursor in a text. Raises MalformedCursor for one that was changed, is of another list, or is a day old."""
+    try:
+        sealed_body = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise MalformedCursor(_FORGED) from None
+    seal, body = sealed_body[:_SEAL_BYTES], sealed_body[_SEAL_BYTES:]
+    if text != _text(sealed_body) or not hmac.compare_digest(seal, _seal(body, key, bound_to)):
+        raise MalformedCursor(_FORGED)
+    began_ms, count, followed = _HEAD.unpack_from(body)
+    first_page = struct.unpack_from(f">{count}q", body, _HEAD.size)
+    after = Rank(*_RANK.unpack_from(body, _HEAD.size + 8 * count)) if followed else None
+    if now_ms - began_ms > DAY_MS:
+        raise MalformedCursor("This cursor is more than a day old. Leave it out to begin again.")
+    return Cursor(began_ms, first_page, after)
+
+
+def _text(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).decode().rstrip("=")
+
+
+def _seal(body: bytes, key: bytes, bound_to: Sequence[str]) -> bytes:
+    parts = [body, *(part.encode() for part in bound_to)]
+    message = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    return hmac.new(key, message, hashlib.sha256).digest()[:_SEAL_BYTES]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A page of articles, and the cursor of the next one."""
+
+    articles: Sequence[Row]
+    next: str | None
+    period: Period
+
+
+@dataclass(frozen=True, slots=True)
+class ListRequest:
+    """A list as it was asked for: at most `limit` articles, from `cursor` on."""
+
+    period: Period
+    filters: Filters
+    sort: str = DEFAULT_SORT
+    limit: int = 50
+    cursor: Cursor | None = None
+
+
+def read(reading: Reading, request: ListRequest, *, key: bytes, bound_to: Sequence[str]) -> Listing:
+    """A page of the articles that readers reacted to in the period, or that were born in it. Raises UnknownSort."""
+    among = query.matching(reading.connection, reading.site, request.filters)
+    now = live(reading, request.period.hours)
+    known = figures.cards_of(reading.connection, reading.site, now.sums.keys(), request.period)
+    found = [card for card in known if among is None or card.article_id in among]
+    most = request.limit + 1  # one more says whether there is another page
+    ranks = _remaining(reading, request, found, most) if request.cursor else ranked(now, found, request.sort, most=most)
+    page = ranks[: request.limit]
+    made = rows_of(reading, request.period, now, [card for _, card in page])
+    following = _following(reading, request, page) if len(ranks) > request.limit else None
+    return Listing(
+        articles=[made[card.article_id] for _, card in page],
+        next=sealed(following, key, bound_to) if following else None,
+        period=request.period,
+    )
+
+
+def _remaining(reading: Reading, request: ListRequest, cards: Sequence[Card], most: int) -> list[tuple[Rank, Card]]:
+    """What comes after a cursor: all but the first page, in the order of the closed hour in which the request began."""
+    cursor = request.cursor
+    assert cursor is not None
+    hour = closed_before(cursor.began_ms)
+    numbers = before(reading, request.period.hours, hour)
+    others = (card for card in cards if card.article_id not in cursor.first_page)
+    return ranked(numbers, others, request.sort, most=most, after=cursor.after)
+
+
+def _following(reading: Reading, request: ListRequest, page: Sequence[tuple[Rank, Card]]) -> Cursor:
+    if request.cursor is None:
+        return Cursor(reading.now_ms, [card.article_id for _, card in page])
+    return Cursor(request.cursor.began_ms, request.cursor.first_page, page[-1][0])

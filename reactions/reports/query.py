@@ -1,0 +1,261 @@
+"""What a report is asked, and the reading that answers it: from where, about which site, at what time.
+
+An hour is closed two minutes after its end, when no vote can still be on its way into it. What closed hours say is kept in
+memory; only the hours since are read again for each report. Filters are the same on screen, in JSON and in exports.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import unicodedata
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sized
+from dataclasses import astuple, dataclass
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, Text, cast, select
+
+from reactions.newsroom.sites import Site
+from reactions.refusals import MalformedFilter
+from reactions.reports import figures, norms, periods
+from reactions.reports.figures import NONE, Cell, Moves, Sums
+from reactions.reports.metrics import NO_VOTES, Votes
+from reactions.reports.norms import Norms
+from reactions.reports.periods import Period
+from reactions.storage import tables
+from reactions.times import HOUR_MS
+
+GRACE_MS = 120_000
+T = TypeVar("T")
+_MOST_CHARACTERS = 200
+_UNSTORABLE = {"Cc", "Cs"}
+_a = tables.article.c
+
+
+@dataclass(frozen=True, slots=True)
+class ReportQuery:
+    """What a report is asked about, as texts; empty means the usual. `first` and `last` are days, both included."""
+
+    period: str = ""
+    first: str = ""
+    last: str = ""
+    unit: str = ""
+    time_zone: str = ""
+    section: str = ""
+    author: str = ""
+    tag: str = ""
+    text: str = ""
+
+    def read(self, site: Site, now_ms: int) -> tuple[Period, Filters]:
+        """The period and the filters. Raises MalformedPeriod or MalformedFilter."""
+        zone = self.time_zone or site.time_zone
+        period = periods.read(zone=zone, now_ms=now_ms, name=self.period, first=self.first, last=self.last, unit=self.unit)
+        return period, filters_of(section=self.section, author=self.author, tag=self.tag, text=self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What articles must have; empty means anything.
+
+    `section`, `author` and `tag` are exact. Every word of `text` stands in the title or the key, capitals ignored.
+    """
+
+    section: str = ""
+    author: str = ""
+    tag: str = ""
+    text: str = ""
+
+    def __bool__(self) -> bool:
+        """True if anything is asked."""
+        return any(astuple(self))
+
+    @property
+    def words(self) -> list[str]:
+        """The words of `text`, as they are compared."""
+        return folded(self.text).split()
+
+
+def filters_of(*, section: str = "", author: str = "", tag: str = "", text: str = "") -> Filters:
+    """The filters, spaces around them removed. Raises MalformedFilter."""
+    given = {"section": section.strip(), "author": author.strip(), "tag": tag.strip(), "text": text.strip()}
+    for name, value in given.items():
+        pointer = "#/q" if name == "text" else f"#/{name}"
+        if len(value) > _MOST_CHARACTERS:
+            raise MalformedFilter(f"A filter has at most {_MOST_CHARACTERS} characters.", pointer=pointer)
+        if any(unicodedata.category(character) in _UNSTORABLE for character in value):
+            raise MalformedFilter("A filter must not contain control characters.", pointer=pointer)
+    return Filters(**given)
+
+
+def matching(connection: Connection, site: Site, filters: Filters) -> frozenset[int] | None:
+    """The ids of the site's articles that match; None stands for all of them."""
+    if not filters:
+        return None
+    asked = select(_a.article_id, _a.key, _a.title, cast(_a.authors, Text), cast(_a.tags, Text)).where(
+        _a.site_id == site.id, *_conditions(filters)
+    )
+    words = filters.words
+    return frozenset(
+        article_id
+        for article_id, key, title, authors, tags in connection.execute(asked).all()
+        if _holds(filters.author, authors) and _holds(filters.tag, tags) and (not words or _has_words(words, title, key))
+    )
+
+
+def folded(text: str) -> str:
+    """Text as it is compared when capitals do not matter."""
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
+def _conditions(filters: Filters) -> Iterator[ColumnElement[bool]]:
+    """What the database can tell by itself; authors and tags only nearly, so that `matching` looks again."""
+    if filters.section:
+        yield _a.section == filters.section
+    for column, name in ((_a.authors, filters.author), (_a.tags, filters.tag)):
+        if name and name.isascii():
+            yield cast(column, Text).contains(json.dumps(name), autoescape=True)
+
+
+def _holds(name: str, stored: str) -> bool:
+    return not name or name in figures.names_in(stored)
+
+
+def _has_words(words: list[str], title: str | None, key: str) -> bool:
+    text = f"{folded(title or '')} {folded(key)}"
+    return all(word in text for word in words)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A consistent view of the database, and what is remembered of earlier ones. `now_ms` is UTC."""
+
+    connection: Connection
+    site: Site
+    now_ms: int
+    memory: Memory
+
+    @property
+    def hour(self) -> int:
+        """The UTC hour that runs."""
+        return self.now_ms // HOUR_MS
+
+    @property
+    def closed_before(self) -> int:
+        """The first UTC hour that may still change."""
+        return closed_before(self.now_ms)
+
+    def norms(self, hour: int) -> Norms:
+        """What was usual for the site before a closed hour."""
+        return self.memory.recall(self._key("norms", hour), lambda: self._norms(hour))
+
+    def votes_before(self, hour: int) -> Mapping[int, Votes]:
+        """The votes of each of the site's articles as they stood before a closed hour."""
+        return self.memory.recall(self._key("votes", hour), lambda: self._votes_before(hour))
+
+    def by_article(self, hours: range) -> Mapping[int, Sums]:
+        """The sums of every article that anything happened to in these hours."""
+        past, recent = self._parted(hours)
+        closed = self.memory.recall(self._key("by_article", past), lambda: figures.by_article(self.connection, self.site, past))
+        live = figures.by_article(self.connection, self.site, recent)
+        return {**closed, **{article_id: sums.plus(closed.get(article_id, NONE)) for article_id, sums in live.items()}}
+
+    def by_hour(self, hours: range, among: Collection[int] | None) -> Mapping[Cell, Moves]:
+        """What was given and taken back by hour and reaction, of all articles or of some."""
+        if among is not None:
+            return figures.by_hour(self.connection, self.site, hours, among=among)
+        past, recent = self._parted(hours)
+        closed = self.memory.recall(self._key("by_hour", past), lambda: figures.by_hour(self.connection, self.site, past))
+        return {**closed, **figures.by_hour(self.connection, self.site, recent)}
+
+    def by_reaction(self, hours: range, among: Collection[int] | None) -> Mapping[str, Moves]:
+        """What was given and taken back by reaction, of all articles or of some."""
+        if among is not None:
+            return figures.by_reaction(self.connection, self.site, hours, among=among)
+        past, recent = self._parted(hours)
+        closed = self.memory.recall(self._key("by_reaction", past), lambda: figures.by_reaction(self.connection, self.site, past))
+        live = figures.by_reaction(self.connection, self.site, recent)
+        return {key: _sum(closed.get(key), live.get(key)) for key in closed.keys() | live.keys()}
+
+    def _norms(self, hour: int) -> Norms:
+        votes = self.votes_before(hour).values()
+        return norms.read(self.connection, self.site, hour, Votes(*map(sum, zip(*votes, strict=True))) if votes else NO_VOTES)
+
+    def _votes_before(self, hour: int) -> Mapping[int, Votes]:
+        """Those of now, less what the hours since have brought."""
+        since = figures.by_article(self.connection, self.site, range(hour, self.hour + 1))
+        votes = figures.votes_of(self.connection, self.site)
+        return {**votes, **{article_id: votes.get(article_id, NO_VOTES).less(sums.votes) for article_id, sums in since.items()}}
+
+    def _parted(self, hours: range) -> tuple[range, range]:
+        border = min(max(self.closed_before, hours.start), hours.stop)
+        return range(hours.start, border), range(border, hours.stop)
+
+    def _key(self, what: str, hours: range | int) -> tuple[object, ...]:
+        moods = tuple((entry.key, entry.mood) for entry in self.site.reactions.entries)
+        return what, self.site.id, moods, hours
+
+
+def closed_before(now_ms: int) -> int:
+    """The first UTC hour that may still change at a time."""
+    return (now_ms - GRACE_MS) // HOUR_MS
+
+
+def _sum(one: Moves | None, other: Moves | None) -> Moves:
+    both = [moves for moves in (one, other) if moves]
+    return Moves(sum(moves.added for moves in both), sum(moves.removed for moves in both))
+
+
+class Memory:
+    """Values by key. `items` bounds what is kept: the sum of the values' lengths, 1 for a value that has none."""
+
+    def __init__(self, *, keep_s: float, items: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._keep_s = keep_s
+        self._most = items
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._kept: dict[Hashable, tuple[float, int, Any]] = {}
+        self._making: dict[Hashable, threading.Lock] = {}
+
+    def recall(self, key: Hashable, make: Callable[[], T]) -> T:
+        """The value for a key, made anew when its time is over. Who asks for it meanwhile waits instead of making it twice."""
+        if self._keep_s <= 0:
+            return make()
+        with self._lock:
+            kept = self._fresh(key)
+            making = self._making.setdefault(key, threading.Lock()) if kept is None else None
+        if making is None:
+            return kept[0]  # type: ignore[index,no-any-return]
+        with making:
+            return self._made(key, make)
+
+    def _made(self, key: Hashable, make: Callable[[], T]) -> T:
+        with self._lock:
+            kept = self._fresh(key)
+        if kept is not None:
+            return kept[0]  # type: ignore[no-any-return]
+        try:
+            value = make()
+            self._keep(key, value)
+            return value
+        finally:
+            with self._lock:
+                self._making.pop(key, None)
+
+    def _fresh(self, key: Hashable) -> tuple[Any] | None:
+        """The value in a tuple of its own, because a value may be None."""
+        until, _, value = self._kept.get(key, (0.0, 0, None))
+        return (value,) if key in self._kept and self._clock() < until else None
+
+    def _keep(self, key: Hashable, value: Any) -> None:
+        size = max(len(value), 1) if isinstance(value, Sized) else 1
+        now = self._clock()
+        with self._lock:
+            kept = {k: entry for k, entry in self._kept.items() if k != key and now < entry[0]}
+            kept[key] = (now + self._keep_s, size, value)
+            total = sum(size for _, size, _ in kept.values())
+            for oldest in list(kept):
+                if total <= self._most:
+                    break
+                total -= kept.pop(oldest)[1]
+            self._kept = kept
