@@ -11,6 +11,7 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, Row, case, cast, f
 from reactions.exports import pages, small_groups
 from reactions.exports.csv_files import Batch
 from reactions.exports.scope import Scope
+from reactions.newsroom.articles import born_ms
 from reactions.newsroom.sites import Site
 from reactions.reports import figures, listings, metrics
 from reactions.reports.metrics import Measure, Shares
@@ -68,8 +69,8 @@ def usual_shares(connection: Connection, site: Site, hour: int) -> Shares:
 
 def _belongs(scope: Scope, article: Row[Any], moves: _Moves | None) -> bool:
     """True if readers reacted to the article in the scope, or it was born there."""
-    born_ms = article.first_seen_at if article.published_at is None else article.published_at
-    return scope.born is None or born_ms in scope.born or (moves is not None and moves.rows > 0)
+    born = born_ms(article.published_at, article.first_seen_at)
+    return scope.born is None or born in scope.born or (moves is not None and moves.rows > 0)
 
 
 def _rows(
@@ -84,7 +85,7 @@ def _rows(
     targets = _keys(scope.connection, [article.merged_into for article in articles if article.merged_into is not None])
     return [
         [
-            article.key, article.url, article.title, article.section, article.authors, article.tags, article.published_at,
+            article.key, article.url, article.title, article.section, article.authors, article.tags, article.published_at or None,
             article.first_seen_at, article.closed_at, article.hidden_at, targets.get(article.merged_into, None),
             aliases[article.article_id],
             *_numbers(scope, moves.get(article.article_id), counts[article.article_id], usual, held.get(article.article_id, 0)),

@@ -25,6 +25,7 @@ _DESCRIBED = ("url", "title", "section", "authors", "tags", "published_at")
 _NO_IDS = "[]"
 
 _a, _alias, _done = tables.article.c, tables.article_alias.c, tables.intervention.c
+BORN_MS = func.coalesce(func.nullif(_a.published_at, 0), _a.first_seen_at)  # `born_ms`, for the database
 
 _ArticleRow = Row[*tuple[Any, ...]]
 _Name = tuple[int, str]  # a site's id and a canonical key: two keys may share an id, never a name

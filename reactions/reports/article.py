@@ -98,9 +98,9 @@ def _sums(reading: Reading, cells: dict[Cell, Moves]) -> figures.Sums:
 def _marks(reading: Reading, record: Record[Any]) -> list[tuple[int, str]]:
     """What was done to the article, with the time in UTC ms; closing by its age is told like closing by hand."""
     marks = [(at_ms, what) for at_ms, what, _ in interventions.of_article(reading.connection, record.article_id)]
-    if record.published_at is not None:
+    if record.published_at:
         marks.append((record.published_at, "published"))
-    closing = listings.close_of(record, reading.site.close_after_days)
+    closing = listings.close_of(record, reading.site)
     if closing is not None and closing <= reading.now_ms and (closing, "closed") not in marks:
         marks.append((closing, "closed"))
     return marks

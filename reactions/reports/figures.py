@@ -31,6 +31,7 @@ from sqlalchemy import (
     select,
 )  # fmt: skip
 
+from reactions.newsroom.articles import BORN_MS
 from reactions.newsroom.reaction_sets import ReactionSet
 from reactions.newsroom.sites import Site
 from reactions.reports import periods
@@ -41,7 +42,6 @@ from reactions.times import HOUR_MS
 
 _a, _h, _t = tables.article.c, tables.hourly.c, tables.tally.c
 _N = _t.n + _t.imported
-born_ms = func.coalesce(_a.published_at, _a.first_seen_at)
 
 
 class Sums(NamedTuple):
@@ -203,8 +203,8 @@ def cards_of(connection: Connection, site: Site, article_ids: Collection[int], p
     which = one_of(connection, _a.article_id, article_ids)
     if period is not None:
         start, end = periods.to_ms(period.start), periods.to_ms(period.end)
-        which = or_(which, and_(born_ms >= start, born_ms < end))
-    asked = select(_a.article_id, _a.section, cast(_a.authors, Text), born_ms).where(
+        which = or_(which, and_(start <= BORN_MS, end > BORN_MS))
+    asked = select(_a.article_id, _a.section, cast(_a.authors, Text), BORN_MS).where(
         _a.site_id == site.id, _a.merged_into.is_(None), which
     )
     return [

@@ -26,7 +26,9 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row as Record
 
+from reactions.newsroom import articles
 from reactions.newsroom.reaction_sets import ReactionSet
+from reactions.newsroom.sites import Site
 from reactions.refusals import MalformedCursor, UnknownSort
 from reactions.reports import figures, metrics, query
 from reactions.reports.figures import NONE, Card, Sums
@@ -231,12 +233,10 @@ def votes_of(reactions: ReactionSet, counts: Mapping[str, int]) -> Votes:
     return Votes(by_mood[1], by_mood[-1], sum(counts.values()))
 
 
-def close_of(record: Record[Any], close_after_days: int | None) -> int | None:
+def close_of(record: Record[Any], site: Site) -> int | None:
     """When voting on an article ends or ended, UTC ms: by hand, or by its age; None if never."""
-    born_ms = record.first_seen_at if record.published_at is None else record.published_at
-    by_age = [] if close_after_days is None else [born_ms + close_after_days * DAY_MS]
-    by_hand = [] if record.closed_at is None else [record.closed_at]
-    return min(by_age + by_hand, default=None)
+    by_age = articles.closes_at_ms(site, record.published_at, record.first_seen_at)
+    return min([at_ms for at_ms in (by_age, record.closed_at) if at_ms is not None], default=None)
 
 
 def local(at_ms: int, zone: ZoneInfo) -> datetime:
@@ -262,7 +262,7 @@ def _row(
 ) -> Row:
     sums = numbers.sums.get(card.article_id, NONE)
     votes = votes_of(reading.site.reactions, counts)
-    closing = close_of(record, reading.site.close_after_days)
+    closing = close_of(record, reading.site)
     return Row(
         article=record.key,
         title=record.title,
@@ -270,7 +270,7 @@ def _row(
         section=record.section,
         authors=record.authors,
         tags=record.tags,
-        published_at=None if record.published_at is None else local(record.published_at, zone),
+        published_at=local(record.published_at, zone) if record.published_at else None,
         first_seen_at=local(record.first_seen_at, zone),
         age_hours=round(max(reading.now_ms - card.born_ms, 0) / HOUR_MS, 2),
         closed=closing is not None and closing <= reading.now_ms,

@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Row, Select, Text, case, cast, func, select
 
+from reactions.newsroom.articles import BORN_MS
 from reactions.newsroom.sites import Site
 from reactions.reports import figures, metrics
 from reactions.reports.metrics import Shares, Votes
@@ -31,7 +32,7 @@ PEERS_AT_MOST = 1_000  # of a site that publishes more, a sample that does not c
 EDGES = (*range(1, 49), 72, 96, 168, 336, WINDOW_HOURS)  # the ages, in hours, at which the steps of the profile end
 
 _a, _h = tables.article.c, tables.hourly.c
-_born_hour = figures.born_ms // HOUR_MS
+_born_hour = BORN_MS // HOUR_MS
 _age = _h.hour_utc - _born_hour
 _net = _h.added - _h.removed
 
@@ -214,7 +215,7 @@ def _births(connection: Connection, site: Site, hour: int) -> Sequence[Row[Any]]
     asked = (
         select(_a.article_id, _a.section, cast(_a.authors, Text).label("authors"), _born_hour.label("born_hour"))
         .where(_a.site_id == site.id, _a.merged_into.is_(None))
-        .where(figures.born_ms >= (hour - WINDOW_HOURS) * HOUR_MS, figures.born_ms < hour * HOUR_MS)
+        .where((hour - WINDOW_HOURS) * HOUR_MS <= BORN_MS, hour * HOUR_MS > BORN_MS)
         .order_by(_a.article_id)
     )
     return connection.execute(asked).all()

@@ -16,7 +16,7 @@ from reactions.reports.listings import Row as Listed
 from reactions.votes.revising import Editor, merge, reset
 from tests import make
 from tests.exports.asking import Row, exported
-from tests.reports.stage import DAY_MS, HOUR_MS, Stage, Vote, asked, at, stage
+from tests.reports.stage import DAY_MS, HOUR_MS, NOON, Stage, Vote, asked, at, stage
 
 NOWS = (at("2025-11-25 12:34"), at("2025-10-26 01:30"), at("2025-11-02 13:00:30"))
 _sites = count()
@@ -62,7 +62,7 @@ def test_exports_say_what_the_dashboard_says(engine: Engine, data: st.DataObject
         exported(here.engine, here.site, table, choice, now_ms=here.now_ms) for table in ("articles", "series", "votes")
     )
 
-    report = here.newsroom().dashboard(here.site, asked(**about))
+    report = here.reports().dashboard(here.site, asked(**about))
 
     assert sums(series) == (report.totals.added, report.totals.removed, report.totals.net)
     assert sums(articles) == sums(series)
@@ -94,7 +94,7 @@ def moved_by_votes(votes: list[Row]) -> dict[str, tuple[int, int]]:
 
 def same_rows(articles: list[Row], here: Stage, about: dict[str, str]) -> None:
     """The list of stories has the same articles with the same numbers; merged ones are in the export alone."""
-    listed = {row.article: row for row in here.newsroom().articles(here.site, asked(**about), limit=100).articles}
+    listed = {row.article: row for row in here.reports().articles(here.site, asked(**about), limit=100).articles}
     found = {row["article"]: row for row in articles if row["merged_into"] is None}
     assert found.keys() == listed.keys()
     for key, row in found.items():
@@ -146,3 +146,17 @@ def test_votes_can_be_replayed_without_knowing_whose_they_are(engine: Engine) ->
     votes = exported(here.engine, here.site, "votes", now_ms=here.now_ms)
 
     assert [(vote["from"], vote["to"]) for vote in votes] == [(None, "like"), ("like", "love"), (None, "sad")]
+
+
+def test_an_article_published_at_zero_has_no_date_for_votes_the_dashboard_and_the_export_alike(engine: Engine) -> None:
+    here = stage(engine, close_after_days=30)
+    here.publish("undated", at_ms=0, seen_ms=NOON - 2 * DAY_MS)
+    here.publish("old", at_ms=1, seen_ms=NOON - 2 * DAY_MS)
+
+    here.give("undated", "like", 3, NOON - HOUR_MS)  # a refused vote fails the test
+    (row,) = here.reports().articles(here.site, asked(period="7d")).articles
+    (line,) = exported(here.engine, here.site, "articles", Choice(about=asked(period="7d")), now_ms=here.now_ms)
+
+    assert (row.article, row.closed, row.published_at, row.age_hours) == ("undated", False, None, 48)
+    assert (line["article"], line["published_at"], line["total"]) == ("undated", None, 3)
+    assert [mark.what for mark in here.reports().article(here.site, "undated").marks] == []

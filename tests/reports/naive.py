@@ -215,7 +215,7 @@ def read(engine: Engine, site: Site, now_ms: int) -> Naive:
         found = {
             row.article_id: Article(
                 row.key, row.section, _list(row.authors), _list(row.tags), row.title or "",
-                row.first_seen_at if row.published_at is None else row.published_at,
+                row.published_at or row.first_seen_at,
             )
             for row in connection.execute(text("select * from article where site_id = :site"), {"site": site.id})
         }  # fmt: skip
