@@ -5,6 +5,7 @@
     listings
     query                what is asked (days, filters), and the reading that answers it
     norms                what is usual for the site and for an article's age, and an article's peers
+    words                numbers and comparisons in words, for pages and letters
     figures              the SQL: sums by article, hour and reaction
     periods, metrics     days and hours of a time zone; the formulas, which docs/metrics.md explains
 

@@ -16,7 +16,7 @@ from reactions.exports.scope import Scope
 from reactions.refusals import MalformedExport
 from reactions.reports import periods
 from reactions.votes import readers
-from reactions.web import current, editors, export_slots, metrics, questions
+from reactions.web import current, editors, export_slots, metrics, report_params
 from reactions.web.export_stream import Stream
 from reactions.web.openapi import ApiBlueprint, query
 
@@ -36,8 +36,8 @@ blueprint = ApiBlueprint("exports", description="Whole files for analysts. Needs
 _FILE = {"in": "path", "name": "file_name", "required": True, "schema": {"type": "string", "enum": _NAMES}}
 _PARAMETERS = [
     query("period", f"{', '.join(periods.NAMES)}; without period, from and since it is everything", required=False),
-    *questions.DAYS,
-    *questions.ARTICLES,
+    *report_params.DAYS,
+    *report_params.ARTICLES,
     query("since", "`beginning`, or the header Export-Next of the export before", required=False),
     query("columns", "Names with commas between them; all if left out", required=False, example="article,title,total"),
     query("precision", f"Of the times of single votes: {', '.join(choosing.PRECISIONS)}; usually hour", required=False),
@@ -63,7 +63,7 @@ def export(site_key: str, file_name: str) -> Response:
     """
     site = editors.require(site_key, "read")
     tables, form = _file_named(file_name)
-    said = questions.given(_PARAMETERS)
+    said = report_params.strict(_PARAMETERS)
     choice = _choice(said)
     settings = current.parts().settings
     choosing.check(choice, site, tables if file_name != packages.NAME else [], finest=settings.export_precision)
@@ -99,7 +99,7 @@ def _choice(said: dict[str, str]) -> Choice:
     if not said["min_group"].isascii() or not (said["min_group"] or "0").isdigit():
         raise ValidationError("Write a number of readers, such as 5.", "min_group")
     return Choice(
-        about=questions.asked(said),
+        about=report_params.report_query(said),
         since=said["since"],
         columns=[name for name in said["columns"].split(",") if name],
         precision=said["precision"] or current.parts().settings.export_precision,

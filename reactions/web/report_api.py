@@ -1,4 +1,4 @@
-"""What editors and their tools ask: the dashboard, lists of articles, one article, series. Every number is in docs/metrics.md."""
+"""The reports as JSON: the dashboard, lists of articles, one article, series. docs/metrics.md defines every number."""
 
 from __future__ import annotations
 
@@ -9,35 +9,41 @@ import orjson
 from flask import Response
 from marshmallow import ValidationError
 
-from reactions.reports import listings, periods
+from reactions.reports import listings
 from reactions.reports.periods import Period
-from reactions.web import current, editors, questions, report_schemas
+from reactions.web import current, editors, report_params, report_schemas
 from reactions.web.openapi import ApiBlueprint, query
 
 PROBLEMS = (400, 401, 403, 404, 503)
 USUAL_LIMIT = 50
 
-blueprint = ApiBlueprint("reports", description="What moves the readers. Needs a key of the site with the scope read.")
+blueprint = ApiBlueprint("reports", description="What readers react to. Needs a key of the site with the scope read.")
 
-_UNIT = query("unit", f"{', '.join(periods.UNITS)}; hours for at most 31 days", required=False)
-_LISTED = [
+_REPORT = [*report_params.REPORT, report_params.UNIT]
+_LIST = [
+    *report_params.REPORT,
     query("sort", f"{', '.join(listings.SORTS)}, the highest first; with - before it, the lowest", required=False),
     query("limit", f"1 to {listings.MOST}, usually {USUAL_LIMIT}", required=False),
     query("cursor", "`next` of the page before, everything else unchanged", required=False),
+]
+_ARTICLE = [
+    query("article", "The article's key, or one it had before", example="sport/cup-final"),
+    report_params.UNIT,
+    report_params.ZONE,
 ]
 
 
 @blueprint.get(
     "/v1/sites/<site_key>/dashboard",
-    query=[*questions.ABOUT, _UNIT],
+    query=_REPORT,
     answer=report_schemas.DashboardAnswer,
     problems=PROBLEMS,
     scope="read",
 )
 def dashboard(site_key: str) -> Response:
-    """What is hot now, what the period brought beside the one before, and the articles worth a look. At most 5 seconds old."""
+    """What is hot now, the period compared with the one before, and the articles worth a look. At most 5 seconds old."""
     site = editors.require(site_key, "read")
-    report = current.reports().dashboard(site, questions.asked(questions.given([*questions.ABOUT, _UNIT])))
+    report = current.reports().dashboard(site, report_params.report_query(report_params.strict(_REPORT)))
     return _answer(
         {
             "site": {"key": report.site.key, "name": report.site.name, "time_zone": report.site.time_zone},
@@ -59,7 +65,7 @@ def dashboard(site_key: str) -> Response:
 
 @blueprint.get(
     "/v1/sites/<site_key>/articles",
-    query=[*questions.ABOUT, *_LISTED],
+    query=_LIST,
     answer=report_schemas.ListingAnswer,
     problems=PROBLEMS,
     scope="read",
@@ -67,39 +73,43 @@ def dashboard(site_key: str) -> Response:
 def articles(site_key: str) -> Response:
     """The articles that readers reacted to in the period, or that were published in it, page by page."""
     site = editors.require(site_key, "read")
-    given = questions.given([*questions.ABOUT, *_LISTED])
+    params = report_params.strict(_LIST)
     page = current.reports().articles(
-        site, questions.asked(given), sort=given["sort"], limit=_limit(given["limit"]), cursor=given["cursor"]
+        site,
+        report_params.report_query(params),
+        sort=params["sort"],
+        limit=_limit(params["limit"]),
+        cursor=params["cursor"],
     )
     return _answer({"articles": page.articles, "next": page.next, "period": _period(page.period)})
 
 
 @blueprint.get(
     "/v1/sites/<site_key>/articles/one",
-    query=[query("article", "The article's key, or one it had before", example="sport/cup-final"), _UNIT, questions.ZONE],
+    query=_ARTICLE,
     answer=report_schemas.ArticleAnswer,
     problems=PROBLEMS,
     scope="read",
 )
 def article(site_key: str) -> Response:
-    """All about one article: its numbers, its series since publication, what was done to it, and how it rose beside its peers."""
+    """One article: its numbers, its series since publication, what was done to it, and its growth compared with its peers'."""
     site = editors.require(site_key, "read")
-    given = questions.given([{"name": "article"}, _UNIT, questions.ZONE])
-    life = current.reports().article(site, given["article"], unit=given["unit"], time_zone=given["time_zone"])
+    params = report_params.strict(_ARTICLE)
+    life = current.reports().article(site, params["article"], unit=params["unit"], time_zone=params["time_zone"])
     return _answer({"article": life.article, "unit": life.unit, "series": life.series, "marks": life.marks, "peers": life.peers})
 
 
 @blueprint.get(
     "/v1/sites/<site_key>/series",
-    query=[*questions.ABOUT, _UNIT],
+    query=_REPORT,
     answer=report_schemas.SeriesAnswer,
     problems=PROBLEMS,
     scope="read",
 )
 def series(site_key: str) -> Response:
-    """Reactions given and taken back by hour, day or week of the time zone, changes of the clock included."""
+    """Reactions added and removed by hour, day or week of the time zone, changes of the clock included."""
     site = editors.require(site_key, "read")
-    report = current.reports().series(site, questions.asked(questions.given([*questions.ABOUT, _UNIT])))
+    report = current.reports().series(site, report_params.report_query(report_params.strict(_REPORT)))
     return _answer(
         {
             "time_zone": report.period.time_zone,

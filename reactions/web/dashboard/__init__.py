@@ -1,6 +1,6 @@
-"""The newsroom's pages at /dashboard: what is hot, whether that is normal, whose it is, what the period was, what divides.
+"""The newsroom's pages at /dashboard.
 
-Everything is rendered here from `reactions.reports`; the scripts only draw, and fetch the same page again.
+Everything is rendered on the server from `reactions.reports`; the scripts only draw charts and fetch the same page again.
 """
 
 from __future__ import annotations

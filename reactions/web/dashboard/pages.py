@@ -1,4 +1,4 @@
-"""The routes of the dashboard and what each page is given."""
+"""The routes of the dashboard."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 
 from reactions.refusals import MalformedCursor, MalformedFilter, MalformedPeriod, Refusal, UnknownSort
-from reactions.web import editors
-from reactions.web.dashboard import drawings, reading, sheets, telling, trouble, view, words
+from reactions.reports import words
+from reactions.web import editors, report_params
+from reactions.web.dashboard import charts, downloads, error_pages, view_models
 
 blueprint = Blueprint("dashboard", __name__, url_prefix="/dashboard")
 
@@ -19,68 +20,72 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-_DOOR = {"dashboard.sign_in", "dashboard.enter", "dashboard.sign_out"}
+_SIGN_IN = {"dashboard.sign_in", "dashboard.enter", "dashboard.sign_out"}
 _INSIDE = re.compile(r"/dashboard(?:[/?][^\\\s]*)?")
-_WRONG_KEY = "This key is not known, was revoked, or may not read. Check that all of it was copied."
+_WRONG_KEY = "This key is not known, was revoked, or lacks the scope read. Check that all of it was copied."
 
 
 @blueprint.before_request
 def ask_for_a_key() -> ResponseReturnValue | None:
-    """Let in who has a session; lead everybody else to the sign-in page, and back afterwards."""
+    """Admit whoever has a session; send everybody else to the sign-in page, and back afterwards."""
     came_from_elsewhere = request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site")
     if request.method == "POST":
-        return trouble.page(403, "Not from here", "This form was sent by another site's page.") if came_from_elsewhere else None
-    if request.endpoint in _DOOR:
+        return (
+            error_pages.page(403, "Not allowed", "This form was sent from a page of another site.")
+            if came_from_elsewhere
+            else None
+        )
+    if request.endpoint in _SIGN_IN:
         return None
     g.site = editors.signed_in("read")
     if g.site is not None:
         return None
     if request.headers.get("Sec-Fetch-Dest") == "empty":
-        return trouble.page(401, "Signed out", "Sign in again to see the figures.")
-    door = url_for("dashboard.sign_in", next=request.full_path.rstrip("?"))
-    return render_template("dashboard/again.html", door=door) if came_from_elsewhere else redirect(door, 303)
+        return error_pages.page(401, "Signed out", "Sign in again to see the figures.")
+    address = url_for("dashboard.sign_in", next=request.full_path.rstrip("?"))
+    return render_template("dashboard/signing_in.html", address=address) if came_from_elsewhere else redirect(address, 303)
 
 
 @blueprint.get("")
 def front() -> ResponseReturnValue:
     """The overview of the site, or of a section, an author, a tag."""
-    asked = _view()
-    report = reading.front(g.site, asked)
-    told = telling.front(report, asked, g.site)
-    silent = told["empty"] and not asked.filters and reading.is_silent(g.site, report)
-    return _room(
+    view = report_params.view()
+    report = view_models.front_report(g.site, view)
+    model = view_models.front(report, view, g.site)
+    silent = model["empty"] and not view.filters and view_models.is_silent(g.site, report)
+    return _page(
         "front", report=report, period=report.period, series=report.series, unit=report.period.unit, marks=[],
-        silent=silent, snippet=telling.snippet(g.site), **told,
+        silent=silent, snippet=view_models.snippet(g.site), **model,
     )  # fmt: skip
 
 
 @blueprint.get("/articles")
 def articles() -> ResponseReturnValue:
-    """All stories of a view, page by page."""
+    """All articles of a view, page by page."""
     cursor = request.args.get("cursor", "")
-    found = reading.articles(g.site, _view(), cursor=cursor)
-    return _room(
-        "articles", rows=found.articles, next=found.next, period=found.period, cursor=cursor,
-        page_length=reading.PAGE_LENGTH, **telling.articles(found),
+    page = view_models.page_of_articles(g.site, report_params.view(), cursor=cursor)
+    return _page(
+        "articles", rows=page.articles, next=page.next, period=page.period, cursor=cursor,
+        page_length=view_models.PAGE_LENGTH, **view_models.articles(page),
     )  # fmt: skip
 
 
 @blueprint.get("/article")
 def article() -> ResponseReturnValue:
-    """One story."""
-    report = reading.article(g.site, request.args.get("article", ""))
-    return _room("article", report=report, series=report.series, unit=report.unit, **telling.article(report, g.site))
+    """One article."""
+    report = view_models.article_report(g.site, request.args.get("article", ""))
+    return _page("article", report=report, series=report.series, unit=report.unit, **view_models.article(report, g.site))
 
 
 @blueprint.get("/articles.csv")
 def articles_csv() -> Response:
-    """The stories of a view as the page lists them, all of its pages."""
-    return sheets.articles(reading.every_article(g.site, _view()), g.site)
+    """The articles of a view as the page lists them, all of its pages."""
+    return downloads.articles(view_models.every_article(g.site, report_params.view()), g.site)
 
 
 @blueprint.get("/sign-in")
 def sign_in() -> ResponseReturnValue:
-    """The form that takes a key."""
+    """The sign-in form."""
     if editors.signed_in("read"):
         return redirect(_next(), 303)
     return _form()
@@ -88,7 +93,7 @@ def sign_in() -> ResponseReturnValue:
 
 @blueprint.post("/sign-in")
 def enter() -> ResponseReturnValue:
-    """Open a session with the key of the form."""
+    """Open a session with the key from the form."""
     if editors.sign_in(request.form.get("key", "")) is None:
         return _form(_WRONG_KEY), 401
     return redirect(_next(), 303)
@@ -103,24 +108,24 @@ def sign_out() -> ResponseReturnValue:
 
 @blueprint.get("/<path:_missing>")
 def missing(_missing: str) -> ResponseReturnValue:
-    """A page that is not there, in a page's words."""
+    """A missing page, as a page."""
     raise NotFound
 
 
 def refused(refusal: Refusal) -> ResponseReturnValue:
     """Keep the choices on the page and say what is wrong with them."""
     here = "articles" if request.path.startswith(url_for("dashboard.articles")) else "front"
-    return _room("refused", here=here, said=refusal.detail, period=None, known={}), 400
+    return _page("refused", here=here, refusal=refusal.detail, period=None, known={}), 400
 
 
 for _refusal in (MalformedPeriod, MalformedFilter, MalformedCursor, UnknownSort):
     blueprint.register_error_handler(_refusal, refused)
-blueprint.register_error_handler(Exception, trouble.of)
+blueprint.register_error_handler(Exception, error_pages.page_for)
 
 
 @blueprint.after_request
 def keep_to_ourselves(response: Response) -> Response:
-    """Nothing foreign in the page, the page in nothing foreign, and no copy of it anywhere."""
+    """Load nothing from elsewhere, be framed nowhere, and leave no copy in a cache."""
     response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
     response.headers["Cache-Control"] = "private, no-store"
     response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
@@ -130,16 +135,13 @@ def keep_to_ourselves(response: Response) -> Response:
     return response
 
 
-def _view() -> view.View:
-    return view.of(request.args)
-
-
-def _room(page: str, **given: Any) -> str:
-    usual = {
-        "here": page, "site": g.site, "view": _view(), "now": telling.local_now(g.site), "periods": view.PERIODS,
-        "filter_names": view.FILTERS, "paint": drawings.paints(g.site.reactions), "reaction_names": telling.names(g.site),
+def _page(name: str, **model: Any) -> str:
+    shared = {
+        "here": name, "site": g.site, "view": report_params.view(), "now": view_models.local_now(g.site),
+        "periods": view_models.PERIODS, "filter_names": report_params.FILTERS, "paint": charts.paints(g.site.reactions),
+        "reaction_names": view_models.names(g.site),
     }  # fmt: skip
-    return render_template(f"dashboard/{page}.html", **usual | given)
+    return render_template(f"dashboard/{name}.html", **shared | model)
 
 
 def _form(wrong: str = "") -> str:
@@ -148,10 +150,10 @@ def _form(wrong: str = "") -> str:
 
 
 def _next() -> str:
-    """Where to go after the door: only ever into the dashboard."""
-    asked = request.values.get("next", "")
-    return request.script_root + asked if _INSIDE.fullmatch(asked) else url_for("dashboard.front")
+    """Where to go after signing in: only ever into the dashboard."""
+    path = request.values.get("next", "")
+    return request.script_root + path if _INSIDE.fullmatch(path) else url_for("dashboard.front")
 
 
-for _name, _filter in {**words.FILTERS, **telling.FILTERS}.items():
+for _name, _filter in {**words.FILTERS, **view_models.FILTERS}.items():
     blueprint.add_app_template_filter(_filter, f"{_name}")

@@ -49,7 +49,7 @@ def newsroom(app: Flask) -> Newsroom:
 
 
 @pytest.fixture
-def desk(app: Flask) -> FlaskClient:
+def editor(app: Flask) -> FlaskClient:
     """A client that is signed in to "daily"."""
     client = app.test_client()
     assert client.post("/dashboard/sign-in", data={"key": key_of(app)}).status_code == 303

@@ -1,4 +1,4 @@
-"""A newsroom to look at: stories of known ages, readers who reacted at known times, and keys."""
+"""A newsroom to look at: articles of known ages, readers who reacted at known times, and keys."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def key_of(app: Flask, site: str = "daily", *, scopes: Sequence[str] = ("read",)
 
 
 class Newsroom:
-    """Puts stories and votes into a site as they would have come, some hours ago."""
+    """Puts articles and votes into a site as they would have come, some hours ago."""
 
     def __init__(self, engine: Engine, box: BallotBox, site: str = "daily") -> None:
         self._engine, self._box = engine, box
@@ -36,12 +36,12 @@ class Newsroom:
             self.site = sites.named(connection, site)
         self._now_ms = time.time_ns() // 1_000_000
 
-    def story(self, key: str, *, hours_ago: float = 5, title: str = "", section: str = "Politics", **said: object) -> None:
-        """Describe a story."""
+    def article(self, key: str, *, hours_ago: float = 5, title: str = "", section: str = "Politics", **said: object) -> None:
+        """Describe an article."""
         at_ms = self._ago(hours_ago)
-        story = Description(key=key, title=title or key, section=section, published_at=at_ms, **said)  # type: ignore[arg-type]
+        article = Description(key=key, title=title or key, section=section, published_at=at_ms, **said)  # type: ignore[arg-type]
         with writing(self._engine) as connection:
-            articles.describe(connection, self.site, [story], at_ms=at_ms)
+            articles.describe(connection, self.site, [article], at_ms=at_ms)
 
     def votes(self, key: str, hours_ago: float = 0, **reactions: int) -> None:
         """Let new readers vote, so many for each reaction."""

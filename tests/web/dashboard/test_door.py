@@ -55,7 +55,7 @@ def test_a_wrong_key_is_answered_clearly_and_opens_nothing(browser_tab: FlaskCli
     answer = browser_tab.post(SIGN_IN, data={"key": text})
 
     assert answer.status_code == 401
-    assert "This key is not known, was revoked, or may not read." in answer.text
+    assert "This key is not known, was revoked, or lacks the scope read." in answer.text
     assert 'aria-invalid="true"' in answer.text
     assert text not in answer.text or text == "" or text == "rk_"
     assert browser_tab.get(FRONT).status_code == 303

@@ -13,17 +13,17 @@ from tests.browsers import Complaints
 from tests.web.dashboard.conftest import Paper, sign_in
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-STORY = "/dashboard/article?article=politics/council-pay-rise-in-eleven-minutes"
+ARTICLE = "/dashboard/article?article=politics/council-pay-rise-in-eleven-minutes"
 PAGES = {
     "overview": "/dashboard?period=7d",
     "filtered": "/dashboard?period=28d&section=Politics&q=council",
     "nothing found": "/dashboard?q=no+such+words",
-    "stories": "/dashboard/articles?period=28d&sort=split",
-    "story": STORY,
+    "articles": "/dashboard/articles?period=28d&sort=split",
+    "article": ARTICLE,
     "refused": "/dashboard?from=2025-11-02&to=2025-11-01",
-    "no such story": "/dashboard/article?article=nothing",
+    "no such article": "/dashboard/article?article=nothing",
 }
-REFUSED = {"refused", "no such story"}
+REFUSED = {"refused", "no such article"}
 SHAPES = {"phone": (360, 780), "tablet": (820, 1180), "desk": (1280, 900), "wall": (2560, 1440)}
 LOOKED_AT = {"light": ("phone", "desk"), "dark": ("phone",)}  # the other shapes have the same elements
 
@@ -71,14 +71,14 @@ def test_a_chart_that_still_has_its_old_width_does_not_widen_the_page(tab: Page,
     assert tab.evaluate("document.querySelector('canvas').clientWidth") > 360
 
 
-@pytest.mark.parametrize("name", ["refused", "stories"])
+@pytest.mark.parametrize("name", ["refused", "articles"])
 def test_on_a_phone_nothing_lies_over_or_beside_what_is_to_be_read(
     tab: Page, paper: Paper, complaints: Complaints, name: str
 ) -> None:
     complaints.network_fails = name in REFUSED
     tab.set_viewport_size({"width": 360, "height": 1600})
     tab.goto(paper.at(PAGES[name]))
-    read = {"refused": "[role=alert] p", "stories": ".listing tbody tr:first-child :is(.title, .count b, .split .value)"}[name]
+    read = {"refused": "[role=alert] p", "articles": ".listing tbody tr:first-child :is(.title, .count b, .split .value)"}[name]
 
     parts = tab.locator(read).all()
     assert parts

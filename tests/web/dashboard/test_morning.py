@@ -27,7 +27,7 @@ def test_an_editors_morning(context: BrowserContext, paper: Paper, complaints: C
     pass_the_door(page, paper, complaints)
     page.wait_for_url("**/dashboard?period=7d")
     read_the_overview(page)
-    go_down_to_a_story(page)
+    go_down_to_an_article(page)
     read_its_chart(page)
     titles = find_what_divides(page)
     assert titles_in_the_sheet(page, tmp_path) == titles
@@ -58,13 +58,13 @@ def read_the_overview(page: Page) -> None:
     """The questions stand in their order."""
     expect(page.get_by_role("heading", level=1)).to_have_text("The Pellhaven Courier")
     headings = page.get_by_role("heading", level=2).all_inner_texts()
-    wanted = ["Hot now", "Is that normal?", "Whose story is it?", "Last 7 days", "What divides readers"]
+    wanted = ["Hot now", "Is that normal?", "Sections and authors", "Last 7 days", "What divides readers"]
     assert [heading for heading in headings if heading in wanted] == wanted
 
 
-def go_down_to_a_story(page: Page) -> None:
+def go_down_to_an_article(page: Page) -> None:
     """By way of its section."""
-    page.locator("#whose-sections").get_by_role("link", name="Politics").click()
+    page.locator("#sections").get_by_role("link", name="Politics").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Politics")
     assert query_of(page) == {"period": ["7d"], "section": ["Politics"]}
     expect(page.locator(".meta a", has_text="Local")).to_have_count(0)
@@ -88,8 +88,8 @@ def read_its_chart(page: Page) -> None:
 
 
 def find_what_divides(page: Page) -> list[str]:
-    """All stories of the desk, the most divided first, that tell of the council."""
-    page.get_by_role("link", name="Stories", exact=True).click()
+    """All articles of the section about the council, the most divided first."""
+    page.get_by_role("link", name="Articles", exact=True).click()
     page.get_by_role("link", name="Split").click()
     expect(page.get_by_role("columnheader", name="Split")).to_have_attribute("aria-sort", "descending")
     page.get_by_role("searchbox").fill("council")

@@ -31,18 +31,18 @@ def words(html: str) -> str:
 
 @pytest.fixture
 def politics(newsroom: Newsroom) -> Newsroom:
-    """A bridge that makes readers angry, on a desk where that is not usual."""
+    """A bridge that makes readers angry, in a section where that is not usual."""
     for number in range(6):
-        newsroom.story(f"usual-{number}", hours_ago=100 + number)
+        newsroom.article(f"usual-{number}", hours_ago=100 + number)
         newsroom.votes(f"usual-{number}", hours_ago=99.5 + number, like=3, angry=1)
-    newsroom.story("bridge", title="Harbour bridge to close", hours_ago=4, authors=["Ada Writer"], tags=["harbour"])
+    newsroom.article("bridge", title="Harbour bridge to close", hours_ago=4, authors=["Ada Writer"], tags=["harbour"])
     newsroom.votes("bridge", hours_ago=3.5, angry=19, like=1)
     newsroom.votes("bridge", like=4)
     return newsroom
 
 
-def test_the_overview_says_what_is_hot_and_whether_that_is_normal(politics: Newsroom, desk: FlaskClient) -> None:
-    page = words(desk.get("/dashboard").text)
+def test_the_overview_says_what_is_hot_and_whether_that_is_normal(politics: Newsroom, editor: FlaskClient) -> None:
+    page = words(editor.get("/dashboard").text)
 
     assert re.search(r"Hot now This hour and the last one .*? Harbour bridge to close", page)
     assert "10 × more Angry than Politics at 3 h (19 against 1)" in page
@@ -51,51 +51,53 @@ def test_the_overview_says_what_is_hot_and_whether_that_is_normal(politics: News
     assert re.search(r"Ada Writer 1 24", page)
 
 
-def test_a_story_has_its_life_its_choices_and_its_peers(politics: Newsroom, desk: FlaskClient) -> None:
-    page = words(desk.get("/dashboard/article?article=bridge").text)
+def test_an_article_has_its_life_its_choices_and_its_peers(politics: Newsroom, editor: FlaskClient) -> None:
+    page = words(editor.get("/dashboard/article?article=bridge").text)
 
     assert "Harbour bridge to close" in page
     assert "24 reactions 24 given, 0 changed or taken back" in page
     assert re.search(r"Angry 😠 19 79%", page)
-    assert "Beside the other stories of Politics" in page
+    assert "Compared with the other articles of Politics" in page
     assert re.search(r"3 h 20 4 4 4", page)
     assert re.search(r"Published \w{3} \d+ \w{3} \d{4}, \d\d:\d\d", page)
 
 
-def test_a_story_that_no_reader_is_unusual_about_is_not_said_to_have_more(newsroom: Newsroom, desk: FlaskClient) -> None:
+def test_an_article_that_no_reader_is_unusual_about_is_not_said_to_have_more(newsroom: Newsroom, editor: FlaskClient) -> None:
     for number in range(6):
-        newsroom.story(f"usual-{number}", hours_ago=100 + number)
+        newsroom.article(f"usual-{number}", hours_ago=100 + number)
         newsroom.votes(f"usual-{number}", hours_ago=99.5 + number, like=9)
-    newsroom.story("calm", hours_ago=4)
+    newsroom.article("calm", hours_ago=4)
     newsroom.votes("calm", hours_ago=3.5, like=6)
 
-    assert "No reaction more than is usual for Politics at 3 h" in words(desk.get("/dashboard/article?article=calm").text)
-    assert "× more Like" not in words(desk.get("/dashboard/articles?period=7d").text)
+    assert "No reaction is more frequent than usual for Politics at 3 h" in words(
+        editor.get("/dashboard/article?article=calm").text
+    )
+    assert "× more Like" not in words(editor.get("/dashboard/articles?period=7d").text)
 
 
-def test_a_story_that_has_gone_quiet_has_no_pace(newsroom: Newsroom, desk: FlaskClient) -> None:
-    newsroom.story("old", hours_ago=60)
+def test_an_article_that_has_gone_quiet_is_not_trending(newsroom: Newsroom, editor: FlaskClient) -> None:
+    newsroom.article("old", hours_ago=60)
     newsroom.votes("old", hours_ago=59, like=12)
 
-    html = desk.get("/dashboard/articles?period=7d").text
+    html = editor.get("/dashboard/articles?period=7d").text
 
-    assert re.search(r'<td class="n pace"><span class="faint">', html)
-    assert "Quiet. No reaction in this hour or the last." in words(desk.get("/dashboard?period=7d").text)
+    assert re.search(r'<td class="n trending"><span class="faint">', html)
+    assert "Quiet. No reaction in this hour or the last." in words(editor.get("/dashboard?period=7d").text)
 
 
-def test_an_alias_leads_to_its_story(app: Flask, politics: Newsroom, desk: FlaskClient) -> None:
+def test_an_alias_leads_to_its_article(app: Flask, politics: Newsroom, editor: FlaskClient) -> None:
     with app.app_context(), writing(db.engine) as connection:
         interventions.move(connection, politics.site, "bridge", to="politics/bridge", at_ms=1, by="a test")
 
-    assert "Harbour bridge to close" in desk.get("/dashboard/article?article=bridge").text
+    assert "Harbour bridge to close" in editor.get("/dashboard/article?article=bridge").text
 
 
-def test_what_was_done_to_a_story_is_marked(app: Flask, politics: Newsroom, desk: FlaskClient) -> None:
+def test_what_was_done_to_an_article_is_marked(app: Flask, politics: Newsroom, editor: FlaskClient) -> None:
     with app.app_context(), writing(db.engine) as connection:
         interventions.close(connection, politics.site, "bridge", at_ms=1_795_000_000_000, by="a test")
         interventions.hide(connection, politics.site, "bridge", at_ms=1_795_000_000_000, by="a test")
 
-    html = desk.get("/dashboard/article?article=bridge").text
+    html = editor.get("/dashboard/article?article=bridge").text
 
     assert "Voting closed" in html
     assert "Counts hidden" in html
@@ -105,19 +107,19 @@ def test_what_was_done_to_a_story_is_marked(app: Flask, politics: Newsroom, desk
     assert re.search(r"Closed \w{3} \d+ \w{3} \d{4}", words(html))
 
 
-def test_few_votes_are_marked_as_few(newsroom: Newsroom, desk: FlaskClient) -> None:
-    newsroom.story("quiet")
+def test_few_votes_are_marked_as_few(newsroom: Newsroom, editor: FlaskClient) -> None:
+    newsroom.article("quiet")
     newsroom.votes("quiet", like=3)
 
-    html = desk.get("/dashboard/article?article=quiet").text
+    html = editor.get("/dashboard/article?article=quiet").text
 
     assert 'class="few-mark"' in html
     assert "; few reactions" in html
     assert "too few to say" in html
 
 
-def test_a_site_without_a_reaction_says_how_to_get_one(newsroom: Newsroom, desk: FlaskClient) -> None:
-    page = words(desk.get("/dashboard").text)
+def test_a_site_without_a_reaction_says_how_to_get_one(newsroom: Newsroom, editor: FlaskClient) -> None:
+    page = words(editor.get("/dashboard").text)
 
     assert "No reader has reacted yet" in page
     assert 'data-site="daily" data-article="KEY-OF-THE-ARTICLE"' in page
@@ -125,22 +127,22 @@ def test_a_site_without_a_reaction_says_how_to_get_one(newsroom: Newsroom, desk:
     assert make.ORIGIN in page
 
 
-def test_a_quiet_period_leads_to_a_longer_one(newsroom: Newsroom, desk: FlaskClient) -> None:
-    newsroom.story("old", hours_ago=200)
+def test_a_quiet_period_leads_to_a_longer_one(newsroom: Newsroom, editor: FlaskClient) -> None:
+    newsroom.article("old", hours_ago=200)
     newsroom.votes("old", hours_ago=199, like=2)
 
-    html = desk.get("/dashboard").text
+    html = editor.get("/dashboard").text
 
-    assert "No story had a reaction in this period." in html
+    assert "No article had a reaction in this period." in html
     assert "/dashboard?period=28d" in links(html)
     assert "No reader has reacted yet" not in html
 
 
 @pytest.mark.parametrize("page", ["/dashboard", "/dashboard/articles"])
-def test_filters_that_find_nothing_can_be_removed(politics: Newsroom, desk: FlaskClient, page: str) -> None:
-    html = desk.get(f"{page}?section=Sport&period=7d").text
+def test_filters_that_find_nothing_can_be_removed(politics: Newsroom, editor: FlaskClient, page: str) -> None:
+    html = editor.get(f"{page}?section=Sport&period=7d").text
 
-    assert "No story with these filters had a reaction in this period." in html
+    assert "No article with these filters had a reaction in this period." in html
     assert f"{page}?period=7d" in links(html)
 
 
@@ -156,30 +158,30 @@ def test_filters_that_find_nothing_can_be_removed(politics: Newsroom, desk: Flas
         ("cursor=forged", "was not made by this service"),
     ],
 )
-def test_a_view_that_cannot_be_is_refused_in_words(politics: Newsroom, desk: FlaskClient, query: str, said: str) -> None:
-    answer = desk.get(f"/dashboard/articles?{query}&tag=harbour")
+def test_a_view_that_cannot_be_is_refused_in_words(politics: Newsroom, editor: FlaskClient, query: str, said: str) -> None:
+    answer = editor.get(f"/dashboard/articles?{query}&tag=harbour")
 
     assert answer.status_code == 400
     assert said in unescape(answer.text)
     assert 'value="harbour"' in answer.text
     assert answer.content_type == "text/html; charset=utf-8"
     if "cursor" not in query:
-        assert desk.get(f"/dashboard/articles.csv?{query}").status_code == 400
+        assert editor.get(f"/dashboard/articles.csv?{query}").status_code == 400
 
 
 @pytest.mark.parametrize("key", ["", "nothing", "a" * 300, "../../etc", "\u202e"])
-def test_a_story_that_is_not_there_is_said_so(desk: FlaskClient, key: str) -> None:
-    answer = desk.get("/dashboard/article", query_string={"article": key})
+def test_an_article_that_is_not_there_is_said_so(editor: FlaskClient, key: str) -> None:
+    answer = editor.get("/dashboard/article", query_string={"article": key})
 
     assert answer.status_code in (400, 404)
     assert "To the overview" in answer.text
 
 
-def test_a_fault_of_ours_shows_nothing_of_itself(app: Flask, politics: Newsroom, desk: FlaskClient) -> None:
+def test_a_fault_of_ours_shows_nothing_of_itself(app: Flask, politics: Newsroom, editor: FlaskClient) -> None:
     with app.app_context(), writing(db.engine) as connection:
         connection.execute(text("DROP TABLE hourly"))
 
-    answer = desk.get("/dashboard")
+    answer = editor.get("/dashboard")
 
     assert answer.status_code == 500
     assert "Something went wrong on our side" in answer.text
@@ -188,20 +190,20 @@ def test_a_fault_of_ours_shows_nothing_of_itself(app: Flask, politics: Newsroom,
 
 
 @pytest.mark.parametrize("wrong", ["/dashboard/nothing", "/dashboard/article/bridge"])
-def test_a_page_that_is_not_there_is_a_page(desk: FlaskClient, wrong: str) -> None:
-    answer = desk.get(wrong)
+def test_a_page_that_is_not_there_is_a_page(editor: FlaskClient, wrong: str) -> None:
+    answer = editor.get(wrong)
 
     assert answer.status_code == 404
     assert "There is no such page" in answer.text
 
 
-def test_what_newsrooms_write_is_text_and_nothing_else(newsroom: Newsroom, desk: FlaskClient) -> None:
+def test_what_newsrooms_write_is_text_and_nothing_else(newsroom: Newsroom, editor: FlaskClient) -> None:
     evil = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
-    newsroom.story("evil", title=evil, section=evil, authors=[evil], tags=[evil], url="javascript:alert(3)")
+    newsroom.article("evil", title=evil, section=evil, authors=[evil], tags=[evil], url="javascript:alert(3)")
     newsroom.votes("evil", like=5)
 
     for page in ("/dashboard", "/dashboard/articles", "/dashboard/article?article=evil", "/dashboard?q=%22%3E%3Cscript%3E"):
-        html = desk.get(page).text
+        html = editor.get(page).text
         assert "<script>alert" not in html
         assert "<img" not in html
         assert "javascript:" not in html
@@ -209,8 +211,8 @@ def test_what_newsrooms_write_is_text_and_nothing_else(newsroom: Newsroom, desk:
 
 
 @pytest.mark.parametrize("page", EVERY_PAGE)
-def test_nothing_is_inline(politics: Newsroom, desk: FlaskClient, page: str) -> None:
-    html = desk.get(page).text
+def test_nothing_is_inline(politics: Newsroom, editor: FlaskClient, page: str) -> None:
+    html = editor.get(page).text
 
     assert not re.search(r"\sstyle\s*=", html)
     assert not re.search(r"<style", html)
@@ -218,8 +220,8 @@ def test_nothing_is_inline(politics: Newsroom, desk: FlaskClient, page: str) -> 
     assert all("src=" in tag for tag in re.findall(r"<script[^>]*>", html))
 
 
-def test_a_view_stays_as_it_is_from_page_to_page(politics: Newsroom, desk: FlaskClient) -> None:
-    html = desk.get("/dashboard/articles?period=7d&section=Politics&q=bridge&sort=split").text
+def test_a_view_stays_as_it_is_from_page_to_page(politics: Newsroom, editor: FlaskClient) -> None:
+    html = editor.get("/dashboard/articles?period=7d&section=Politics&q=bridge&sort=split").text
 
     kept = {"period": ["7d"], "section": ["Politics"], "q": ["bridge"]}
     found = [(urlsplit(link).path, parse_qs(urlsplit(link).query)) for link in links(html)]
@@ -230,17 +232,17 @@ def test_a_view_stays_as_it_is_from_page_to_page(politics: Newsroom, desk: Flask
     assert ("/dashboard/articles", {"period": ["7d"], "q": ["bridge"], "sort": ["split"]}) in found
 
 
-def test_days_chosen_by_hand_count_more_than_a_preset(politics: Newsroom, desk: FlaskClient) -> None:
-    answer = desk.get("/dashboard?period=7d&from=2025-01-01&to=2025-01-03")
+def test_days_chosen_by_hand_count_more_than_a_preset(politics: Newsroom, editor: FlaskClient) -> None:
+    answer = editor.get("/dashboard?period=7d&from=2025-01-01&to=2025-01-03")
 
     assert answer.status_code == 200
     assert "Wed 1 Jan to Fri 3 Jan" in words(answer.text)
 
 
-def test_a_retired_reaction_that_was_given_stays_in_the_table(app: Flask, politics: Newsroom, desk: FlaskClient) -> None:
+def test_a_retired_reaction_that_was_given_stays_in_the_table(app: Flask, politics: Newsroom, editor: FlaskClient) -> None:
     with app.app_context(), writing(db.engine) as connection:
         without = sites.named(connection, "daily").reactions.changed("angry", retired=True)
         sites.change(connection, "daily", reactions=without)
 
     for page in ("/dashboard", "/dashboard/article?article=bridge"):
-        assert re.search(r"Angry 😠 19 \d+%", words(desk.get(page).text))
+        assert re.search(r"Angry 😠 19 \d+%", words(editor.get(page).text))

@@ -83,7 +83,7 @@ def test_new_reactions_show_without_a_reload(context: BrowserContext, paper: Pap
 def test_a_refresh_leaves_focus_scroll_and_open_tables_alone(page: Page, paper: Paper) -> None:
     chart = page.locator("figure[data-chart=bands]")
     chart.get_by_text("As a table").click()
-    link = page.locator("#whose-sections a").nth(1)
+    link = page.locator("#sections a").nth(1)
     link.focus()
     link.evaluate("element => { window.kept = element }")
     page.evaluate("scrollTo(0, 700)")

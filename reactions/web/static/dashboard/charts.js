@@ -177,7 +177,7 @@ function stroke(u, colour, points, dash = []) {
   u.ctx.restore()
 }
 
-// Against its peers: this story's curve, their median, and the middle half of them.
+// Compared with its peers: this article's curve, their median, and the middle half of them.
 
 function peers(figure, table) {
   const rows = rowsOf(table)
@@ -236,7 +236,7 @@ function tell(u, figure, rows) {
 function sentence(row) {
   const heads = [...row.closest("table").tHead.rows[0].cells]
   const named = [...row.cells].map((cell, place) => ({ name: heads[place].textContent, text: cell.textContent.trim(), keyed: "key" in heads[place].dataset }))
-  const peersTable = named.length === 5 && named[1].name === "This story"
+  const peersTable = named.length === 5 && named[1].name === "This article"
   const parts = named.slice(1).filter(({ keyed, text }) => keyed && (peersTable || text !== "0")).map(({ name, text }) => `${name} ${text}`)
   const given = named.find(({ name }) => name === "Given")
   return [named[0].text, ...(given ? [`${given.text} given`] : []), ...parts].join(" · ")

@@ -1,4 +1,4 @@
-"""The geometry of the small pictures in the lists: numbers for the SVG that the templates write."""
+"""The geometry of the small charts in the lists: numbers for the SVG that the templates write."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def paints(reactions: ReactionSet) -> dict[str, str]:
 
 
 def in_order_of_mood(reactions: ReactionSet) -> list[str]:
-    """The keys as they lie in a bar: what pleased first, what hurt last."""
+    """The keys in the order of a bar: positive reactions first, negative ones last."""
     return [entry.key for entry in sorted(reactions.entries, key=lambda entry: -entry.mood)]
 
 
 def bar(counts: Mapping[str, int], reactions: ReactionSet) -> list[Segment]:
-    """What an article's reactions are made of."""
+    """The parts of an article's reactions."""
     total, paint, segments, start = sum(counts.values()), paints(reactions), list[Segment](), 0.0
     for key in in_order_of_mood(reactions):
         if counts.get(key, 0) > 0:
@@ -63,7 +63,7 @@ def scale(value: float, low: float, high: float, *, floor: float) -> Scale:
 
 
 def line(values: Sequence[int], *, width: int, height: int) -> str:
-    """The points of a sparkline; what was taken back does not reach below the ground."""
+    """The points of a sparkline; values below zero are drawn at zero."""
     points = [max(0, value) for value in values] or [0]
     points = points * 2 if len(points) == 1 else points
     most, step = max(*points, 1), width / (len(points) - 1)

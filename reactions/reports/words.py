@@ -1,4 +1,4 @@
-"""Numbers and comparisons in the words an editor would use. What cannot be said surely is not said."""
+"""Numbers and comparisons in the words of an editor, for pages and letters."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def ratio(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A share: 42%, and <1% for what is little but not nothing."""
+    """A share: 42%, and <1% for anything smaller than that but not zero."""
     return "<1%" if 0 < share < 0.01 else f"{share * 100:.0f}%".replace("-", MINUS)
 
 
 def counted(value: int, one: str, many: str = "") -> str:
-    """A count with its noun: 1 story, 2 stories."""
+    """A count with its noun: 1 article, 2 articles."""
     return f"{number(value)} {one if value == 1 else many or one + 's'}"
 
 
@@ -62,23 +62,23 @@ def change(part: float | None) -> str:
     return f"{abs(part) * 100:.0f}% {'more' if part > 0 else 'fewer'}"
 
 
-def pace(trending: float, hours: float) -> str:
-    """How an article goes against what its age predicts."""
+def trending(times: float, hours: float) -> str:
+    """An article's rate compared with the usual rate at its age."""
     low, high = _AS_EXPECTED
-    if low < trending < high:
-        return f"At the usual pace for {age(hours)}"
-    if trending <= low:
-        return f"Slower than is usual at {age(hours)}"
-    return f"{ratio(trending)}{NARROW}{TIMES} the usual pace at {age(hours)}"
+    if low < times < high:
+        return f"At the usual rate for {age(hours)}"
+    if times <= low:
+        return f"Slower than usual at {age(hours)}"
+    return f"{ratio(times)}{NARROW}{TIMES} the usual rate at {age(hours)}"
 
 
 def divided(split: float) -> str:
     """How divided the readers are."""
     if split >= 0.9:
-        return "half against half"
+        return "half for, half against"
     if split >= 0.6:
         return "divided"
-    return "leaning one way" if split >= 0.3 else "of one mind"
+    return "leaning one way" if split >= 0.3 else "in agreement"
 
 
 def clock(at: datetime) -> str:
@@ -106,5 +106,5 @@ def bucket(start: datetime, unit: str) -> str:
 
 FILTERS: Mapping[str, object] = {
     "number": number, "signed": signed, "decimals": decimals, "ratio": ratio, "percent": percent, "counted": counted, "age": age,
-    "change": change, "pace": pace, "divided": divided, "clock": clock, "day": day, "moment": moment, "bucket": bucket,
+    "change": change, "trending": trending, "divided": divided, "clock": clock, "day": day, "moment": moment, "bucket": bucket,
 }  # fmt: skip

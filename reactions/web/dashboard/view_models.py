@@ -1,4 +1,4 @@
-"""What the pages say of a report: headings, comparisons, and the opening sentences."""
+"""From a view to what its page shows: the reports it needs, and the headings, comparisons and sentences beside them."""
 
 from __future__ import annotations
 
@@ -12,25 +12,64 @@ from markupsafe import Markup
 
 from reactions.newsroom.reaction_sets import Reaction
 from reactions.newsroom.sites import Site
+from reactions.reports import words
 from reactions.reports.article import Comparison, Life
 from reactions.reports.dashboard import Dashboard, Group
 from reactions.reports.listings import Listing, Row
 from reactions.reports.metrics import Measure
 from reactions.reports.norms import Surprise
 from reactions.reports.periods import Period
+from reactions.reports.query import ReportQuery
 from reactions.web import current
-from reactions.web.dashboard import drawings, words
-from reactions.web.dashboard.view import HEADINGS, View
+from reactions.web.dashboard import charts
+from reactions.web.report_params import View
 
-_NOTABLE_PACE, _NOTABLE_SURPRISE = 1.5, 2.0  # times the usual, from where a story is worth a sentence at the top
+PAGE_LENGTH = 50
+_AT_ONCE = 100
+_DAYS_BY_HOUR = 10
+PERIODS = {"today": "Today", "yesterday": "Yesterday", "24h": "24 h", "7d": "7 days", "28d": "28 days", "90d": "90 days"}
+_HEADINGS = {
+    "today": "Today", "yesterday": "Yesterday", "24h": "Last 24 hours", "7d": "Last 7 days", "28d": "Last 28 days",
+    "90d": "Last 90 days",
+}  # fmt: skip
+_NOTABLE_TREND, _NOTABLE_SURPRISE = 1.5, 2.0  # times the usual, from where an article is worth a sentence at the top
 _BEFORE = {
     "today": "yesterday by this time", "yesterday": "the day before", "24h": "the 24 hours before",
     "7d": "the 7 days before", "28d": "the 28 days before", "90d": "the 90 days before",
 }  # fmt: skip
 
 
+def front_report(site: Site, view: View) -> Dashboard:
+    """The report of the overview."""
+    return current.reports().dashboard(site, view.query)
+
+
+def page_of_articles(site: Site, view: View, *, cursor: str, limit: int = PAGE_LENGTH) -> Listing:
+    """A page of the articles of a view."""
+    return current.reports().articles(site, view.query, sort=view["sort"], limit=limit, cursor=cursor)
+
+
+def every_article(site: Site, view: View) -> Iterator[Row]:
+    """All articles of a view, in the order in which the pages show them. A bad view is refused at once."""
+    return _following(site, view, page_of_articles(site, view, cursor="", limit=_AT_ONCE))
+
+
+def article_report(site: Site, key: str) -> Life:
+    """The report of one article, by hours while most of its reactions would fall into one or two days."""
+    report = current.reports().article(site, key)
+    young = report.unit == "day" and report.period.days <= _DAYS_BY_HOUR
+    return current.reports().article(site, key, unit="hour") if young else report
+
+
+def is_silent(site: Site, report: Dashboard) -> bool:
+    """True if no reader has reacted to anything of the site within a year."""
+    a_year_ago = report.generated_at.date() - timedelta(days=365)
+    page = current.reports().articles(site, ReportQuery(first=a_year_ago.isoformat()), limit=1)
+    return not any(row.total or row.added for row in page.articles)
+
+
 def front(report: Dashboard, view: View, site: Site) -> dict[str, Any]:
-    """What the overview is given beside the report."""
+    """What the overview shows beside its report."""
     return {
         "heading": ", ".join(f"“{text}”" if name == "q" else text for name, text in view.filters.items()) or site.name,
         "quiet": not report.live.this_hour and not report.live.last_hour,
@@ -41,25 +80,25 @@ def front(report: Dashboard, view: View, site: Site) -> dict[str, Any]:
         "known": _known(report),
         "entries": _entries(site, [item.key for item in report.reactions]),
         "end": _end_of_chart(report.period),
-        "period_name": HEADINGS.get(report.period.name, "The chosen days"),
+        "period_name": _HEADINGS.get(report.period.name, "The chosen days"),
         "covers": _covers(report.period),
         "comparison": _comparison(report),
     }
 
 
-def articles(found: Listing) -> dict[str, Any]:
-    """What the list of stories is given beside its rows."""
-    rows = found.articles
+def articles(page: Listing) -> dict[str, Any]:
+    """What the list of articles shows beside its rows."""
+    rows = page.articles
     known = {
         "sections": sorted({row.section for row in rows if row.section}),
         "authors": sorted({name for row in rows for name in row.authors}),
         "tags": sorted({tag for row in rows for tag in row.tags}),
     }
-    return {"covers": _covers(found.period), "known": known}
+    return {"covers": _covers(page.period), "known": known}
 
 
 def article(report: Life, site: Site) -> dict[str, Any]:
-    """What the page of one story is given beside the report."""
+    """What the page of one article shows beside its report."""
     counts = report.article.counts
     moved = {key for bucket in report.series for key, change in bucket.reactions.items() if change.added}
     return {
@@ -73,7 +112,7 @@ def article(report: Life, site: Site) -> dict[str, Any]:
 
 
 def snippet(site: Site) -> str:
-    """What a publisher pastes to get the row of reactions."""
+    """The tag that a publisher pastes to get the row of reactions."""
     source = f'<script async src="{current.parts().settings.address}/widget/v1.js"'
     return f'{source}\n        data-site="{site.key}" data-article="KEY-OF-THE-ARTICLE"></script>'
 
@@ -88,21 +127,28 @@ def names(site: Site) -> dict[str, str]:
     return {entry.key: entry.label_in("en") for entry in site.reactions.entries}
 
 
-def against(surprise: Surprise) -> str:
-    """Whom a story is compared with."""
+def peers_of(surprise: Surprise) -> str:
+    """Which articles an article was compared with."""
     group = surprise.against
     if group.kind == "author":
-        return f"other stories by {group.name}"
-    return group.name or "the site’s other stories"
+        return f"other articles by {group.name}"
+    return group.name or "the site’s other articles"
+
+
+def _following(site: Site, view: View, page: Listing) -> Iterator[Row]:
+    yield from page.articles
+    while page.next:
+        page = page_of_articles(site, view, cursor=page.next, limit=_AT_ONCE)
+        yield from page.articles
 
 
 def _entries(site: Site, used: Collection[str]) -> list[Reaction]:
-    """The reactions to show: all on offer, and the retired ones that were given."""
+    """The reactions to show: all on offer, and the retired ones that readers chose."""
     return [entry for entry in site.reactions.entries if not entry.retired or entry.key in used]
 
 
 def _known(report: Dashboard) -> dict[str, list[str]]:
-    """What to offer beside the filters."""
+    """The names to suggest in the filters."""
     rows = [*report.live.articles, *report.lists.top, *report.lists.divided, *report.lists.surprising]
     return {
         "sections": sorted(group.name for group in report.sections),
@@ -112,21 +158,21 @@ def _known(report: Dashboard) -> dict[str, list[str]]:
 
 
 def _brief(report: Dashboard, view: View) -> Iterator[Markup]:
-    """The one or two things to know first; none on a quiet day."""
-    told: set[str] = set()
+    """The one or two sentences to read first; none on a quiet day."""
+    mentioned: set[str] = set()
     for row in report.lists.trending[:1]:
-        if row.trending.ratio >= _NOTABLE_PACE:
-            told.add(row.article)
-            yield Markup("{} goes at {}\u202f× its usual pace.").format(_link(row, view), words.ratio(row.trending.ratio))
+        if row.trending.ratio >= _NOTABLE_TREND:
+            mentioned.add(row.article)
+            yield Markup("{} is at {}\u202f× its usual rate.").format(_link(row, view), words.ratio(row.trending.ratio))
     for row in report.lists.surprising[:2]:
-        if row.surprise and row.surprise.ratio >= _NOTABLE_SURPRISE and row.article not in told:
+        if row.surprise and row.surprise.ratio >= _NOTABLE_SURPRISE and row.article not in mentioned:
             yield Markup("{} {}.").format(_link(row, view), _drew(row.surprise))
             return
 
 
 def _drew(surprise: Surprise) -> Markup:
     return Markup("drew {}\u202f× more {} than {} at {}").format(
-        words.ratio(surprise.ratio), _name_of(surprise.reaction), against(surprise), words.age(surprise.age_hours)
+        words.ratio(surprise.ratio), _name_of(surprise.reaction), peers_of(surprise), words.age(surprise.age_hours)
     )
 
 
@@ -157,12 +203,12 @@ def _comparison(report: Dashboard) -> str:
 
 def _peers_name(peers: Comparison) -> str:
     if peers.kind == "section":
-        return f"the other stories of {peers.group}"
-    return f"the other stories by {peers.group}" if peers.kind == "author" else "the site’s other stories"
+        return f"the other articles of {peers.group}"
+    return f"the other articles by {peers.group}" if peers.kind == "author" else "the site’s other articles"
 
 
 def _web_address(url: str | None) -> str:
-    """The published address if it is one: a link of another scheme could run a script."""
+    """The article's address if it is on the web: a link of another scheme could run a script."""
     return url if url and url.startswith(("https://", "http://")) else ""
 
 
@@ -170,12 +216,12 @@ def _name_of(reaction: str) -> str:
     return names(g.site).get(reaction, reaction)
 
 
-def _scale(measure: Measure, floor: float) -> drawings.Scale:
-    return drawings.scale(measure.value, measure.low, measure.high, floor=floor)
+def _scale(measure: Measure, floor: float) -> charts.Scale:
+    return charts.scale(measure.value, measure.low, measure.high, floor=floor)
 
 
 def _shares(counts: Mapping[str, int]) -> str:
-    """What the bar of an article shows, in words."""
+    """The bar of an article in words."""
     total = sum(counts.values())
     given = sorted(((n, key) for key, n in counts.items() if n), reverse=True)
     return ", ".join(f"{words.percent(n / total)} {_name_of(key)}" for n, key in given) or "No reactions"
@@ -186,10 +232,10 @@ def _part_of(n: int, groups: Sequence[Group]) -> float:
 
 
 FILTERS: Mapping[str, Any] = {
-    "bar": lambda counts: drawings.bar(counts, g.site.reactions),
-    "line": lambda values, width, height: drawings.line(values, width=width, height=height),
+    "bar": lambda counts: charts.bar(counts, g.site.reactions),
+    "line": lambda values, width, height: charts.line(values, width=width, height=height),
     "scale": _scale,
     "shares": _shares,
-    "against": against,
+    "peers_of": peers_of,
     "part_of": _part_of,
 }

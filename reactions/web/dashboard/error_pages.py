@@ -1,4 +1,4 @@
-"""What goes wrong, as a page: the statuses and titles are those of the API's problems."""
+"""Errors as pages. The statuses and titles are those of the API's problems."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ log = structlog.get_logger()
 
 _OF_HTTP = {
     404: ("There is no such page", "The address may be mistyped, or the page has moved."),
-    405: ("Not like that", "This page cannot be asked in this way."),
-    413: ("Too much", "What was sent is larger than this page takes."),
+    405: ("This method is not allowed", "The page exists, but cannot be requested in this way."),
+    413: ("Too large", "What was sent is larger than this page accepts."),
 }
 
 
 def page(status: int, heading: str, detail: str) -> Response:
-    """A page that says what went wrong and where to go from here."""
+    """A page that says what went wrong and where to go next."""
     back = request.full_path.rstrip("?") if status >= 500 else url_for("dashboard.front")
-    body = render_template("dashboard/trouble.html", status=status, heading=heading, detail=detail, back=back)
+    body = render_template("dashboard/error.html", status=status, heading=heading, detail=detail, back=back)
     return make_response(body, status)
 
 
-def of(error: Exception) -> Response:
-    """The page for whatever a view raised. A bug is logged, and nothing of it is in the page."""
+def page_for(error: Exception) -> Response:
+    """The page for any error. A bug is logged; the page shows nothing of it."""
     if isinstance(error, SQLAlchemyError):
         error = outages.refusal_for(error) or error
     if isinstance(error, Refusal):

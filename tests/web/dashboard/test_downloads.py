@@ -1,4 +1,4 @@
-"""The sheet is the list on the screen: the same stories in the same order, all of them, and harmless in a spreadsheet."""
+"""The sheet is the list on the screen: the same articles in the same order, all of them, and harmless in a spreadsheet."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from io import StringIO
 import pytest
 from flask.testing import FlaskClient
 
-from reactions.web.dashboard import reading
+from reactions.web.dashboard import view_models
 from tests import make
 from tests.web.dashboard.newsroom import Newsroom
 
 SHEET = "/dashboard/articles.csv"
 
 
-def rows(client: FlaskClient, query: str = "") -> list[dict[str, str]]:
-    answer = client.get(f"{SHEET}?{query}")
+def rows(editor: FlaskClient, query: str = "") -> list[dict[str, str]]:
+    answer = editor.get(f"{SHEET}?{query}")
     assert answer.status_code == 200
     assert answer.content_type == "text/csv; charset=utf-8"
     return list(csv.DictReader(StringIO(answer.data.decode("utf-8-sig"), newline="")))
 
 
-def on_screen(client: FlaskClient, query: str) -> list[str]:
-    """The keys of the stories, page after page, as an editor turns them."""
+def on_screen(editor: FlaskClient, query: str) -> list[str]:
+    """The keys of the articles, page after page, as an editor turns them."""
     keys: list[str] = []
     address = f"/dashboard/articles?{query}"
     while address:
-        html = client.get(address).text
+        html = editor.get(address).text
         keys += re.findall(r'<tr data-key="([^"]*)"', html)
         following = re.search(r'<a rel="next" href="([^"]*)"', html)
         address = unescape(following[1]) if following else ""
@@ -37,24 +37,24 @@ def on_screen(client: FlaskClient, query: str) -> list[str]:
 
 
 @pytest.mark.parametrize("sort", ["votes", "-votes", "mood", "published"])
-def test_the_sheet_has_every_story_of_the_view_in_its_order(newsroom: Newsroom, desk: FlaskClient, sort: str) -> None:
-    many = 2 * reading.PAGE_LENGTH + 5
+def test_the_sheet_has_every_article_of_the_view_in_its_order(newsroom: Newsroom, editor: FlaskClient, sort: str) -> None:
+    many = 2 * view_models.PAGE_LENGTH + 5
     for number in range(many):
-        newsroom.story(f"story-{number:03}", hours_ago=5 + number / 10, section="Politics" if number % 10 else "Sport")
-        newsroom.votes(f"story-{number:03}", hours_ago=4, like=1 + number % 7, angry=number % 3)
+        newsroom.article(f"article-{number:03}", hours_ago=5 + number / 10, section="Politics" if number % 10 else "Sport")
+        newsroom.votes(f"article-{number:03}", hours_ago=4, like=1 + number % 7, angry=number % 3)
     query = f"sort={sort}&section=Politics"
 
-    keys = [row["article"] for row in rows(desk, query)]
+    keys = [row["article"] for row in rows(editor, query)]
 
     assert len(keys) == len(set(keys)) == many - many // 10 - 1
-    assert keys == on_screen(desk, query)
+    assert keys == on_screen(editor, query)
 
 
-def test_a_row_says_everything_that_the_screen_says(newsroom: Newsroom, desk: FlaskClient) -> None:
-    newsroom.story("bridge", title="Brücke, gesperrt", authors=["Ada", "Ben"], tags=["x"], url="https://daily.example/b")
+def test_a_row_says_everything_that_the_screen_says(newsroom: Newsroom, editor: FlaskClient) -> None:
+    newsroom.article("bridge", title="Brücke, gesperrt", authors=["Ada", "Ben"], tags=["x"], url="https://daily.example/b")
     newsroom.votes("bridge", hours_ago=4, like=3, angry=9)
 
-    (row,) = rows(desk)
+    (row,) = rows(editor)
 
     assert {key: row[key] for key in ("article", "title", "url", "section", "authors", "tags")} == {
         "article": "bridge", "title": "Brücke, gesperrt", "url": "https://daily.example/b", "section": "Politics",
@@ -67,23 +67,23 @@ def test_a_row_says_everything_that_the_screen_says(newsroom: Newsroom, desk: Fl
 
 
 @pytest.mark.parametrize("title", ["=1+1", "+1", "-1", "@SUM(A1)", '=HYPERLINK("http://evil.example";"x")'])
-def test_text_is_no_formula(newsroom: Newsroom, desk: FlaskClient, title: str) -> None:
-    newsroom.story("evil", title=title, section=title, authors=[title], tags=[title])
+def test_text_is_no_formula(newsroom: Newsroom, editor: FlaskClient, title: str) -> None:
+    newsroom.article("evil", title=title, section=title, authors=[title], tags=[title])
     newsroom.votes("evil", hours_ago=4, dislike=2)
 
-    (row,) = rows(desk)
+    (row,) = rows(editor)
 
     assert row["title"] == row["section"] == row["authors"] == row["tags"] == f"'{title}"
     assert float(row["mood"]) < 0
 
 
-def test_the_sheet_is_one_that_excel_opens(newsroom: Newsroom, desk: FlaskClient) -> None:
-    newsroom.story("bridge", title='A "quoted", long\u2028title')
+def test_the_sheet_is_one_that_excel_opens(newsroom: Newsroom, editor: FlaskClient) -> None:
+    newsroom.article("bridge", title='A "quoted", long\u2028title')
     newsroom.votes("bridge", hours_ago=4, like=1)
 
-    answer = desk.get(SHEET)
+    answer = editor.get(SHEET)
 
     assert answer.data.startswith(b"\xef\xbb\xbf")
     assert answer.data.endswith(b"\r\n")
-    assert answer.headers["Content-Disposition"] == 'attachment; filename="daily-stories.csv"'
-    assert rows(desk)[0]["title"] == 'A "quoted", long\u2028title'
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="daily-articles.csv"'
+    assert rows(editor)[0]["title"] == 'A "quoted", long\u2028title'

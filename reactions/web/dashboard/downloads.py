@@ -1,4 +1,4 @@
-"""Tables to download: what a page shows, for a spreadsheet. Whole exports are `reactions.exports`."""
+"""The lists of the pages as CSV, for spreadsheets. `reactions.exports` has the exports for analysts."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from reactions.newsroom.sites import Site
 from reactions.reports.listings import Row
 from reactions.reports.metrics import Measure
 from reactions.reports.norms import Surprise
-from reactions.web.dashboard import telling
+from reactions.web.dashboard import view_models
 
 Cell = str | float | None
 
 
 def articles(rows: Iterable[Row], site: Site) -> Response:
-    """The list of stories with the columns of the page."""
+    """A list of articles with the columns of the page."""
     reactions = [entry.key for entry in site.reactions.entries]
     header = [
         "article", "title", "url", "section", "authors", "tags", "published_at", "closed", "hidden", "reactions_in_period",
         "reactions_total", *reactions, "mood", "mood_low", "mood_high", "split", "split_low", "split_high", "few",
-        "pace", "surprise_reaction", "surprise_times", "surprise_against", "surprise_at_hours",
+        "trending", "surprise_reaction", "surprise_times", "surprise_against", "surprise_at_hours",
     ]  # fmt: skip
-    return _download(header, (_article(row, reactions) for row in rows), f"{site.key}-stories.csv")
+    return _download(header, (_article(row, reactions) for row in rows), f"{site.key}-articles.csv")
 
 
 def _article(row: Row, reactions: list[str]) -> list[Cell]:
@@ -43,7 +43,7 @@ def _measure(measure: Measure) -> list[Cell]:
 def _surprise(surprise: Surprise | None) -> list[Cell]:
     if surprise is None:
         return [None] * 4
-    return [surprise.reaction, round(surprise.ratio, 2), telling.against(surprise), surprise.age_hours]
+    return [surprise.reaction, round(surprise.ratio, 2), view_models.peers_of(surprise), surprise.age_hours]
 
 
 def _download(header: list[str], rows: Iterator[list[Cell]], name: str) -> Response:

@@ -1,4 +1,4 @@
-"""Numbers in words, and the geometry of the small pictures."""
+"""Numbers and comparisons in words."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from reactions.newsroom.reaction_sets import Reaction, ReactionSet
-from reactions.web.dashboard import drawings, words
-from reactions.web.dashboard.drawings import Segment
-from tests import make
+from reactions.reports import words
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -52,10 +49,10 @@ def test_a_change_is_told_in_words(part: float | None, said: str) -> None:
 
 @pytest.mark.parametrize(
     ("trending", "said"),
-    [(2.1, "2.1\u202f× the usual pace at 3 h"), (1.0, "At the usual pace for 3 h"), (0.3, "Slower than is usual at 3 h")],
+    [(2.1, "2.1\u202f× the usual rate at 3 h"), (1.0, "At the usual rate for 3 h"), (0.3, "Slower than usual at 3 h")],
 )
-def test_a_pace_near_the_usual_is_not_made_into_news(trending: float, said: str) -> None:
-    assert words.pace(trending, 3) == said.replace("3 h", "3\u00a0h")
+def test_a_trend_near_the_usual_is_not_made_into_news(trending: float, said: str) -> None:
+    assert words.trending(trending, 3) == said.replace("3 h", "3\u00a0h")
 
 
 def test_the_hour_that_a_clock_change_repeats_is_told_as_it_was() -> None:
@@ -65,31 +62,3 @@ def test_the_hour_that_a_clock_change_repeats_is_told_as_it_was() -> None:
     assert words.bucket(after, "hour") == "Sun 26 Oct, 02:00–03:00"
     assert words.bucket(before, "day") == "Sun 26 Oct"
     assert words.bucket(before, "week") == "Week from Sun 26 Oct"
-
-
-def test_colours_follow_the_mood_and_come_round_again() -> None:
-    many = ReactionSet(tuple(Reaction(f"r{n}", "🙂", 1, {"en": "R"}) for n in range(7)))
-
-    four = make.reactions("like", "angry", "love", "sad")
-
-    assert drawings.paints(four) == {"like": "p1", "angry": "n1", "love": "p2", "sad": "n2"}
-    assert list(drawings.paints(many).values()) == ["p1", "p2", "p3", "p4", "p5", "p6", "p1"]
-
-
-def test_a_bar_begins_with_what_pleased_and_fills_its_length() -> None:
-    assert drawings.bar({"angry": 1, "like": 3, "love": 0}, make.reactions("angry", "like", "love")) == [
-        Segment(0, 75, "p1"),
-        Segment(75, 25, "n1"),
-    ]
-    assert drawings.bar({}, make.reactions()) == []
-
-
-def test_a_measure_lies_on_its_axis() -> None:
-    at = drawings.scale(0, -0.5, 1, floor=-1)
-
-    assert (at.low, at.value, at.high) == (18, 36, 72)
-
-
-def test_a_sparkline_never_leaves_its_frame() -> None:
-    assert drawings.line([0, -3, 10], width=96, height=24) == "0.0,23.5 48.0,23.5 96.0,0.5"
-    assert drawings.line([], width=96, height=24) == "0.0,23.5 96.0,23.5"
