@@ -50,18 +50,29 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class ReactionTotals:
-    """What a period brought of one reaction; `share` is its part of the net."""
+    """What a period brought of one reaction; `share` is its part of the net. `retired` ones are here while they still move."""
 
     key: str
     label: str
     emoji: str
     mood: int
+    retired: bool
     added: int
     removed: int
     net: int
     share: float
     previous_net: int
     change: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Retired:
+    """A reaction that is no longer offered, and the votes it still has. They come back with it when it is revived."""
+
+    key: str
+    label: str
+    emoji: str
+    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +107,7 @@ class Dashboard:
     live: Live
     totals: Totals
     reactions: Sequence[ReactionTotals]
+    retired: Sequence[Retired]
     mood: Measure
     split: Measure
     series: Sequence[Bucket]
@@ -120,6 +132,7 @@ def read(reading: Reading, period: Period, filters: Filters) -> Dashboard:
         live=live,
         totals=_totals(now, earlier),
         reactions=_reactions(reading, now, earlier),
+        retired=_retired(reading, among),
         mood=metrics.mood(votes, board.numbers.norms.shares),
         split=metrics.split(votes, board.numbers.norms.shares),
         series=figures.buckets(period.slots(), cells, keys_of(reading)),
@@ -250,6 +263,7 @@ def _reactions(reading: Reading, now: Mapping[str, Moves], earlier: Mapping[str,
                 label=entry.label_in("en"),
                 emoji=entry.emoji,
                 mood=entry.mood,
+                retired=entry.retired,
                 added=mine.added,
                 removed=mine.removed,
                 net=mine.net,
@@ -259,3 +273,9 @@ def _reactions(reading: Reading, now: Mapping[str, Moves], earlier: Mapping[str,
             )
         )
     return found
+
+
+def _retired(reading: Reading, among: Collection[int] | None) -> list[Retired]:
+    entries = [entry for entry in reading.site.reactions.entries if entry.retired]
+    totals = figures.counts_in_all(reading.connection, reading.site, [entry.key for entry in entries], among=among)
+    return [Retired(e.key, e.label_in("en"), e.emoji, totals[e.key]) for e in entries if totals.get(e.key)]

@@ -160,6 +160,19 @@ def votes_of(connection: Connection, site: Site, article_ids: Collection[int] | 
     return {row[0]: Votes(row[1], row[2], row[3]) for row in connection.execute(asked).all()}
 
 
+def counts_in_all(
+    connection: Connection, site: Site, reactions: Collection[str], *, among: Collection[int] | None = None
+) -> dict[str, int]:
+    """The votes of these reactions as they stand, imported ones included, of all the site's articles or of some."""
+    mine = _t.article_id.in_(select(_a.article_id).where(_a.site_id == site.id))
+    asked = (
+        select(_t.reaction, _whole(_N))
+        .where(_t.reaction.in_(reactions), mine if among is None else one_of(connection, _t.article_id, among))
+        .group_by(_t.reaction)
+    )
+    return {reaction: n for reaction, n in connection.execute(asked).all()} if reactions else {}  # noqa: C416
+
+
 def sparklines(connection: Connection, article_ids: Collection[int], hours: range, *, points: int) -> dict[int, list[int]]:
     """The net of articles in equal slices of whole hours, at most `points` of them; the last slice may be shorter."""
     width = max(-(-len(hours) // points), 1)

@@ -53,6 +53,7 @@ def dashboard(site_key: str) -> Response:
             "live": report.live,
             "totals": report.totals,
             "reactions": report.reactions,
+            "retired": report.retired,
             "mood": report.mood,
             "split": report.split,
             "series": report.series,

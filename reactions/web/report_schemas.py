@@ -151,7 +151,17 @@ class ReactionShown(TotalsShown):
     label = _text()
     emoji = _text()
     mood = _whole()
+    retired = fields.Boolean(required=True, metadata={"description": "True where it is no longer offered"})
     share = _number("Its part of the period's net, 0 to 1")
+
+
+class RetiredShown(Schema):
+    """A reaction that is no longer offered and still has votes. They come back with it when it is revived."""
+
+    key = _text()
+    label = _text()
+    emoji = _text()
+    total = _whole("Its votes as they stand now")
 
 
 class GroupShown(Schema):
@@ -183,6 +193,7 @@ class DashboardAnswer(Schema):
     live = fields.Nested(LiveShown, required=True)
     totals = fields.Nested(TotalsShown, required=True)
     reactions = _many(ReactionShown)
+    retired = _many(RetiredShown)
     mood = fields.Nested(MeasureShown, required=True)
     split = fields.Nested(MeasureShown, required=True)
     series = _many(BucketShown)

@@ -184,11 +184,24 @@ def test_a_retired_reaction_is_told_where_it_moved_or_has_votes(here: Stage) -> 
 
     report = here.reports().dashboard(here.site, asked(first="2025-11-25", last="2025-11-25"))
 
-    keys = [entry.key for entry in report.reactions]
-    assert "angry" in keys
-    assert "sad" in keys  # it moved the day before
+    keys = {entry.key: entry.retired for entry in report.reactions}
+    assert (keys["angry"], keys["sad"], keys["like"]) == (True, True, False)  # sad moved the day before
+    assert [(entry.key, entry.total) for entry in report.retired] == [("angry", 2), ("sad", 2)]
     assert "sad" not in report.lists.top[0].counts
     assert report.lists.top[0].counts["angry"] == 2
+
+
+def test_a_revived_reaction_comes_back_with_the_votes_it_had(here: Stage) -> None:
+    with engines.writing(here.engine) as connection:
+        for retired in (True, False):
+            sites.change(connection, "daily", reactions=here.site.reactions.changed("sad", retired=retired))
+            here.site = sites.named(connection, "daily")
+
+    report = here.reports().dashboard(here.site, asked(period="7d"))
+
+    (rain,) = [row for row in report.lists.top if row.article == "rain"]
+    assert rain.counts["sad"] == 2
+    assert report.retired == []
 
 
 def test_a_merged_article_is_in_no_list_and_its_history_stays_in_the_totals(here: Stage) -> None:

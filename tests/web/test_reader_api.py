@@ -28,6 +28,24 @@ def test_the_row_of_an_article_has_every_reaction_in_order_with_its_label_and_co
     assert answer.json == {"article": "news/1", "open": True, "total": 3, "reactions": buttons(love=2, sad=1)}
 
 
+def test_a_reaction_that_was_retired_and_revived_is_shown_with_the_count_it_had(
+    make_app: MakeApp, client: FlaskClient, engine: Engine
+) -> None:
+    for reader, reaction in ((ADA, "wow"), (BEN, "wow"), (CIA, "sad")):
+        vote(client, article="news/1", reaction=reaction, reader=reader)
+
+    shown = []
+    for retired in (True, False):
+        with writing(engine) as connection:
+            sites.change(
+                connection, "daily", reactions=sites.named(connection, "daily").reactions.changed("wow", retired=retired)
+            )
+        shown.append(row(make_app().test_client(), "news/1").get_json())
+
+    assert [reaction["key"] for reaction in shown[0]["reactions"]] == [key for key in make.SEVEN if key != "wow"]
+    assert (shown[1]["total"], shown[1]["reactions"]) == (3, buttons(wow=2, sad=1))
+
+
 def test_an_article_nobody_voted_on_has_zeros_and_is_not_created_by_reading(client: FlaskClient, engine: Engine) -> None:
     answer = row(client, "never seen")
     many = counts(client, ["never seen", "nor this"])

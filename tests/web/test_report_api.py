@@ -95,7 +95,8 @@ def test_the_dashboard_tells_what_is_and_what_was(editor: Editor) -> None:
     assert told["lists"]["top"][0]["counts"] == asking.counted(love=12, angry=4)
     assert told["sections"][0]["name"] == "Politics"
     assert told["reactions"][0] | {"share": 0.16} == {
-        "key": "like", "label": "Like", "emoji": "👍", "mood": 1, "added": 3, "removed": 0, "net": 3, "share": 0.16,
+        "key": "like", "label": "Like", "emoji": "👍", "mood": 1, "retired": False, "added": 3, "removed": 0, "net": 3,
+        "share": 0.16,
         "previous_net": 0, "change": None,
     }  # fmt: skip
 

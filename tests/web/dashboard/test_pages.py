@@ -245,4 +245,5 @@ def test_a_retired_reaction_that_was_given_stays_in_the_table(app: Flask, politi
         sites.change(connection, "daily", reactions=without)
 
     for page in ("/dashboard", "/dashboard/article?article=bridge"):
-        assert re.search(r"Angry 😠 19 \d+%", words(editor.get(page).text))
+        assert re.search(r"Angry 😠 retired 19 \d+%", words(editor.get(page).text))
+    assert "No longer offered, with the votes they keep: Angry 😠 25" in words(editor.get("/dashboard").text)
