@@ -20,7 +20,7 @@ def store(url: str, made: Rows) -> int:
     """Write one vote and one event for each reaction that was given; return how many events."""
     rnd = random.Random(1)
     events, votes = [], []
-    for article_id, hour, reaction, added, _removed in made["hourly"]:
+    for article_id, hour, reaction, added, _removed, _readers in made["hourly"]:
         for _ in range(added):
             voter, at_ms = rnd.randbytes(16), hour * HOUR_MS + rnd.randrange(HOUR_MS)
             events.append((article_id, voter, at_ms, None, reaction, "vote", at_ms))

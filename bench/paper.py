@@ -38,7 +38,7 @@ _TAKEN_BACK = 1 / 30
 _TABLES = {
     "article": ("article_id", "site_id", "key", "url", "title", "section", "authors", "tags", "published_at", "first_seen_at"),
     "tally": ("article_id", "reaction", "n"),
-    "hourly": ("article_id", "hour_utc", "reaction", "added", "removed"),
+    "hourly": ("article_id", "hour_utc", "reaction", "added", "removed", "readers_00"),
 }
 Rows = dict[str, list[tuple[Any, ...]]]
 
@@ -84,7 +84,7 @@ def _count(rnd: random.Random, made: Rows, article_id: int, cells: Counter[tuple
     for (hour, reaction), added in cells.items():
         removed = sum(rnd.random() < _TAKEN_BACK for _ in range(min(added, left[reaction])))
         left[reaction] += added - removed
-        made["hourly"].append((article_id, hour, reaction, added, removed))
+        made["hourly"].append((article_id, hour, reaction, added, removed, added))
     made["tally"] += [(article_id, reaction, n) for reaction, n in left.items()]
 
 

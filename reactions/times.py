@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+TEN_MINUTES_MS = 600_000
 HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
 

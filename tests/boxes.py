@@ -13,7 +13,6 @@ from reactions.newsroom.sites import Site
 from reactions.storage.engines import snapshot
 from reactions.votes import integrity, rules
 from reactions.votes.ballot_box import BallotBox
-from reactions.votes.integrity import Difference
 from reactions.votes.rules import Ballot, Counts, Receipt
 
 NOON_MS = 1_764_072_000_000  # 2025-11-25 12:00 UTC
@@ -44,9 +43,10 @@ class Booth:
         (counts,) = self.counts(article)
         return {key: n for key, n in counts.by_reaction.items() if n}
 
-    def differences(self) -> list[Difference]:
+    def differences(self) -> list[Any]:
+        """What the recount of votes, and that of readers, finds."""
         with snapshot(self.engine) as connection:
-            return integrity.differences(connection)
+            return [*integrity.differences(connection), *integrity.readers_differences(connection)]
 
 
 _OPEN: list[BallotBox] = []

@@ -29,6 +29,7 @@ def verify() -> None:
             *integrity.differences(connection),
             *integrity.imported_differences(connection),
             *integrity.left_behind(connection),
+            *integrity.readers_differences(connection),
         ]
     for difference in found[:20]:
         click.echo(str(difference))

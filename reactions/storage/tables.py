@@ -34,6 +34,9 @@ metadata = MetaData(
     }
 )
 
+# Readers whose first vote on an article fell into ten minutes of an hour: the minute at which these begin.
+READERS = ("readers_00", "readers_10", "readers_20", "readers_30", "readers_40", "readers_50")
+
 site = Table(
     "site",
     metadata,
@@ -132,6 +135,7 @@ hourly = Table(
     Column("reaction", String(32), primary_key=True),
     Column("added", BigInteger, nullable=False),
     Column("removed", BigInteger, nullable=False),
+    *(Column(name, Integer, nullable=False, server_default=text("0")) for name in READERS),
     Index(None, "hour_utc"),
     sqlite_with_rowid=False,
 )

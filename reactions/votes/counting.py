@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select, tuple_
+from sqlalchemy import ColumnElement, Connection, String, case, func, literal_column, select, tuple_
 
 from reactions.newsroom import articles
 from reactions.newsroom.article_keys import ArticleKey
@@ -21,9 +21,18 @@ from reactions.votes.rules import Ballot, Counts, Receipt
 
 Outcome = Receipt | Refusal
 Voter = tuple[int, bytes]  # article id, pseudonym
-_Change = tuple[str | None, str | None]  # previous reaction, present reaction
+# A previous reaction of '' is none, of a reader who has voted on the article before; NULL is none, of one who never has.
+_VOTED_BEFORE: ColumnElement[str] = literal_column("''", String)
 
 _v = tables.vote.c
+
+
+class _Change(NamedTuple):
+    """What a stored ballot changed, and whether the reader had voted on the article before."""
+
+    previous: str | None
+    reaction: str | None
+    voted_before: bool
 
 
 def count(connection: Connection, ballots: Sequence[Ballot], *, pseudonym_key: bytes) -> list[Outcome]:
@@ -99,14 +108,17 @@ def _apply(connection: Connection, ballots: Sequence[Ballot], voters: dict[int, 
     """Store the votes and everything that follows from them; return each voter's reaction after the batch."""
     present: dict[Voter, str | None] = {}
     events: list[ledger.Event] = []
+    shifts: list[tallies.Shift] = []
     for turn in _turns(voters):
-        for voter, (previous, reaction) in _store(connection, ballots, turn).items():
-            present[voter] = reaction
-            if previous != reaction:
+        for voter, change in _store(connection, ballots, turn).items():
+            present[voter] = change.reaction
+            if change.previous != change.reaction:
                 ballot = ballots[turn[voter]]
-                events.append(ledger.Event(*voter, ballot.seq, previous, reaction, ballot.cause, ballot.at_ms))
+                events.append(ledger.Event(*voter, ballot.seq, change.previous, change.reaction, ballot.cause, ballot.at_ms))
+                first = not change.voted_before and ballot.cause == rules.CAST
+                shifts.append(tallies.Shift(voter[0], ballot.at_ms, change.previous, change.reaction, first))
     ledger.append(connection, events)
-    tallies.shift(connection, [(e.article_id, e.at_ms, e.left, e.taken_up) for e in events])
+    tallies.shift(connection, shifts)
     return present | _stored_reactions(connection, set(voters.values()) - present.keys())
 
 
@@ -132,7 +144,10 @@ def _store(connection: Connection, ballots: Sequence[Ballot], turn: dict[Voter, 
     A ballot whose seq is not above the stored one writes nothing and returns nothing.
     """
     rows = [_row(voter, ballots[turn[voter]]) for voter in sorted(turn)]
-    return {(row.article_id, row.voter): (row.previous, row.reaction) for row in _VOTES.execute(connection, rows)}
+    return {
+        (row.article_id, row.voter): _Change(row.previous or None, row.reaction, row.previous is not None)
+        for row in _VOTES.execute(connection, rows)
+    }
 
 
 def _row(voter: Voter, ballot: Ballot) -> tuple[Any, ...]:
@@ -143,7 +158,7 @@ def _change_vote(insert: Any) -> Any:
     return insert.on_conflict_do_update(
         index_elements=["article_id", "voter"],
         set_={
-            "previous": _v.reaction,
+            "previous": func.coalesce(_v.reaction, case((_v.previous.is_not(None), _VOTED_BEFORE))),
             "reaction": insert.excluded.reaction,
             "seq": insert.excluded.seq,
             "changed_at": insert.excluded.changed_at,

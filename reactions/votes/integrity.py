@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from sqlalchemy import BigInteger, Connection, Executable, cast, func, select, union_all
 
 from reactions.storage import tables
+from reactions.votes.rules import CAST
+from reactions.votes.tallies import READERS_OF_HOUR
 
 _a = tables.article.c
 _t, _v, _e, _h, _i = tables.tally.c, tables.vote.c, tables.event.c, tables.hourly.c, tables.imported_amount.c
@@ -48,6 +50,16 @@ class LeftBehind:
     votes: int
 
 
+@dataclass(frozen=True, slots=True)
+class ReadersDifference:
+    """One (article, reaction) whose new readers in the hourly series are not the first votes in the ledger."""
+
+    article_id: int
+    reaction: str
+    hourly: int
+    folded: int
+
+
 def votes_stored(connection: Connection) -> int:
     """How many votes there are to recount."""
     return connection.execute(select(func.count()).select_from(tables.vote)).scalar_one()
@@ -81,6 +93,13 @@ def left_behind(connection: Connection) -> list[LeftBehind]:
     return [LeftBehind(*row) for row in connection.execute(standing)]
 
 
+def readers_differences(connection: Connection) -> list[ReadersDifference]:
+    """Every (article, reaction) for which the hourly series and the ledger disagree on how many readers voted first."""
+    hourly, folded = _numbers(connection, _READERS), _numbers(connection, _FIRST_VOTES)
+    rows = [(*key, hourly.get(key, 0), folded.get(key, 0)) for key in sorted(hourly.keys() | folded.keys())]
+    return [ReadersDifference(*row) for row in rows if row[2] != row[3]]
+
+
 def _numbers(connection: Connection, query: Executable) -> dict[tuple[int, str], int]:
     return {(article_id, reaction): n for article_id, reaction, n in connection.execute(query)}
 
@@ -105,3 +124,15 @@ _HOURLY = select(_h.article_id, _h.reaction, cast(func.sum(_h.added) - func.sum(
 )
 _IMPORTED = select(_t.article_id, _t.reaction, _t.imported).where(_t.imported != 0)
 _RECORDED = select(_i.article_id, _i.reaction, cast(func.sum(_i.n), BigInteger)).group_by(_i.article_id, _i.reaction)
+_READERS = (
+    select(_h.article_id, _h.reaction, cast(func.sum(READERS_OF_HOUR), BigInteger))
+    .where(READERS_OF_HOUR != 0)
+    .group_by(_h.article_id, _h.reaction)
+)
+_earliest = select(_e.article_id, _e.voter, func.min(_e.seq).label("seq")).group_by(_e.article_id, _e.voter).subquery()
+_FIRST_VOTES = (
+    select(_e.article_id, _e.to_reaction, func.count())
+    .join(_earliest, (_earliest.c.article_id == _e.article_id) & (_earliest.c.voter == _e.voter) & (_earliest.c.seq == _e.seq))
+    .where(_e.cause == CAST, _e.to_reaction.is_not(None))
+    .group_by(_e.article_id, _e.to_reaction)
+)

@@ -13,6 +13,8 @@ from sqlalchemy import Connection, delete, select
 from reactions.refusals import ImportConflict
 from reactions.storage import tables
 from reactions.storage.statements import ManyRows
+from reactions.votes.rules import CAST
+from reactions.votes.tallies import Shift
 
 
 class Event(NamedTuple):
@@ -45,12 +47,17 @@ def refuse_any_of(connection: Connection, site_key: str, keys: Mapping[int, str]
         )
 
 
-def strike_out(connection: Connection, article_ids: Collection[int], tag: bytes) -> list[tuple[int, int, str | None, str | None]]:
-    """Remove the votes and events of voters that begin with a tag; return the events as `tallies.Shift`."""
-    first, last = tag.ljust(16, b"\0"), tag.ljust(16, b"\xff")
-    theirs = (_e.article_id.in_(article_ids), _e.voter.between(first, last))
-    asked = select(_e.article_id, _e.at, _e.from_reaction, _e.to_reaction).where(*theirs)
-    events = [(article_id, at, left, taken_up) for article_id, at, left, taken_up in connection.execute(asked)]
+def strike_out(connection: Connection, article_ids: Collection[int], tag: bytes) -> list[Shift]:
+    """Remove the votes and events of voters that begin with a tag; return the events as changes of tallies."""
+    lowest, highest = tag.ljust(16, b"\0"), tag.ljust(16, b"\xff")
+    theirs = (_e.article_id.in_(article_ids), _e.voter.between(lowest, highest))
+    asked = select(_e.article_id, _e.voter, _e.at, _e.from_reaction, _e.to_reaction, _e.cause).where(*theirs)
+    seen: set[tuple[int, bytes]] = set()
+    shifts: list[Shift] = []
+    for article_id, voter, at, left, taken_up, cause in connection.execute(asked.order_by(_e.seq)):
+        is_first = (article_id, voter) not in seen
+        seen.add((article_id, voter))
+        shifts.append(Shift(article_id, at, left, taken_up, is_first and cause == CAST))
     connection.execute(delete(tables.event).where(*theirs))
-    connection.execute(delete(tables.vote).where(_v.article_id.in_(article_ids), _v.voter.between(first, last)))
-    return events
+    connection.execute(delete(tables.vote).where(_v.article_id.in_(article_ids), _v.voter.between(lowest, highest)))
+    return shifts

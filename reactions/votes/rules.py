@@ -16,6 +16,8 @@ from reactions.refusals import SeqOutOfRange
 from reactions.times import DAY_MS
 from reactions.votes import tallies
 
+CAST = "vote"  # the cause of a reader's own ballot
+
 
 @dataclass(frozen=True, slots=True)
 class Ballot:
@@ -61,9 +63,7 @@ class Receipt:
     article_id: int
 
 
-def ballot(
-    site: Site, *, article: str, reaction: str | None, reader: bytes, seq: int, now_ms: int, cause: str = "vote"
-) -> Ballot:
+def ballot(site: Site, *, article: str, reaction: str | None, reader: bytes, seq: int, now_ms: int, cause: str = CAST) -> Ballot:
     """A ballot by the rules of the site. Raises MalformedKey, UnknownReaction, RetiredReaction or SeqOutOfRange."""
     key = article_keys.article_key(site.key, article)
     if reaction is not None:

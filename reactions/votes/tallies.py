@@ -8,24 +8,40 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Connection, Executable, bindparam, cast, delete, select, update
 
 from reactions.storage import statements, tables
 from reactions.storage.statements import ManyRows
-from reactions.times import HOUR_MS
-
-Shift = tuple[int, int, str | None, str | None]  # article id, time in UTC ms, reaction left, reaction taken up
+from reactions.storage.tables import READERS
+from reactions.times import HOUR_MS, TEN_MINUTES_MS
 
 _t, _h = tables.tally.c, tables.hourly.c
+READERS_OF_HOUR = sum((_h[name] for name in READERS[1:]), _h[READERS[0]])
+
+
+class Shift(NamedTuple):
+    """One changed vote: the reaction left and the one taken up, and whether it is the reader's first vote on the article."""
+
+    article_id: int
+    at_ms: int
+    left: str | None
+    taken_up: str | None
+    first: bool = False
+
+
 _LOWER = (
     update(tables.tally).where(_t.article_id == bindparam("a"), _t.reaction == bindparam("r")).values(n=_t.n - bindparam("less"))
 )
 _UNDO_HOUR = (
     update(tables.hourly)
     .where(_h.article_id == bindparam("a"), _h.hour_utc == bindparam("h"), _h.reaction == bindparam("r"))
-    .values(added=_h.added - bindparam("plus"), removed=_h.removed - bindparam("minus"))
+    .values(
+        added=_h.added - bindparam("plus"),
+        removed=_h.removed - bindparam("minus"),
+        **{name: _h[name] - bindparam(f"less_{name}") for name in READERS},
+    )
 )
 _LOWER_IMPORTED = (
     update(tables.tally)
@@ -49,9 +65,9 @@ def shift(connection: Connection, shifts: Collection[Shift]) -> None:
         return
     _HOURLY.execute(connection, _hourly_rows(shifts))
     net: Counter[tuple[int, str]] = Counter()
-    for article_id, _, left, taken_up in shifts:
-        _add(net, article_id, left, -1)
-        _add(net, article_id, taken_up, +1)
+    for change in shifts:
+        _add(net, change.article_id, change.left, -1)
+        _add(net, change.article_id, change.taken_up, +1)
     # Every row is locked here, in order, the falling ones by adding 0: two batches then cannot wait for each other.
     # They fall in a second step because CHECK (n >= 0) is tested on the row as proposed, before the conflict is seen.
     _TALLY.execute(connection, [(a, r, max(by, 0)) for (a, r), by in sorted(net.items()) if by])
@@ -64,12 +80,11 @@ def unshift(connection: Connection, shifts: Collection[Shift]) -> None:
     rows = _hourly_rows(shifts)
     if not rows:
         return
-    connection.execute(
-        _UNDO_HOUR, [{"a": a, "h": hour, "r": r, "plus": plus, "minus": minus} for a, hour, r, plus, minus in rows]
-    )
+    names = ("a", "h", "r", "plus", "minus", *(f"less_{name}" for name in READERS))
+    connection.execute(_UNDO_HOUR, [dict(zip(names, row, strict=True)) for row in rows])
     connection.execute(delete(tables.hourly).where(_h.article_id.in_({row[0] for row in rows}), _h.added == 0, _h.removed == 0))
     net: Counter[tuple[int, str]] = Counter()
-    for a, _, r, plus, minus in rows:
+    for a, _, r, plus, minus, *_ in rows:
         net[a, r] += plus - minus
     connection.execute(_LOWER, [{"a": a, "r": r, "less": n} for (a, r), n in sorted(net.items())])
 
@@ -86,16 +101,20 @@ def _add(net: Counter[tuple[int, str]], article_id: int, reaction: str | None, b
         net[article_id, reaction] += by
 
 
-def _hourly_rows(shifts: Collection[Shift]) -> list[tuple[int, int, str, int, int]]:
+def _hourly_rows(shifts: Collection[Shift]) -> list[tuple[Any, ...]]:
+    """Rows of the hourly series: what was added and removed in each hour, and the new readers by ten minutes."""
     added: Counter[tuple[int, int, str]] = Counter()
     removed: Counter[tuple[int, int, str]] = Counter()
-    for article_id, at_ms, left, taken_up in shifts:
-        hour = at_ms // HOUR_MS
+    readers: Counter[tuple[int, int, str, int]] = Counter()
+    for article_id, at_ms, left, taken_up, first in shifts:
+        hour, within_ms = divmod(at_ms, HOUR_MS)
         if left is not None:
             removed[article_id, hour, left] += 1
         if taken_up is not None:
             added[article_id, hour, taken_up] += 1
-    return [(*key, added[key], removed[key]) for key in sorted(added.keys() | removed.keys())]
+            readers[article_id, hour, taken_up, within_ms // TEN_MINUTES_MS] += first
+    keys = sorted(added.keys() | removed.keys())
+    return [(*key, added[key], removed[key], *(readers[*key, part] for part in range(len(READERS)))) for key in keys]
 
 
 @cache
@@ -118,10 +137,14 @@ def _add_imported(insert: Any) -> Any:
 def _add_to_hour(insert: Any) -> Any:
     return insert.on_conflict_do_update(
         index_elements=["article_id", "hour_utc", "reaction"],
-        set_={"added": _h.added + insert.excluded.added, "removed": _h.removed + insert.excluded.removed},
+        set_={
+            "added": _h.added + insert.excluded.added,
+            "removed": _h.removed + insert.excluded.removed,
+            **{name: _h[name] + insert.excluded[name] for name in READERS},
+        },
     )
 
 
 _TALLY = ManyRows(tables.tally, ["article_id", "reaction", "n"], _add_to_tally)
 _IMPORTED = ManyRows(tables.tally, ["article_id", "reaction", "n", "imported"], _add_imported)
-_HOURLY = ManyRows(tables.hourly, ["article_id", "hour_utc", "reaction", "added", "removed"], _add_to_hour)
+_HOURLY = ManyRows(tables.hourly, ["article_id", "hour_utc", "reaction", "added", "removed", *READERS], _add_to_hour)

@@ -43,3 +43,12 @@ def test_a_number_that_was_tampered_with_is_found(voted: Booth, fault: object, n
     (found,) = voted.differences()
 
     assert (found.reaction, found.served, found.recounted, found.folded, found.hourly) == ("like", *numbers)
+
+
+def test_a_wrong_number_of_readers_is_found(voted: Booth) -> None:
+    with writing(voted.engine) as connection:
+        connection.execute(update(tables.hourly).where(tables.hourly.c.reaction == "sad").values(readers_20=1))
+
+    (found,) = voted.differences()
+
+    assert (found.reaction, found.hourly, found.folded) == ("sad", 1, 0)

@@ -58,7 +58,11 @@ def imported(engine: Engine) -> dict[str, dict[str, int]]:
 def faults(engine: Engine) -> list[object]:
     """What `reactions verify` would find."""
     with snapshot(engine) as connection:
-        return [*integrity.differences(connection), *integrity.imported_differences(connection)]
+        return [
+            *integrity.differences(connection),
+            *integrity.imported_differences(connection),
+            *integrity.readers_differences(connection),
+        ]
 
 
 def everything(engine: Engine) -> dict[str, list[object]]:

@@ -73,7 +73,9 @@ def hours(engine: Engine, key: str = "daily") -> list[object]:
     h, a, s = tables.hourly.c, tables.article.c, tables.site.c
     mine = select(a.article_id).join(tables.site, s.id == a.site_id).where(s.key == key)
     with engine.connect() as connection:
-        return list(connection.execute(select(tables.hourly).where(h.article_id.in_(mine)).order_by(text("1, 2, 3"))).all())
+        # Not the readers: the files do not say who votes again after a withdrawal, so each such vote is a new invented voter's.
+        asked = select(h.article_id, h.hour_utc, h.reaction, h.added, h.removed).where(h.article_id.in_(mine))
+        return list(connection.execute(asked.order_by(text("1, 2, 3"))).all())
 
 
 @pytest.mark.parametrize("seed", range(3))
