@@ -66,7 +66,7 @@ class Scope:
     def born(self) -> range | None:
         """The times (UTC ms) in which an article is born that belongs to the export although nobody reacted; None for all."""
         if self.period is not None:
-            return range(periods.to_ms(self.period.start), periods.to_ms(self.period.end))
+            return self.period.span_ms
         return None if self.hours is None else range(self.hours.start * HOUR_MS, self.hours.stop * HOUR_MS)
 
 

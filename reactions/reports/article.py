@@ -1,4 +1,4 @@
-"""Everything about one article: its row, its life in buckets, what was done to it, and how it rose beside its peers."""
+"""One article: its row, its life in buckets, what was done to it, and how it grew compared with its peers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reactions.newsroom import article_keys, articles, interventions
 from reactions.reports import dashboard, figures, listings, metrics, norms, periods
 from reactions.reports.figures import Bucket, Card, Cell, Moves
 from reactions.reports.listings import Row
-from reactions.reports.norms import LEAST_PEERS, STEPS, Group, Growth, Peers
+from reactions.reports.norms import STEPS, Growth, Peers
 from reactions.reports.periods import Period
 from reactions.reports.query import Reading
 from reactions.times import DAY_MS, HOUR_MS
@@ -30,7 +30,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Age:
-    """All reactions of an article at a step of its age (None before it is reached), and its peers' quartiles."""
+    """The readers of an article at a step of its age (None before it is reached), and its peers' quartiles."""
 
     age_hours: int
     own: int | None
@@ -41,7 +41,7 @@ class Age:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Whom an article is compared with, and how; `group` is None and `ages` empty where there are too few peers."""
+    """Which articles an article is compared with, the same at every age. Without enough, `group` is None and `ages` empty."""
 
     group: str | None
     kind: str | None
@@ -87,12 +87,13 @@ def _beginning(card: Card, cells: dict[Cell, Moves], now_ms: int) -> int:
 
 def _sums(reading: Reading, cells: dict[Cell, Moves]) -> figures.Sums:
     """All that happened to the article, as a period's sums."""
-    net = dict.fromkeys((-1, 0, 1), 0)
+    net, readers = dict.fromkeys((-1, 0, 1), 0), dict.fromkeys((-1, 0, 1), 0)
     mood_of = {entry.key: entry.mood for entry in reading.site.reactions.entries}
     for (_, reaction), moves in cells.items():
         net[mood_of.get(reaction, 0)] += moves.net
-    added, removed = sum(moves.added for moves in cells.values()), sum(moves.removed for moves in cells.values())
-    return figures.Sums(added, removed, net[1], net[-1])
+        readers[mood_of.get(reaction, 0)] += moves.readers
+    whole = figures.NO_MOVES.plus(*cells.values())
+    return figures.Sums(whole.added, whole.removed, net[1], net[-1], whole.readers, readers[-1])
 
 
 def _marks(reading: Reading, record: Record[Any]) -> list[tuple[int, str]]:
@@ -108,26 +109,24 @@ def _marks(reading: Reading, record: Record[Any]) -> list[tuple[int, str]]:
 
 def _growth(card: Card, cells: dict[Cell, Moves], hour: int) -> Growth:
     """The article as its peers see it, from its own hours."""
-    gains: dict[str, dict[int, int]] = {}
-    for (at, reaction), moves in cells.items():
+    gains: dict[int, int] = {}
+    for (at, _), moves in cells.items():
         step = norms.step_of(at - card.born_hour)
         if step is not None and at < hour:
-            mine = gains.setdefault(reaction, {})
-            mine[step] = mine.get(step, 0) + moves.net
-    rises = {reaction: norms.rise(by_step) for reaction, by_step in gains.items()}
-    return Growth(card.article_id, card.section, card.authors, card.born_hour, rises)
+            gains[step] = gains.get(step, 0) + moves.readers
+    return Growth(card.article_id, card.section, card.authors, card.born_hour, readers=norms.rise(gains))
 
 
-def _comparison(others: Peers, growth: Growth, hour: int) -> Comparison:
+def _comparison(peers: Peers, growth: Growth, hour: int) -> Comparison:
     reached = norms.step_reached(hour - growth.born_hour)
-    group = others.group_of(growth, reached or 0)
+    group = peers.group_of(growth, reached or 0)
     if group is None:
         return Comparison(None, None, [])
-    steps = [place for place in range(len(STEPS)) if len(others.counts(group, None, place, beside=growth)) >= LEAST_PEERS]
-    return Comparison(group.name, group.kind, [_age(others, group, growth, step, reached) for step in steps])
+    others, last = peers.lasting(group, growth, reached or 0)
+    return Comparison(group.name, group.kind, [_age(others, growth, step, reached) for step in range(last + 1)])
 
 
-def _age(others: Peers, group: Group, growth: Growth, step: int, reached: int | None) -> Age:
-    low, median, high = metrics.quarters(others.counts(group, None, step, beside=growth))
-    own = growth.count(None, step) if reached is not None and step <= reached else None
+def _age(others: Sequence[Growth], growth: Growth, step: int, reached: int | None) -> Age:
+    low, median, high = metrics.quarters([other.readers[step] for other in others])
+    own = growth.readers[step] if reached is not None and step <= reached else None
     return Age(STEPS[step], own, median, low, high)

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from reactions.newsroom.reaction_sets import Reaction
 from reactions.newsroom.sites import Site
-from reactions.reports import figures, listings, metrics, query
-from reactions.reports.figures import NONE, Bucket, Card, Moves, Sums
+from reactions.reports import figures, listings, metrics, periods, query
+from reactions.reports.figures import NO_MOVES, NONE, Bucket, Card, Cell, Moves, Sums
 from reactions.reports.listings import Numbers, Row, Trend
 from reactions.reports.metrics import Measure, Shares, Votes
 from reactions.reports.periods import Period
 from reactions.reports.query import Filters, Reading
+from reactions.times import HOUR_MS, TEN_MINUTES_MS
 
 LONGEST_LIST = 10
 LIVE_LIST = 5
 MOST_GROUPS = 50
+WEEKS, LEAST_WEEKS = 4, 3  # in which the same hour says what is usual, and how many of them must lie after the first vote
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +34,30 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """Reactions given in the hour that runs and in the one before, and the articles that drew most of them."""
+    """Readers who reacted to an article for the first time, in the hour that runs and the one before, and their articles.
+
+    `so_far` are those of this hour by `until`, the end of the last full ten minutes. `last_hour_so_far` are those of the same
+    minutes an hour ago, `usual` the median of the same minutes in the same hour of the last four weeks; None where the site is
+    too young. In the first ten minutes of an hour all four are None.
+    """
 
     this_hour: int
     last_hour: int
+    until: datetime | None
+    so_far: int | None
+    last_hour_so_far: int | None
+    usual: float | None
     articles: Sequence[Row]
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What a period brought, beside the one before."""
+    """What a period brought. `change` compares its full hours with the same hours of the period before."""
 
     added: int
     removed: int
     net: int
+    readers: int
     previous_net: int
     change: float | None
 
@@ -60,6 +74,7 @@ class ReactionTotals:
     added: int
     removed: int
     net: int
+    readers: int
     share: float
     previous_net: int
     change: float | None
@@ -77,12 +92,13 @@ class Retired:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A section or an author: their articles in the period, what these drew in it, and its mood."""
+    """A section or an author: their articles in the period, the reactions and readers of these, and their mood."""
 
     name: str
     articles: int
     added: int
     net: int
+    readers: int
     mood: Measure
 
 
@@ -98,12 +114,16 @@ class Lists:
 
 @dataclass(frozen=True, slots=True)
 class Dashboard:
-    """Everything about a site, or about its articles that match the filters."""
+    """Everything about a site, or about its articles that match the filters.
+
+    `since` is when the site's first vote came, if the period before began earlier: then nothing is compared with it.
+    """
 
     site: Site
     generated_at: datetime
     period: Period
     previous: Period
+    since: datetime | None
     live: Live
     totals: Totals
     reactions: Sequence[ReactionTotals]
@@ -119,19 +139,20 @@ class Dashboard:
 def read(reading: Reading, period: Period, filters: Filters) -> Dashboard:
     """The dashboard of a period."""
     among = query.matching(reading.connection, reading.site, filters)
-    cells = reading.by_hour(period.hours, among)
-    now, earlier = _by_reaction(cells), reading.by_reaction(period.previous().hours, among)
+    zone, cells = ZoneInfo(period.time_zone), reading.by_hour(period.hours, among)
+    since, comparison = _since(reading, period, zone), _comparison(reading, period, cells, among)
     board = _board(reading, period, among)
-    votes = _votes(reading, now)
+    votes = _votes(reading, comparison.now)
     live, lists = _shown(reading, period, board, among)
     return Dashboard(
         site=reading.site,
-        generated_at=listings.local(reading.now_ms, ZoneInfo(period.time_zone)),
+        generated_at=listings.local(reading.now_ms, zone),
         period=period,
         previous=period.previous(),
+        since=since,
         live=live,
-        totals=_totals(now, earlier),
-        reactions=_reactions(reading, now, earlier),
+        totals=comparison.totals(comparable=since is None),
+        reactions=_reactions(reading, comparison, comparable=since is None),
         retired=_retired(reading, among),
         mood=metrics.mood(votes, board.numbers.norms.shares),
         split=metrics.split(votes, board.numbers.norms.shares),
@@ -151,6 +172,21 @@ def read_series(reading: Reading, period: Period, filters: Filters) -> Series:
 def keys_of(reading: Reading) -> list[str]:
     """The reactions a series always tells of: those on offer."""
     return list(reading.site.reactions.keys)
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """By reaction: what a period brought, what its full hours brought, and what the same hours before did."""
+
+    now: Mapping[str, Moves]
+    full: Mapping[str, Moves]
+    earlier: Mapping[str, Moves]
+
+    def totals(self, *, comparable: bool) -> Totals:
+        """The sums of all reactions."""
+        now, full, earlier = (NO_MOVES.plus(*sums.values()) for sums in (self.now, self.full, self.earlier))
+        change = metrics.change(full.net, earlier.net) if comparable else None
+        return Totals(now.added, now.removed, now.net, now.readers, earlier.net, change)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,35 +210,54 @@ def chosen(cards: Iterable[Card], among: Collection[int] | None) -> list[Card]:
 
 def _shown(reading: Reading, period: Period, board: _Board, among: Collection[int] | None) -> tuple[Live, Lists]:
     """The lists, with their rows read in one go."""
-    cells = reading.by_hour(range(reading.hour - 1, reading.hour + 1), among)
-    hot = _hot(reading, among)
+    hot = _hot(reading, board.numbers, among)
     lists = _lists(board)
     made = listings.rows_of(reading, period, board.numbers, {card for cards in (hot, *lists.values()) for card in cards})
-    given = {reading.hour: 0, reading.hour - 1: 0}
-    for (hour, _), moves in cells.items():
-        given[hour] += moves.added
-    live = Live(given[reading.hour], given[reading.hour - 1], [made[card.article_id] for card in hot])
+    live = _live(reading, ZoneInfo(period.time_zone), among, [made[card.article_id] for card in hot])
     return live, Lists(**{name: [made[card.article_id] for card in cards] for name, cards in lists.items()})
 
 
-def _hot(reading: Reading, among: Collection[int] | None) -> list[Card]:
-    """The articles that were given most in this hour and the last one."""
-    sums = reading.by_article(range(reading.hour - 1, reading.hour + 1))
-    given = {article_id: sums[article_id].added for article_id in sums if sums[article_id].added > 0}
-    cards = chosen(figures.cards_of(reading.connection, reading.site, given), among)
-    return sorted(cards, key=lambda card: (-given[card.article_id], -card.born_ms, card.article_id))[:LIVE_LIST]
+def _hot(reading: Reading, numbers: Numbers, among: Collection[int] | None) -> list[Card]:
+    """The articles that most readers reacted to for the first time in this hour and the last one."""
+    readers = {article_id: sums.readers for article_id, sums in numbers.present.items() if sums.readers > 0}
+    cards = chosen(figures.cards_of(reading.connection, reading.site, readers), among)
+    return sorted(cards, key=lambda card: (-readers[card.article_id], -card.born_ms, card.article_id))[:LIVE_LIST]
+
+
+def _live(reading: Reading, zone: ZoneInfo, among: Collection[int] | None, rows: Sequence[Row]) -> Live:
+    weeks = periods.same_hour_of_earlier_weeks(reading.hour, zone, weeks=WEEKS)
+    parts = figures.readers_by_part(reading.connection, reading.site, [reading.hour, reading.hour - 1, *weeks], among=among)
+    full = reading.now_ms % HOUR_MS // TEN_MINUTES_MS
+    first = reading.first_hour()
+    usual = [sum(parts[hour][:full]) for hour in weeks if first is not None and first <= hour]
+    return Live(
+        this_hour=sum(parts[reading.hour]),
+        last_hour=sum(parts[reading.hour - 1]),
+        until=listings.local(reading.hour * HOUR_MS + full * TEN_MINUTES_MS, zone) if full else None,
+        so_far=sum(parts[reading.hour][:full]) if full else None,
+        last_hour_so_far=sum(parts[reading.hour - 1][:full]) if full else None,
+        usual=float(statistics.median(usual)) if full and len(usual) >= LEAST_WEEKS else None,
+        articles=rows,
+    )
 
 
 def _lists(board: _Board) -> dict[str, list[Card]]:
     """The best of each sort, as far as they are worth a mention."""
     numbers = board.numbers
+    votes, shares = numbers.votes, numbers.norms.shares
     worth = {
         "top": ("votes", lambda card: numbers.sums.get(card.article_id, NONE).net > 0),
         "trending": ("trending", lambda card: card.article_id in numbers.recent and _rises(numbers.trend(card))),
-        "divided": ("split", lambda card: numbers.votes.get(card.article_id, metrics.NO_VOTES).total >= metrics.FEW),
-        "surprising": ("surprise", lambda card: (surprise := numbers.surprise(card)) is not None and surprise.ratio > 1),
+        "divided": ("split", lambda card: metrics.divides(votes.get(card.article_id, metrics.NO_VOTES), shares)),
+        "surprising": ("published", lambda card: _surprises(numbers, card)),
     }
     return {name: _best(numbers, filter(worthy, board.cards), sort) for name, (sort, worthy) in worth.items()}
+
+
+def _surprises(numbers: Numbers, card: Card) -> bool:
+    """True if readers reacted to an article in the period, and to an unusual degree."""
+    moved = numbers.sums.get(card.article_id, NONE).added > 0
+    return moved and (surprise := numbers.surprise(card)) is not None and surprise.is_notable
 
 
 def _rises(trend: Trend) -> bool:
@@ -226,16 +281,29 @@ def _groups(board: _Board, names: Iterable[Iterable[str]]) -> list[Group]:
 
 def _group(name: str, members: Sequence[Sums], usual: Shares) -> Group:
     sums = Sums(*map(sum, zip(*members, strict=True)))
-    return Group(name, len(members), sums.added, sums.net, metrics.mood(sums.votes.at_least_none, usual))
+    return Group(name, len(members), sums.added, sums.net, sums.readers, metrics.mood(sums.votes.at_least_none, usual))
 
 
-def _by_reaction(cells: Mapping[tuple[int, str], Moves]) -> dict[str, Moves]:
-    added: dict[str, int] = {}
-    removed: dict[str, int] = {}
-    for (_, reaction), (given, taken) in cells.items():
-        added[reaction] = added.get(reaction, 0) + given
-        removed[reaction] = removed.get(reaction, 0) + taken
-    return {reaction: Moves(n, removed[reaction]) for reaction, n in added.items()}
+def _by_reaction(cells: Mapping[Cell, Moves], hours: range) -> dict[str, Moves]:
+    sums: dict[str, Moves] = {}
+    for (hour, reaction), moves in cells.items():
+        if hour in hours:
+            sums[reaction] = sums.get(reaction, NO_MOVES).plus(moves)
+    return sums
+
+
+def _comparison(reading: Reading, period: Period, cells: Mapping[Cell, Moves], among: Collection[int] | None) -> _Comparison:
+    return _Comparison(
+        now=_by_reaction(cells, period.hours),
+        full=_by_reaction(cells, period.full_hours),
+        earlier=reading.by_reaction(period.previous().hours, among),
+    )
+
+
+def _since(reading: Reading, period: Period, zone: ZoneInfo) -> datetime | None:
+    """When the site's first vote came, if that was after the period before had begun."""
+    first = reading.first_hour()
+    return listings.local(first * HOUR_MS, zone) if first is not None and first > period.previous().hours.start else None
 
 
 def _votes(reading: Reading, moved: Mapping[str, Moves]) -> Votes:
@@ -243,36 +311,32 @@ def _votes(reading: Reading, moved: Mapping[str, Moves]) -> Votes:
     return listings.votes_of(reading.site.reactions, {key: max(moves.net, 0) for key, moves in moved.items()})
 
 
-def _totals(now: Mapping[str, Moves], earlier: Mapping[str, Moves]) -> Totals:
-    added, removed = sum(moves.added for moves in now.values()), sum(moves.removed for moves in now.values())
-    before = sum(moves.net for moves in earlier.values())
-    return Totals(added, removed, added - removed, before, metrics.change(added - removed, before))
-
-
-def _reactions(reading: Reading, now: Mapping[str, Moves], earlier: Mapping[str, Moves]) -> list[ReactionTotals]:
+def _reactions(reading: Reading, comparison: _Comparison, *, comparable: bool) -> list[ReactionTotals]:
     """One entry for each reaction on offer, and for each retired one that moved."""
-    left = sum(max(moves.net, 0) for moves in now.values())
-    found = []
-    for entry in reading.site.reactions.entries:
-        if entry.retired and entry.key not in now and entry.key not in earlier:
-            continue
-        mine, before = now.get(entry.key, Moves(0, 0)), earlier.get(entry.key, Moves(0, 0))
-        found.append(
-            ReactionTotals(
-                key=entry.key,
-                label=entry.label_in("en"),
-                emoji=entry.emoji,
-                mood=entry.mood,
-                retired=entry.retired,
-                added=mine.added,
-                removed=mine.removed,
-                net=mine.net,
-                share=metrics.share(max(mine.net, 0), left),
-                previous_net=before.net,
-                change=metrics.change(mine.net, before.net),
-            )
-        )
-    return found
+    left = sum(max(moves.net, 0) for moves in comparison.now.values())
+    return [
+        _reaction(entry, comparison, left, comparable=comparable)
+        for entry in reading.site.reactions.entries
+        if not entry.retired or entry.key in comparison.now or entry.key in comparison.earlier
+    ]
+
+
+def _reaction(entry: Reaction, comparison: _Comparison, left: int, *, comparable: bool) -> ReactionTotals:
+    now, full, before = (sums.get(entry.key, NO_MOVES) for sums in (comparison.now, comparison.full, comparison.earlier))
+    return ReactionTotals(
+        key=entry.key,
+        label=entry.label_in("en"),
+        emoji=entry.emoji,
+        mood=entry.mood,
+        retired=entry.retired,
+        added=now.added,
+        removed=now.removed,
+        net=now.net,
+        readers=now.readers,
+        share=metrics.share(max(now.net, 0), left),
+        previous_net=before.net,
+        change=metrics.change(full.net, before.net) if comparable else None,
+    )
 
 
 def _retired(reading: Reading, among: Collection[int] | None) -> list[Retired]:

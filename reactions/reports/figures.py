@@ -34,27 +34,32 @@ from sqlalchemy import (
 from reactions.newsroom.articles import BORN_MS
 from reactions.newsroom.reaction_sets import ReactionSet
 from reactions.newsroom.sites import Site
-from reactions.reports import periods
 from reactions.reports.metrics import Votes
 from reactions.reports.periods import Period, Slot
 from reactions.storage import tables
 from reactions.times import HOUR_MS
+from reactions.votes.tallies import READERS_OF_HOUR
 
 _a, _h, _t = tables.article.c, tables.hourly.c, tables.tally.c
 _N = _t.n + _t.imported
 
 
 class Sums(NamedTuple):
-    """What happened in some hours: reactions given and taken back, and what that left of positive and of negative ones."""
+    """What happened in some hours: reactions added and removed, and what that left of positive and of negative ones.
+
+    `readers` voted on the article for the first time, `negative_readers` of them with a negative reaction.
+    """
 
     added: int
     removed: int
     positive: int
     negative: int
+    readers: int
+    negative_readers: int
 
     @property
     def net(self) -> int:
-        """Given less taken back."""
+        """Added less removed."""
         return self.added - self.removed
 
     @property
@@ -68,18 +73,24 @@ class Sums(NamedTuple):
 
 
 class Moves(NamedTuple):
-    """Reactions given and taken back."""
+    """Reactions added and removed, and the readers who voted on an article for the first time."""
 
     added: int
     removed: int
+    readers: int
 
     @property
     def net(self) -> int:
-        """Given less taken back."""
+        """Added less removed."""
         return self.added - self.removed
 
+    def plus(self, *others: Moves) -> Moves:
+        """The sum of all."""
+        return Moves(*map(sum, zip(self, *others, strict=True)))
 
-NONE = Sums(0, 0, 0, 0)
+
+NONE = Sums(0, 0, 0, 0, 0, 0)
+NO_MOVES = Moves(0, 0, 0)
 _FEW_HOURS = 48
 Cell = tuple[int, str]  # UTC hour and reaction
 
@@ -101,11 +112,12 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Reactions given and taken back, and the difference."""
+    """Reactions added and removed, the difference, and the readers who began with it."""
 
     added: int
     removed: int
     net: int
+    readers: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,36 +129,62 @@ class Bucket:
     added: int
     removed: int
     net: int
+    readers: int
     reactions: Mapping[str, Change]
+
+
+def _whole(column: Any) -> ColumnElement[int]:
+    """A sum as an integer: PostgreSQL's are decimals."""
+    return cast(func.sum(column), BigInteger)
+
+
+_MOVES = (_whole(_h.added), _whole(_h.removed), _whole(READERS_OF_HOUR))
 
 
 def by_article(connection: Connection, site: Site, hours: range) -> dict[int, Sums]:
     """The sums of every article of the site that anything happened to in these hours."""
     net = _h.added - _h.removed
     by_mood = (_whole(_of_mood(site.reactions, mood, _h.reaction, net)) for mood in (1, -1))
-    asked = _within(connection, site, hours, None, _h.article_id, _whole(_h.added), _whole(_h.removed), *by_mood)
+    readers = _whole(READERS_OF_HOUR), _whole(_of_mood(site.reactions, -1, _h.reaction, READERS_OF_HOUR))
+    asked = _within(connection, site, hours, None, _h.article_id, _whole(_h.added), _whole(_h.removed), *by_mood, *readers)
     rows = connection.execute(asked.group_by(_h.article_id)).all() if hours else ()
     return {article_id: Sums(*sums) for article_id, *sums in rows}
 
 
 def by_hour(connection: Connection, site: Site, hours: range, *, among: Collection[int] | None = None) -> dict[Cell, Moves]:
-    """What was given and taken back by hour and reaction, of all the site's articles or of some."""
-    asked = _within(connection, site, hours, among, _h.hour_utc, _h.reaction, _whole(_h.added), _whole(_h.removed))
+    """What was added and removed by hour and reaction, of all the site's articles or of some."""
+    asked = _within(connection, site, hours, among, _h.hour_utc, _h.reaction, *_MOVES)
     rows = connection.execute(asked.group_by(_h.hour_utc, _h.reaction)).all() if hours else ()
-    return {(hour, reaction): Moves(added, removed) for hour, reaction, added, removed in rows}
+    return {(hour, reaction): Moves(*moves) for hour, reaction, *moves in rows}
 
 
 def by_reaction(connection: Connection, site: Site, hours: range, *, among: Collection[int] | None = None) -> dict[str, Moves]:
-    """What was given and taken back by reaction, of all the site's articles or of some."""
-    asked = _within(connection, site, hours, among, _h.reaction, _whole(_h.added), _whole(_h.removed))
+    """What was added and removed by reaction, of all the site's articles or of some."""
+    asked = _within(connection, site, hours, among, _h.reaction, *_MOVES)
     rows = connection.execute(asked.group_by(_h.reaction)).all() if hours else ()
-    return {reaction: Moves(added, removed) for reaction, added, removed in rows}
+    return {reaction: Moves(*moves) for reaction, *moves in rows}
+
+
+def readers_by_part(
+    connection: Connection, site: Site, hours: Collection[int], *, among: Collection[int] | None = None
+) -> dict[int, tuple[int, ...]]:
+    """The readers of some hours who voted on an article for the first time, by ten minutes."""
+    which = _of_site(connection, site, range(1)) if among is None else one_of(connection, _h.article_id, among)
+    asked = select(_h.hour_utc, *(_whole(_h[name]) for name in tables.READERS)).where(_h.hour_utc.in_(hours), which)
+    parts: dict[int, tuple[int, ...]] = dict.fromkeys(hours, (0,) * len(tables.READERS))
+    return parts | {hour: tuple(readers) for hour, *readers in connection.execute(asked.group_by(_h.hour_utc)).all()}
+
+
+def first_hour(connection: Connection, site: Site) -> int | None:
+    """The UTC hour of the first vote on the site."""
+    asked = select(_h.hour_utc).join(tables.article, _a.article_id == _h.article_id).where(_a.site_id == site.id)
+    return connection.execute(asked.order_by(_h.hour_utc).limit(1)).scalar()
 
 
 def life(connection: Connection, article_id: int) -> dict[Cell, Moves]:
     """All that ever happened to one article, by hour and reaction."""
-    asked = select(_h.hour_utc, _h.reaction, _h.added, _h.removed).where(_h.article_id == article_id)
-    return {(hour, reaction): Moves(added, removed) for hour, reaction, added, removed in connection.execute(asked).all()}
+    asked = select(_h.hour_utc, _h.reaction, _h.added, _h.removed, READERS_OF_HOUR).where(_h.article_id == article_id)
+    return {(hour, reaction): Moves(*moves) for hour, reaction, *moves in connection.execute(asked).all()}
 
 
 def votes_of(connection: Connection, site: Site, article_ids: Collection[int] | None = None) -> dict[int, Votes]:
@@ -174,20 +212,20 @@ def counts_in_all(
 
 
 def sparklines(connection: Connection, article_ids: Collection[int], hours: range, *, points: int) -> dict[int, list[int]]:
-    """The net of articles in equal slices of whole hours, at most `points` of them; the last slice may be shorter."""
+    """The new readers of articles in equal slices of whole hours, at most `points` of them; the last may be shorter."""
     width = max(-(-len(hours) // points), 1)
     lines = {article_id: [0] * -(-len(hours) // width) for article_id in article_ids}
     if not lines or not hours:
         return lines
     slice_of = (_h.hour_utc - bindparam("first", hours.start)) // bindparam("width", width)
     inner = (
-        select(_h.article_id, slice_of.label("place"), (_h.added - _h.removed).label("net"))
+        select(_h.article_id, slice_of.label("place"), READERS_OF_HOUR.label("readers"))
         .where(one_of(connection, _h.article_id, article_ids), _h.hour_utc >= hours.start, _h.hour_utc < hours.stop)
         .subquery()
     )
-    asked = select(inner.c.article_id, inner.c.place, _whole(inner.c.net)).group_by(inner.c.article_id, inner.c.place)
-    for article_id, place, net in connection.execute(asked).all():
-        lines[article_id][place] = net
+    asked = select(inner.c.article_id, inner.c.place, _whole(inner.c.readers)).group_by(inner.c.article_id, inner.c.place)
+    for article_id, place, readers in connection.execute(asked).all():
+        lines[article_id][place] = readers
     return lines
 
 
@@ -215,8 +253,7 @@ def cards_of(connection: Connection, site: Site, article_ids: Collection[int], p
     """The cards of these articles of the site, and of those that were born in a period; merged ones have none."""
     which = one_of(connection, _a.article_id, article_ids)
     if period is not None:
-        start, end = periods.to_ms(period.start), periods.to_ms(period.end)
-        which = or_(which, and_(start <= BORN_MS, end > BORN_MS))
+        which = or_(which, and_(period.span_ms.start <= BORN_MS, period.span_ms.stop > BORN_MS))
     asked = select(_a.article_id, _a.section, cast(_a.authors, Text), BORN_MS).where(
         _a.site_id == site.id, _a.merged_into.is_(None), which
     )
@@ -250,13 +287,11 @@ def imported_of(connection: Connection, article_ids: Collection[int]) -> dict[in
 def buckets(slots: Sequence[Slot], cells: Mapping[Cell, Moves], keys: Sequence[str]) -> list[Bucket]:
     """What happened in each slot; every bucket has every one of `keys`, and any other reaction that moved in it."""
     place_of = {hour: place for place, slot in enumerate(slots) for hour in slot.hours}
-    added: list[dict[str, int]] = [dict.fromkeys(keys, 0) for _ in slots]
-    removed: list[dict[str, int]] = [dict.fromkeys(keys, 0) for _ in slots]
-    for (hour, reaction), (given, taken) in cells.items():
+    sums: list[dict[str, Moves]] = [dict.fromkeys(keys, NO_MOVES) for _ in slots]
+    for (hour, reaction), moves in cells.items():
         place = place_of[hour]
-        added[place][reaction] = added[place].get(reaction, 0) + given
-        removed[place][reaction] = removed[place].get(reaction, 0) + taken
-    return [_bucket(slot, added[place], removed[place]) for place, slot in enumerate(slots)]
+        sums[place][reaction] = sums[place].get(reaction, NO_MOVES).plus(moves)
+    return [_bucket(slot, sums[place]) for place, slot in enumerate(slots)]
 
 
 def _within(connection: Connection, site: Site, hours: range, among: Collection[int] | None, *columns: Any) -> Select[Any]:
@@ -279,18 +314,14 @@ def _of_mood(reactions: ReactionSet, mood: int, reaction: Any, n: Any) -> Column
     return case((reaction.in_(moods(reactions)[mood]), n), else_=0)
 
 
-def _whole(column: Any) -> ColumnElement[int]:
-    """A sum as an integer: PostgreSQL's are decimals."""
-    return cast(func.sum(column), BigInteger)
-
-
-def _bucket(slot: Slot, added: Mapping[str, int], removed: Mapping[str, int]) -> Bucket:
-    given, taken = sum(added.values()), sum(removed.values())
+def _bucket(slot: Slot, sums: Mapping[str, Moves]) -> Bucket:
+    whole = NO_MOVES.plus(*sums.values())
     return Bucket(
         start=slot.start,
         start_utc=datetime.fromtimestamp(slot.hours.start * HOUR_MS / 1000, UTC),
-        added=given,
-        removed=taken,
-        net=given - taken,
-        reactions={key: Change(n, removed[key], n - removed[key]) for key, n in added.items()},
+        added=whole.added,
+        removed=whole.removed,
+        net=whole.net,
+        readers=whole.readers,
+        reactions={key: Change(moves.added, moves.removed, moves.net, moves.readers) for key, moves in sums.items()},
     )

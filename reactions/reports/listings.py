@@ -51,7 +51,7 @@ _FORGED = "This cursor was not made by this service, or for another list. Leave 
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """What an article gained in the last three hours beside what its age predicts."""
+    """The readers an article gained in the last three hours, and what is usual at its age. `ratio` is for ranking."""
 
     ratio: float
     gained: int
@@ -60,10 +60,11 @@ class Trend:
 
 @dataclass(frozen=True)
 class Numbers:
-    """What articles are ranked by, all of one moment: `sums` of the period, `recent` of the last three hours, and all votes."""
+    """What articles are ranked by, all of one moment: sums of the period, the last three hours and the last two, and votes."""
 
     sums: Mapping[int, Sums]
     recent: Mapping[int, Sums]
+    present: Mapping[int, Sums]
     norms: Norms
     now_ms: int
     read_votes: Callable[[], Mapping[int, Votes]]
@@ -84,7 +85,7 @@ class Numbers:
     def trend(self, card: Card) -> Trend:
         """What it gains beside what its age predicts."""
         sums = self.recent.get(card.article_id, NONE)
-        gained, expected = max(sums.net - sums.negative, 0), self.norms.expected(card.born_hour, self.now_ms)
+        gained, expected = sums.readers - sums.negative_readers, self.norms.expected(card.born_hour, self.now_ms)
         return Trend(metrics.trend(gained, expected), gained, expected)
 
     def surprise(self, card: Card) -> Surprise | None:
@@ -110,6 +111,7 @@ def live(reading: Reading, hours: range) -> Numbers:
     return Numbers(
         sums=reading.by_article(hours),
         recent=reading.by_article(range(reading.hour - TREND_HOURS + 1, reading.hour + 1)),
+        present=reading.by_article(range(reading.hour - 1, reading.hour + 1)),
         norms=reading.norms(closed),
         now_ms=reading.now_ms,
         read_votes=lambda: _votes_now(reading, closed),
@@ -121,6 +123,7 @@ def before(reading: Reading, hours: range, hour: int) -> Numbers:
     return Numbers(
         sums=reading.by_article(range(hours.start, max(min(hours.stop, hour), hours.start))),
         recent=reading.by_article(range(hour - TREND_HOURS + 1, hour)),
+        present={},
         norms=reading.norms(hour),
         now_ms=hour * HOUR_MS,
         read_votes=lambda: reading.votes_before(hour),
@@ -138,7 +141,7 @@ def _votes_in_period(numbers: Numbers, card: Card) -> float:
 
 def _surprise(numbers: Numbers, card: Card) -> float:
     surprise = numbers.surprise(card)
-    return surprise.ratio if surprise else NO_VALUE
+    return metrics.surprise(surprise.count, surprise.median) if surprise else NO_VALUE
 
 
 _VALUE: Mapping[str, Callable[[Numbers, Card], float]] = {
@@ -175,9 +178,10 @@ def _signed(value: float, sign: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An article in a list. `added`, `removed`, `net`, `sparkline` are of the period; `counts`, `mood`, `split` of all time.
+    """An article in a list. `added`, `removed`, `net`, `readers`, `sparkline` are of the period; the rest is of all time.
 
-    `imported` is the part of `total` that imports brought.
+    `readers` reacted to it for the first time, `readers_now` in this hour or the last. `imported` is the part of `total`
+    that imports brought.
     """
 
     article: str
@@ -197,6 +201,8 @@ class Row:
     added: int
     removed: int
     net: int
+    readers: int
+    readers_now: int
     mood: Measure
     split: Measure
     trending: Trend
@@ -281,6 +287,8 @@ def _row(
         added=sums.added,
         removed=sums.removed,
         net=sums.net,
+        readers=sums.readers,
+        readers_now=numbers.present.get(card.article_id, NONE).readers,
         mood=metrics.mood(votes, numbers.norms.shares),
         split=metrics.split(votes, numbers.norms.shares),
         trending=numbers.trend(card),

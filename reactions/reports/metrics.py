@@ -11,8 +11,10 @@ from typing import NamedTuple
 PSEUDO_VOTES = 10  # votes at the site's average that every article is lent
 FEW = 10  # votes below which a measure says little
 TREND_HOURS = 3  # the present one among them
-TREND_PRIOR = 3  # reactions that gain and expectation are lent, so that one vote at night is no trend
-SURPRISE_LEAST = 5  # votes a reaction needs to be surprising
+TREND_PRIOR = 3  # readers that gain and expectation are lent, so that one vote at night is no trend
+SURPRISE_LEAST = 5  # votes a reaction needs to be compared, and to be more than usual by
+SURPRISE_TIMES = 2  # times the usual, from where a reaction is a surprise
+RATIO_LEAST = 5  # the least that a number is put in proportion to
 _Z = 1.959964  # standard errors to both sides that hold 95 %
 
 
@@ -113,13 +115,34 @@ def trend(gained: float, expected: float) -> float:
 
 
 def surprise(count: int, median: float) -> float:
-    """How many times the median of its peers an article has of a reaction."""
+    """How unusual a count is beside the median of its peers, for ranking; `times_usual` is what to say."""
     return (count + 1) / (median + 1)
 
 
+def is_surprise(count: int, median: float) -> bool:
+    """True for twice the usual or more, and at least five votes more."""
+    return count >= SURPRISE_TIMES * median and count - median >= SURPRISE_LEAST
+
+
+def times_usual(number: float, usual: float) -> float | None:
+    """How many times the usual a number is; None where the usual is too little to be put in proportion to."""
+    return number / usual if usual >= RATIO_LEAST else None
+
+
 def change(now: int, before: int) -> float | None:
-    """By how much a number grew, as a part of what it was; None where it was nothing."""
-    return (now - before) / before if before > 0 else None
+    """By how much a number grew, as a part of what it was; None where that was too little to be put in proportion to."""
+    return (now - before) / before if before >= RATIO_LEAST else None
+
+
+def usual_split(usual: Shares) -> float:
+    """The split of all the site's votes."""
+    return 4 * usual.positive * usual.negative
+
+
+def divides(votes: Votes, usual: Shares) -> bool:
+    """True where the split is above the site's with all of its interval, and ten votes or more are behind it."""
+    above = votes.total >= FEW and split_of(votes, usual) > usual_split(usual)
+    return above and split(votes, usual).low > usual_split(usual)
 
 
 def share(part: int, of: int) -> float:

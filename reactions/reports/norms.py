@@ -22,10 +22,12 @@ from reactions.reports import figures, metrics
 from reactions.reports.metrics import Shares, Votes
 from reactions.storage import tables
 from reactions.times import HOUR_MS
+from reactions.votes.tallies import READERS_OF_HOUR
 
 STEPS = (1, 2, 3, 6, 12, 24, 48, 72, 168)  # hours of age
 LEAST_PEERS = 5  # peers without whom nothing is compared
 _NOTHING = (0,) * len(STEPS)
+_READERS = ""  # stands for all readers where reactions have their keys
 WINDOW_HOURS = 28 * 24  # how old an article may be to say what is usual
 YOUNG_HOURS = 8 * 24  # how old one may be to be a surprise: a day beyond the last step
 PEERS_AT_MOST = 1_000  # of a site that publishes more, a sample that does not change: those with the lowest ids
@@ -47,38 +49,49 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """An article as its peers see it: where it stands, its hour of birth, and by reaction what it had at each step."""
+    """An article as its peers see it: where it stands, its hour of birth, and what it had at each step of its age.
+
+    `rises` are its votes by reaction, `readers` those who reacted.
+    """
 
     article_id: int
     section: str | None
     authors: tuple[str, ...]
     born_hour: int
     rises: Mapping[str, Sequence[int]] = field(default_factory=dict, repr=False)
+    readers: Sequence[int] = field(default=_NOTHING, repr=False)
 
-    def count(self, reaction: str | None, step: int) -> int:
-        """What it had of a reaction, or in all, at a step."""
-        if reaction is None:
-            return sum(rise[step] for rise in self.rises.values())
+    def count(self, reaction: str, step: int) -> int:
+        """What it had of a reaction at a step."""
         return self.rises.get(reaction, _NOTHING)[step]
 
     def groups(self) -> Iterator[Group]:
         """Where its peers are looked for, the nearest first."""
         if self.section:
             yield Group("section", self.section)
-        yield from (Group("author", name) for name in self.authors)
+        if self.authors:
+            yield Group("author", self.authors[0])
         yield Group("site", None)
 
 
 @dataclass(frozen=True, slots=True)
 class Surprise:
-    """The reaction of which an article has most beside its peers' median, both at the same age."""
+    """The reaction of which an article has most compared with its peers' median, both at the same age.
+
+    `ratio` is how many times the median it has; None where the median is below five.
+    """
 
     reaction: str
-    ratio: float
+    ratio: float | None
     count: int
     median: float
     against: Group
     age_hours: int
+
+    @property
+    def is_notable(self) -> bool:
+        """True if it is worth telling."""
+        return metrics.is_surprise(self.count, self.median)
 
 
 class Peers:
@@ -88,7 +101,7 @@ class Peers:
         self._hour = hour
         self._by_id = {growth.article_id: growth for growth in growths}
         self._members: dict[Group, list[Growth]] = {}
-        self._sorted: dict[tuple[Group, str | None, int], list[int]] = {}
+        self._sorted: dict[tuple[Group, str, int], list[int]] = {}
         for growth in growths:
             for group in growth.groups():
                 self._members.setdefault(group, []).append(growth)
@@ -98,8 +111,19 @@ class Peers:
         groups = (group for group in growth.groups() if self._others(group, step, growth) >= LEAST_PEERS)
         return next(groups, None)
 
-    def counts(self, group: Group, reaction: str | None, step: int, *, beside: Growth) -> list[int]:
-        """What the others of a group had of a reaction, or in all, at a step; in order."""
+    def lasting(self, group: Group, growth: Growth, step: int) -> tuple[Sequence[Growth], int]:
+        """The others of a group that have all reached one step, and that step: the same articles along a whole curve.
+
+        It is the last step that half of those have reached who have reached `step`, and five at least.
+        """
+        others = [other for other in self._members.get(group, ()) if other.article_id != growth.article_id]
+        lived = [[other for other in others if self._hour - other.born_hour >= age] for age in STEPS]
+        enough = max(LEAST_PEERS, len(lived[step]) / 2)
+        last = max(place for place in range(step, len(STEPS)) if place == step or len(lived[place]) >= enough)
+        return lived[last], last
+
+    def counts(self, group: Group, reaction: str, step: int, *, beside: Growth) -> list[int]:
+        """What the others of a group had of a reaction at a step; in order."""
         counts = self._counts(group, reaction, step)
         if not self._holds(group, step, beside):
             return counts
@@ -117,13 +141,13 @@ class Peers:
         if step is None or group is None:
             return None
         found = [self._compared(growth, reaction, count, step, group) for reaction, count in many.items()]
-        return max(found, key=lambda surprise: (surprise.ratio, surprise.count, surprise.reaction))
+        return max(found, key=lambda each: (metrics.surprise(each.count, each.median), each.count, each.reaction))
 
     def _compared(self, growth: Growth, reaction: str, count: int, step: int, group: Group) -> Surprise:
         median = statistics.median(self.counts(group, reaction, step, beside=growth))
-        return Surprise(reaction, metrics.surprise(count, median), count, median, group, STEPS[step])
+        return Surprise(reaction, metrics.times_usual(count, median), count, median, group, STEPS[step])
 
-    def _counts(self, group: Group, reaction: str | None, step: int) -> list[int]:
+    def _counts(self, group: Group, reaction: str, step: int) -> list[int]:
         known = self._sorted.get((group, reaction, step))
         if known is None:
             latest = self._hour - STEPS[step]
@@ -134,7 +158,7 @@ class Peers:
         return known
 
     def _others(self, group: Group, step: int, growth: Growth) -> int:
-        return len(self._counts(group, None, step)) - self._holds(group, step, growth)
+        return len(self._counts(group, "", step)) - self._holds(group, step, growth)
 
     def _holds(self, group: Group, step: int, growth: Growth) -> bool:
         """True if the article is itself among the group's, as they were read."""
@@ -160,7 +184,7 @@ def step_reached(age_hours: int) -> int | None:
 
 @dataclass(frozen=True)
 class Norms:
-    """What is usual before `hour`. `rates`: reactions of mood 0 or +1 that an article gains in an hour, by step of its age.
+    """What is usual before `hour`. `rates`: readers an article gains in an hour, by step of its age, negative reactions left out.
 
     `young` has what is said of articles that may be a surprise, `counts` what they had of each reaction at the last step.
     """
@@ -223,13 +247,14 @@ def _births(connection: Connection, site: Site, hour: int) -> Sequence[Row[Any]]
 
 def _growth(row: Row[Any], rises: Mapping[str, Mapping[int, int]] | None = None) -> Growth:
     risen = {reaction: rise(gains) for reaction, gains in (rises or {}).items()}
-    return Growth(row.article_id, row.section, figures.names_in(row.authors), row.born_hour, risen)
+    readers = risen.pop(_READERS, _NOTHING)
+    return Growth(row.article_id, row.section, figures.names_in(row.authors), row.born_hour, risen, readers)
 
 
 def _of_age(connection: Connection, ids: Collection[int], hour: int, *columns: Any) -> Select[Any]:
     """The hours that articles had lived through before an hour."""
     return (
-        select(*columns, _net.label("net"))
+        select(*columns, _net.label("net"), READERS_OF_HOUR.label("readers"))
         .join(tables.article, _a.article_id == _h.article_id)
         .where(figures.one_of(connection, _h.article_id, ids), _age >= 0)
         .where(_h.hour_utc >= hour - WINDOW_HOURS, _h.hour_utc < hour)
@@ -237,14 +262,16 @@ def _of_age(connection: Connection, ids: Collection[int], hour: int, *columns: A
 
 
 def _rises(connection: Connection, ids: Collection[int], hour: int) -> dict[int, dict[str, dict[int, int]]]:
-    """What articles gained between the steps of their age, by reaction."""
+    """What articles gained between the steps of their age, by reaction, and of readers."""
     step = case(*((_age < age, place) for place, age in enumerate(STEPS)))
     inner = _of_age(connection, ids, hour, _h.article_id, _h.reaction, step.label("step")).where(_age < STEPS[-1]).subquery()
     columns = (inner.c.article_id, inner.c.reaction, inner.c.step)
-    asked = select(*columns, cast(func.sum(inner.c.net), BigInteger)).group_by(*columns)
+    sums = (cast(func.sum(column), BigInteger) for column in (inner.c.net, inner.c.readers))
     rises: dict[int, dict[str, dict[int, int]]] = {}
-    for article_id, reaction, place, net in connection.execute(asked).all():
-        rises.setdefault(article_id, {}).setdefault(reaction, {})[place] = net
+    for article_id, reaction, place, net, readers in connection.execute(select(*columns, *sums).group_by(*columns)).all():
+        rise = rises.setdefault(article_id, {_READERS: {}})
+        rise.setdefault(reaction, {})[place] = net
+        rise[_READERS][place] = rise[_READERS].get(place, 0) + readers
     return rises
 
 
@@ -262,10 +289,10 @@ def _counts(connection: Connection, ids: Collection[int], hour: int) -> dict[int
 
 
 def _gains(connection: Connection, site: Site, ids: Collection[int], hour: int) -> dict[int, int]:
-    """What articles gained of reactions with mood 0 or +1, by hour of age."""
+    """The readers that articles gained with a first reaction of mood 0 or +1, by hour of age."""
     inner = _of_age(connection, ids, hour, _age.label("age"))
     inner_hours = inner.where(_h.reaction.not_in(figures.moods(site.reactions)[-1])).subquery()
-    asked = select(inner_hours.c.age, cast(func.sum(inner_hours.c.net), BigInteger)).group_by(inner_hours.c.age)
+    asked = select(inner_hours.c.age, cast(func.sum(inner_hours.c.readers), BigInteger)).group_by(inner_hours.c.age)
     return dict(connection.execute(asked).all())
 
 
@@ -275,8 +302,8 @@ def _rates(lived: Sequence[int], gains: Mapping[int, int]) -> list[float]:
     A step that no article has reached yet has the rate of the one before.
     """
     gained = [0] * len(EDGES)
-    for age, net in gains.items():
-        gained[bisect_right(EDGES, age)] += net
+    for age, readers in gains.items():
+        gained[bisect_right(EDGES, age)] += readers
     rates: list[float] = []
     for place, hours in enumerate(_hours_lived(sorted(lived))):
         rates.append(max(gained[place], 0) / hours if hours else rates[-1] if rates else 0.0)

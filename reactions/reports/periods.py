@@ -1,4 +1,4 @@
-"""Periods: what a report is about, as days and hours of a time zone, and the buckets it is told in.
+"""Periods: what a report is about, as days and hours of a time zone, and the buckets of its series.
 
 Votes are stored by UTC hours. Where a zone is half an hour off, a local day begins inside one of them. Such an hour belongs to
 the bucket in which it begins: no vote is counted twice or left out, and a day's figures start up to 45 minutes after midnight.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -36,7 +36,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A half-open stretch of local time, told in buckets of `unit`. A period that is not over ends with the present hour.
+    """A half-open stretch of local time in buckets of `unit`. One that `runs` ends now, and counts the hour that runs.
 
     `name` is the preset's, or "custom". `days` is how many local days it touches; 0 for a preset counted in hours.
     """
@@ -46,6 +46,7 @@ class Period:
     end: datetime
     unit: str
     days: int = 0
+    runs: bool = False
 
     @property
     def time_zone(self) -> str:
@@ -55,18 +56,34 @@ class Period:
     @property
     def hours(self) -> range:
         """The UTC hours (since 1970) that are counted in it."""
-        return range(first_hour(self.start), first_hour(self.end))
+        return range(first_hour(self.start), self._present_hour + 1 if self.runs else first_hour(self.end))
+
+    @property
+    def full_hours(self) -> range:
+        """Those of its UTC hours that are over: what can be compared with an earlier period."""
+        return range(self.hours.start, self._present_hour) if self.runs else self.hours
+
+    @property
+    def span_ms(self) -> range:
+        """Its moments, UTC ms."""
+        return range(to_ms(self.start), to_ms(self.end) + self.runs)
+
+    @property
+    def _present_hour(self) -> int:
+        return to_ms(self.end) // HOUR_MS
 
     def previous(self) -> Period:
-        """As many days (or hours) before, up to the same time of day: a morning is compared with a morning."""
+        """The full hours of as many days (or hours) before: a morning until ten is compared with a morning until ten."""
+        stop = _local(self._present_hour * HOUR_MS, _zone_of(self.end)) if self.runs else self.end
+        start = self._earlier(self.start)
         # Clocks that changed by half an hour meanwhile let the same time of day fall into the period's own first hour.
-        end = min(self._earlier(self.end), self.start, key=to_ms)
-        return Period(self.name, self._earlier(self.start), end, self.unit, self.days)
+        end = max(min(self._earlier(stop), self.start, key=to_ms), start, key=to_ms)
+        return Period(self.name, start, end, self.unit, self.days)
 
     def _earlier(self, moment: datetime) -> datetime:
         zone = _zone_of(moment)
         if not self.days:
-            return (moment.astimezone(UTC) - (self.end.astimezone(UTC) - self.start.astimezone(UTC))).astimezone(zone)
+            return (moment.astimezone(UTC) - timedelta(hours=len(self.hours))).astimezone(zone)
         return _existing(moment.replace(fold=0) - self.days * _DAY)
 
     def slots(self) -> list[Slot]:
@@ -75,8 +92,8 @@ class Period:
             zone = _zone_of(self.start)
             return [Slot(_local(hour * HOUR_MS, zone), range(hour, hour + 1)) for hour in self.hours]
         begins = [self.start, *_begins_within(self)]
-        ends = [*begins[1:], self.end]
-        slots = [Slot(begin, range(first_hour(begin), first_hour(end))) for begin, end in zip(begins, ends, strict=True)]
+        stops = [*map(first_hour, begins[1:]), self.hours.stop]
+        slots = [Slot(begin, range(first_hour(begin), stop)) for begin, stop in zip(begins, stops, strict=True)]
         return [slot for slot in slots if slot.hours]
 
 
@@ -93,7 +110,7 @@ def read(*, zone: str, now_ms: int, name: str = "", first: str = "", last: str =
     local_zone = zone_named(zone)
     now = _local(now_ms, local_zone)
     period = _between(first, last, now) if first else _preset(name or DEFAULT, now)
-    return _told_in(unit, period)
+    return _by_unit(unit, period)
 
 
 def zone_named(name: str) -> ZoneInfo:
@@ -116,7 +133,13 @@ def since(first_ms: int, *, zone: ZoneInfo, now_ms: int, unit: str = "") -> Peri
     start = _local(min(first_ms, now_ms) // HOUR_MS * HOUR_MS, zone)
     days = (now.date() - start.date()).days + 1
     usual = "hour" if days <= 4 else "day" if days <= 120 else "week"
-    return _told_in(unit, Period("life", start, _hour_after(now), usual, days))
+    return _by_unit(unit, Period("life", start, now, usual, days, runs=True))
+
+
+def same_hour_of_earlier_weeks(hour: int, zone: ZoneInfo, *, weeks: int) -> list[int]:
+    """The UTC hours that had the same local time of the same day of the week, the latest first."""
+    now = _local(hour * HOUR_MS, zone)
+    return [to_ms(_existing(now.replace(fold=0) - 7 * back * _DAY)) // HOUR_MS for back in range(1, weeks + 1)]
 
 
 def first_hour(moment: datetime) -> int:
@@ -132,14 +155,14 @@ def to_ms(moment: datetime) -> int:
 def _preset(name: str, now: datetime) -> Period:
     today = now.date()
     if name == "24h":
-        end = _hour_after(now)
-        return Period(name, (end.astimezone(UTC) - timedelta(hours=24)).astimezone(_zone_of(now)), end, "hour")
+        start = _local((to_ms(now) // HOUR_MS - 23) * HOUR_MS, _zone_of(now))
+        return Period(name, start, now, "hour", runs=True)
     if name == "yesterday":
         return Period(name, _midnight(today - _DAY, now), _midnight(today, now), "hour", days=1)
     if name not in _DAYS:
         raise MalformedPeriod(f"A period is one of {', '.join(NAMES)}; not {name[:64]!r}.", pointer="#/period")
     days = _DAYS[name]
-    return Period(name, _midnight(today - (days - 1) * _DAY, now), _hour_after(now), "day" if days > 2 else "hour", days)
+    return Period(name, _midnight(today - (days - 1) * _DAY, now), now, "day" if days > 2 else "hour", days, runs=True)
 
 
 def _between(first: str, last: str, now: datetime) -> Period:
@@ -153,9 +176,9 @@ def _between(first: str, last: str, now: datetime) -> Period:
     days = (end - begin).days + 1
     if days > MOST_DAYS:
         raise MalformedPeriod(f"A period has at most {MOST_DAYS} days; this one has {days}.", pointer="#/to")
-    stop = min(_midnight(end + _DAY, now), _hour_after(now), key=to_ms)
+    stop = min(_midnight(end + _DAY, now), now, key=to_ms)
     unit = "hour" if days <= 2 else "day" if days <= 120 else "week"
-    period = Period("custom", _midnight(begin, now), stop, unit, days)
+    period = Period("custom", _midnight(begin, now), stop, unit, days, runs=stop is now)
     if not period.hours:
         raise MalformedPeriod(f"There was no {begin} in {period.time_zone}: the calendar left it out.", pointer="#/from")
     return period
@@ -166,13 +189,13 @@ def _check_unit(unit: str) -> None:
         raise MalformedPeriod(f"A unit is one of {', '.join(UNITS)}; not {unit[:64]!r}.", pointer="#/unit")
 
 
-def _told_in(unit: str, period: Period) -> Period:
+def _by_unit(unit: str, period: Period) -> Period:
     unit = unit or period.unit
     if unit == "hour" and to_ms(period.end) - to_ms(period.start) > (MOST_DAYS_BY_HOUR * DAY_MS) + 2 * HOUR_MS:
         raise MalformedPeriod(
             f"By hours a period has at most {MOST_DAYS_BY_HOUR} days. Take days or weeks, or ask for less.", pointer="#/unit"
         )
-    return Period(period.name, period.start, period.end, unit, period.days)
+    return replace(period, unit=unit)
 
 
 def _day(text: str, pointer: str) -> date:
@@ -204,11 +227,6 @@ def _midnight(day: date, beside: datetime) -> datetime:
 def _existing(moment: datetime) -> datetime:
     """The same moment as the clock shows it: a local time that was skipped becomes the one it was skipped to."""
     return moment.astimezone(UTC).astimezone(_zone_of(moment))
-
-
-def _hour_after(now: datetime) -> datetime:
-    """The end of the UTC hour that runs."""
-    return _local((to_ms(now) // HOUR_MS + 1) * HOUR_MS, _zone_of(now))
 
 
 def _local(at_ms: int, zone: ZoneInfo) -> datetime:

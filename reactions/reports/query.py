@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, Connection, Text, cast, select
 from reactions.newsroom.sites import Site
 from reactions.refusals import MalformedFilter
 from reactions.reports import figures, norms, periods
-from reactions.reports.figures import NONE, Cell, Moves, Sums
+from reactions.reports.figures import NO_MOVES, NONE, Cell, Moves, Sums
 from reactions.reports.metrics import NO_VOTES, Votes
 from reactions.reports.norms import Norms
 from reactions.reports.periods import Period
@@ -175,7 +175,12 @@ class Reading:
         past, recent = self._parted(hours)
         closed = self.memory.recall(self._key("by_reaction", past), lambda: figures.by_reaction(self.connection, self.site, past))
         live = figures.by_reaction(self.connection, self.site, recent)
-        return {key: _sum(closed.get(key), live.get(key)) for key in closed.keys() | live.keys()}
+        return {key: closed.get(key, NO_MOVES).plus(live.get(key, NO_MOVES)) for key in closed.keys() | live.keys()}
+
+    def first_hour(self) -> int | None:
+        """The UTC hour of the first vote on the site, as known at the last closed hour."""
+        key = self._key("first_hour", self.closed_before)
+        return self.memory.recall(key, lambda: figures.first_hour(self.connection, self.site))
 
     def _norms(self, hour: int) -> Norms:
         votes = self.votes_before(hour).values()
@@ -199,11 +204,6 @@ class Reading:
 def closed_before(now_ms: int) -> int:
     """The first UTC hour that may still change at a time."""
     return (now_ms - GRACE_MS) // HOUR_MS
-
-
-def _sum(one: Moves | None, other: Moves | None) -> Moves:
-    both = [moves for moves in (one, other) if moves]
-    return Moves(sum(moves.added for moves in both), sum(moves.removed for moves in both))
 
 
 class Memory:

@@ -52,8 +52,9 @@ class Reports:
             with self._reading(site, now_ms) as reading:
                 return dashboard.read(reading, period, chosen)
 
-        # Periods of two zones can be equal; what is told of them is not.
-        return self._dashboards.recall((site.id, period, period.time_zone, chosen), read)
+        # A period that runs ends at another moment each time, and periods of two zones can be equal.
+        key = (site.id, period.name, period.start, period.hours, period.unit, period.time_zone, chosen)
+        return self._dashboards.recall(key, read)
 
     def articles(self, site: Site, query: ReportQuery, *, sort: str = "", limit: int = 50, cursor: str = "") -> Listing:
         """A page of the list of articles.

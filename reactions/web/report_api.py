@@ -50,6 +50,7 @@ def dashboard(site_key: str) -> Response:
             "generated_at": report.generated_at,
             "period": _period(report.period),
             "previous": {"from": report.previous.start, "to": report.previous.end},
+            "since": report.since,
             "live": report.live,
             "totals": report.totals,
             "reactions": report.reactions,

@@ -39,11 +39,12 @@ class MeasureShown(Schema):
 
 
 class MovesShown(Schema):
-    """Reactions given and taken back, and the difference. A changed vote takes one back and gives another."""
+    """Reactions added and removed, the difference, and readers. A changed vote removes one reaction and adds another."""
 
     added = _whole()
     removed = _whole()
     net = _whole()
+    readers = _whole("Readers who voted on an article for the first time, by their first reaction")
 
 
 class BucketShown(MovesShown):
@@ -72,9 +73,9 @@ class EarlierShown(Schema):
 
 
 class TrendShown(Schema):
-    """Gained in the last three hours beside what its age predicts, reactions of mood -1 apart."""
+    """Readers gained in the last three hours and the usual number at its age, those who began with a mood of -1 left out."""
 
-    ratio = _number()
+    ratio = _number("For ranking: (gained + 3) / (expected + 3)")
     gained = _whole()
     expected = _number()
 
@@ -87,10 +88,10 @@ class GroupNamed(Schema):
 
 
 class SurpriseShown(Schema):
-    """The reaction of which an article has most beside its peers' median at the same age."""
+    """The reaction of which an article has most compared with its peers' median at the same age."""
 
     reaction = _text()
-    ratio = _number()
+    ratio = _number("How many times the median; null where the median is below five", allow_none=True)
     count = _whole()
     median = _number()
     against = fields.Nested(GroupNamed, required=True)
@@ -112,13 +113,14 @@ class RowShown(MovesShown):
     closed = fields.Boolean(required=True)
     hidden = fields.Boolean(required=True)
     total = _whole()
+    readers_now = _whole("Readers who voted on it for the first time in this hour or the last")
     imported = _whole("The part of `total` that imports brought; no votes of this service")
     counts = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
     mood = fields.Nested(MeasureShown, required=True)
     split = fields.Nested(MeasureShown, required=True)
     trending = fields.Nested(TrendShown, required=True)
     surprise = fields.Nested(SurpriseShown, required=True, allow_none=True)
-    sparkline = fields.List(fields.Integer(), required=True, metadata={"description": "Net in at most 48 equal slices"})
+    sparkline = fields.List(fields.Integer(), required=True, metadata={"description": "Readers in at most 48 equal slices"})
 
 
 class SiteNamed(Schema):
@@ -130,17 +132,27 @@ class SiteNamed(Schema):
 
 
 class LiveShown(Schema):
-    """Reactions given in the UTC hour that runs and in the one before, and the articles that drew most."""
+    """Readers who voted on an article for the first time in the UTC hour that runs, and in the one before, and their articles.
+
+    The comparison is null in the first ten minutes of an hour.
+    """
 
     this_hour = _whole()
     last_hour = _whole()
+    until = _time("The end of the last full ten minutes, up to which is compared", allow_none=True)
+    so_far = _whole("Of this hour, until then", allow_none=True)
+    last_hour_so_far = _whole("Of the same minutes of the hour before", allow_none=True)
+    usual = _number("The median of the same minutes in the same hour of the last four weeks", allow_none=True)
     articles = _many(RowShown)
 
 
 class TotalsShown(MovesShown):
-    """What the period brought, beside the one before; `change` is null where there was nothing before."""
+    """What the period brought. `change` compares its full hours with the same hours of the period before.
 
-    previous_net = _whole()
+    It is null where these brought fewer than five, and where the period before began before the site's first vote.
+    """
+
+    previous_net = _whole("Of the same full hours of the period before")
     change = _number(allow_none=True)
 
 
@@ -171,6 +183,7 @@ class GroupShown(Schema):
     articles = _whole()
     added = _whole()
     net = _whole()
+    readers = _whole()
     mood = fields.Nested(MeasureShown, required=True)
 
 
@@ -190,6 +203,7 @@ class DashboardAnswer(Schema):
     generated_at = _time()
     period = fields.Nested(PeriodShown, required=True)
     previous = fields.Nested(EarlierShown, required=True)
+    since = _time("The site's first vote, if the period before began earlier: nothing is compared then", allow_none=True)
     live = fields.Nested(LiveShown, required=True)
     totals = fields.Nested(TotalsShown, required=True)
     reactions = _many(ReactionShown)
@@ -218,7 +232,7 @@ class MarkShown(Schema):
 
 
 class AgeShown(Schema):
-    """All its reactions at an age, null before it is reached, and its peers' quartiles."""
+    """Its readers at an age, null before it is reached, and the quartiles of its peers, the same ones at every age."""
 
     age_hours = _whole()
     own = _whole(allow_none=True)
@@ -228,7 +242,7 @@ class AgeShown(Schema):
 
 
 class ComparisonShown(Schema):
-    """Beside its peers; without enough of them `kind` is null and `ages` is empty."""
+    """The articles it is compared with; without enough of them `kind` is null and `ages` is empty."""
 
     kind = _text("section, author or site", allow_none=True)
     group = _text(allow_none=True)

@@ -26,7 +26,7 @@ Z = 1.959964
 
 @dataclass
 class Article:
-    """An article and everything that ever happened to its votes: hour, reaction, +1 or -1."""
+    """An article and everything that ever happened to its votes: hour, reaction, +1 or -1. And the first vote of each reader."""
 
     key: str
     section: str | None
@@ -35,6 +35,7 @@ class Article:
     title: str
     born_ms: int
     moves: list[tuple[int, str, int]] = field(default_factory=list)
+    firsts: list[tuple[int, str]] = field(default_factory=list)  # UTC ms, reaction
 
     @property
     def born_hour(self) -> int:
@@ -43,10 +44,19 @@ class Article:
     def net(self, moods: dict[str, int], wanted: set[int], first: int, stop: int) -> int:
         return sum(by for hour, reaction, by in self.moves if moods[reaction] in wanted and first <= hour < stop)
 
-    def at_age(self, reaction: str | None, age: int, now_hour: int) -> int:
-        """What it had of a reaction, or in all, when it was so many hours old."""
+    def at_age(self, reaction: str, age: int, now_hour: int) -> int:
+        """What it had of a reaction when it was so many hours old."""
         stop = min(self.born_hour + age, now_hour)
-        return sum(by for hour, key, by in self.moves if reaction in (None, key) and self.born_hour <= hour < stop)
+        return sum(by for hour, key, by in self.moves if reaction == key and self.born_hour <= hour < stop)
+
+    def readers(self, first: int, stop: int, wanted: set[str] | None = None) -> int:
+        """The readers who voted first in some hours, with one of the wanted reactions."""
+        inside = [key for at, key in self.firsts if first <= at // HOUR_MS < stop]
+        return sum(wanted is None or key in wanted for key in inside)
+
+    def readers_at_age(self, age: int, now_hour: int) -> int:
+        """The readers who had voted when it was so many hours old."""
+        return self.readers(self.born_hour, min(self.born_hour + age, now_hour))
 
 
 @dataclass
@@ -91,6 +101,54 @@ class Naive:
         error = Z * math.sqrt(max(variance_of_split(*self.shrunk(positive, negative, total), total + 10), 0))
         return value, max(value - error, 0), min(value + error, 1), total < 10
 
+    def divides(self, positive: int, negative: int, total: int) -> bool:
+        """True if readers are more divided than the site's are, by the whole interval."""
+        p, q = self.shares()
+        return total >= 10 and self.split(positive, negative, total)[1] > 4 * p * q
+
+    def live(self, zone: str) -> dict[str, Any]:
+        """The readers of this hour and the last, and of the same minutes of this hour, the last and those of earlier weeks."""
+        hour, minutes = self.now_ms // HOUR_MS, self.now_ms % HOUR_MS // 600_000 * 10
+        firsts = [at for article in self.articles.values() for at, _ in article.firsts]
+        began = min((h for article in self.articles.values() for h, _, _ in article.moves), default=None)
+
+        def by(start: int, until: int = 60) -> int:
+            return sum(start * 60 <= at / 60_000 < start * 60 + until for at in firsts)
+
+        local = datetime.fromtimestamp(hour * 3600, ZoneInfo(zone)).replace(fold=0)
+        weeks = [round((local - timedelta(weeks=n)).timestamp()) // 3600 for n in (1, 2, 3, 4)]
+        lived = [by(week, minutes) for week in weeks if began is not None and began <= week]
+        usual = statistics.median(lived) if len(lived) >= 3 else None
+        if not minutes:
+            return {"this": by(hour), "last": by(hour - 1), "so_far": None, "last_so_far": None, "usual": None}
+        return {
+            "this": by(hour), "last": by(hour - 1), "so_far": by(hour, minutes), "last_so_far": by(hour - 1, minutes),
+            "usual": usual,
+        }  # fmt: skip
+
+    def curve(self, key: str) -> tuple[str, str | None, list[tuple[int, int | None, list[int]]]] | None:
+        """Whom an article is compared with, and by age its readers and theirs: the same articles at every age."""
+        article = self.articles[key]
+        age = self.closed - article.born_hour
+        reached = max((step for step in STEPS if step <= age), default=None)
+        for kind, name, others in self.groups(key, reached or 1):
+            if len(others) < 5:
+                continue
+            last = max(
+                step for step in STEPS
+                if step == (reached or 1)
+                or (step > (reached or 1)
+                    and len(old := [o for o in others if self.closed - o.born_hour >= step]) >= 5
+                    and len(old) >= len(others) / 2)
+            )  # fmt: skip
+            same = [other for other in others if self.closed - other.born_hour >= last]
+            return kind, name, [
+                (step, article.readers_at_age(step, self.closed) if reached and step <= reached else None,
+                 [other.readers_at_age(step, self.closed) for other in same])
+                for step in STEPS if step <= last
+            ]  # fmt: skip
+        return None
+
     def shrunk(self, positive: int, negative: int, total: int) -> tuple[float, float]:
         p, q = self.shares()
         return (positive + 10 * p) / (total + 10), (negative + 10 * q) / (total + 10)
@@ -104,11 +162,15 @@ class Naive:
             for article in self.of_28_days():
                 for hour in range(article.born_hour + begin, min(article.born_hour + end, self.closed)):
                     hours += 1
-                    gained += article.net(self.moods, {0, 1}, hour, hour + 1)
-            rate = max(gained, 0) / hours if hours else rate
+                    gained += article.readers(hour, hour + 1, self.not_negative)
+            rate = gained / hours if hours else rate
             if age < end:
                 break
         return rate
+
+    @property
+    def not_negative(self) -> set[str]:
+        return {key for key, mood in self.moods.items() if mood >= 0}
 
     def of_28_days(self) -> list[Article]:
         begin = (self.closed - 672) * HOUR_MS
@@ -124,7 +186,7 @@ class Naive:
 
     def trending(self, key: str) -> tuple[float, int, float]:
         article, now_hour = self.articles[key], self.now_ms // HOUR_MS
-        gained = max(article.net(self.moods, {0, 1}, now_hour - 2, now_hour + 1), 0)
+        gained = article.readers(now_hour - 2, now_hour + 1, self.not_negative)
         expected = 0.0
         for hour in (now_hour - 2, now_hour - 1, now_hour):
             part = (self.now_ms - now_hour * HOUR_MS) / HOUR_MS if hour == now_hour else 1
@@ -132,7 +194,7 @@ class Naive:
                 expected += part * self.rate(hour - article.born_hour)
         return (gained + 3) / (expected + 3), gained, expected
 
-    def surprise(self, key: str) -> tuple[str, float, int, float, str, str | None, int] | None:
+    def surprise(self, key: str) -> tuple[str, float | None, int, float, str, str | None, int] | None:
         article = self.articles[key]
         age = self.closed - article.born_hour
         if not 1 <= age <= 192:
@@ -149,8 +211,8 @@ class Naive:
                     found.append(((count + 1) / (median + 1), count, reaction, median))
             if not found:
                 return None
-            ratio, count, reaction, median = max(found)
-            return reaction, ratio, count, median, kind, name, step
+            _, count, reaction, median = max(found)
+            return reaction, count / median if median >= 5 else None, count, median, kind, name, step
         return None
 
     def groups(self, key: str, step: int) -> list[tuple[str, str | None, list[Article]]]:
@@ -159,7 +221,7 @@ class Naive:
         groups: list[tuple[str, str | None, list[Article]]] = []
         if article.section:
             groups.append(("section", article.section, [a for a in others if a.section == article.section]))
-        groups += [("author", name, [a for a in others if name in a.authors]) for name in article.authors]
+        groups += [("author", name, [a for a in others if a.authors[:1] == [name]]) for name in article.authors[:1]]
         return [*groups, ("site", None, others)]
 
     # A period: `first` and `stop` are UTC hours.
@@ -171,6 +233,7 @@ class Naive:
         polar = [sum(n for r, n in votes.items() if self.moods[r] == mood) for mood in (1, -1)]
         return {
             "counts": votes, "added": inside.count(1), "removed": inside.count(-1), "net": sum(inside),
+            "readers": article.readers(first, stop), "divides": self.divides(*polar, sum(votes.values())),
             "mood": self.mood(*polar, sum(votes.values())), "split": self.split(*polar, sum(votes.values())),
             "trending": self.trending(key), "surprise": self.surprise(key),
         }  # fmt: skip
@@ -219,10 +282,15 @@ def read(engine: Engine, site: Site, now_ms: int) -> Naive:
             )
             for row in connection.execute(text("select * from article where site_id = :site"), {"site": site.id})
         }  # fmt: skip
-        for event in connection.execute(text("select article_id, from_reaction, to_reaction, at from event")):
+        known: set[tuple[int, bytes]] = set()
+        for event in connection.execute(text("select * from event order by seq")):
             if event.article_id in found:
                 moves = found[event.article_id].moves
                 moves += [(event.at // HOUR_MS, r, by) for r, by in ((event.from_reaction, -1), (event.to_reaction, 1)) if r]
+                voter = event.article_id, bytes(event.voter)
+                if voter not in known and event.cause == "vote":
+                    found[event.article_id].firsts.append((event.at, event.to_reaction))
+                known.add(voter)
     return Naive(site, {article.key: article for article in found.values()}, now_ms)
 
 

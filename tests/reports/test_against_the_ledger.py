@@ -85,18 +85,26 @@ def _compare_dashboard(here: Stage, told: Naive, newsroom: Reports, about: dict[
     report = newsroom.dashboard(here.site, asked(**about))
     hours, before = report.period.hours, report.previous.hours
     everything = set(told.articles)
+    _compare_live(report, told, newsroom)
     totals = told.series(everything, hours.start, hours.stop, "UTC", "hour").values()
     moved = {r: [sum(bucket[r, what] for bucket in totals) for what in ("added", "removed")] for r in told.moods}
     earlier = told.series(everything, before.start, before.stop, "UTC", "hour").values()
     net_before = sum(bucket[r, "added"] - bucket[r, "removed"] for bucket in earlier for r in told.moods)
     assert (report.totals.added, report.totals.removed) == tuple(sum(each) for each in zip(*moved.values(), strict=True))
     assert report.totals.previous_net == net_before
+    assert report.totals.readers == sum(a.readers(hours.start, hours.stop) for a in told.articles.values())
+    began = min((hour for a in told.articles.values() for hour, _, _ in a.moves), default=None)
+    assert (report.since is None) == (began is None or began <= before.start)
+    full = told.now_ms // HOUR_MS if period_runs(report) else hours.stop
+    net = sum(a.net(told.moods, {-1, 0, 1}, hours.start, full) for a in told.articles.values())
+    comparable = report.since is None and net_before >= 5
+    assert report.totals.change == (pytest.approx((net - net_before) / net_before) if comparable else None)
     assert {entry.key: [entry.added, entry.removed] for entry in report.reactions} == moved
     left = {r: max(added - removed, 0) for r, (added, removed) in moved.items()}
     polar = [sum(n for r, n in left.items() if told.moods[r] == mood) for mood in (1, -1)]
     assert _measure(report.mood) == pytest.approx(told.mood(*polar, sum(left.values())))
     assert _measure(report.split) == pytest.approx(told.split(*polar, sum(left.values())))
-    listed = told.listed(hours.start, hours.stop, periods.to_ms(report.period.start), periods.to_ms(report.period.end))
+    listed = told.listed(hours.start, hours.stop, periods.to_ms(report.period.start), _end_ms(report))
     _compare_groups(report, told, listed, hours)
     rows = _all_rows(newsroom, here, about, sort="votes")
     assert {row.article for row in rows} == listed
@@ -105,7 +113,7 @@ def _compare_dashboard(here: Stage, told: Naive, newsroom: Reports, about: dict[
     for sort in SORTS:
         values = [_value(row, sort) for row in newsroom.articles(here.site, asked(**about), sort=sort, limit=100).articles]
         assert values == sorted(values, reverse=True)
-    _compare_lists(report, rows)
+    _compare_lists(report, rows, told)
 
 
 def _compare_groups(report: Any, told: Naive, listed: set[str], hours: range) -> None:
@@ -123,26 +131,49 @@ def _compare_row(row: Row, told: Naive, hours: range) -> None:
     assert {r: row.counts.get(r, 0) for r in told.moods} == expected["counts"]
     assert row.total == sum(expected["counts"].values())
     assert (row.added, row.removed, row.net) == (expected["added"], expected["removed"], expected["net"])
-    assert sum(row.sparkline) == row.net
+    assert sum(row.sparkline) == row.readers == expected["readers"]
+    assert row.readers_now == told.articles[row.article].readers(told.now_ms // HOUR_MS - 1, told.now_ms // HOUR_MS + 1)
     assert len(row.sparkline) <= 48
     assert _measure(row.mood) == pytest.approx(expected["mood"])
     assert _measure(row.split) == pytest.approx(expected["split"])
     assert (row.trending.ratio, row.trending.gained, row.trending.expected) == pytest.approx(expected["trending"])
     found = row.surprise and (
-        row.surprise.reaction, pytest.approx(row.surprise.ratio), row.surprise.count, row.surprise.median,
+        row.surprise.reaction, row.surprise.ratio and pytest.approx(row.surprise.ratio), row.surprise.count, row.surprise.median,
         row.surprise.against.kind, row.surprise.against.name, row.surprise.age_hours,
     )  # fmt: skip
     assert found == expected["surprise"]
 
 
-def _compare_lists(report: Any, rows: list[Row]) -> None:
+def _end_ms(report: Any) -> int:
+    """The first moment after the period; the present one belongs to one that runs."""
+    return periods.to_ms(report.period.end) + period_runs(report)
+
+
+def period_runs(report: Any) -> bool:
+    return bool(report.period.end == report.generated_at)
+
+
+def _unusual(surprise: Any) -> bool:
+    return bool(surprise.count >= 2 * surprise.median and surprise.count >= surprise.median + 5)
+
+
+def _compare_live(report: Any, told: Naive, newsroom: Reports) -> None:
+    live, expected = report.live, told.live(report.period.time_zone)
+    assert (live.this_hour, live.last_hour) == (expected["this"], expected["last"])
+    assert (live.so_far, live.last_hour_so_far, live.usual) == (expected["so_far"], expected["last_so_far"], expected["usual"])
+    hour = told.now_ms // HOUR_MS
+    readers = {key: n for key, a in told.articles.items() if (n := a.readers(hour - 1, hour + 1))}
+    assert [row.readers_now for row in live.articles] == sorted(readers.values(), reverse=True)[:5]
+
+
+def _compare_lists(report: Any, rows: list[Row], told: Naive) -> None:
     worth = {
         "top": [row.net for row in rows if row.net > 0],
         "trending": [row.trending.ratio for row in rows if row.trending.gained > 0 and row.trending.ratio > 1],
-        "divided": [row.split.value for row in rows if row.total >= 10],
-        "surprising": [row.surprise.ratio for row in rows if row.surprise and row.surprise.ratio > 1],
+        "divided": [row.split.value for row in rows if told.row(row.article, 0, 0)["divides"]],
+        "surprising": [_value(row, "published") for row in rows if row.added and row.surprise and _unusual(row.surprise)],
     }
-    sorts = {"top": "votes", "trending": "trending", "divided": "split", "surprising": "surprise"}
+    sorts = {"top": "votes", "trending": "trending", "divided": "split", "surprising": "published"}
     for name, values in worth.items():
         shown = [_value(row, sorts[name]) for row in getattr(report.lists, name)]
         assert shown == pytest.approx(sorted(values, reverse=True)[:10])
@@ -194,17 +225,15 @@ def _compare_lives(here: Stage, told: Naive, key: str) -> None:
     life = here.reports().article(here.site, key)
     article = told.articles[key]
     assert sum(bucket.added for bucket in life.series) == sum(by > 0 for _, _, by in article.moves) == life.article.added
-    assert life.article.net == sum(life.article.sparkline) == sum(bucket.net for bucket in life.series)
-    for age in life.peers.ages:
-        reached = told.closed - article.born_hour >= age.age_hours
-        assert age.own == (article.at_age(None, age.age_hours, told.closed) if reached else None)
-        others = next(
-            others
-            for kind, name, others in told.groups(key, age.age_hours)
-            if (kind, name) == (life.peers.kind, life.peers.group)
-        )
-        counts = [other.at_age(None, age.age_hours, told.closed) for other in others]
-        assert (age.low, age.median, age.high) == tuple(naive.statistics.quantiles(counts, n=4, method="inclusive"))
+    assert life.article.net == sum(bucket.net for bucket in life.series)
+    assert life.article.readers == sum(life.article.sparkline) == sum(bucket.readers for bucket in life.series)
+    kind, group, ages = told.curve(key) or (None, None, [])
+    assert (life.peers.kind, life.peers.group) == (kind, group)
+    assert [(age.age_hours, age.own, age.low, age.median, age.high) for age in life.peers.ages] == [
+        (step, own, *naive.statistics.quantiles(counts, n=4, method="inclusive")) for step, own, counts in ages
+    ]
+    curve = [age.median for age in life.peers.ages]
+    assert curve == sorted(curve)
 
 
 def _all_rows(newsroom: Reports, here: Stage, about: dict[str, str], *, sort: str = "votes") -> list[Row]:
@@ -220,7 +249,7 @@ def _value(row: Row, sort: str) -> float:
     return {
         "votes": row.net, "trending": row.trending.ratio,
         "mood": row.mood.value if row.total >= 10 else -2, "split": row.split.value if row.total >= 10 else -2,
-        "surprise": row.surprise.ratio if row.surprise else -1,
+        "surprise": (row.surprise.count + 1) / (row.surprise.median + 1) if row.surprise else -1,
         "published": (row.published_at or row.first_seen_at).timestamp(),
     }[sort]  # fmt: skip
 

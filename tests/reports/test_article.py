@@ -37,14 +37,24 @@ def test_a_young_article_is_told_by_hours_since_its_publication(here: Stage) -> 
 def test_it_stands_beside_its_peers_at_every_age_they_have_reached(here: Stage) -> None:
     life = here.reports().article(here.site, "vote")
 
-    early, late = (0, 2, 1, 3), (0, 4, 2, 6)  # own, median, low, high: of 0 to 4, and later of twice that
+    early, late = (2, 1, 3), (4, 2, 6)  # median, low, high: of 0 to 4 readers, and later of twice as many
     assert life.peers == Comparison(
         "Politics", "section",
         [
-            Age(1, 2, *early[1:]), Age(2, 2, *early[1:]), Age(3, None, *early[1:]),
-            Age(6, None, *late[1:]), Age(12, None, *late[1:]),
+            Age(1, 2, *early), Age(2, 2, *early), Age(3, None, *early),
+            Age(6, None, *late), Age(12, None, *late),
         ],
     )  # fmt: skip
+
+
+def test_a_reader_who_changes_and_withdraws_raises_no_curve(here: Stage) -> None:
+    for minute in range(20):
+        here.vote((7, "vote", "love" if minute % 2 else None, NOON - 2 * HOUR_MS + (minute + 1) * 60_000))
+
+    life = here.reports().article(here.site, "vote")
+
+    assert [age.own for age in life.peers.ages[:3]] == [3, 3, None]
+    assert [bucket.readers for bucket in life.series] == [3, 0, 0]
 
 
 def test_without_peers_there_is_no_comparison(engine: Engine) -> None:

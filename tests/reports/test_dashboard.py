@@ -20,25 +20,27 @@ from tests.reports.stage import DAY_MS, HOUR_MS, NOON, Stage, asked, stage
 
 @pytest.fixture
 def here(engine: Engine) -> Stage:
-    """Three articles at noon in Berlin's winter, which is 13:00 there; two were reacted to today, one a day before."""
+    """Three articles at noon in Berlin's winter, 13:00 there. Two had votes today, two a day before, and one long ago."""
     here = stage(engine, time_zone="Europe/Berlin", now_ms=NOON + 600_000)
     here.publish("vote", section="Politics", authors=["Ada", "Ben"], tags=["poll"], at_ms=NOON - 3 * HOUR_MS)
     here.publish("cup", section="Sport", authors=["Ben"], at_ms=NOON - 30 * HOUR_MS)
     here.publish("rain", at_ms=NOON - 40 * DAY_MS)
     here.vote((1, "vote", "like", NOON - 2 * HOUR_MS), (2, "vote", "angry", NOON - 2 * HOUR_MS), (3, "vote", "wow", NOON))
     here.vote((1, "vote", "angry", NOON + 60_000), (4, "cup", "love", NOON - HOUR_MS), (4, "cup", None, NOON + 60_000))
-    here.give("cup", "love", 4, NOON - DAY_MS)
-    here.give("rain", "sad", 2, NOON - DAY_MS)
+    here.give("cup", "love", 4, NOON - DAY_MS - HOUR_MS)
+    here.give("rain", "sad", 2, NOON - DAY_MS - HOUR_MS)
+    here.give("rain", "wow", 1, NOON - 35 * DAY_MS)
     return here
 
 
 def test_totals_are_compared_with_the_same_hours_of_the_day_before(here: Stage) -> None:
     report = here.reports().dashboard(here.site, asked(period="today"))
 
-    # Given: like, angry, wow, love, and angry again; taken back: like and love.
-    assert report.totals == Totals(added=5, removed=2, net=3, previous_net=6, change=-0.5)
+    # Added: like, angry, wow, love, and angry again; removed: like and love. Until 13:00 it was three, the day before six.
+    assert report.totals == Totals(added=5, removed=2, net=3, readers=4, previous_net=6, change=-0.5)
+    assert report.since is None
     assert report.period.start.isoformat() == "2025-11-25T00:00:00+01:00"
-    assert report.previous.end.isoformat() == "2025-11-24T14:00:00+01:00"
+    assert report.previous.end.isoformat() == "2025-11-24T13:00:00+01:00"
     assert report.generated_at.isoformat() == "2025-11-25T13:10:00+01:00"
 
 
@@ -47,8 +49,8 @@ def test_reactions_have_their_share_of_what_is_left(here: Stage) -> None:
 
     told = {entry.key: (entry.added, entry.removed, entry.net, round(entry.share, 2), entry.change) for entry in report.reactions}
     assert told == {
-        "like": (1, 1, 0, 0, None), "dislike": (0, 0, 0, 0, None), "love": (1, 1, 0, 0, -1.0), "funny": (0, 0, 0, 0, None),
-        "angry": (2, 0, 2, 0.67, None), "sad": (0, 0, 0, 0, -1.0), "wow": (1, 0, 1, 0.33, None),
+        "like": (1, 1, 0, 0, None), "dislike": (0, 0, 0, 0, None), "love": (1, 1, 0, 0, None), "funny": (0, 0, 0, 0, None),
+        "angry": (2, 0, 2, 0.67, None), "sad": (0, 0, 0, 0, None), "wow": (1, 0, 1, 0.33, None),
     }  # fmt: skip
     assert (report.reactions[0].label, report.reactions[0].emoji, report.reactions[0].mood) == ("Like", "👍", 1)
 
@@ -56,9 +58,9 @@ def test_reactions_have_their_share_of_what_is_left(here: Stage) -> None:
 def test_the_mood_of_a_period_is_that_of_the_votes_it_left(here: Stage) -> None:
     report = here.reports().dashboard(here.site, asked(period="today"))
 
-    # Before noon the site had 1 like and 5 loves, 1 angry and 2 sad: usual mood 3/9. Today left 2 angry and 1 wow.
-    assert report.mood.value == pytest.approx((-2 + 10 * 3 / 9) / 13)
-    assert report.split.value == pytest.approx(10 * 4 * (6 / 9) * (3 / 9) / 13)  # what it left is of one mind
+    # Before noon the site had 1 like and 5 loves, 1 angry, 2 sad and 1 wow: usual mood 3/10. Today left 2 angry and 1 wow.
+    assert report.mood.value == pytest.approx((-2 + 10 * 3 / 10) / 13)
+    assert report.split.value == pytest.approx(10 * 4 * (6 / 10) * (3 / 10) / 13)  # what it left is of one mind
     assert report.mood.few
 
 
@@ -66,8 +68,108 @@ def test_now_is_this_hour_and_the_last_whatever_the_period(here: Stage) -> None:
     for period in ("today", "yesterday"):
         live = here.reports().dashboard(here.site, asked(period=period)).live
 
-        assert (live.this_hour, live.last_hour) == (2, 1)
-        assert [row.article for row in live.articles] == ["vote", "cup"]
+        assert (live.this_hour, live.last_hour) == (1, 1)  # a changed vote and a withdrawal bring no reader
+        assert live.until is not None
+        assert live.until.isoformat() == "2025-11-25T13:10:00+01:00"
+        assert (live.so_far, live.last_hour_so_far, live.usual) == (1, 1, 0)
+        assert [(row.article, row.readers_now) for row in live.articles] == [("vote", 1), ("cup", 1)]
+
+
+def test_one_reader_who_taps_five_hundred_times_moves_nothing_but_one(here: Stage) -> None:
+    before = here.reports().dashboard(here.site, asked(period="today"))
+
+    here.vote(*((99, "rain", ("sad", "wow", None)[tap % 3], NOON + tap) for tap in range(500)))
+
+    after = here.reports().dashboard(here.site, asked(period="today"))
+    assert after.live.this_hour == before.live.this_hour + 1
+    assert after.live.so_far == (before.live.so_far or 0) + 1
+    assert after.totals.readers == before.totals.readers + 1
+    assert [row.article for row in after.live.articles] == ["vote", "cup", "rain"]
+    assert sum(bucket.readers for bucket in after.series) == after.totals.readers
+    (rain,) = [row for row in after.live.articles if row.article == "rain"]
+    assert (rain.readers_now, sum(rain.sparkline), rain.trending.gained) == (1, 1, 0)
+
+
+def test_this_hour_is_compared_with_the_same_minutes_and_with_this_hour_of_the_week(engine: Engine) -> None:
+    here = stage(engine, now_ms=NOON + 17 * 60_000)
+    here.publish("vote", at_ms=NOON - 40 * DAY_MS)
+    for weeks, readers in ((5, 1), (4, 8), (3, 2), (2, 4), (1, 6)):
+        here.give("vote", "like", readers, NOON - 7 * weeks * DAY_MS + 60_000)
+        here.give("vote", "like", 50, NOON - 7 * weeks * DAY_MS + 11 * 60_000)
+    here.give("vote", "like", 3, NOON - HOUR_MS)
+    here.give("vote", "like", 90, NOON - HOUR_MS + 10 * 60_000)
+    here.give("vote", "like", 7, NOON + 9 * 60_000)
+    here.give("vote", "like", 5, NOON + 16 * 60_000)
+
+    live = here.reports().dashboard(here.site, asked()).live
+
+    assert (live.this_hour, live.last_hour) == (12, 93)
+    assert live.until is not None
+    assert live.until.isoformat() == "2025-11-25T12:10:00+00:00"
+    assert (live.so_far, live.last_hour_so_far, live.usual) == (7, 3, 5)  # the median of 8, 2, 4 and 6
+
+
+@pytest.mark.parametrize(("weeks", "usual"), [(2, None), (3, 3.0)])
+def test_what_is_usual_in_an_hour_of_the_week_needs_three_weeks(engine: Engine, weeks: int, usual: float | None) -> None:
+    here = stage(engine, now_ms=NOON + 20 * 60_000)
+    here.publish("vote", at_ms=NOON - 40 * DAY_MS)
+    for week in range(1, weeks + 1):
+        here.give("vote", "like", 3, NOON - 7 * week * DAY_MS)
+
+    assert here.reports().dashboard(here.site, asked()).live.usual == usual
+
+
+def test_in_the_first_ten_minutes_of_an_hour_nothing_is_compared(engine: Engine) -> None:
+    here = stage(engine, now_ms=NOON + 599_999)
+    here.publish("vote")
+    here.give("vote", "like", 4, NOON)
+
+    live = here.reports().dashboard(here.site, asked()).live
+
+    assert (live.this_hour, live.until, live.so_far, live.last_hour_so_far, live.usual) == (4, None, None, None, None)
+
+
+def test_nothing_is_compared_with_a_time_before_the_first_vote(engine: Engine) -> None:
+    here = stage(engine, time_zone="Europe/Berlin", now_ms=NOON)
+    here.publish("vote")
+    here.give("vote", "like", 20, NOON - 3 * DAY_MS)
+    here.give("vote", "like", 40, NOON - DAY_MS)
+
+    week, day = (here.reports().dashboard(here.site, asked(period=period)) for period in ("7d", "yesterday"))
+
+    assert week.since is not None
+    assert week.since.isoformat() == "2025-11-22T13:00:00+01:00"
+    assert (week.totals.change, [entry.change for entry in week.reactions]) == (None, [None] * 7)
+    assert (day.since, day.totals.previous_net, day.totals.change) == (None, 0, None)
+
+
+def test_a_change_is_put_in_no_proportion_to_fewer_than_five(engine: Engine) -> None:
+    here = stage(engine, now_ms=NOON)
+    here.publish("vote")
+    here.give("vote", "wow", 1, NOON - 9 * DAY_MS)
+    here.give("vote", "like", 4, NOON - 2 * DAY_MS)
+    here.give("vote", "love", 5, NOON - 2 * DAY_MS)
+    here.give("vote", "like", 8, NOON - DAY_MS)
+    here.give("vote", "love", 10, NOON - DAY_MS)
+
+    report = here.reports().dashboard(here.site, asked(period="yesterday"))
+
+    assert report.totals.change == 1
+    assert {entry.key: entry.change for entry in report.reactions if entry.net} == {"like": None, "love": 1}
+
+
+def test_surprises_are_of_articles_that_moved_in_the_period_the_newest_first(engine: Engine) -> None:
+    here = stage(engine, now_ms=NOON + HOUR_MS // 2)
+    for number in range(6):
+        here.publish(f"peer-{number}", at_ms=NOON - 8 * DAY_MS - number * HOUR_MS)
+    for key, hours, moved in (("new", 5, 4), ("older", 50, 3), ("still", 60, 49)):
+        here.publish(key, at_ms=NOON - hours * HOUR_MS)
+        here.give(key, "angry", 9, NOON - hours * HOUR_MS)
+        here.give(key, "wow", 1, NOON - moved * HOUR_MS)
+
+    lists = here.reports().dashboard(here.site, asked(period="24h")).lists
+
+    assert [(row.article, row.surprise and row.surprise.ratio) for row in lists.surprising] == [("new", None), ("older", None)]
 
 
 def test_the_lists_show_what_is_worth_it(here: Stage) -> None:
@@ -76,9 +178,10 @@ def test_the_lists_show_what_is_worth_it(here: Stage) -> None:
     assert [row.article for row in lists.top] == ["cup", "vote", "rain"]
     assert lists.divided == []  # nobody has ten votes
     assert lists.surprising == []  # nor five peers
-    # The vote's like at an age of one hour is all that two articles have gained at that age: expected is a half, gained 1.
+    # The like at an age of one hour is all that two articles have gained at that age: expected is a half. Gained are two
+    # readers, with a like and with a wow.
     (vote,) = lists.trending
-    assert (vote.article, vote.trending.gained, vote.trending.ratio) == ("vote", 1, pytest.approx(4 / 3.5))
+    assert (vote.article, vote.trending.gained, vote.trending.ratio) == ("vote", 2, pytest.approx(5 / 3.5))
 
 
 def test_anger_lifts_nothing_in_trending(here: Stage) -> None:
@@ -96,11 +199,20 @@ def test_a_divided_article_is_found(here: Stage) -> None:
     here.give("rain", "angry", 18, NOON - HOUR_MS)
     here.give("cup", "like", 60, NOON - HOUR_MS)
 
-    (first, second) = here.reports().dashboard(here.site, asked(period="today")).lists.divided
+    (divided,) = here.reports().dashboard(here.site, asked(period="today")).lists.divided
 
-    assert (first.article, second.article) == ("rain", "cup")
-    assert first.split.value > 0.9
-    assert second.split.value < 0.5
+    assert divided.article == "rain"  # the cup's 60 agree
+    assert divided.split.value > 0.88
+
+
+def test_what_divides_readers_divides_them_more_than_this_sites_articles_do(here: Stage) -> None:
+    here.give("cup", "like", 100, NOON - 3 * HOUR_MS)
+    here.give("rain", "angry", 100, NOON - 3 * HOUR_MS)
+    here.give("vote", "like", 40, NOON - 3 * HOUR_MS)
+    here.give("vote", "angry", 40, NOON - 3 * HOUR_MS)
+
+    # The site is half against half as a whole, so that an article that is so too is nothing to tell.
+    assert here.reports().dashboard(here.site, asked(period="7d")).lists.divided == []
 
 
 def test_sections_and_authors_have_the_sums_of_their_articles(here: Stage) -> None:
@@ -126,7 +238,7 @@ def test_the_series_of_today_has_every_hour_so_far(here: Stage) -> None:
 def test_a_filter_narrows_everything(here: Stage) -> None:
     report = here.reports().dashboard(here.site, asked(period="7d", section="Sport"))
 
-    assert report.totals == Totals(5, 1, 4, 0, None)
+    assert report.totals == Totals(5, 1, 4, 5, 0, None)
     assert [row.article for row in report.lists.top] == ["cup"]
     assert [group.name for group in report.sections] == ["Sport"]
     assert (report.live.this_hour, report.live.last_hour) == (0, 1)

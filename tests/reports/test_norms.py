@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine
 
-from reactions.reports import norms
+from reactions.reports import metrics, norms
 from reactions.reports.norms import STEPS, Group, Growth, Norms, Peers, Surprise
 from reactions.reports.query import Memory, Reading
 from reactions.storage import engines
@@ -15,7 +15,7 @@ HOUR = NOON // HOUR_MS
 POLITICS = Group("section", "Politics")
 
 
-def story(number: int, counts: tuple[int, ...], *, age: int = 200, section: str | None = "Politics", by: str = "") -> Growth:
+def peer(number: int, counts: tuple[int, ...], *, age: int = 200, section: str | None = "Politics", by: str = "") -> Growth:
     """A peer that had so many likes at each step, the last of them from then on."""
     rise = (*counts, *[counts[-1]] * (len(STEPS) - len(counts)))
     return Growth(number, section, (by,) if by else (), HOUR - age, {"like": rise} if any(rise) else {})
@@ -26,61 +26,93 @@ def subject(age: int = 2, section: str | None = "Politics", by: str = "Ada") -> 
 
 
 def test_a_surprise_is_the_count_beside_the_peers_median_at_the_same_age() -> None:
-    others = Peers([story(n, (1, likes, 50)) for n, likes in enumerate([2, 4, 9, 30, 31])], HOUR)
+    others = Peers([peer(n, (1, likes, 50)) for n, likes in enumerate([2, 4, 9, 30, 31])], HOUR)
 
     found = others.surprise(subject(age=2), {"like": 30, "wow": 5})
 
     # At two hours the median of likes is 9: (30 + 1) / (9 + 1). Of wow it is 0: (5 + 1) / (0 + 1), which is more.
-    assert found == Surprise("wow", 6.0, 5, 0, POLITICS, 2)
-    assert others.surprise(subject(age=2), {"like": 30, "wow": 4}) == Surprise("like", 3.1, 30, 9, POLITICS, 2)
+    assert found == Surprise("wow", None, 5, 0, POLITICS, 2)
+    assert others.surprise(subject(age=2), {"like": 30, "wow": 4}) == Surprise("like", 30 / 9, 30, 9, POLITICS, 2)
 
 
 def test_the_median_of_an_even_number_of_peers_lies_between_two() -> None:
-    others = Peers([story(n, (likes,)) for n, likes in enumerate([0, 1, 2, 4, 8, 9])], HOUR)
+    others = Peers([peer(n, (likes,)) for n, likes in enumerate([0, 1, 2, 4, 8, 9])], HOUR)
 
-    assert others.surprise(subject(age=1), {"like": 11}) == Surprise("like", 3.0, 11, 3, POLITICS, 1)
+    assert others.surprise(subject(age=1), {"like": 11}) == Surprise("like", None, 11, 3, POLITICS, 1)
 
 
 @pytest.mark.parametrize(
     ("age", "step"), [(1, 1), (2, 2), (5, 3), (6, 6), (23, 12), (24, 24), (71, 48), (167, 72), (168, 168), (190, 168)]
 )
 def test_an_article_is_compared_at_the_last_step_it_has_reached(age: int, step: int) -> None:
-    others = Peers([story(n, tuple(range(1, 10))) for n in range(5)], HOUR)
+    others = Peers([peer(n, tuple(range(1, 10))) for n in range(5)], HOUR)
 
     found = others.surprise(subject(age=age), {"like": 20})
 
-    assert found == Surprise("like", 21 / (STEPS.index(step) + 2), 20, STEPS.index(step) + 1, POLITICS, step)
+    median = STEPS.index(step) + 1
+    assert found == Surprise("like", 20 / median if median >= 5 else None, 20, median, POLITICS, step)
+
+
+@pytest.mark.parametrize(
+    ("count", "median", "ratio", "notable"),
+    [(149, 0, None, True), (5, 0, None, True), (9, 4.5, None, False), (10, 5, 2, True), (9, 5, 1.8, False), (4, 10, 0.4, False)],
+)
+def test_a_proportion_needs_five_and_a_surprise_twice_as_many_and_five_more(
+    count: int, median: float, ratio: float | None, notable: bool
+) -> None:
+    found = Surprise("like", metrics.times_usual(count, median), count, median, POLITICS, 1)
+
+    assert found.ratio == (None if ratio is None else pytest.approx(ratio))
+    assert found.is_notable is notable
 
 
 def test_there_is_no_surprise_in_the_first_hour_nor_with_four_votes() -> None:
-    others = Peers([story(n, (1,)) for n in range(5)], HOUR)
+    others = Peers([peer(n, (1,)) for n in range(5)], HOUR)
 
     assert others.surprise(subject(age=0), {"like": 50}) is None
     assert others.surprise(subject(age=1), {"like": 4, "wow": 3}) is None
 
 
 def test_peers_that_have_not_reached_the_age_do_not_count() -> None:
-    old, young = [story(n, (3,), age=30) for n in range(4)], story(4, (3,), age=23)
+    old, young = [peer(n, (3,), age=30) for n in range(4)], peer(4, (3,), age=23)
 
     assert Peers([*old, young], HOUR).group_of(subject(age=24), STEPS.index(24)) is None
     assert Peers([*old, young], HOUR).group_of(subject(age=12), STEPS.index(12)) == POLITICS
 
 
 def test_where_a_section_has_four_others_the_author_is_asked_and_then_the_site() -> None:
-    section = [story(n, (1,)) for n in range(4)]
-    author = [story(n, (1,), section="Sport", by="Ada") for n in range(10, 14)]
+    section = [peer(n, (1,)) for n in range(4)]
+    author = [peer(n, (1,), section="Sport", by="Ada") for n in range(10, 14)]
 
     assert Peers([*section, *author], HOUR).group_of(subject(), 0) == Group("site", None)
-    assert Peers([*section, *author, story(14, (1,), section=None, by="Ada")], HOUR).group_of(subject(), 0) == Group(
+    assert Peers([*section, *author, peer(14, (1,), section=None, by="Ada")], HOUR).group_of(subject(), 0) == Group(
         "author", "Ada"
     )
-    assert Peers([*section, story(5, (1,))], HOUR).group_of(subject(), 0) == POLITICS
+    assert Peers([*section, peer(5, (1,))], HOUR).group_of(subject(), 0) == POLITICS
     assert Peers(section, HOUR).group_of(subject(), 0) is None
 
 
+def test_only_the_first_author_is_asked() -> None:
+    ben = [peer(n, (1,), section=None, by="Ben") for n in range(5)]
+    two = Growth(99, None, ("Ada", "Ben"), HOUR - 2)
+
+    assert Peers(ben, HOUR).group_of(two, 0) == Group("site", None)
+
+
+def test_peers_along_a_curve_are_those_who_reached_its_end_and_it_ends_where_half_of_them_have_not() -> None:
+    ages = [200, 200, 200, 90, 90, 50, 50, 50, 50, 30]
+    others = Peers([peer(n, (1,), age=age) for n, age in enumerate(ages)], HOUR)
+
+    members, last = others.lasting(POLITICS, subject(age=5), STEPS.index(3))
+
+    assert STEPS[last] == 72  # three reached 168 h, five of ten 72 h
+    assert [member.article_id for member in members] == [0, 1, 2, 3, 4]
+    assert STEPS[others.lasting(POLITICS, subject(age=60), STEPS.index(48))[1]] == 72
+
+
 def test_an_article_is_no_peer_of_its_own() -> None:
-    others = [story(n, (likes,)) for n, likes in enumerate([1, 1, 1, 9, 9])]
-    own = story(99, (9,))
+    others = [peer(n, (likes,)) for n, likes in enumerate([1, 1, 1, 9, 9])]
+    own = peer(99, (9,))
 
     assert Peers([*others, own], HOUR).counts(POLITICS, "like", 0, beside=own) == [1, 1, 1, 9, 9]
     assert Peers([*others[:4], own], HOUR).group_of(own, 0) is None
@@ -165,7 +197,7 @@ def test_articles_older_than_28_days_and_merged_ones_say_nothing(engine: Engine)
     here.publish("coming", at_ms=NOON + 1)
 
     usual = norms_of(here)
-    assert len(usual.peers.counts(Group("site", None), None, 0, beside=subject())) == 1
+    assert len(usual.peers.counts(Group("site", None), "like", 0, beside=subject())) == 1
 
 
 def test_only_articles_of_eight_days_can_be_a_surprise(engine: Engine) -> None:

@@ -8,6 +8,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from reactions.reports import words
+from reactions.reports.dashboard import Live
+from reactions.reports.listings import Trend
+from reactions.reports.norms import Group, Surprise
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -41,18 +44,53 @@ def test_an_age_is_told_in_the_unit_that_fits(hours: float, said: str) -> None:
 
 @pytest.mark.parametrize(
     ("part", "said"),
-    [(None, "none before"), (0.001, "as many"), (-0.2, "20% fewer"), (1.34, "134% more"), (2.4, "3.4 × as many")],
+    [(0.001, "as many"), (-0.2, "20% fewer"), (1.34, "134% more"), (2.4, "3.4 × as many")],
 )
-def test_a_change_is_told_in_words(part: float | None, said: str) -> None:
+def test_a_change_is_told_in_words(part: float, said: str) -> None:
     assert words.change(part) == said
 
 
 @pytest.mark.parametrize(
-    ("trending", "said"),
-    [(2.1, "2.1\u202f× the usual rate at 3 h"), (1.0, "At the usual rate for 3 h"), (0.3, "Slower than usual at 3 h")],
+    ("gained", "expected", "said", "times"),
+    [
+        (18, 10.0, "18 readers in three hours, usually 10", "1.8\u202f× the usual rate"),
+        (11, 10.0, "11 readers in three hours, usually 10", ""),
+        (1, 0.2, "1 reader in three hours, usually none", ""),
+        (9, 1.2, "9 readers in three hours, usually 1", ""),  # fewer than five are put in no proportion
+    ],
 )
-def test_a_trend_near_the_usual_is_not_made_into_news(trending: float, said: str) -> None:
-    assert words.trending(trending, 3) == said.replace("3 h", "3\u00a0h")
+def test_a_rate_is_told_in_numbers_that_can_be_repeated(gained: int, expected: float, said: str, times: str) -> None:
+    trend = Trend(1.0, gained, expected)
+
+    assert (words.trend(trend), words.times_usual(trend)) == (said, times)
+
+
+@pytest.mark.parametrize(
+    ("surprise", "said"),
+    [
+        (
+            Surprise("angry", None, 149, 0, Group("site", None), 3),
+            "149 Angry in its first 3 h; this site’s articles usually have none",
+        ),
+        (Surprise("angry", None, 12, 3, Group("author", "Ada"), 3), "12 Angry in its first 3 h; articles by Ada usually have 3"),
+        (
+            Surprise("angry", 3.1, 31, 10, Group("section", "Politics"), 72),
+            "3.1 × the usual Angry: 31 in its first 3 days; articles in Politics usually have 10",
+        ),
+    ],
+)
+def test_a_surprise_says_how_many_and_what_is_usual_for_whom(surprise: Surprise, said: str) -> None:
+    plain = "".join(words.surprise(surprise, "Angry")).replace(words.FIRM, " ").replace(words.NARROW, " ")
+
+    assert plain == said
+
+
+def test_this_hour_is_told_beside_the_same_minutes_of_another() -> None:
+    until = datetime(2025, 11, 25, 17, 20, tzinfo=BERLIN)
+
+    assert words.live(Live(41, 90, until, 36, 30, 31.0, [])) == "36 by 17:20; 30 by 16:20, usually 31 in this hour of the week."
+    assert words.live(Live(41, 90, until, 36, 30, None, [])) == "36 by 17:20; 30 by 16:20."
+    assert words.live(Live(3, 90, None, None, None, None, [])) == "90 in the hour before."
 
 
 def test_the_hour_that_a_clock_change_repeats_is_told_as_it_was() -> None:

@@ -89,14 +89,14 @@ def test_the_dashboard_tells_what_is_and_what_was(editor: Editor) -> None:
     told = editor.told("dashboard", period="7d")
 
     assert told["site"] == {"key": "daily", "name": "The Daily", "time_zone": "UTC"}
-    assert told["totals"] == {"added": 19, "removed": 0, "net": 19, "previous_net": 0, "change": None}
+    assert told["totals"] == {"added": 19, "removed": 0, "net": 19, "readers": 19, "previous_net": 0, "change": None}
     assert (told["period"]["name"], told["period"]["unit"], told["period"]["time_zone"]) == ("7d", "day", "UTC")
     assert [row["article"] for row in told["lists"]["top"]] == ["vote", "cup"]
     assert told["lists"]["top"][0]["counts"] == asking.counted(love=12, angry=4)
     assert told["sections"][0]["name"] == "Politics"
     assert told["reactions"][0] | {"share": 0.16} == {
         "key": "like", "label": "Like", "emoji": "👍", "mood": 1, "retired": False, "added": 3, "removed": 0, "net": 3,
-        "share": 0.16,
+        "readers": 3, "share": 0.16,
         "previous_net": 0, "change": None,
     }  # fmt: skip
 

@@ -8,10 +8,10 @@ from flask import Response, stream_with_context
 
 from reactions.exports import csv_files
 from reactions.newsroom.sites import Site
+from reactions.reports import words
 from reactions.reports.listings import Row
 from reactions.reports.metrics import Measure
 from reactions.reports.norms import Surprise
-from reactions.web.dashboard import view_models
 
 Cell = str | float | None
 
@@ -22,7 +22,8 @@ def articles(rows: Iterable[Row], site: Site) -> Response:
     header = [
         "article", "title", "url", "section", "authors", "tags", "published_at", "closed", "hidden", "reactions_in_period",
         "reactions_total", *reactions, "mood", "mood_low", "mood_high", "split", "split_low", "split_high", "few",
-        "trending", "surprise_reaction", "surprise_times", "surprise_against", "surprise_at_hours",
+        "readers_in_period", "trending_readers", "trending_usual", "surprise_reaction", "surprise_count", "surprise_usual",
+        "surprise_against", "surprise_at_hours",
     ]  # fmt: skip
     return _download(header, (_article(row, reactions) for row in rows), f"{site.key}-articles.csv")
 
@@ -32,7 +33,7 @@ def _article(row: Row, reactions: list[str]) -> list[Cell]:
         row.article, row.title, row.url, row.section, "; ".join(row.authors), "; ".join(row.tags),
         row.published_at.isoformat(timespec="seconds") if row.published_at else "", row.closed, row.hidden, row.net, row.total,
         *(row.counts.get(key, 0) for key in reactions), *_measure(row.mood), *_measure(row.split), row.mood.few,
-        round(row.trending.ratio, 2), *_surprise(row.surprise),
+        row.readers, row.trending.gained, round(row.trending.expected, 1), *_surprise(row.surprise),
     ]  # fmt: skip
 
 
@@ -42,8 +43,8 @@ def _measure(measure: Measure) -> list[Cell]:
 
 def _surprise(surprise: Surprise | None) -> list[Cell]:
     if surprise is None:
-        return [None] * 4
-    return [surprise.reaction, round(surprise.ratio, 2), view_models.peers_of(surprise), surprise.age_hours]
+        return [None] * 5
+    return [surprise.reaction, surprise.count, surprise.median, words.others(surprise.against), surprise.age_hours]
 
 
 def _download(header: list[str], rows: Iterator[list[Cell]], name: str) -> Response:

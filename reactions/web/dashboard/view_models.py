@@ -17,7 +17,6 @@ from reactions.reports.article import Comparison, Life
 from reactions.reports.dashboard import Dashboard, Group
 from reactions.reports.listings import Listing, Row
 from reactions.reports.metrics import Measure
-from reactions.reports.norms import Surprise
 from reactions.reports.periods import Period
 from reactions.reports.query import ReportQuery
 from reactions.web import current
@@ -32,9 +31,8 @@ _HEADINGS = {
     "today": "Today", "yesterday": "Yesterday", "24h": "Last 24 hours", "7d": "Last 7 days", "28d": "Last 28 days",
     "90d": "Last 90 days",
 }  # fmt: skip
-_NOTABLE_TREND, _NOTABLE_SURPRISE = 1.5, 2.0  # times the usual, from where an article is worth a sentence at the top
 _BEFORE = {
-    "today": "yesterday by this time", "yesterday": "the day before", "24h": "the 24 hours before",
+    "today": "yesterday", "yesterday": "the day before", "24h": "the day before",
     "7d": "the 7 days before", "28d": "the 28 days before", "90d": "the 90 days before",
 }  # fmt: skip
 
@@ -73,10 +71,10 @@ def front(report: Dashboard, view: View, site: Site) -> dict[str, Any]:
     return {
         "heading": ", ".join(f"“{text}”" if name == "q" else text for name, text in view.filters.items()) or site.name,
         "quiet": not report.live.this_hour and not report.live.last_hour,
-        "brief": list(_brief(report, view)),
+        "brief": list(_brief(report, view)) if report.period.runs else [],
         "hour_began": report.generated_at.replace(minute=0, second=0, microsecond=0),
-        "runs": report.period.end > report.generated_at,
-        "empty": not report.totals.added and not report.live.articles,
+        "runs": report.period.runs,
+        "empty": not report.totals.added and not (report.period.runs and report.live.articles),
         "known": _known(report),
         "entries": _entries(site, [item.key for item in report.reactions]),
         "end": _end_of_chart(report.period),
@@ -127,14 +125,6 @@ def names(site: Site) -> dict[str, str]:
     return {entry.key: entry.label_in("en") for entry in site.reactions.entries}
 
 
-def peers_of(surprise: Surprise) -> str:
-    """Which articles an article was compared with."""
-    group = surprise.against
-    if group.kind == "author":
-        return f"other articles by {group.name}"
-    return group.name or "the site’s other articles"
-
-
 def _following(site: Site, view: View, page: Listing) -> Iterator[Row]:
     yield from page.articles
     while page.next:
@@ -159,21 +149,12 @@ def _known(report: Dashboard) -> dict[str, list[str]]:
 
 def _brief(report: Dashboard, view: View) -> Iterator[Markup]:
     """The one or two sentences to read first; none on a quiet day."""
-    mentioned: set[str] = set()
     for row in report.lists.trending[:1]:
-        if row.trending.ratio >= _NOTABLE_TREND:
-            mentioned.add(row.article)
-            yield Markup("{} is at {}\u202f× its usual rate.").format(_link(row, view), words.ratio(row.trending.ratio))
-    for row in report.lists.surprising[:2]:
-        if row.surprise and row.surprise.ratio >= _NOTABLE_SURPRISE and row.article not in mentioned:
-            yield Markup("{} {}.").format(_link(row, view), _drew(row.surprise))
-            return
-
-
-def _drew(surprise: Surprise) -> Markup:
-    return Markup("drew {}\u202f× more {} than {} at {}").format(
-        words.ratio(surprise.ratio), _name_of(surprise.reaction), peers_of(surprise), words.age(surprise.age_hours)
-    )
+        if times := words.times_usual(row.trending):
+            yield Markup("{} is at {}.").format(_link(row, view), times)
+    for row in report.lists.surprising[:1]:
+        if row.surprise:
+            yield Markup("{}: {}{}.").format(_link(row, view), *words.surprise(row.surprise, _name_of(row.surprise.reaction)))
 
 
 def _link(row: Row, view: View) -> Markup:
@@ -194,17 +175,24 @@ def _end_of_chart(period: Period) -> datetime:
 
 
 def _comparison(report: Dashboard) -> str:
+    """How the period compares with the one before; with none from before the site's first vote."""
+    if report.since:
+        return f"since {words.date(report.since)}"
+    if not report.period.full_hours:
+        return "too early to compare"
     before = _BEFORE.get(report.period.name) or f"the {words.counted(report.period.days, 'day')} before"
+    if report.period.runs:
+        before += f" by {words.clock(report.previous.end)}"
     if report.totals.change is None:
-        return f"none {before}"
+        return f"{words.number(report.totals.previous_net)} {before}"
     said = words.change(report.totals.change)
     return f"{said} as {before}" if said.endswith("as many") else f"{said} than {before}"
 
 
 def _peers_name(peers: Comparison) -> str:
     if peers.kind == "section":
-        return f"the other articles of {peers.group}"
-    return f"the other articles by {peers.group}" if peers.kind == "author" else "the site’s other articles"
+        return f"other articles in {peers.group}"
+    return f"other articles by {peers.group}" if peers.kind == "author" else "this site’s other articles"
 
 
 def _web_address(url: str | None) -> str:
@@ -236,6 +224,6 @@ FILTERS: Mapping[str, Any] = {
     "line": lambda values, width, height: charts.line(values, width=width, height=height),
     "scale": _scale,
     "shares": _shares,
-    "peers_of": peers_of,
+    "surprise": lambda found: words.surprise(found, _name_of(found.reaction)),
     "part_of": _part_of,
 }

@@ -15,6 +15,8 @@ __all__ = ["desk", "make_desk", "terminal"]
 def yesterday(desk: Desk) -> Crowd:
     """A day of the site, 25 November 2025 in Berlin: a goat that is loved, a tax that divides, and a quiet day before."""
     crowd = Crowd(desk)
+    crowd.publish("old", hours_ago=300)
+    crowd.vote("old", hours_ago=290, wow=1)  # with no vote before the day before, nothing would be compared with it
     crowd.publish("goat", hours_ago=5, section="Local", title="Goat takes the <7:42> & pays")
     crowd.vote("goat", hours_ago=4, love=60, like=20, angry=1)
     crowd.publish("tax", hours_ago=30, section="Politics", title="A tax on umbrellas")
