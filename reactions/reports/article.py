@@ -114,11 +114,11 @@ def _growth(card: Card, cells: dict[Cell, Moves], hour: int) -> Growth:
         step = norms.step_of(at - card.born_hour)
         if step is not None and at < hour:
             gains[step] = gains.get(step, 0) + moves.readers
-    return Growth(card.article_id, card.section, card.authors, card.born_hour, readers=norms.rise(gains))
+    return Growth(card.article_id, card.section, card.authors, card.from_hour, readers=norms.rise(gains))
 
 
 def _comparison(peers: Peers, growth: Growth, hour: int) -> Comparison:
-    reached = norms.step_reached(hour - growth.born_hour)
+    reached = norms.step_reached(hour - growth.from_hour)
     group = peers.group_of(growth, reached or 0)
     if group is None:
         return Comparison(None, None, [])

@@ -1,7 +1,8 @@
 """The numbers as they are stored: sums over the hourly series and the tallies, and the articles they belong to.
 
-Votes and events are never read. Sums are made by the database, one row for each article or for each hour and reaction, so that
-what is carried and added here does not grow with the number of votes.
+The file is longer than 300 lines because every SQL statement of the reports is here. Votes and events are never read. Sums are
+made by the database, one row for each article or for each hour and reaction, so that what is carried and added here does not grow
+with the number of votes.
 """
 
 from __future__ import annotations
@@ -108,6 +109,11 @@ class Card:
     def born_hour(self) -> int:
         """The UTC hour of its birth."""
         return self.born_ms // HOUR_MS
+
+    @property
+    def from_hour(self) -> int:
+        """The first UTC hour of which it lived through the whole."""
+        return -(-self.born_ms // HOUR_MS)
 
 
 @dataclass(frozen=True, slots=True)

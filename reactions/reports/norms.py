@@ -2,7 +2,8 @@
 
 Everything is as it was before one full hour, so that it does not move while votes arrive. It is read once and kept for minutes.
 What came before an article's publication is left out: it belongs to no age. Ages are counted in hours of the hourly series from
-the one of publication on, and an article is compared at the last step that it has reached: five hours old, at three hours.
+the one of publication on, and an article is compared at the last step that it has reached: five hours old, at three hours. The
+file is longer than 300 lines because what is usual and whose peers are read by the same queries and kept together.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ EDGES = (*range(1, 49), 72, 96, 168, 336, WINDOW_HOURS)  # the ages, in hours, a
 
 _a, _h = tables.article.c, tables.hourly.c
 _born_hour = BORN_MS // HOUR_MS
+_from_hour = (BORN_MS + (HOUR_MS - 1)) // HOUR_MS
 _age = _h.hour_utc - _born_hour
 _net = _h.added - _h.removed
 
@@ -49,15 +51,16 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """An article as its peers see it: where it stands, its hour of birth, and what it had at each step of its age.
+    """An article as its peers see it: where it stands, and what it had at each step of its age.
 
-    `rises` are its votes by reaction, `readers` those who reacted.
+    `from_hour` is the first UTC hour of which it lived through the whole: an age is reached when an article is that old, to the
+    minute, as the age shown beside it says. `rises` are its votes by reaction, `readers` those who reacted.
     """
 
     article_id: int
     section: str | None
     authors: tuple[str, ...]
-    born_hour: int
+    from_hour: int
     rises: Mapping[str, Sequence[int]] = field(default_factory=dict, repr=False)
     readers: Sequence[int] = field(default=_NOTHING, repr=False)
 
@@ -117,7 +120,7 @@ class Peers:
         It is the last step that half of those have reached who have reached `step`, and five at least.
         """
         others = [other for other in self._members.get(group, ()) if other.article_id != growth.article_id]
-        lived = [[other for other in others if self._hour - other.born_hour >= age] for age in STEPS]
+        lived = [[other for other in others if self._hour - other.from_hour >= age] for age in STEPS]
         enough = max(LEAST_PEERS, len(lived[step]) / 2)
         last = max(place for place in range(step, len(STEPS)) if place == step or len(lived[place]) >= enough)
         return lived[last], last
@@ -135,7 +138,7 @@ class Peers:
 
         None before it is an hour old, without peers, or with few votes.
         """
-        step = step_reached(self._hour - growth.born_hour)
+        step = step_reached(self._hour - growth.from_hour)
         many = {reaction: count for reaction, count in counts.items() if count >= metrics.SURPRISE_LEAST}
         group = self.group_of(growth, step) if many and step is not None else None
         if step is None or group is None:
@@ -152,7 +155,7 @@ class Peers:
         if known is None:
             latest = self._hour - STEPS[step]
             known = sorted(
-                [growth.count(reaction, step) for growth in self._members.get(group, ()) if growth.born_hour <= latest]
+                [growth.count(reaction, step) for growth in self._members.get(group, ()) if growth.from_hour <= latest]
             )
             self._sorted[group, reaction, step] = known
         return known
@@ -163,7 +166,7 @@ class Peers:
     def _holds(self, group: Group, step: int, growth: Growth) -> bool:
         """True if the article is itself among the group's, as they were read."""
         own = self._by_id.get(growth.article_id)
-        return own is not None and self._hour - own.born_hour >= STEPS[step] and group in own.groups()
+        return own is not None and self._hour - own.from_hour >= STEPS[step] and group in own.groups()
 
 
 def rise(gains: Mapping[int, int]) -> tuple[int, ...]:
@@ -237,7 +240,13 @@ def read(connection: Connection, site: Site, hour: int, votes: Votes) -> Norms:
 def _births(connection: Connection, site: Site, hour: int) -> Sequence[Row[Any]]:
     """The site's articles of the last 28 days, in the order of their ids, which is no order at all: ids are hashes."""
     asked = (
-        select(_a.article_id, _a.section, cast(_a.authors, Text).label("authors"), _born_hour.label("born_hour"))
+        select(
+            _a.article_id,
+            _a.section,
+            cast(_a.authors, Text).label("authors"),
+            _born_hour.label("born_hour"),
+            _from_hour.label("from_hour"),
+        )
         .where(_a.site_id == site.id, _a.merged_into.is_(None))
         .where((hour - WINDOW_HOURS) * HOUR_MS <= BORN_MS, hour * HOUR_MS > BORN_MS)
         .order_by(_a.article_id)
@@ -248,7 +257,7 @@ def _births(connection: Connection, site: Site, hour: int) -> Sequence[Row[Any]]
 def _growth(row: Row[Any], rises: Mapping[str, Mapping[int, int]] | None = None) -> Growth:
     risen = {reaction: rise(gains) for reaction, gains in (rises or {}).items()}
     readers = risen.pop(_READERS, _NOTHING)
-    return Growth(row.article_id, row.section, figures.names_in(row.authors), row.born_hour, risen, readers)
+    return Growth(row.article_id, row.section, figures.names_in(row.authors), row.from_hour, risen, readers)
 
 
 def _of_age(connection: Connection, ids: Collection[int], hour: int, *columns: Any) -> Select[Any]:
@@ -277,7 +286,7 @@ def _rises(connection: Connection, ids: Collection[int], hour: int) -> dict[int,
 
 def _counts(connection: Connection, ids: Collection[int], hour: int) -> dict[int, dict[str, int]]:
     """What articles had of each reaction at the last step of age they had reached."""
-    reached = case(*((_born_hour <= hour - age, age) for age in reversed(STEPS)), else_=0)
+    reached = case(*((_from_hour <= hour - age, age) for age in reversed(STEPS)), else_=0)
     inner = _of_age(connection, ids, hour, _h.article_id, _h.reaction).where(_age < reached).subquery()
     columns = (inner.c.article_id, inner.c.reaction)
     counts: dict[int, dict[str, int]] = {}

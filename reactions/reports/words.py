@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
@@ -67,7 +68,7 @@ def change(part: float) -> str:
 
 def usually(value: float) -> str:
     """What is usual, as a count: none, 3, 12."""
-    return number(round(value)) if value >= 0.5 else "none"
+    return number(math.floor(value + 0.5)) if value >= 0.5 else "none"
 
 
 def times_usual(trend: Trend) -> str:
@@ -103,7 +104,7 @@ def surprise(found: Surprise, label: str) -> tuple[str, str]:
 def live(found: Live) -> str:
     """An hour so far, the same minutes an hour ago, and what is usual: "36 by 17:20; 30 by 16:20, usually 31"."""
     if found.until is None:
-        return f"{number(found.last_hour)} in the hour before."
+        return f"{number(found.last_hour)} in the whole hour before."
     before = found.until - timedelta(hours=1)
     said = f"{number(found.so_far or 0)} by {clock(found.until)}; {number(found.last_hour_so_far or 0)} by {clock(before)}"
     return f"{said}, usually {usually(found.usual)} in this hour of the week." if found.usual is not None else f"{said}."

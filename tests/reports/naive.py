@@ -44,6 +44,11 @@ class Article:
     def net(self, moods: dict[str, int], wanted: set[int], first: int, stop: int) -> int:
         return sum(by for hour, reaction, by in self.moves if moods[reaction] in wanted and first <= hour < stop)
 
+    @property
+    def from_hour(self) -> int:
+        """The first hour of which it lived through the whole."""
+        return -(-self.born_ms // HOUR_MS)
+
     def at_age(self, reaction: str, age: int, now_hour: int) -> int:
         """What it had of a reaction when it was so many hours old."""
         stop = min(self.born_hour + age, now_hour)
@@ -129,7 +134,7 @@ class Naive:
     def curve(self, key: str) -> tuple[str, str | None, list[tuple[int, int | None, list[int]]]] | None:
         """Whom an article is compared with, and by age its readers and theirs: the same articles at every age."""
         article = self.articles[key]
-        age = self.closed - article.born_hour
+        age = self.closed - article.from_hour
         reached = max((step for step in STEPS if step <= age), default=None)
         for kind, name, others in self.groups(key, reached or 1):
             if len(others) < 5:
@@ -138,10 +143,10 @@ class Naive:
                 step for step in STEPS
                 if step == (reached or 1)
                 or (step > (reached or 1)
-                    and len(old := [o for o in others if self.closed - o.born_hour >= step]) >= 5
+                    and len(old := [o for o in others if self.closed - o.from_hour >= step]) >= 5
                     and len(old) >= len(others) / 2)
             )  # fmt: skip
-            same = [other for other in others if self.closed - other.born_hour >= last]
+            same = [other for other in others if self.closed - other.from_hour >= last]
             return kind, name, [
                 (step, article.readers_at_age(step, self.closed) if reached and step <= reached else None,
                  [other.readers_at_age(step, self.closed) for other in same])
@@ -196,7 +201,7 @@ class Naive:
 
     def surprise(self, key: str) -> tuple[str, float | None, int, float, str, str | None, int] | None:
         article = self.articles[key]
-        age = self.closed - article.born_hour
+        age = self.closed - article.from_hour
         if not 1 <= age <= 192:
             return None
         step = max(step for step in STEPS if step <= age)
@@ -217,7 +222,7 @@ class Naive:
 
     def groups(self, key: str, step: int) -> list[tuple[str, str | None, list[Article]]]:
         article = self.articles[key]
-        others = [a for a in self.of_28_days() if a.key != key and self.closed - a.born_hour >= step]
+        others = [a for a in self.of_28_days() if a.key != key and self.closed - a.from_hour >= step]
         groups: list[tuple[str, str | None, list[Article]]] = []
         if article.section:
             groups.append(("section", article.section, [a for a in others if a.section == article.section]))

@@ -9,7 +9,7 @@ from reactions.reports import metrics, norms
 from reactions.reports.norms import STEPS, Group, Growth, Norms, Peers, Surprise
 from reactions.reports.query import Memory, Reading
 from reactions.storage import engines
-from tests.reports.stage import DAY_MS, HOUR_MS, NOON, Stage, stage
+from tests.reports.stage import DAY_MS, HOUR_MS, NOON, Stage, asked, stage
 
 HOUR = NOON // HOUR_MS
 POLITICS = Group("section", "Politics")
@@ -188,6 +188,20 @@ def test_reactions_before_publication_belong_to_no_age(desk: Stage) -> None:
     assert usual.rates[0] == 3
     (three,) = [story for story in usual.young.values() if story.section == "Politics"]
     assert usual.counts[three.article_id] == {"like": 4}
+
+
+def test_an_age_is_reached_when_the_article_is_that_old_to_the_minute(engine: Engine) -> None:
+    here = stage(engine, now_ms=NOON + 6 * 60_000)
+    for number in range(5):
+        here.publish(f"peer-{number}", at_ms=NOON - 30 * HOUR_MS)
+    here.publish("new", at_ms=NOON - 2 * HOUR_MS + 60_000)
+    here.give("new", "like", 9, NOON - 2 * HOUR_MS + 120_000)
+
+    (found,) = here.reports().dashboard(here.site, asked(period="24h")).lists.surprising
+
+    assert (found.article, found.age_hours) == ("new", 2.08)
+    assert found.surprise is not None
+    assert found.surprise.age_hours == 1  # at 12:00 it was a minute short of two hours old
 
 
 def test_articles_older_than_28_days_and_merged_ones_say_nothing(engine: Engine) -> None:

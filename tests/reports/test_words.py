@@ -90,7 +90,7 @@ def test_this_hour_is_told_beside_the_same_minutes_of_another() -> None:
 
     assert words.live(Live(41, 90, until, 36, 30, 31.0, [])) == "36 by 17:20; 30 by 16:20, usually 31 in this hour of the week."
     assert words.live(Live(41, 90, until, 36, 30, None, [])) == "36 by 17:20; 30 by 16:20."
-    assert words.live(Live(3, 90, None, None, None, None, [])) == "90 in the hour before."
+    assert words.live(Live(3, 90, None, None, None, None, [])) == "90 in the whole hour before."
 
 
 def test_the_hour_that_a_clock_change_repeats_is_told_as_it_was() -> None:

@@ -19,6 +19,7 @@ from reactions.reports.listings import Listing, Row
 from reactions.reports.metrics import Measure
 from reactions.reports.periods import Period
 from reactions.reports.query import ReportQuery
+from reactions.times import HOUR_MS
 from reactions.web import current
 from reactions.web.dashboard import charts
 from reactions.web.report_params import View
@@ -102,7 +103,7 @@ def article(report: Life, site: Site) -> dict[str, Any]:
     return {
         "address": _web_address(report.article.url),
         "entries": _entries(site, moved | counts.keys()),
-        "end": report.period.end,
+        "end": _end_of_chart(report.period),
         "marks": [{"at": int(mark.at.timestamp()), "what": mark.what} for mark in report.marks],
         "most": max([*counts.values(), 1]),
         "peers_name": _peers_name(report.peers),
@@ -170,8 +171,10 @@ def _covers(period: Period) -> str:
 
 
 def _end_of_chart(period: Period) -> datetime:
-    """Where the chart's axis ends: today's goes on until midnight, so that its hours stay where they are."""
-    return period.start + timedelta(days=1) if period.name == "today" else period.end
+    """The end of the chart's axis: that of the present hour, or for today midnight, so that its hours stay where they are."""
+    if period.name == "today":
+        return period.start + timedelta(days=1)
+    return datetime.fromtimestamp(period.hours.stop * HOUR_MS / 1000, period.end.tzinfo) if period.runs else period.end
 
 
 def _comparison(report: Dashboard) -> str:
