@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Engine
 
-from reactions.exports import cells
+from reactions.exports import formats
 from reactions.imports import record
 from reactions.imports.own_files import Folder, Line
 from reactions.imports.restored import Restored
@@ -71,7 +71,7 @@ class Restoration:
         standing: dict[str, list[int]] = defaultdict(list)
         article, article_id, done = "", 0, set[str]()
         for number, line in enumerate(self._folder.lines("votes"), start=1):
-            key = cells.read(line.cells["article"])
+            key = formats.text_of(line.cells["article"])
             if key != article:
                 article, article_id, standing = key, self._id(line, key), defaultdict(list)
                 if key in done:
@@ -115,8 +115,8 @@ class Restoration:
             raise UnreadableImport(f"{line.place}: {refusal.detail}") from None
 
     def _article(self, line: Line) -> Restored:
-        key = cells.read(line.cells["article"])
-        into = cells.read(line.cells["merged_into"])
+        key = formats.text_of(line.cells["article"])
+        into = formats.text_of(line.cells["merged_into"])
         first_seen_at = _time(line, "first_seen_at")
         if first_seen_at is None:
             raise UnreadableImport(f"{line.place}: has no first_seen_at.")
@@ -159,7 +159,7 @@ def survey(engine: Engine, site: Site, restoration: Restoration) -> tuple[int, i
 
 
 def _text(line: Line, name: str, most: int) -> str | None:
-    text = cells.read(line.cells[name])
+    text = formats.text_of(line.cells[name])
     if len(text) > most:
         raise UnreadableImport(f"{line.place}: {name} has {len(text):,} characters, more than {most:,}.")
     return text or None

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
 from reactions.exports import small_groups
-from reactions.exports.choosing import Choice, check
 from reactions.exports.columns import TABLES
+from reactions.exports.scope import Choice, check
 from reactions.refusals import MalformedExport
 from reactions.storage.engines import writing
 from tests import make

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, create_engine, select, text
 
-from reactions.exports import folders, scope
-from reactions.exports.choosing import Choice
+from reactions.exports import files as export_files
+from reactions.exports import scope
 from reactions.exports.columns import TABLES
 from reactions.exports.files import Form
+from reactions.exports.scope import Choice
 from reactions.newsroom import sites
 from reactions.storage import engines, tables
 from reactions.storage.engines import writing
@@ -47,7 +48,7 @@ def terminal(tmp_path: Path, database_url: str) -> Iterator[Terminal]:
 
 def write(here: Stage, folder: Path, *, form: Form | None = None, choice: Choice | None = None) -> None:
     with scope.opened(here.engine, here.site, choice or Choice(), now_ms=here.now_ms) as found:
-        folders.write(found, list(TABLES.values()), form or Form(), folder)
+        export_files.write_folder(found, list(TABLES.values()), form or Form(), folder)
 
 
 def small(engine: Engine) -> Stage:
