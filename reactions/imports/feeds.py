@@ -10,11 +10,11 @@ import html
 import io
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from email.utils import parseaddr
 
 from lxml import etree
 
-from reactions.imports.article_entries import Entry
 from reactions.refusals import UnreadableImport
 
 _ATOM, _DC = "{http://www.w3.org/2005/Atom}", "{http://purl.org/dc/elements/1.1/}"
@@ -31,6 +31,15 @@ _ITEMS = {
     "atom": {f"{_ATOM}entry"},
     "sitemap": {f"{_SITEMAP}url"},
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a file has at `line` about an article, as text. A field that is absent was not mentioned; one that is empty was."""
+
+    line: int
+    texts: Mapping[str, str] = field(default_factory=dict)  # key, guid, title, url, section, published_at
+    lists: Mapping[str, list[str]] = field(default_factory=dict)  # authors, tags
 
 
 def format_of(content: bytes) -> str:

@@ -49,14 +49,14 @@ def test_each_format_is_found_out(terminal: Terminal, engine: Engine, content: b
 
     number = f"{len(found)} article" + "s" * (len(found) > 1)
     assert (said.code, said.err) == (0, "")
-    assert said.out == f"{number} read: {len(found)} new, 0 changed, 0 as they were.\n"
+    assert said.out == f"{number} read: {len(found)} new, 0 changed, 0 unchanged.\n"
     assert keys(engine) == found
 
 
 def test_repeating_it_changes_nothing(terminal: Terminal) -> None:
     import_(terminal, samples.CSV)
 
-    assert import_(terminal, samples.CSV).out == "2 articles read: 0 new, 0 changed, 2 as they were.\n"
+    assert import_(terminal, samples.CSV).out == "2 articles read: 0 new, 0 changed, 2 unchanged.\n"
 
 
 def test_a_file_with_a_bad_line_is_rejected_with_every_bad_line_named(terminal: Terminal, engine: Engine) -> None:
@@ -65,8 +65,8 @@ def test_a_file_with_a_bad_line_is_rejected_with_every_bad_line_named(terminal: 
     assert said.code == 1
     assert said.err.splitlines() == [
         "Line 3: has no url to take the article's key from.",
-        "Line 4: published_at 'yesterday' is no time such as 2026-03-01T07:30:00+01:00.",
-        "Error: 2 of 3 articles cannot be imported, so nothing was. Mend the file, or import the rest with --partial.",
+        "Line 4: published_at 'yesterday' is not a time such as 2026-03-01T07:30:00+01:00.",
+        "Error: 2 of 3 articles cannot be imported, so nothing was. Correct the file, or import the rest with --partial.",
     ]
     assert keys(engine) == set()
 
@@ -75,8 +75,8 @@ def test_the_rest_of_a_bad_file_is_imported_when_asked_for(terminal: Terminal, e
     said = import_(terminal, BAD, "--partial")
 
     assert said.code == 0
-    assert said.out == "1 article read: 1 new, 0 changed, 0 as they were.\n"
-    assert said.err.splitlines()[-1] == "2 lines were left out."
+    assert said.out == "1 article read: 1 new, 0 changed, 0 unchanged.\n"
+    assert said.err.splitlines()[-1] == "2 lines left out."
     assert len(said.err.splitlines()) == 3
     assert keys(engine) == {"a"}
 

@@ -1,23 +1,22 @@
-"""Storing what a file says, in one transaction that holds only what is new: an import repeated writes nothing."""
+"""Storing what a file says of articles, in one transaction that holds only what is new: a repeated import writes nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, select
 
-from reactions.imports.article_checking import Statement
+from reactions.imports.article_files import DescribedArticle
+from reactions.imports.sources import chunks
 from reactions.newsroom import articles
 from reactions.newsroom.articles import Description
 from reactions.newsroom.sites import Site
 from reactions.storage import tables
 from reactions.storage.engines import plan_lists_anew, writing
 
-_T = TypeVar("_T")
-_CHUNK = 500  # statements one query asks for, well under the parameters a database takes
+_CHUNK = 500  # articles in one query, well under the parameters a database takes
 _a = tables.article.c
 _FIELDS = ("title", "url", "section", "authors", "tags", "published_at")
 _STORED = select(_a.article_id, _a.key, *(_a[name] for name in _FIELDS))
@@ -40,47 +39,41 @@ class _Plan:
     same: int
 
 
-def store(engine: Engine, site: Site, statements: Sequence[Statement], *, now_ms: int) -> Outcome:
-    """Describe the site's articles as stated. Fields that were not mentioned stay as they were. Raises MalformedKey."""
+def store(engine: Engine, site: Site, described: Sequence[DescribedArticle], *, now_ms: int) -> Outcome:
+    """Describe the site's articles. Fields that were not mentioned stay as they were. Raises MalformedKey."""
     with engine.connect() as connection:
         plan_lists_anew(connection)
-        plan = _planned(connection, site, statements)
+        plan = _planned(connection, site, described)
     # Everything is worked out before the transaction begins: while it holds SQLite's write lock, votes wait.
     if writes := [*plan.new, *plan.changed]:
         with writing(engine) as connection:
             plan_lists_anew(connection)
-            for chunk in _chunks(writes):
+            for chunk in chunks(writes, _CHUNK):
                 articles.describe(connection, site, chunk, at_ms=now_ms)
     return Outcome(len(plan.new), len(plan.changed), plan.same)
 
 
-def _planned(connection: Connection, site: Site, statements: Sequence[Statement]) -> _Plan:
-    own_keys = {statement.key for statement in statements}
+def _planned(connection: Connection, site: Site, described: Sequence[DescribedArticle]) -> _Plan:
+    own_keys = {article.key for article in described}
     new: list[Description] = []
     changed: list[Description] = []
-    for chunk in _chunks(statements):
-        ids = articles.ids_of(connection, site, [statement.key for statement in chunk])
+    for chunk in chunks(described, _CHUNK):
+        ids = articles.ids_of(connection, site, [article.key for article in chunk])
         rows = {row.article_id: row for row in connection.execute(_STORED.where(_a.article_id.in_(ids.values())))}
-        for statement in chunk:
-            row = rows.get(ids[statement.key])
-            # An article may be named by its former keys too; what its own key says then stands.
-            if row is not None and row.key != statement.key and row.key in own_keys:
+        for article in chunk:
+            row = rows.get(ids[article.key])
+            # A file may name an article by its former keys too; what it says under the present key stands.
+            if row is not None and row.key != article.key and row.key in own_keys:
                 continue
-            wanted = _merged(statement, row)
+            wanted = _merged(article, row)
             if row is None:
                 new.append(wanted)
             elif any(getattr(wanted, name) != getattr(row, name) for name in _FIELDS):
                 changed.append(wanted)
-    return _Plan(new, changed, len(statements) - len(new) - len(changed))
+    return _Plan(new, changed, len(described) - len(new) - len(changed))
 
 
-def _merged(statement: Statement, row: Row[Any] | None) -> Description:
-    """What was said, over what is stored."""
+def _merged(article: DescribedArticle, row: Row[Any] | None) -> Description:
+    """What the file says, over what is stored."""
     stored = {name: getattr(row or _NOTHING, name) for name in _FIELDS}
-    return Description(key=statement.key, **(stored | statement.said))
-
-
-def _chunks(items: Sequence[_T]) -> Iterator[list[_T]]:
-    remaining = iter(items)
-    while chunk := list(islice(remaining, _CHUNK)):
-        yield chunk
+    return Description(key=article.key, **(stored | article.fields))
