@@ -15,7 +15,7 @@ from gunicorn.http.errors import ParseException
 
 from reactions.newsroom.sites import Site
 from reactions.votes import networks, rules
-from reactions.web import cors, current, schemas
+from reactions.web import cors, current, requests, schemas
 
 REFUSED = "reactions.refused"  # where in the environ Flask finds why a vote was not settled, and the headers for its page
 
@@ -31,7 +31,7 @@ def cast(parts: current.Parts, site: Site, environ: dict[str, Any], text: bytes)
 
     Raises ValidationError, TooMany, the refusals of `rules.ballot` and those of the ballot box.
     """
-    body = _body.load(schemas.strict_json(text))
+    body = _body.load(requests.json_object(text))
     reader = bytes.fromhex(body["reader"])
     ballot = rules.ballot(
         site,
@@ -86,7 +86,7 @@ def _usual(environ: dict[str, Any]) -> bool:
         and "HTTP_TRANSFER_ENCODING" not in environ
         and length.isdecimal()
         and length.isascii()
-        and int(length) <= schemas.VOTE_BODY_BYTES
+        and int(length) <= requests.SMALL_BODY_BYTES
     )
 
 
@@ -96,7 +96,7 @@ def _read(environ: dict[str, Any]) -> bytes:
     try:
         text: bytes = environ["wsgi.input"].read(length)
     except (OSError, ParseException):
-        raise schemas.broken_off() from None
+        raise requests.broken_off() from None
     if len(text) != length:
-        raise schemas.too_short()
+        raise requests.too_short()
     return text

@@ -30,7 +30,7 @@ _LISTED = [
 @blueprint.get(
     "/v1/sites/<site_key>/dashboard",
     query=[*questions.ABOUT, _UNIT],
-    answer=report_schemas.DashboardAnswer,
+    answer=report_schemas.DashboardResponse,
     problems=PROBLEMS,
     scope="read",
 )
@@ -60,7 +60,7 @@ def dashboard(site_key: str) -> Response:
 @blueprint.get(
     "/v1/sites/<site_key>/articles",
     query=[*questions.ABOUT, *_LISTED],
-    answer=report_schemas.ListingAnswer,
+    answer=report_schemas.ListingResponse,
     problems=PROBLEMS,
     scope="read",
 )
@@ -77,7 +77,7 @@ def articles(site_key: str) -> Response:
 @blueprint.get(
     "/v1/sites/<site_key>/articles/one",
     query=[query("article", "The article's key, or one it had before", example="sport/cup-final"), _UNIT, questions.ZONE],
-    answer=report_schemas.ArticleAnswer,
+    answer=report_schemas.ArticleResponse,
     problems=PROBLEMS,
     scope="read",
 )
@@ -92,7 +92,7 @@ def article(site_key: str) -> Response:
 @blueprint.get(
     "/v1/sites/<site_key>/series",
     query=[*questions.ABOUT, _UNIT],
-    answer=report_schemas.SeriesAnswer,
+    answer=report_schemas.SeriesResponse,
     problems=PROBLEMS,
     scope="read",
 )
