@@ -15,7 +15,7 @@ from reactions.newsroom.sites import Site
 from reactions.storage.engines import writing
 from reactions.votes import revising
 from reactions.votes.revising import Desk
-from reactions.web import current, editors, schemas
+from reactions.web import current, editors, headers, schemas
 from reactions.web.openapi import ApiBlueprint
 from reactions.web.requests import body_of
 from reactions.web.schemas import ArticleNamed, ArticlesBody, KeyBody, MergeBody, MoveBody
@@ -146,13 +146,7 @@ def revoke_key(site_key: str, key_id: str) -> Response:
 
 def answer(body: Any) -> Response:
     """A private JSON answer: no cache may keep it, no other page may read it."""
-    headers = [
-        ("Content-Type", "application/json"),
-        ("Cache-Control", "private, no-store"),
-        ("X-Content-Type-Options", "nosniff"),
-        ("Cross-Origin-Resource-Policy", "same-origin"),
-    ]
-    return Response(orjson.dumps(body), headers=headers)
+    return Response(orjson.dumps(body), content_type="application/json", headers=headers.PRIVATE)
 
 
 def _changed(site: Site, key: str, *, votes: int | None = None) -> Response:

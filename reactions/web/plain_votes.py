@@ -16,14 +16,13 @@ from gunicorn.http.errors import ParseException
 from reactions.newsroom.sites import Site
 from reactions.votes import networks, rules
 from reactions.web import cors, current, requests, schemas
+from reactions.web.headers import NOSNIFF, Header
 
 REFUSED = "reactions.refused"  # where in the environ Flask finds why a vote was not settled, and the headers for its page
 
 _ADDRESS = re.compile("/v1/sites/([a-z0-9-]{1,63})/vote")
-_RECEIPT = [("Content-Type", "application/json"), ("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")]
+_RECEIPT = [("Content-Type", "application/json"), ("Cache-Control", "no-store"), NOSNIFF]
 _body = schemas.VoteBody()
-
-Header = tuple[str, str]
 
 
 def cast(parts: current.Parts, site: Site, environ: dict[str, Any], text: bytes) -> tuple[bytes, list[Header]]:

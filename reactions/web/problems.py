@@ -18,6 +18,7 @@ from reactions.refusals import Refusal
 from reactions.storage import outages
 from reactions.web import cors
 from reactions.web.cors import Forbidden
+from reactions.web.headers import NOSNIFF
 from reactions.web.limits import TooMany
 
 log = structlog.get_logger()
@@ -92,8 +93,7 @@ def problem(
     if errors:
         body["errors"] = list(errors)
     response = Response(orjson.dumps(body), status, content_type="application/problem+json")
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers.update([("Cache-Control", "no-store"), NOSNIFF])
     response.headers.update(headers or {})
     return cors.let_read(response)
 

@@ -13,7 +13,7 @@ from reactions.newsroom import articles
 from reactions.newsroom.sites import Site
 from reactions.votes import rules
 from reactions.votes.rules import Counts
-from reactions.web import cors, current, plain_votes, requests, schemas
+from reactions.web import cors, current, headers, plain_votes, requests, schemas
 from reactions.web.counts_memory import Answer
 from reactions.web.openapi import ApiBlueprint, query
 
@@ -73,8 +73,8 @@ def vote(site_key: str) -> Response:
     site = current.site(site_key)
     page = cors.let_page_read(site)
     text = requests.text_of(request)
-    body, headers = plain_votes.cast(current.parts(), site, request.environ, text)
-    return Response(body, headers=[*page, *headers])
+    body, sent = plain_votes.cast(current.parts(), site, request.environ, text)
+    return Response(body, headers=[*page, *sent])
 
 
 @blueprint.preflight("/v1/sites/<site_key>/vote")
@@ -91,13 +91,13 @@ def _answer(site: Site, keys: list[str], shape: Any) -> Response:
     with current.reading() as connection:
         body = orjson.dumps(shape(rules.counts_of(connection, site, keys, now_ms=current.now_ms())))
     etag = f'"{hashlib.blake2b(body, digest_size=9).hexdigest()}"'
-    headers = [("ETag", etag), ("Cache-Control", _cache_control()), *_OPEN_TO_ALL]
-    parts.memory.keep((request.path, request.query_string.decode("latin-1")), Answer(body, etag, headers), stamp)
-    response = Response(body, content_type="application/json", headers=headers)
+    sent = [("ETag", etag), ("Cache-Control", _cache_control()), *_OPEN_TO_ALL]
+    parts.memory.keep((request.path, request.query_string.decode("latin-1")), Answer(body, etag, sent), stamp)
+    response = Response(body, content_type="application/json", headers=sent)
     return response.make_conditional(request)  # type: ignore[return-value]
 
 
-_OPEN_TO_ALL = [*cors.PUBLIC, ("Timing-Allow-Origin", "*"), ("X-Content-Type-Options", "nosniff")]
+_OPEN_TO_ALL = [*headers.PUBLIC, ("Timing-Allow-Origin", "*")]
 
 
 def _cache_control() -> str:

@@ -11,7 +11,7 @@ from marshmallow import ValidationError
 
 from reactions.reports import listing, periods, ranking
 from reactions.reports.periods import Period
-from reactions.web import current, editors, questions, report_schemas
+from reactions.web import current, editors, headers, questions, report_schemas
 from reactions.web.openapi import ApiBlueprint, query
 
 PROBLEMS = (400, 401, 403, 404, 503)
@@ -129,10 +129,5 @@ def _period(period: Period) -> dict[str, Any]:
 
 def _answer(body: Any) -> Response:
     """A private answer: no cache may keep it, no other page may read it."""
-    headers = [
-        ("Content-Type", "application/json"),
-        ("Cache-Control", "private, no-store"),
-        ("X-Content-Type-Options", "nosniff"),
-        ("Cross-Origin-Resource-Policy", "same-origin"),
-    ]
-    return Response(orjson.dumps(body, option=orjson.OPT_OMIT_MICROSECONDS | orjson.OPT_UTC_Z), headers=headers)
+    text = orjson.dumps(body, option=orjson.OPT_OMIT_MICROSECONDS | orjson.OPT_UTC_Z)
+    return Response(text, content_type="application/json", headers=headers.PRIVATE)

@@ -12,6 +12,7 @@ from gunicorn.util import write_nonblock
 from gunicorn.workers.gthread import ThreadWorker
 from gunicorn.workers.sync import SyncWorker
 
+from reactions.web.headers import NOSNIFF
 from reactions.web.problems import BY_STATUS
 
 log = structlog.get_logger()
@@ -41,8 +42,15 @@ class _Discreet:
 def _problem(status: int, reason: str) -> bytes:
     name, title, detail = BY_STATUS.get(status, BY_STATUS[400])
     body = orjson.dumps({"type": f"/problems#{name}", "title": title, "status": status, "detail": detail})
-    head = f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n"
-    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode("ascii") + body
+    fields = {
+        "Connection": "close",
+        "Content-Type": "application/problem+json",
+        "Cache-Control": "no-store",
+        "Content-Length": str(len(body)),
+        **dict([NOSNIFF]),
+    }
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    return f"HTTP/1.1 {status} {reason}\r\n{head}\r\n".encode("ascii") + body
 
 
 class ThreadedWorker(_Discreet, ThreadWorker):  # type: ignore[misc]
