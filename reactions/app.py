@@ -21,6 +21,7 @@ from reactions.web import (
     dashboard,
     demo_paper,
     export_api,
+    guards,
     headers,
     health,
     logs,
@@ -107,6 +108,7 @@ def _counted(ballots: Sequence[Ballot], answers: Sequence[Answer]) -> Collection
 def _register(app: Flask, settings: Settings) -> None:
     problems.register(app)
     headers.install(app)
+    guards.install(app)
     openapi.install(
         app, [reader_api.blueprint, newsroom_api.blueprint, report_api.blueprint, export_api.blueprint, atom.blueprint]
     )

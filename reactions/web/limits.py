@@ -150,11 +150,12 @@ def _hit(strategy: Strategy, policy: Policy, who: str) -> float | None:
 def _configured(app: Flask, settings: Settings) -> tuple[Strategy, tuple[type[Exception], ...]]:
     """The strategy over the configured store, and the exceptions that mean it is away. Raises InvalidSettings."""
     try:
-        limiter = extensions.limiter(app, *_storage(settings))
+        extensions.bind_limiter(app, *_storage(settings))
     except (ConfigurationError, ImportError, ValueError) as error:
         raise InvalidSettings(f"limiter_url: {error}") from None
-    failures = limiter.storage.base_exceptions
-    return cast("Strategy", limiter.limiter), (OSError, *(failures if isinstance(failures, tuple) else (failures,)))
+    storage = extensions.limiter.storage
+    failures = storage.base_exceptions
+    return Strategy(storage), (OSError, *(failures if isinstance(failures, tuple) else (failures,)))
 
 
 def _storage(settings: Settings) -> tuple[str, dict[str, Any]]:

@@ -16,7 +16,7 @@ from flask import Flask, Response, make_response, render_template
 from flask_smorest import Api, Blueprint
 from marshmallow import Schema
 
-from reactions.web import headers, problems, schemas
+from reactions.web import guards, headers, problems, schemas
 
 View = Callable[..., Response]
 _PROBLEM = "application/problem+json"
@@ -92,7 +92,7 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc]
             if method != "GET":
                 # A preflight has a route of its own; Flask's own answer, which lets no page in, would stand before it.
                 view.provide_automatic_options = False  # type: ignore[attr-defined]
-            self.add_url_rule(rule, None, view, methods=[method])
+            self.add_url_rule(rule, None, guards.keyed(view) if scope else view, methods=[method])
             return view
 
         return decorator

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 
 from reactions.refusals import MalformedCursor, MalformedFilter, MalformedPeriod, Refusal, UnknownSort
-from reactions.web import editors, headers
+from reactions.web import editors, guards, headers
 from reactions.web.dashboard import drawings, reading, sheets, telling, trouble, view, words
 
 blueprint = Blueprint("dashboard", __name__, url_prefix="/dashboard")
@@ -83,6 +83,7 @@ def sign_in() -> ResponseReturnValue:
 
 
 @blueprint.post("/sign-in")
+@guards.sign_in
 def enter() -> ResponseReturnValue:
     """Open a session with the key of the form."""
     if editors.sign_in(request.form.get("key", "")) is None:
