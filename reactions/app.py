@@ -21,7 +21,11 @@ from reactions.web import (
     dashboard,
     demo_paper,
     export_api,
+    extensions,
+    guards,
+    headers,
     health,
+    limit_store,
     logs,
     metrics,
     newsroom_api,
@@ -51,6 +55,7 @@ def create_app(settings: Settings) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     _make_data_folder(settings)
     db.init_app(app)
+    extensions.bind_limiter(app, *limit_store.address(settings))
     app.secret_key = readers.derived_key(secret_of(settings), "session")
     with app.app_context():
         for engine in db.engines.values():
@@ -107,6 +112,8 @@ def _counted(ballots: Sequence[Ballot], answers: Sequence[Answer]) -> Collection
 
 def _register(app: Flask, settings: Settings) -> None:
     problems.register(app)
+    headers.install(app)
+    guards.install(app)
     openapi.install(
         app, [reader_api.blueprint, newsroom_api.blueprint, report_api.blueprint, export_api.blueprint, atom.blueprint]
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response
 
 from reactions.notices import alerts, feed
-from reactions.web import current, editors
+from reactions.web import current, editors, headers
 from reactions.web.openapi import ApiBlueprint
 
 blueprint = ApiBlueprint("alerts", description="Alerts about articles worth attention. Requires a key of the site.")
@@ -24,10 +24,5 @@ def alerts_feed(site_key: str) -> Response:
     with current.reading() as connection:
         raised = alerts.latest(connection, site, limit=feed.ENTRIES)
     address = f"{current.parts().settings.address}/v1/sites/{site.key}/alerts.atom"
-    headers = {
-        "Cache-Control": "private, no-store",
-        "X-Content-Type-Options": "nosniff",
-        "Cross-Origin-Resource-Policy": "same-origin",
-    }
     document = feed.atom(site, raised, address=address, now_ms=current.now_ms())
-    return Response(document, headers=headers, content_type="application/atom+xml; charset=utf-8")
+    return Response(document, headers=headers.PRIVATE, content_type="application/atom+xml; charset=utf-8")

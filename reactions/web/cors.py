@@ -8,11 +8,10 @@ from typing import Any
 from flask import Response, g, request
 
 from reactions.newsroom.sites import Site
+from reactions.web.headers import PUBLIC, Header
 
 PREFLIGHT_S = "7200"  # the most that Chrome honours
-PUBLIC = [("Access-Control-Allow-Origin", "*"), ("Cross-Origin-Resource-Policy", "cross-origin")]
 
-Header = tuple[str, str]
 _FETCH_MODES = (None, "cors", "same-origin")
 _NO_ORIGIN = [("Vary", "Origin")]
 _EXPOSED = [("Access-Control-Expose-Headers", "RateLimit, RateLimit-Policy, Retry-After")]
@@ -54,7 +53,7 @@ def let_read(response: Response) -> Response:
     """Let the page read a problem: everybody's if it was asked publicly, the checked page's if it came with a vote."""
     if request.blueprint == "readers":
         public = request.method in ("GET", "HEAD")
-        response.headers.extend(PUBLIC if public else g.get("headers", _NO_ORIGIN))
+        response.headers.update(PUBLIC if public else g.get("headers", _NO_ORIGIN))
     return response
 
 

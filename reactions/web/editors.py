@@ -12,10 +12,11 @@ from reactions.newsroom.api_keys import ApiKey
 from reactions.newsroom.sites import Site
 from reactions.refusals import UnknownSite
 from reactions.storage.engines import writing
-from reactions.web import current
+from reactions.web import current, guards
 from reactions.web.problems import Denied
 
 _SESSION = "key"
+_KEY = "reactions.key"  # where in the environ the proven key of a request is kept
 _IN_ADDRESS = {"api_key", "key", "token", "access_token"}
 
 
@@ -78,11 +79,24 @@ def site_of(key: ApiKey) -> Site:
 
 
 def _bearer() -> ApiKey:
+    """The key of the request, proven once. Raises Denied, or RateLimitExceeded after many wrong ones."""
+    if _KEY not in request.environ:
+        request.environ[_KEY] = _proven_bearer()
+    key: ApiKey = request.environ[_KEY]
+    return key
+
+
+def _proven_bearer() -> ApiKey:
     if any(value.startswith("rk_") for value in request.args.values()) or not _IN_ADDRESS.isdisjoint(request.args):
-        detail = "What stands in an address ends up in logs. Send the key in the Authorization header, and make a new one."
-        raise Denied(400, "key-in-address", "A key does not belong into an address", detail)
+        detail = (
+            "Addresses end up in logs. Send the key in the Authorization header, and make a new one: this one may have been read."
+        )
+        raise Denied(400, "key-in-address", "Do not put a key in a URL", detail)
     scheme, _, text = request.headers.get("Authorization", "").partition(" ")
-    key = _proven(text.strip()) if scheme.lower() == "bearer" else None
+    sent = text.strip() if scheme.lower() == "bearer" else ""
+    key = _proven(sent) if sent else None
+    if sent and key is None:
+        guards.count_wrong_key()
     if key is None:
         detail = "Send a key of the site, as in Authorization: Bearer rk_…; `reactions key add` makes one."
         raise Denied(401, "unauthorized", "Not signed in", detail, WWW_Authenticate='Bearer realm="reactions"')

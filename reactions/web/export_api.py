@@ -15,7 +15,7 @@ from reactions.exports.scope import Choice, Scope
 from reactions.refusals import MalformedExport
 from reactions.reports import periods
 from reactions.votes import readers
-from reactions.web import current, editors, export_stream, metrics, questions
+from reactions.web import current, editors, export_stream, headers, metrics, questions
 from reactions.web.export_stream import Stream
 from reactions.web.openapi import ApiBlueprint, query
 
@@ -75,11 +75,11 @@ def export(site_key: str, file_name: str) -> Response:
         )
         found = held.enter_context(scope.opened(current.engine(), site, choice, now_ms=current.now_ms(), reader_key=key))
         pieces, media = _pieces(file_name, tables, Form(form.format, bom=_yes(params, "bom"), gzip=form.gzip), found)
-        headers = _headers(file_name, media, found)
-        if "Content-Encoding" in headers:
+        sent = _headers(file_name, media, found)
+        if "Content-Encoding" in sent:
             pieces = files.compressed(pieces)
         stream = Stream(pieces, held.pop_all(), name=file_name, within_s=settings.export_within_s, votes=metrics.settled)
-    response = Response(stream, headers=headers)
+    response = Response(stream, headers=sent)
     response.call_on_close(stream.close)
     return response
 
@@ -114,21 +114,19 @@ def _yes(params: dict[str, str], name: str) -> bool:
 
 
 def _headers(name: str, media: str, found: Scope) -> dict[str, str]:
-    headers = {
+    sent = {
+        **dict(headers.PRIVATE),
         "Content-Type": f"{media}; charset=utf-8" if media == "text/csv" else media,
         "Content-Disposition": f'attachment; filename="{_file_name(name, found)}"',
-        "Cache-Control": "private, no-store",
-        "X-Content-Type-Options": "nosniff",
-        "Cross-Origin-Resource-Policy": "same-origin",
         "Export-Version": VERSION,
     }
     if found.next:
-        headers["Export-Next"] = found.next.text(found.site)
+        sent["Export-Next"] = found.next.text(found.site)
     if media == "text/csv":
-        headers["Vary"] = "Accept-Encoding"
+        sent["Vary"] = "Accept-Encoding"
         accepted = request.accept_encodings
-        headers |= {"Content-Encoding": "gzip"} if "gzip" in accepted.values() and accepted["gzip"] > 0 else {}
-    return headers
+        sent |= {"Content-Encoding": "gzip"} if "gzip" in accepted.values() and accepted["gzip"] > 0 else {}
+    return sent
 
 
 def _pieces(name: str, tables: Sequence[Table], form: Form, found: Scope) -> tuple[Iterator[bytes], str]:

@@ -10,7 +10,7 @@ from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import NotFound, Unauthorized
 
 from reactions.storage import migrations
-from reactions.web import current, metrics
+from reactions.web import current, guards, metrics
 from reactions.web.problems import problem
 
 blueprint = Blueprint("health", __name__)
@@ -36,13 +36,16 @@ def ready() -> Response:
 
 
 @blueprint.get("/metrics")
+@guards.keyed
 def exposed_metrics() -> Response:
     """Metrics for Prometheus, to whoever knows the token."""
     token = current.parts().settings.metrics_token
     if not token:
         raise NotFound
-    given = request.headers.get("Authorization", "")
-    if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+    sent = request.headers.get("Authorization", "")
+    if not hmac.compare_digest(sent.encode(), f"Bearer {token}".encode()):
+        if sent:
+            guards.count_wrong_key()
         raise Unauthorized(www_authenticate=WWWAuthenticate("bearer"))
     return Response(metrics.exposition(), content_type="text/plain; version=0.0.4; charset=utf-8")
 

@@ -15,10 +15,10 @@ from reactions.newsroom.sites import Site
 from reactions.storage.engines import writing
 from reactions.votes import revising
 from reactions.votes.revising import Editor
-from reactions.web import current, editors, newsroom_schemas
-from reactions.web.newsroom_schemas import ArticleNamed, ArticlesBody, KeyBody, MergeBody, MoveBody
+from reactions.web import current, editors, headers, schemas
 from reactions.web.openapi import ApiBlueprint
-from reactions.web.schemas import body_of
+from reactions.web.requests import body_of
+from reactions.web.schemas import ArticleNamed, ArticlesBody, KeyBody, MergeBody, MoveBody
 
 ARTICLES_BYTES = 1_048_576
 PROBLEMS = (400, 401, 403, 404, 413, 415, 422, 503)
@@ -37,7 +37,7 @@ _CATALOGUE = {
 @blueprint.put(
     "/v1/sites/<site_key>/articles",
     body=ArticlesBody,
-    answer=newsroom_schemas.ArticlesReceipt,
+    answer=schemas.DescribedResponse,
     problems=PROBLEMS,
     scope="write",
 )
@@ -54,14 +54,14 @@ def describe(site_key: str) -> Response:
 @blueprint.post(
     "/v1/sites/<site_key>/articles/<any(close,reopen,hide,show):change>",
     body=ArticleNamed,
-    answer=newsroom_schemas.ArticleChanged,
+    answer=schemas.ChangeResponse,
     problems=PROBLEMS,
     scope="review",
 )
 def change_article(site_key: str, change: str) -> Response:
     """Close an article or open it again; hide its numbers from readers or show them again."""
     site = editors.require(site_key, "review")
-    key = article_keys.canonical_key(body_of(request, _named, most_bytes=4096)["article"])
+    key = article_keys.canonical_key(body_of(request, _named)["article"])
     with writing(current.engine()) as connection:
         _CATALOGUE[change](connection, site, key, at_ms=current.now_ms(), by=editors.by())
     return _changed(site, key)
@@ -70,29 +70,29 @@ def change_article(site_key: str, change: str) -> Response:
 @blueprint.post(
     "/v1/sites/<site_key>/articles/<any(reset,restore):revision>",
     body=ArticleNamed,
-    answer=newsroom_schemas.ArticleChanged,
+    answer=schemas.RevisionResponse,
     problems=PROBLEMS,
     scope="review",
 )
 def revise_article(site_key: str, revision: str) -> Response:
     """Withdraw every vote on an article, or take the last reset back. Each vote leaves an event in the ledger."""
     site = editors.require(site_key, "review")
-    key = article_keys.canonical_key(body_of(request, _named, most_bytes=4096)["article"])
+    key = article_keys.canonical_key(body_of(request, _named)["article"])
     revise = revising.reset if revision == "reset" else revising.undo_reset
-    return _changed(site, key, votes=revise(_desk(site), key))
+    return _changed(site, key, votes=revise(_editor(site), key))
 
 
 @blueprint.post(
     "/v1/sites/<site_key>/articles/move",
     body=MoveBody,
-    answer=newsroom_schemas.ArticleChanged,
+    answer=schemas.ChangeResponse,
     problems=(*PROBLEMS, 409),
     scope="write",
 )
 def move(site_key: str) -> Response:
     """Give an article another key, as after a change of its address; the old one keeps working."""
     site = editors.require(site_key, "write")
-    body = body_of(request, _move, most_bytes=4096)
+    body = body_of(request, _move)
     key, to = article_keys.canonical_key(body["article"]), article_keys.canonical_key(body["to"])
     with writing(current.engine()) as connection:
         interventions.move(connection, site, key, to=to, at_ms=current.now_ms(), by=editors.by())
@@ -102,19 +102,19 @@ def move(site_key: str) -> Response:
 @blueprint.post(
     "/v1/sites/<site_key>/articles/merge",
     body=MergeBody,
-    answer=newsroom_schemas.ArticleChanged,
+    answer=schemas.RevisionResponse,
     problems=PROBLEMS,
     scope="review",
 )
 def merge(site_key: str) -> Response:
     """Move an article's votes to another and let its keys lead there."""
     site = editors.require(site_key, "review")
-    body = body_of(request, _merge, most_bytes=4096)
+    body = body_of(request, _merge)
     key, into = article_keys.canonical_key(body["article"]), article_keys.canonical_key(body["into"])
-    return _changed(site, into, votes=revising.merge(_desk(site), key, into=into))
+    return _changed(site, into, votes=revising.merge(_editor(site), key, into=into))
 
 
-@blueprint.get("/v1/sites/<site_key>/keys", answer=newsroom_schemas.KeysAnswer, problems=(400, 401, 403, 404, 503), scope="write")
+@blueprint.get("/v1/sites/<site_key>/keys", answer=schemas.KeysResponse, problems=(400, 401, 403, 404, 503), scope="write")
 def list_keys(site_key: str) -> Response:
     """List the site's keys; their secrets are not kept."""
     site = editors.require(site_key, "write")
@@ -122,11 +122,11 @@ def list_keys(site_key: str) -> Response:
         return answer({"keys": [_shown(key) for key in api_keys.all_of(connection, site)]})
 
 
-@blueprint.post("/v1/sites/<site_key>/keys", body=KeyBody, answer=newsroom_schemas.NewKey, problems=PROBLEMS, scope="write")
+@blueprint.post("/v1/sites/<site_key>/keys", body=KeyBody, answer=schemas.NewKeyResponse, problems=PROBLEMS, scope="write")
 def add_key(site_key: str) -> Response:
     """Make a key with some of the scopes of the one in use. The key is shown this once."""
     site = editors.require(site_key, "write")
-    body = body_of(request, _key, most_bytes=4096)
+    body = body_of(request, _key)
     for scope in body["scopes"]:
         editors.require(site_key, scope)
     with writing(current.engine()) as connection:
@@ -135,7 +135,7 @@ def add_key(site_key: str) -> Response:
 
 
 @blueprint.delete(
-    "/v1/sites/<site_key>/keys/<key_id>", answer=newsroom_schemas.KeyShown, problems=(400, 401, 403, 404, 503), scope="write"
+    "/v1/sites/<site_key>/keys/<key_id>", answer=schemas.KeyResponse, problems=(400, 401, 403, 404, 503), scope="write"
 )
 def revoke_key(site_key: str, key_id: str) -> Response:
     """End a key at once; doing it again changes nothing."""
@@ -146,13 +146,7 @@ def revoke_key(site_key: str, key_id: str) -> Response:
 
 def answer(body: Any) -> Response:
     """A private JSON answer: no cache may keep it, no other page may read it."""
-    headers = [
-        ("Content-Type", "application/json"),
-        ("Cache-Control", "private, no-store"),
-        ("X-Content-Type-Options", "nosniff"),
-        ("Cross-Origin-Resource-Policy", "same-origin"),
-    ]
-    return Response(orjson.dumps(body), headers=headers)
+    return Response(orjson.dumps(body), content_type="application/json", headers=headers.PRIVATE)
 
 
 def _changed(site: Site, key: str, *, votes: int | None = None) -> Response:
@@ -162,7 +156,7 @@ def _changed(site: Site, key: str, *, votes: int | None = None) -> Response:
     return answer(changed if votes is None else {**changed, "votes": votes})
 
 
-def _desk(site: Site) -> Editor:
+def _editor(site: Site) -> Editor:
     return Editor(current.engine(), current.parts().ballot_box, site, by=editors.by(), now_ms=current.now_ms())
 
 

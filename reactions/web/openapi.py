@@ -12,11 +12,11 @@ from http import HTTPStatus
 from typing import Any
 
 import flask
-from flask import Flask, Response, render_template
+from flask import Flask, Response, make_response, render_template
 from flask_smorest import Api, Blueprint
 from marshmallow import Schema
 
-from reactions.web import problems, schemas
+from reactions.web import guards, headers, problems, schemas
 
 View = Callable[..., Response]
 _PROBLEM = "application/problem+json"
@@ -92,7 +92,7 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc]
             if method != "GET":
                 # A preflight has a route of its own; Flask's own answer, which lets no page in, would stand before it.
                 view.provide_automatic_options = False  # type: ignore[attr-defined]
-            self.add_url_rule(rule, None, view, methods=[method])
+            self.add_url_rule(rule, None, guards.keyed(view) if scope else view, methods=[method])
             return view
 
         return decorator
@@ -158,20 +158,12 @@ def description(app: Flask) -> str:
 
 
 def _docs() -> Response:
-    return page(render_template("docs.html"))
+    return _page("docs.html")
 
 
 def _problems() -> Response:
-    return page(render_template("problems.html", problems=sorted(problems.DESCRIPTIONS)))
+    return _page("problems.html", problems=sorted(problems.DESCRIPTIONS))
 
 
-def page(html: str, *, policy: str = "") -> Response:
-    """An HTML page that loads nothing from elsewhere."""
-    response = Response(html, content_type="text/html; charset=utf-8")
-    response.headers["Content-Security-Policy"] = policy or (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        "font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-    )
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "no-referrer"
-    return response
+def _page(template: str, **values: Any) -> Response:
+    return headers.page(make_response(render_template(template, **values)))

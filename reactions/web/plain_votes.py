@@ -14,15 +14,14 @@ import orjson
 
 from reactions.newsroom.sites import Site
 from reactions.votes import networks, rules
-from reactions.web import cors, current, schemas
+from reactions.web import cors, current, requests, schemas
+from reactions.web.headers import NOSNIFF, Header
 
 REFUSED = "reactions.refused"  # where in the environ Flask finds why a vote was not settled, and the headers for its page
 
 _ADDRESS = re.compile("/v1/sites/([a-z0-9-]{1,63})/vote")
-_RECEIPT = [("Content-Type", "application/json"), ("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")]
+_RECEIPT = [("Content-Type", "application/json"), ("Cache-Control", "no-store"), NOSNIFF]
 _body = schemas.VoteBody()
-
-Header = tuple[str, str]
 
 
 def cast(parts: current.Parts, site: Site, environ: dict[str, Any], text: bytes) -> tuple[bytes, list[Header]]:
@@ -30,7 +29,7 @@ def cast(parts: current.Parts, site: Site, environ: dict[str, Any], text: bytes)
 
     Raises ValidationError, TooMany, the refusals of `rules.ballot` and those of the ballot box.
     """
-    body = _body.load(schemas.strict_json(text))
+    body = _body.load(requests.json_object(text))
     reader = bytes.fromhex(body["reader"])
     ballot = rules.ballot(
         site,
@@ -84,7 +83,7 @@ def _usual(environ: dict[str, Any]) -> bool:
         and "HTTP_TRANSFER_ENCODING" not in environ
         and length.isdecimal()
         and length.isascii()
-        and int(length) <= schemas.VOTE_BODY_BYTES
+        and int(length) <= requests.SMALL_BODY_BYTES
     )
 
 
@@ -94,7 +93,7 @@ def _read(environ: dict[str, Any]) -> bytes:
     try:
         text: bytes = environ["wsgi.input"].read(length)
     except Exception:  # noqa: BLE001  each server has its own errors for a body that breaks off
-        raise schemas.broken_off() from None
+        raise requests.broken_off() from None
     if len(text) != length:
-        raise schemas.too_short()
+        raise requests.too_short()
     return text

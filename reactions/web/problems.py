@@ -18,6 +18,7 @@ from reactions.refusals import Refusal
 from reactions.storage import outages
 from reactions.web import cors
 from reactions.web.cors import Forbidden
+from reactions.web.headers import NOSNIFF
 from reactions.web.limits import TooMany
 
 log = structlog.get_logger()
@@ -64,6 +65,11 @@ BY_STATUS: dict[int, tuple[str, str, str]] = {
     413: ("too-large", "The request is too large", "Send a smaller body; a vote has at most 4096 bytes."),
     414: ("address-too-long", "The address is too long", "Ask for fewer articles at a time; an address has at most 8190 bytes."),
     415: ("unsupported-type", "Wrong content type", "Send the body as application/json."),
+    429: (
+        "too-many-requests",
+        "Too many requests",
+        "This network sent too many requests. Try again after the seconds in Retry-After.",
+    ),
     431: ("headers-too-large", "The headers are too large", "Send fewer or smaller headers."),
     500: ("internal", "Something went wrong on our side", "The fault was logged. Try again later."),
 }
@@ -74,7 +80,7 @@ DESCRIPTIONS = [(name, status, title) for status, name, title in STATUS_OF.value
 DESCRIPTIONS.append(("foreign-origin", 403, "This page may not vote for the site"))
 DESCRIPTIONS.append(("too-many-votes", 429, "Too many votes"))
 DESCRIPTIONS.append(("missing-scope", 403, "This key may not do that"))
-DESCRIPTIONS.append(("key-in-address", 400, "A key does not belong into an address"))
+DESCRIPTIONS.append(("key-in-address", 400, "Do not put a key in a URL"))
 DESCRIPTIONS.append(("not-ready", 503, "Not ready"))
 _MOST_ERRORS = 10  # a body of 4 kB can hold hundreds of faults
 
@@ -93,8 +99,7 @@ def problem(
     if errors:
         body["errors"] = list(errors)
     response = Response(orjson.dumps(body), status, content_type="application/problem+json")
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers.update([("Cache-Control", "no-store"), NOSNIFF])
     response.headers.update(headers or {})
     return cors.let_read(response)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 import orjson
 from flask import Response, request
@@ -14,7 +13,7 @@ from reactions.newsroom import article_keys
 from reactions.newsroom.sites import Site
 from reactions.votes import rules
 from reactions.votes.rules import Counts
-from reactions.web import cors, current, plain_votes, schemas
+from reactions.web import cors, current, headers, plain_votes, requests, schemas
 from reactions.web.counts_memory import Answer
 from reactions.web.openapi import ApiBlueprint, query
 
@@ -29,14 +28,14 @@ blueprint = ApiBlueprint("readers", description="What the widget asks for. No ke
         query("article", "The article's key", example="sport/cup-final"),
         query("lang", "Language of the labels", required=False),
     ],
-    answer=schemas.ReactionsAnswer,
+    answer=schemas.ReactionsResponse,
     problems=(400, 404, 503),
     cached=True,
 )
 def reactions_of(site_key: str) -> Response:
     """The row of an article: its reactions with labels and counts."""
     site = current.site(site_key)
-    given = _query("article", "lang")
+    given = requests.query_lists(["article", "lang"])
     if len(given["article"]) != 1 or len(given["lang"]) > 1:
         raise ValidationError("Give one article and at most one lang.", "article")
     language = (given["lang"] or ["en"])[0]
@@ -46,14 +45,14 @@ def reactions_of(site_key: str) -> Response:
 @blueprint.get(
     "/v1/sites/<site_key>/counts",
     query=[query("article", f"1 to {MOST_ARTICLES} article keys, each as a parameter of its own", many=True)],
-    answer=schemas.CountsAnswer,
+    answer=schemas.CountsResponse,
     problems=(400, 404, 503),
     cached=True,
 )
 def counts_of(site_key: str) -> Response:
     """The counts of many articles, in the order asked."""
     site = current.site(site_key)
-    keys = _query("article")["article"]
+    keys = requests.query_lists(["article"])["article"]
     if not 1 <= len(keys) <= MOST_ARTICLES:
         raise ValidationError(f"Ask for 1 to {MOST_ARTICLES} articles at a time; this asks for {len(keys)}.", "article")
     return _answer(site, keys, lambda counts: {"articles": [_counts(entry) for entry in counts]})
@@ -62,7 +61,7 @@ def counts_of(site_key: str) -> Response:
 @blueprint.put(
     "/v1/sites/<site_key>/vote",
     body=schemas.VoteBody,
-    answer=schemas.VoteReceipt,
+    answer=schemas.VoteResponse,
     problems=(400, 403, 404, 409, 413, 415, 422, 429, 503, 507),
 )
 def vote(site_key: str) -> Response:
@@ -73,27 +72,15 @@ def vote(site_key: str) -> Response:
         raise refused
     site = current.site(site_key)
     page = cors.let_page_read(site)
-    text = schemas.text_of(request, most_bytes=schemas.VOTE_BODY_BYTES)
-    body, headers = plain_votes.cast(current.parts(), site, request.environ, text)
-    return Response(body, headers=[*page, *headers])
+    text = requests.text_of(request)
+    body, sent = plain_votes.cast(current.parts(), site, request.environ, text)
+    return Response(body, headers=[*page, *sent])
 
 
 @blueprint.preflight("/v1/sites/<site_key>/vote")
 def vote_preflight(site_key: str) -> Response:
     """Tell a browser whether a page may vote."""
     return cors.preflight(cors.let_page_read(current.site(site_key)))
-
-
-def _query(*names: str) -> dict[str, list[str]]:
-    """The query's parameters. Raises ValidationError for one that is not in `names`: it would only defeat caches."""
-    try:
-        unquote_to_bytes(request.query_string).decode()
-    except UnicodeDecodeError:
-        raise ValidationError("Write the address in UTF-8, percent-encoded.") from None
-    given = request.args.to_dict(flat=False)
-    if unknown := [name for name in given if name not in names]:
-        raise ValidationError(f"No such parameter. Use: {', '.join(names)}.", unknown[0][:64])
-    return {name: given.get(name, []) for name in names}
 
 
 def _answer(site: Site, keys: list[str], shape: Any) -> Response:
@@ -104,13 +91,13 @@ def _answer(site: Site, keys: list[str], shape: Any) -> Response:
     with current.reading() as connection:
         body = orjson.dumps(shape(rules.counts_of(connection, site, asked, now_ms=current.now_ms())))
     etag = f'"{hashlib.blake2b(body, digest_size=9).hexdigest()}"'
-    headers = [("ETag", etag), ("Cache-Control", _cache_control()), *_OPEN_TO_ALL]
-    parts.memory.keep((request.path, request.query_string.decode("latin-1")), Answer(body, etag, headers), stamp)
-    response = Response(body, content_type="application/json", headers=headers)
+    sent = [("ETag", etag), ("Cache-Control", _cache_control()), *_OPEN_TO_ALL]
+    parts.memory.keep((request.path, request.query_string.decode("latin-1")), Answer(body, etag, sent), stamp)
+    response = Response(body, content_type="application/json", headers=sent)
     return response.make_conditional(request)  # type: ignore[return-value]
 
 
-_OPEN_TO_ALL = [*cors.PUBLIC, ("Timing-Allow-Origin", "*"), ("X-Content-Type-Options", "nosniff")]
+_OPEN_TO_ALL = [*headers.PUBLIC, ("Timing-Allow-Origin", "*")]
 
 
 def _cache_control() -> str:

@@ -11,7 +11,7 @@ from marshmallow import ValidationError
 
 from reactions.reports import listing, periods, ranking
 from reactions.reports.periods import Period
-from reactions.web import current, editors, questions, report_schemas
+from reactions.web import current, editors, headers, questions, report_schemas
 from reactions.web.openapi import ApiBlueprint, query
 
 PROBLEMS = (400, 401, 403, 404, 503)
@@ -30,7 +30,7 @@ _LISTED = [
 @blueprint.get(
     "/v1/sites/<site_key>/dashboard",
     query=[*questions.ABOUT, _UNIT],
-    answer=report_schemas.DashboardAnswer,
+    answer=report_schemas.DashboardResponse,
     problems=PROBLEMS,
     scope="read",
 )
@@ -60,7 +60,7 @@ def dashboard(site_key: str) -> Response:
 @blueprint.get(
     "/v1/sites/<site_key>/articles",
     query=[*questions.ABOUT, *_LISTED],
-    answer=report_schemas.ListingAnswer,
+    answer=report_schemas.ListingResponse,
     problems=PROBLEMS,
     scope="read",
 )
@@ -77,7 +77,7 @@ def articles(site_key: str) -> Response:
 @blueprint.get(
     "/v1/sites/<site_key>/articles/one",
     query=[query("article", "The article's key, or one it had before", example="sport/cup-final"), _UNIT, questions.ZONE],
-    answer=report_schemas.ArticleAnswer,
+    answer=report_schemas.ArticleResponse,
     problems=PROBLEMS,
     scope="read",
 )
@@ -92,7 +92,7 @@ def article(site_key: str) -> Response:
 @blueprint.get(
     "/v1/sites/<site_key>/series",
     query=[*questions.ABOUT, _UNIT],
-    answer=report_schemas.SeriesAnswer,
+    answer=report_schemas.SeriesResponse,
     problems=PROBLEMS,
     scope="read",
 )
@@ -129,10 +129,5 @@ def _period(period: Period) -> dict[str, Any]:
 
 def _answer(body: Any) -> Response:
     """A private answer: no cache may keep it, no other page may read it."""
-    headers = [
-        ("Content-Type", "application/json"),
-        ("Cache-Control", "private, no-store"),
-        ("X-Content-Type-Options", "nosniff"),
-        ("Cross-Origin-Resource-Policy", "same-origin"),
-    ]
-    return Response(orjson.dumps(body, option=orjson.OPT_OMIT_MICROSECONDS | orjson.OPT_UTC_Z), headers=headers)
+    text = orjson.dumps(body, option=orjson.OPT_OMIT_MICROSECONDS | orjson.OPT_UTC_Z)
+    return Response(text, content_type="application/json", headers=headers.PRIVATE)

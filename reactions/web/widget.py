@@ -11,6 +11,8 @@ from pathlib import Path
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import NotFound
 
+from reactions.web import headers
+
 blueprint = Blueprint("widget", __name__)
 _FILE = Path(__file__).parent.parent / "widget" / "v1.js"
 
@@ -53,8 +55,6 @@ def pinned(pinned: str) -> Response:
 def _script(cache_control: str) -> Response:
     response = Response(source(), content_type="text/javascript; charset=utf-8")
     response.headers["Cache-Control"] = cache_control
-    response.headers["Access-Control-Allow-Origin"] = "*"  # Subresource Integrity needs it
-    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers.update(headers.PUBLIC)  # Subresource Integrity needs Access-Control-Allow-Origin
     response.add_etag()
     return response.make_conditional(request)  # type: ignore[return-value]

@@ -8,10 +8,12 @@ import re
 import pytest
 from flask.testing import FlaskClient
 
+from reactions.web import headers
 from reactions.web.problems import DESCRIPTIONS
 from tests import make
 from tests.databases import PROJECT
 from tests.web.asking import VOTE, only_sqlite, problem, row, vote
+from tests.web.conftest import MakeApp
 
 pytestmark = only_sqlite
 READING = {"GET", "HEAD", "OPTIONS"}
@@ -92,6 +94,24 @@ def test_the_readable_pages_ask_nobody_else_for_anything(client: FlaskClient) ->
             "connect-src": "'self'", "font-src": "'self'", "base-uri": "'none'", "form-action": "'self'",
             "frame-ancestors": "'none'",
         }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "path", [*METHODS_OF, *NO_ADDRESSES, "/static/docs/open.js", "/v1//sites", "/dashboard", "/dashboard/sign-in"]
+)
+def test_no_browser_guesses_a_content_type(client: FlaskClient, path: str) -> None:
+    with client.open(path, method="PUT" if path == VOTE else "GET") as answer:
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_every_page_has_the_same_policy_and_only_one(make_app: MakeApp) -> None:
+    client = make_app(demo=True).test_client()
+
+    policies = {
+        client.get(path).headers["Content-Security-Policy"] for path in ("/docs", "/problems", "/dashboard/sign-in", "/demo/x")
+    }
+
+    assert policies == {headers.CONTENT_SECURITY_POLICY}
 
 
 def status_of(client: FlaskClient, path: str) -> int:

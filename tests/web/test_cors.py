@@ -86,6 +86,7 @@ def test_the_preflight_lets_a_page_of_the_site_vote_and_is_remembered(client: Fl
         "Access-Control-Allow-Methods": "PUT",
         "Access-Control-Allow-Headers": "content-type",
         "Access-Control-Max-Age": "7200",
+        "X-Content-Type-Options": "nosniff",
     }
 
 

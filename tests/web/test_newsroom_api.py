@@ -73,6 +73,8 @@ def test_articles_are_described_in_bulk_and_repeating_it_changes_nothing(desk: D
         ({**CUP, "url": "javascript:alert(1)"}, "#/articles/0/url"),
         ({**CUP, "published_at": "2026-03-01T07:30:00"}, "#/articles/0/published_at"),
         ({**CUP, "published_at": "yesterday"}, "#/articles/0/published_at"),
+        ({**CUP, "published_at": "0001-01-01T00:00:00+14:00"}, "#/articles/0/published_at"),
+        ({**CUP, "published_at": "9999-12-31T23:59:59-14:00"}, "#/articles/0/published_at"),
         ({**CUP, "authors": "Ada"}, "#/articles/0/authors"),
         ({**CUP, "title": "x" * 501}, "#/articles/0/title"),
         ({**CUP, "count": 5}, "#/articles/0/count"),

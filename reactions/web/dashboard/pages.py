@@ -10,15 +10,11 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 
 from reactions.refusals import MalformedCursor, MalformedFilter, MalformedPeriod, Refusal, UnknownSort
-from reactions.web import editors
+from reactions.web import editors, guards, headers
 from reactions.web.dashboard import drawings, reading, sheets, telling, trouble, view, words
 
 blueprint = Blueprint("dashboard", __name__, url_prefix="/dashboard")
 
-CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
 _DOOR = {"dashboard.sign_in", "dashboard.enter", "dashboard.sign_out"}
 _INSIDE = re.compile(r"/dashboard(?:[/?][^\\\s]*)?")
 _WRONG_KEY = "This key is not known, was revoked, or may not read. Check that all of it was copied."
@@ -87,6 +83,7 @@ def sign_in() -> ResponseReturnValue:
 
 
 @blueprint.post("/sign-in")
+@guards.sign_in
 def enter() -> ResponseReturnValue:
     """Open a session with the key of the form."""
     if editors.sign_in(request.form.get("key", "")) is None:
@@ -118,16 +115,7 @@ for _refusal in (MalformedPeriod, MalformedFilter, MalformedCursor, UnknownSort)
 blueprint.register_error_handler(Exception, trouble.of)
 
 
-@blueprint.after_request
-def keep_to_ourselves(response: Response) -> Response:
-    """Nothing foreign in the page, the page in nothing foreign, and no copy of it anywhere."""
-    response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-    response.headers["Cache-Control"] = "private, no-store"
-    response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
-    response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
-    response.headers["Referrer-Policy"] = "same-origin"
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    return response
+blueprint.after_request(headers.private_page)
 
 
 def _view() -> view.View:
