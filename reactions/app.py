@@ -35,10 +35,11 @@ from reactions.web import (
     report_api,
     widget,
 )
-from reactions.web.counts_memory import CountsMemory, FromMemory
+from reactions.web.asgi import AsgiDoor
+from reactions.web.counts import CountsMemory, CountsReader
 from reactions.web.extensions import db
+from reactions.web.hot_path import HotPath, WsgiDoor
 from reactions.web.limits import VoteLimits
-from reactions.web.plain_votes import AheadOfFlask
 
 
 def create_app(settings: Settings) -> Flask:
@@ -63,8 +64,16 @@ def create_app(settings: Settings) -> Flask:
         parts = _parts(settings)
         parts.install()
     _register(app, settings)
-    app.wsgi_app = FromMemory(AheadOfFlask(app.wsgi_app, parts), parts.memory)  # type: ignore[method-assign]
+    app.wsgi_app = WsgiDoor(app.wsgi_app, parts.hot_path)  # type: ignore[method-assign]
     return app
+
+
+def asgi_app(app: Flask) -> AsgiDoor:
+    """The application for ASGI servers: the hot path on the event loop, the rest of `app` in threads."""
+    with app.app_context():
+        parts = current.parts()
+    settings = parts.settings
+    return AsgiDoor(app.wsgi_app, parts.hot_path, threads=settings.threads, answer_within_s=settings.answer_within_s)
 
 
 def _make_data_folder(settings: Settings) -> None:
@@ -84,8 +93,7 @@ def _parts(settings: Settings) -> current.Parts:
         memory.outdate(_counted(ballots, answers))
         metrics.observe_batch(answers)
 
-    return current.Parts(
-        settings=settings,
+    hot_path = HotPath(
         directory=sites.Directory(engine, memory_s=settings.site_memory_s),
         ballot_box=BallotBox(
             db.engines["ballots"],
@@ -99,9 +107,11 @@ def _parts(settings: Settings) -> current.Parts:
         ),
         limits=limits,
         memory=memory,
-        newsroom=Newsroom(engine, cursor_key=readers.derived_key(secret, "cursors"), clock=current.now_ms),
+        counts=CountsReader(engine, memory, settings),
         proxies=proxy_networks(settings.trusted_proxies),
     )
+    newsroom = Newsroom(engine, cursor_key=readers.derived_key(secret, "cursors"), clock=current.now_ms)
+    return current.Parts(settings=settings, hot_path=hot_path, newsroom=newsroom)
 
 
 def _counted(ballots: Sequence[Ballot], answers: Sequence[Answer]) -> Collection[int]:
@@ -124,6 +134,11 @@ def _register(app: Flask, settings: Settings) -> None:
         app.config["DEMO_KEY"] = key_file.read_text(encoding="ascii") if key_file.exists() else ""
         app.config["DEMO_LINKS"] = [("Dashboard", "/dashboard"), ("API", "/docs")]
         app.register_blueprint(demo_paper.blueprint(lambda: seeding.printed_at_ms(db.engine)))
+
+
+def asgi_from_environment() -> AsgiDoor:
+    """The application for ASGI servers with the settings of this process's environment."""
+    return asgi_app(from_environment())
 
 
 def from_environment() -> Flask:

@@ -182,7 +182,7 @@ class Settings:
     upgrade_on_start: bool = _plain()
     bind: str = _checked(_is_bind)
     workers: int = _number(1)
-    worker_class: str = _checked(validate.OneOf(["gthread", "sync"]))
+    worker_class: str = _checked(validate.OneOf(["uvicorn", "gthread", "sync"]))
     threads: int = _number(1)
     trusted_proxies: list[str] = _checked(_is_network_list)  # noqa: RUF009
     public_url: str = _checked(_is_public_url)

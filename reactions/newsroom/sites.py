@@ -121,6 +121,11 @@ class Directory:
         self._remembered: dict[str, tuple[float, Site | None]] = {}
         self._being_read: set[str] = set()
 
+    def remembered(self, key: str) -> Site | None:
+        """The site `key` if it was read lately, or is being read anew just now; asks no database."""
+        until, site = self._remembered.get(key, (0.0, None))
+        return site if site is not None and (self._clock() < until or key in self._being_read) else None
+
     def find(self, key: str) -> Site:
         """The site `key`, as it was at most `memory_s` seconds ago. Raises UnknownSite."""
         if not _KEY.fullmatch(key):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from flask import Response, g, request
 
 from reactions.newsroom.sites import Site
@@ -13,7 +10,7 @@ from reactions.web.headers import PUBLIC, Header
 PREFLIGHT_S = "7200"  # the most that Chrome honours
 
 _FETCH_MODES = (None, "cors", "same-origin")
-_NO_ORIGIN = [("Vary", "Origin")]
+NO_ORIGIN = [("Vary", "Origin")]
 _EXPOSED = [("Access-Control-Expose-Headers", "RateLimit, RateLimit-Policy, Retry-After")]
 
 
@@ -21,24 +18,23 @@ class Forbidden(Exception):
     """A page that may not vote for the site; the text says why."""
 
 
-def check_origin(site: Site, environ: Mapping[str, Any]) -> list[Header]:
+def check_origin(site: Site, origin: str | None, fetch_mode: str | None) -> list[Header]:
     """Let a browser's request through only from the site's pages; return the headers that let the page read the answer.
 
     A request without an Origin is no browser's vote and is judged by the limits alone. Raises Forbidden.
     """
-    origin = environ.get("HTTP_ORIGIN")
     if origin is not None and origin not in site.origins:
         raise Forbidden("Votes for this site come from its own pages. The publisher can add this page's origin to the site.")
-    if environ.get("HTTP_SEC_FETCH_MODE") not in _FETCH_MODES:
+    if fetch_mode not in _FETCH_MODES:
         raise Forbidden("A vote is sent by a script of the page, not by a link, a form or an image.")
     if origin is None:
-        return _NO_ORIGIN
-    return [*_NO_ORIGIN, ("Access-Control-Allow-Origin", origin), *_EXPOSED]
+        return NO_ORIGIN
+    return [*NO_ORIGIN, ("Access-Control-Allow-Origin", origin), *_EXPOSED]
 
 
 def let_page_read(site: Site) -> list[Header]:
     """Check the origin of the present request and let its page read the answer, a problem too. Raises Forbidden."""
-    headers = check_origin(site, request.environ)
+    headers = check_origin(site, request.environ.get("HTTP_ORIGIN"), request.environ.get("HTTP_SEC_FETCH_MODE"))
     let_page(headers)
     return headers
 
@@ -53,7 +49,7 @@ def let_read(response: Response) -> Response:
     """Let the page read a problem: everybody's if it was asked publicly, the checked page's if it came with a vote."""
     if request.blueprint == "readers":
         public = request.method in ("GET", "HEAD")
-        response.headers.update(PUBLIC if public else g.get("headers", _NO_ORIGIN))
+        response.headers.update(PUBLIC if public else g.get("headers", NO_ORIGIN))
     return response
 
 

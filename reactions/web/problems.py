@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from http import HTTPStatus
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import orjson
@@ -18,7 +19,7 @@ from reactions.refusals import Refusal
 from reactions.storage import outages
 from reactions.web import cors
 from reactions.web.cors import Forbidden
-from reactions.web.headers import NOSNIFF
+from reactions.web.headers import NOSNIFF, Header
 from reactions.web.limits import TooMany
 
 log = structlog.get_logger()
@@ -82,7 +83,31 @@ DESCRIPTIONS.append(("too-many-votes", 429, "Too many votes"))
 DESCRIPTIONS.append(("missing-scope", 403, "This key may not do that"))
 DESCRIPTIONS.append(("key-in-address", 400, "Do not put a key in a URL"))
 DESCRIPTIONS.append(("not-ready", 503, "Not ready"))
+PHRASE = {status.value: status.phrase for status in HTTPStatus}
 _MOST_ERRORS = 10  # a body of 4 kB can hold hundreds of faults
+
+
+class Problem(NamedTuple):
+    """A problem as it goes over the wire, whichever door it leaves by."""
+
+    status: int
+    body: bytes
+    headers: list[Header]
+
+
+def of(error: Exception, *, route: str | None) -> Problem:
+    """What to answer to an error: the reason of a refusal, or no more than that something went wrong, which is logged."""
+    if isinstance(error, Refusal):
+        return _of_refusal(error)
+    if isinstance(error, TooMany):
+        return _of_limit(error)
+    if isinstance(error, Forbidden):
+        return _problem(403, "foreign-origin", "This page may not vote for the site", str(error))
+    if isinstance(error, ValidationError):
+        return _of_validation(error)
+    if isinstance(error, SQLAlchemyError) and (refusal := outages.refusal_for(error)):
+        return _of_refusal(refusal)
+    return _of_bug(error, route)
 
 
 def problem(
@@ -94,14 +119,28 @@ def problem(
     errors: Sequence[Mapping[str, str]] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """A problem answer; `errors` have a `detail` and a JSON `pointer` to the member at fault."""
+    """A problem as the answer to the present request; `errors` have a `detail` and a JSON `pointer` to the member at fault."""
+    return _respond(_problem(status, name, title, detail, errors=errors, headers=headers))
+
+
+def _problem(
+    status: int,
+    name: str,
+    title: str,
+    detail: str,
+    *,
+    errors: Sequence[Mapping[str, str]] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Problem:
     body: dict[str, Any] = {"type": f"/problems#{name}", "title": title, "status": status, "detail": detail}
     if errors:
         body["errors"] = list(errors)
-    response = Response(orjson.dumps(body), status, content_type="application/problem+json")
-    response.headers.update([("Cache-Control", "no-store"), NOSNIFF])
-    response.headers.update(headers or {})
-    return cors.let_read(response)
+    always = [("Content-Type", "application/problem+json"), ("Cache-Control", "no-store"), NOSNIFF]
+    return Problem(status, orjson.dumps(body), [*always, *(headers or {}).items()])
+
+
+def _respond(found: Problem) -> Response:
+    return cors.let_read(Response(found.body, found.status, headers=found.headers))
 
 
 class Denied(Exception):
@@ -115,30 +154,23 @@ class Denied(Exception):
 
 def register(app: Flask) -> None:
     """Answer every failure of the application with a problem."""
-    app.register_error_handler(Refusal, of_refusal)
-    app.register_error_handler(TooMany, _of_limit)
     app.register_error_handler(Denied, _of_denial)
-    app.register_error_handler(Forbidden, _of_foreign_origin)
-    app.register_error_handler(ValidationError, of_validation)
-    app.register_error_handler(SQLAlchemyError, _of_database)
     app.register_error_handler(HTTPException, of_http)
-    app.register_error_handler(Exception, _of_bug)
+    app.register_error_handler(Exception, _of_any)
+
+
+def _of_any(error: Exception) -> Response:
+    return _respond(of(error, route=request.url_rule.rule if request.url_rule else None))
 
 
 def of_refusal(refusal: Refusal) -> Response:
     """The answer for a refusal of the domain."""
-    status, name, title = STATUS_OF[type(refusal)]
-    errors = [{"detail": refusal.detail, "pointer": refusal.pointer}] if refusal.pointer else []
-    headers = {"Retry-After": str(refusal.retry_after_s)} if refusal.retry_after_s else {}
-    return problem(status, name, title, refusal.detail, errors=errors, headers=headers)
+    return _respond(_of_refusal(refusal))
 
 
 def of_validation(error: ValidationError) -> Response:
     """The answer for a body or a query that breaks its schema: one entry for each member at fault."""
-    messages = error.messages if isinstance(error.messages, dict) else {error.field_name: error.messages}
-    errors = sorted(_pointed(messages, "#"), key=lambda error: error["pointer"])[:_MOST_ERRORS]
-    name, title, _ = BY_STATUS[400]
-    return problem(400, name, title, " ".join(map(_with_member, errors)), errors=errors)
+    return _respond(_of_validation(error))
 
 
 def of_http(error: HTTPException) -> Response:
@@ -151,40 +183,39 @@ def of_http(error: HTTPException) -> Response:
     return problem(status, name, title, detail, headers=kept)
 
 
-def _of_limit(limit: TooMany) -> Response:
-    wait = f"{limit.retry_after_s} second" + "s" * (limit.retry_after_s > 1)
-    return problem(
-        429,
-        "too-many-votes",
-        "Too many votes",
-        f"Too many votes in a short time. Try again in {wait}.",
-        headers={
-            "Retry-After": str(limit.retry_after_s),
-            "RateLimit": f'"{limit.policy}";r=0;t={limit.retry_after_s}',
-        },
-    )
-
-
 def _of_denial(denial: Denied) -> Response:
     return problem(denial.status, denial.name, denial.title, denial.detail, headers=denial.headers)
 
 
-def _of_foreign_origin(error: Forbidden) -> Response:
-    return problem(403, "foreign-origin", "This page may not vote for the site", str(error))
+def _of_refusal(refusal: Refusal) -> Problem:
+    status, name, title = STATUS_OF[type(refusal)]
+    errors = [{"detail": refusal.detail, "pointer": refusal.pointer}] if refusal.pointer else []
+    headers = {"Retry-After": str(refusal.retry_after_s)} if refusal.retry_after_s else {}
+    return _problem(status, name, title, refusal.detail, errors=errors, headers=headers)
 
 
-def _of_database(error: SQLAlchemyError) -> Response:
-    refusal = outages.refusal_for(error)
-    return of_refusal(refusal) if refusal else _of_bug(error)
+def _of_validation(error: ValidationError) -> Problem:
+    messages = error.messages if isinstance(error.messages, dict) else {error.field_name: error.messages}
+    errors = sorted(_pointed(messages, "#"), key=lambda error: error["pointer"])[:_MOST_ERRORS]
+    name, title, _ = BY_STATUS[400]
+    return _problem(400, name, title, " ".join(map(_with_member, errors)), errors=errors)
 
 
-def _of_bug(error: Exception) -> Response:
+def _of_limit(limit: TooMany) -> Problem:
+    wait = f"{limit.retry_after_s} second" + "s" * (limit.retry_after_s > 1)
+    fields = {"Retry-After": str(limit.retry_after_s), "RateLimit": f'"{limit.policy}";r=0;t={limit.retry_after_s}'}
+    return _problem(
+        429, "too-many-votes", "Too many votes", f"Too many votes in a short time. Try again in {wait}.", headers=fields
+    )
+
+
+def _of_bug(error: Exception, route: str | None) -> Problem:
     """A bug is not a refusal: it is logged, without any value from the database, and nothing of it is in the body."""
     if isinstance(error, StatementError):
         error.hide_parameters = True
-    log.error("unhandled fault", route=request.url_rule and request.url_rule.rule, exc_info=error)
+    log.error("unhandled fault", route=route, exc_info=error)
     name, title, detail = BY_STATUS[500]
-    return problem(500, name, title, detail)
+    return _problem(500, name, title, detail)
 
 
 def _pointed(messages: Any, pointer: str) -> list[dict[str, str]]:

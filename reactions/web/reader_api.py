@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-from typing import Any
-
-import orjson
 from flask import Response, request
-from marshmallow import ValidationError
 
-from reactions.newsroom import article_keys
-from reactions.newsroom.sites import Site
-from reactions.votes import rules
-from reactions.votes.rules import Counts
-from reactions.web import cors, current, headers, plain_votes, requests, schemas
-from reactions.web.counts_memory import Answer
+from reactions.web import cors, current, hot_path, requests, schemas
+from reactions.web.counts import MOST_ARTICLES, PARAMETERS
 from reactions.web.openapi import ApiBlueprint, query
-
-MOST_ARTICLES = 100
 
 blueprint = ApiBlueprint("readers", description="What the widget asks for. No key needed.")
 
@@ -34,12 +23,7 @@ blueprint = ApiBlueprint("readers", description="What the widget asks for. No ke
 )
 def reactions_of(site_key: str) -> Response:
     """The row of an article: its reactions with labels and counts."""
-    site = current.site(site_key)
-    given = requests.query_lists(["article", "lang"])
-    if len(given["article"]) != 1 or len(given["lang"]) > 1:
-        raise ValidationError("Give one article and at most one lang.", "article")
-    language = (given["lang"] or ["en"])[0]
-    return _answer(site, given["article"], lambda counts: _row(counts[0], language))
+    return _read(site_key, "reactions")
 
 
 @blueprint.get(
@@ -51,11 +35,7 @@ def reactions_of(site_key: str) -> Response:
 )
 def counts_of(site_key: str) -> Response:
     """The counts of many articles, in the order asked."""
-    site = current.site(site_key)
-    keys = requests.query_lists(["article"])["article"]
-    if not 1 <= len(keys) <= MOST_ARTICLES:
-        raise ValidationError(f"Ask for 1 to {MOST_ARTICLES} articles at a time; this asks for {len(keys)}.", "article")
-    return _answer(site, keys, lambda counts: {"articles": [_counts(entry) for entry in counts]})
+    return _read(site_key, "counts")
 
 
 @blueprint.put(
@@ -66,14 +46,9 @@ def counts_of(site_key: str) -> Response:
 )
 def vote(site_key: str) -> Response:
     """Cast, change or withdraw a reader's vote. Answers once the vote is durable."""
-    if plain_votes.REFUSED in request.environ:
-        refused, page = request.environ[plain_votes.REFUSED]
-        cors.let_page(page)
-        raise refused
     site = current.site(site_key)
     page = cors.let_page_read(site)
-    text = requests.text_of(request)
-    body, sent = plain_votes.cast(current.parts(), site, request.environ, text)
+    body, sent = current.parts().hot_path.cast(site, hot_path.request_of(request.environ), requests.text_of(request))
     return Response(body, headers=[*page, *sent])
 
 
@@ -83,36 +58,10 @@ def vote_preflight(site_key: str) -> Response:
     return cors.preflight(cors.let_page_read(current.site(site_key)))
 
 
-def _answer(site: Site, keys: list[str], shape: Any) -> Response:
-    """Read the counts, bring them into `shape`, and keep the answer in memory for the requests that follow."""
-    parts = current.parts()
-    asked = [article_keys.article_key(site.key, key) for key in keys]
-    stamp = parts.memory.stamp({key.id for key in asked})
-    with current.reading() as connection:
-        body = orjson.dumps(shape(rules.counts_of(connection, site, asked, now_ms=current.now_ms())))
-    etag = f'"{hashlib.blake2b(body, digest_size=9).hexdigest()}"'
-    sent = [("ETag", etag), ("Cache-Control", _cache_control()), *_OPEN_TO_ALL]
-    parts.memory.keep((request.path, request.query_string.decode("latin-1")), Answer(body, etag, sent), stamp)
-    response = Response(body, content_type="application/json", headers=sent)
-    return response.make_conditional(request)  # type: ignore[return-value]
-
-
-_OPEN_TO_ALL = [*headers.PUBLIC, ("Timing-Allow-Origin", "*")]
-
-
-def _cache_control() -> str:
-    s = current.parts().settings
-    age, stale = s.counts_max_age_s, s.counts_stale_while_revalidate_s
-    return f"public, max-age={age}, s-maxage={age}, stale-while-revalidate={stale}, stale-if-error={s.counts_stale_if_error_s}"
-
-
-def _row(counts: Counts, language: str) -> dict[str, Any]:
-    buttons = [
-        {"key": r.key, "label": r.label_in(language), "emoji": r.emoji, "count": counts.by_reaction[r.key]}
-        for r in counts.offered.offered
-    ]
-    return {"article": counts.article, "open": counts.open, "total": counts.total, "reactions": buttons}
-
-
-def _counts(counts: Counts) -> dict[str, Any]:
-    return {"article": counts.article, "open": counts.open, "total": counts.total, "counts": counts.by_reaction}
+def _read(site_key: str, what: str) -> Response:
+    site = current.site(site_key)
+    address = request.path, request.query_string.decode("latin-1")
+    found = current.parts().hot_path.counts.read(site, what, requests.query_lists(PARAMETERS[what]), address)
+    if found.is_known(request.headers.get("If-None-Match", "")):
+        return Response(status=304, headers=found.headers)
+    return Response(found.body, content_type="application/json", headers=found.headers)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+from dataclasses import replace
 
 import pytest
 from flask import Flask
 
-from reactions.web import counts_memory
-from reactions.web.counts_memory import Answer, CountsMemory, FromMemory
+from reactions.web import counts as counts_module
+from reactions.web.counts import CachedResponse, CountsMemory
+from reactions.web.hot_path import WsgiDoor
 from tests import make
 from tests.web.asking import counted, counts, only_sqlite, row, vote
 from tests.web.conftest import MakeApp
@@ -17,8 +20,8 @@ from tests.web.test_limit_store import Clock
 ADDRESS = ("/v1/sites/daily/counts", "article=a")
 
 
-def answer(text: str = "{}") -> Answer:
-    return Answer(text.encode(), '"tag"', [("ETag", '"tag"')])
+def answer(text: str = "{}") -> CachedResponse:
+    return CachedResponse(text.encode(), '"tag"', [("ETag", '"tag"')])
 
 
 def memory(clock: Clock | None = None, *, keep_s: float = 1.0, entries: int = 100) -> CountsMemory:
@@ -89,13 +92,14 @@ def test_it_keeps_only_so_many_answers_and_versions() -> None:
 
 
 def test_it_keeps_only_so_many_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counts_memory, "_MOST_BYTES", 10_000)
+    monkeypatch.setattr(counts_module, "_MOST_BYTES", 10_000)
     kept = memory(entries=1_000_000)
 
     for number in range(1000):
         kept.keep(("/", str(number)), answer("x" * 500), kept.stamp([number]))
 
-    assert sum(len(held.body) for _, _, held in kept._answers.values()) <= 10_000
+    held = sum(len(held.body) + sys.getsizeof(held) + sys.getsizeof(stamp) for _, stamp, held in kept._answers.values())
+    assert held <= 10_000
     assert kept.find(("/", "999")) is not None
 
 
@@ -112,9 +116,11 @@ def test_no_answer_outlives_a_change_when_the_versions_start_anew() -> None:
         assert kept.find(ADDRESS) is None
 
 
-def test_a_request_with_another_method_goes_past_the_memory() -> None:
+@only_sqlite
+def test_a_request_with_another_method_goes_past_the_memory(make_app: MakeApp) -> None:
     kept = memory()
     kept.keep(ADDRESS, answer(), kept.stamp([1]))
+    hot_path = replace(make_app().extensions["reader-reactions"].hot_path, memory=kept)
     passed: list[str] = []
 
     def app(environ: dict[str, str], _start: object) -> tuple[()]:
@@ -123,7 +129,7 @@ def test_a_request_with_another_method_goes_past_the_memory() -> None:
 
     for method in ("GET", "HEAD", "PUT", "OPTIONS"):
         environ = {"REQUEST_METHOD": method, "PATH_INFO": ADDRESS[0], "QUERY_STRING": ADDRESS[1]}
-        FromMemory(app, kept)(environ, lambda *_: None)
+        WsgiDoor(app, hot_path)(environ, lambda *_: None)
 
     assert passed == ["HEAD", "PUT", "OPTIONS"]
 
@@ -175,7 +181,7 @@ def test_readers_and_voters_at_once_never_see_a_count_fall(make_app: MakeApp) ->
 def test_another_processs_vote_is_seen_when_the_answers_time_is_over(make_app: MakeApp) -> None:
     one, other = make_app(counts_memory_s=60), make_app(counts_memory_s=60)
     clock = Clock()
-    other.extensions["reader-reactions"].memory._clock = clock
+    other.extensions["reader-reactions"].hot_path.memory._clock = clock
     before = total_of(other)
     vote(one.test_client())
 
@@ -187,3 +193,16 @@ def test_another_processs_vote_is_seen_when_the_answers_time_is_over(make_app: M
 
 def total_of(app: Flask) -> int:
     return int(row(app.test_client(), "a").get_json()["total"])
+
+
+@pytest.mark.parametrize(
+    ("sent", "known"),
+    [
+        ('"tag"', True), ('W/"tag"', True), ("tag", True), ('"tag-gzip"', True), ('"tag-br"', True), ("*", True),
+        ('"other", "tag"', True), ('W/"other",W/"tag"', True),
+        ("", False), ('"other"', False), ('"ta"', False), ('"tag2"', False),
+        ("**", False),
+    ],
+)  # fmt: skip
+def test_a_tag_is_known_as_rfc_9110_compares_it_and_as_proxies_mark_it(sent: str, known: bool) -> None:
+    assert answer().is_known(sent) is known
