@@ -35,7 +35,7 @@ def test_a_service_whose_tables_are_behind_is_not_ready_and_says_what_to_do(make
     client = make_app().test_client()
     with engine.begin() as connection:
         at = migrations.revision(connection)
-        connection.exec_driver_sql("update alembic_version set version_num = '0000'")
+        connection.exec_driver_sql("update alembic_version set version_num = '0001'")
 
     behind = client.get("/readyz")
     with engine.begin() as connection:
