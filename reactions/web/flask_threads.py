@@ -44,8 +44,7 @@ class FlaskThreads:
         """Answer in one of the threads; more than can be served soon are told to come back."""
         try:
             body = b"" if _is_without_body(scope) else await self._buffered(receive)
-            if self._present >= self._most or body is None:
-                raise Overloaded("The service is busy. Send the same request again in a moment.")
+            self._check_room()
         except ClientGone:
             return
         except (Overloaded, ValidationError) as refused:
@@ -65,10 +64,12 @@ class FlaskThreads:
             self._present -= 1
             client.close()
 
-    async def _buffered(self, receive: Receive) -> bytes | None:
-        """A body, whole before a thread is taken; None while those of others fill the room for them.
+    def _check_room(self) -> None:
+        if self._present >= self._most or self._bodies_bytes > _BODIES_BYTES:
+            raise Overloaded("The service is busy. Send the same request again in a moment.")
 
-        Raises ClientGone, or ValidationError if it takes too long.
+    async def _buffered(self, receive: Receive) -> bytes:
+        """A body, whole before a thread is taken. Raises ClientGone, Overloaded, or ValidationError if it takes too long.
 
         One that is longer than any route takes is read no further: Flask refuses it.
         """
@@ -82,8 +83,7 @@ class FlaskThreads:
                     part = message.get("body", b"")
                     body += part
                     self._bodies_bytes += len(part)
-                    if self._bodies_bytes > _BODIES_BYTES:
-                        return None
+                    self._check_room()
                     if not message.get("more_body", False):
                         break
         except TimeoutError:
