@@ -28,7 +28,7 @@ HOUR_MS = 3_600_000
 
 
 @dataclass
-class Desk:
+class Newsroom:
     """A newsroom with a database. `now_ms` is the time everywhere."""
 
     engine: Engine
@@ -78,26 +78,26 @@ def finding(rule: str = "surging", article_id: int = 7, **others: Any) -> Findin
 
 
 @pytest.fixture
-def desk(engine: Engine, database_url: str) -> Desk:
+def newsroom(engine: Engine, database_url: str) -> Newsroom:
     make.site(database_url, time_zone="Europe/Berlin")
     with engine.connect() as connection:
-        return Desk(engine, sites.named(connection, "daily"))
+        return Newsroom(engine, sites.named(connection, "daily"))
 
 
 @pytest.fixture
-def make_desk(engine: Engine, database_url: str) -> Callable[[str], Desk]:
-    def other(key: str) -> Desk:
+def make_newsroom(engine: Engine, database_url: str) -> Callable[[str], Newsroom]:
+    def other(key: str) -> Newsroom:
         make.site(database_url, key, name=key.title(), origins=[f"https://{key}.example"])
         with engine.connect() as connection:
-            return Desk(engine, sites.named(connection, key))
+            return Newsroom(engine, sites.named(connection, key))
 
     return other
 
 
 @pytest.fixture
-def terminal(tmp_path: Path, database_url: str, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
-    """A terminal at the desk's database, at the desk's time."""
-    monkeypatch.setattr(current, "now_ms", lambda: desk.now_ms)
+def terminal(tmp_path: Path, database_url: str, newsroom: Newsroom, monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
+    """A terminal at the newsroom's database, at the newsroom's time."""
+    monkeypatch.setattr(current, "now_ms", lambda: newsroom.now_ms)
     opened = Terminal(tmp_path, database_url)
     yield opened
     opened.close()

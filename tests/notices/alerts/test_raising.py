@@ -14,56 +14,58 @@ from reactions.notices import outbox, raising, webhooks
 from reactions.refusals import MalformedWebhook, UnknownWebhook
 from reactions.storage import engines, tables
 from reactions.storage.engines import writing
-from tests.notices.alerts.conftest import HOUR_MS, Desk, finding
+from tests.notices.alerts.conftest import HOUR_MS, Newsroom, finding
 
 HOOK = "https://hooks.example.org/in"
 
 
-def test_the_same_alert_is_raised_again_only_after_its_rest(desk: Desk) -> None:
-    assert len(desk.raise_(finding())) == 1
-    desk.now_ms += 12 * HOUR_MS - 1
-    assert desk.raise_(finding()) == []
-    desk.now_ms += 1
-    assert len(desk.raise_(finding())) == 1
+def test_the_same_alert_is_raised_again_only_after_its_rest(newsroom: Newsroom) -> None:
+    assert len(newsroom.raise_(finding())) == 1
+    newsroom.now_ms += 12 * HOUR_MS - 1
+    assert newsroom.raise_(finding()) == []
+    newsroom.now_ms += 1
+    assert len(newsroom.raise_(finding())) == 1
 
-    assert len(desk.alerts()) == 2
-
-
-def test_another_rule_or_another_article_is_another_alert(desk: Desk) -> None:
-    assert len(desk.raise_(finding(), finding("record"), finding(article_id=8), finding())) == 3
+    assert len(newsroom.alerts()) == 2
 
 
-def test_alerts_are_read_as_they_were_raised_newest_first_and_of_one_site(desk: Desk, make_desk: Callable[[str], Desk]) -> None:
-    (first,) = desk.raise_(finding())
-    desk.later(1)
-    (second,) = desk.raise_(finding("record"))
-    make_desk("herald").raise_(finding())
-
-    assert desk.alerts() == [second, first]
+def test_another_rule_or_another_article_is_another_alert(newsroom: Newsroom) -> None:
+    assert len(newsroom.raise_(finding(), finding("record"), finding(article_id=8), finding())) == 3
 
 
-def test_of_several_processes_that_evaluate_at_once_one_raises(desk: Desk) -> None:
-    others = [create_engine(desk.engine.url) for _ in range(4)]
+def test_alerts_are_read_as_they_were_raised_newest_first_and_of_one_site(
+    newsroom: Newsroom, make_newsroom: Callable[[str], Newsroom]
+) -> None:
+    (first,) = newsroom.raise_(finding())
+    newsroom.later(1)
+    (second,) = newsroom.raise_(finding("record"))
+    make_newsroom("herald").raise_(finding())
+
+    assert newsroom.alerts() == [second, first]
+
+
+def test_of_several_processes_that_evaluate_at_once_one_raises(newsroom: Newsroom) -> None:
+    others = [create_engine(newsroom.engine.url) for _ in range(4)]
     for engine in others:
         engines.prepare(engine)
-    desks = [Desk(engine, desk.site, desk.now_ms) for engine in others]
+    newsrooms = [Newsroom(engine, newsroom.site, newsroom.now_ms) for engine in others]
     together = threading.Barrier(4)
 
-    def raised(other: Desk) -> int:
+    def raised(other: Newsroom) -> int:
         together.wait()
         return len(other.raise_(*(finding(article_id=number) for number in range(10))))
 
     with ThreadPoolExecutor(4) as pool:
-        counts = list(pool.map(raised, desks))
+        counts = list(pool.map(raised, newsrooms))
 
     assert sum(counts) == 10
-    assert len(desk.alerts()) == 10
+    assert len(newsroom.alerts()) == 10
     for engine in others:
         engine.dispose()
 
 
-def test_an_alert_whose_messages_cannot_be_written_is_not_raised(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    desk.webhook(HOOK)
+def test_an_alert_whose_messages_cannot_be_written_is_not_raised(newsroom: Newsroom, monkeypatch: pytest.MonkeyPatch) -> None:
+    newsroom.webhook(HOOK)
     put = outbox.put
 
     def failing(*given: Any, **named: Any) -> None:
@@ -72,40 +74,40 @@ def test_an_alert_whose_messages_cannot_be_written_is_not_raised(desk: Desk, mon
 
     monkeypatch.setattr(outbox, "put", failing)
     with pytest.raises(RuntimeError):
-        desk.raise_(finding())
+        newsroom.raise_(finding())
     monkeypatch.undo()
 
-    assert (desk.alerts(), desk.deliveries()) == ([], [])
-    assert len(desk.raise_(finding())) == 1
-    assert len(desk.deliveries()) == 1
+    assert (newsroom.alerts(), newsroom.deliveries()) == ([], [])
+    assert len(newsroom.raise_(finding())) == 1
+    assert len(newsroom.deliveries()) == 1
 
 
-def test_rests_that_are_over_are_forgotten(desk: Desk) -> None:
-    desk.raise_(finding(rest_ms=1), finding("record", rest_ms=2))
-    with writing(desk.engine) as connection:
-        raising.forget_rests(connection, now_ms=desk.now_ms + 1)
+def test_rests_that_are_over_are_forgotten(newsroom: Newsroom) -> None:
+    newsroom.raise_(finding(rest_ms=1), finding("record", rest_ms=2))
+    with writing(newsroom.engine) as connection:
+        raising.forget_rests(connection, now_ms=newsroom.now_ms + 1)
         assert connection.execute(select(func.count()).select_from(tables.cooling_off)).scalar_one() == 1
 
 
-def test_a_site_has_webhooks_of_its_own(desk: Desk, make_desk: Callable[[str], Desk]) -> None:
-    herald = make_desk("herald")
-    mine, theirs = desk.webhook(HOOK), herald.webhook(HOOK)
+def test_a_site_has_webhooks_of_its_own(newsroom: Newsroom, make_newsroom: Callable[[str], Newsroom]) -> None:
+    herald = make_newsroom("herald")
+    mine, theirs = newsroom.webhook(HOOK), herald.webhook(HOOK)
 
-    desk.raise_(finding())
+    newsroom.raise_(finding())
 
-    with writing(desk.engine) as connection:
+    with writing(newsroom.engine) as connection:
         assert webhooks.standing(connection, mine).waiting == 1
         assert webhooks.standing(connection, theirs).waiting == 0
-        assert webhooks.all_of(connection, desk.site) == [mine]
+        assert webhooks.all_of(connection, newsroom.site) == [mine]
         with pytest.raises(UnknownWebhook, match="daily has no webhook"):
-            webhooks.remove(connection, desk.site, theirs.id)
+            webhooks.remove(connection, newsroom.site, theirs.id)
 
 
-def test_a_site_sends_its_alerts_to_an_address_once_and_to_twenty_at_most(desk: Desk) -> None:
-    desk.webhook(HOOK)
+def test_a_site_sends_its_alerts_to_an_address_once_and_to_twenty_at_most(newsroom: Newsroom) -> None:
+    newsroom.webhook(HOOK)
     with pytest.raises(MalformedWebhook, match="already"):
-        desk.webhook(HOOK)
+        newsroom.webhook(HOOK)
     for number in range(19):
-        desk.webhook(f"{HOOK}/{number}")
+        newsroom.webhook(f"{HOOK}/{number}")
     with pytest.raises(MalformedWebhook, match="at most 20"):
-        desk.webhook(f"{HOOK}/more")
+        newsroom.webhook(f"{HOOK}/more")

@@ -15,7 +15,7 @@ from reactions.refusals import MalformedWebhook
 @pytest.mark.parametrize(
     ("url", "target"),
     [
-        ("https://hooks.example.org/in?desk=1", Target(True, "hooks.example.org", 443, "/in?desk=1")),
+        ("https://hooks.example.org/in?tool=1", Target(True, "hooks.example.org", 443, "/in?tool=1")),
         ("http://hooks.example.org:8080", Target(False, "hooks.example.org", 8080, "/")),
         ("https://8.8.8.8/x", Target(True, "8.8.8.8", 443, "/x")),
         ("https://[2a00:1450:4001:801::200e]/", Target(True, "2a00:1450:4001:801::200e", 443, "/")),

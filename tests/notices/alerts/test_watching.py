@@ -9,38 +9,38 @@ import pytest
 from reactions.notices import watching
 from reactions.notices.raising import Finding
 from reactions.storage.engines import snapshot
-from tests.notices.alerts.conftest import Desk
+from tests.notices.alerts.conftest import Newsroom
 from tests.notices.alerts.crowds import Crowd
 
 
 @pytest.fixture
-def crowd(desk: Desk) -> Crowd:
-    return Crowd(desk)
+def crowd(newsroom: Newsroom) -> Crowd:
+    return Crowd(newsroom)
 
 
-def found(desk: Desk, rule: str) -> list[Finding]:
-    with snapshot(desk.engine) as connection:
-        findings = watching.findings(connection, desk.site, now_ms=desk.now_ms)
+def found(newsroom: Newsroom, rule: str) -> list[Finding]:
+    with snapshot(newsroom.engine) as connection:
+        findings = watching.findings(connection, newsroom.site, now_ms=newsroom.now_ms)
     return [finding for finding in findings if finding.rule == rule]
 
 
-def keys(desk: Desk, rule: str) -> list[str | None]:
-    return [finding.article["key"] for finding in found(desk, rule)]
+def keys(newsroom: Newsroom, rule: str) -> list[str | None]:
+    return [finding.article["key"] for finding in found(newsroom, rule)]
 
 
-def test_a_site_without_anything_has_no_findings(desk: Desk) -> None:
-    with snapshot(desk.engine) as connection:
-        assert watching.findings(connection, desk.site, now_ms=desk.now_ms) == []
+def test_a_site_without_anything_has_no_findings(newsroom: Newsroom) -> None:
+    with snapshot(newsroom.engine) as connection:
+        assert watching.findings(connection, newsroom.site, now_ms=newsroom.now_ms) == []
 
 
-def test_an_article_that_gains_four_times_what_its_age_predicts_surges(desk: Desk, crowd: Crowd) -> None:
+def test_an_article_that_gains_four_times_what_its_age_predicts_surges(newsroom: Newsroom, crowd: Crowd) -> None:
     crowd.usual_paper()
     crowd.publish("goat", hours_ago=2, section="Local", title="Goat takes the 7:42")
     crowd.vote("goat", hours_ago=1.5, like=60, funny=60)
     crowd.publish("tram", hours_ago=2)
     crowd.vote("tram", hours_ago=1.5, like=16)
 
-    (goat,) = found(desk, "surging")
+    (goat,) = found(newsroom, "surging")
 
     # In their first hour 27 articles gained (25 * 8 + 120 + 16) / 27 each, in the next 25 gained 8; the third has just begun.
     assert goat.figures == {"gained": 120, "expected": 20.44, "ratio": 5.25}
@@ -54,29 +54,29 @@ def test_an_article_that_gains_four_times_what_its_age_predicts_surges(desk: Des
     assert goat.detail == ("120 reactions that are not negative in 3 hours: 5.2 times what articles of its age gain here (20).")
 
 
-def test_anger_alone_does_not_surge(desk: Desk, crowd: Crowd) -> None:
+def test_anger_alone_does_not_surge(newsroom: Newsroom, crowd: Crowd) -> None:
     crowd.usual_paper()
     crowd.publish("tax", hours_ago=2)
     crowd.vote("tax", hours_ago=1.5, angry=400, sad=200, dislike=200, like=15)
 
-    assert keys(desk, "surging") == []
+    assert keys(newsroom, "surging") == []
 
 
-def test_a_handful_of_votes_at_night_does_not_surge(desk: Desk, crowd: Crowd) -> None:
+def test_a_handful_of_votes_at_night_does_not_surge(newsroom: Newsroom, crowd: Crowd) -> None:
     crowd.usual_paper(votes=0)
     crowd.publish("owl", hours_ago=2)
     crowd.vote("owl", hours_ago=1.5, love=19)
 
-    assert keys(desk, "surging") == []
+    assert keys(newsroom, "surging") == []
 
 
-def test_an_article_whose_readers_liked_it_and_now_do_not_has_turned_sour(desk: Desk, crowd: Crowd) -> None:
+def test_an_article_whose_readers_liked_it_and_now_do_not_has_turned_sour(newsroom: Newsroom, crowd: Crowd) -> None:
     crowd.usual_paper()
     crowd.publish("zoo", hours_ago=20)
     crowd.vote("zoo", hours_ago=12, love=60, angry=5)
     crowd.vote("zoo", hours_ago=1, angry=80, like=4)
 
-    (zoo,) = found(desk, "turned sour")
+    (zoo,) = found(newsroom, "turned sour")
 
     assert zoo.figures["before"]["votes"] == 65
     assert zoo.figures["lately"]["votes"] == 84
@@ -95,17 +95,17 @@ def test_an_article_whose_readers_liked_it_and_now_do_not_has_turned_sour(desk: 
     ],
 )
 def test_what_was_not_liked_or_is_not_surely_disliked_has_not_turned(
-    desk: Desk, crowd: Crowd, before: dict[str, int], lately: dict[str, int]
+    newsroom: Newsroom, crowd: Crowd, before: dict[str, int], lately: dict[str, int]
 ) -> None:
     crowd.usual_paper()
     crowd.publish("zoo", hours_ago=20)
     crowd.vote("zoo", hours_ago=12, **before)
     crowd.vote("zoo", hours_ago=1, **lately)
 
-    assert keys(desk, "turned sour") == []
+    assert keys(newsroom, "turned sour") == []
 
 
-def test_the_most_loved_is_the_one_that_is_surely_so(desk: Desk, crowd: Crowd) -> None:
+def test_the_most_loved_is_the_one_that_is_surely_so(newsroom: Newsroom, crowd: Crowd) -> None:
     crowd.publish("few", hours_ago=48)
     crowd.vote("few", hours_ago=40, love=49)
     crowd.publish("good", hours_ago=48)
@@ -117,7 +117,7 @@ def test_the_most_loved_is_the_one_that_is_surely_so(desk: Desk, crowd: Crowd) -
     crowd.publish("divided", hours_ago=48)
     crowd.vote("divided", hours_ago=40, love=300, angry=290)
 
-    (loved,) = found(desk, "most loved")
+    (loved,) = found(newsroom, "most loved")
 
     assert loved.article["key"] == "better"
     assert loved.figures["votes"] == 410
@@ -125,22 +125,22 @@ def test_the_most_loved_is_the_one_that_is_surely_so(desk: Desk, crowd: Crowd) -
     assert "from 410 votes" in loved.detail
 
 
-def test_the_only_one_is_not_the_most_loved(desk: Desk, crowd: Crowd) -> None:
+def test_the_only_one_is_not_the_most_loved(newsroom: Newsroom, crowd: Crowd) -> None:
     crowd.publish("good", hours_ago=48)
     crowd.vote("good", hours_ago=40, love=60)
 
-    assert keys(desk, "most loved") == []
+    assert keys(newsroom, "most loved") == []
 
 
-def test_more_votes_than_any_article_before_are_a_record(desk: Desk, crowd: Crowd) -> None:
+def test_more_votes_than_any_article_before_are_a_record(newsroom: Newsroom, crowd: Crowd) -> None:
     crowd.usual_paper(articles=20)
     crowd.publish("boat", hours_ago=9)
     crowd.vote("boat", hours_ago=5, sad=90)
-    assert keys(desk, "record") == []
+    assert keys(newsroom, "record") == []
 
     crowd.vote("boat", hours_ago=1, sad=15)
 
-    (boat,) = found(desk, "record")
+    (boat,) = found(newsroom, "record")
     assert boat.figures == {"votes": 105, "former": 24}
     assert boat.detail == "105 votes, more than any article of The Daily before; the most had been 24."
 
@@ -153,28 +153,28 @@ def test_more_votes_than_any_article_before_are_a_record(desk: Desk, crowd: Crow
         (20, 9, 5),  # nothing moves any more
     ],
 )
-def test_what_is_no_news_is_no_record(desk: Desk, crowd: Crowd, articles: int, published: int, voted: int) -> None:
+def test_what_is_no_news_is_no_record(newsroom: Newsroom, crowd: Crowd, articles: int, published: int, voted: int) -> None:
     crowd.usual_paper(articles=articles)
     crowd.publish("boat", hours_ago=published)
     crowd.vote("boat", hours_ago=voted, sad=150)
 
-    assert keys(desk, "record") == []
+    assert keys(newsroom, "record") == []
 
 
-def test_an_equal_of_the_record_breaks_none(desk: Desk, crowd: Crowd) -> None:
+def test_an_equal_of_the_record_breaks_none(newsroom: Newsroom, crowd: Crowd) -> None:
     crowd.usual_paper(articles=20, votes=50)
     crowd.publish("boat", hours_ago=9)
     crowd.vote("boat", hours_ago=1, sad=150)
 
-    assert keys(desk, "record") == []
+    assert keys(newsroom, "record") == []
 
 
-def test_another_sites_articles_are_neither_found_nor_compared_with(desk: Desk, crowd: Crowd, make_desk: Any) -> None:
+def test_another_sites_articles_are_neither_found_nor_compared_with(newsroom: Newsroom, crowd: Crowd, make_newsroom: Any) -> None:
     crowd.usual_paper()
     crowd.publish("goat", hours_ago=2)
     crowd.vote("goat", hours_ago=1.5, like=150)
-    herald = make_desk("herald")
+    herald = make_newsroom("herald")
 
-    assert set(keys(desk, "surging") + keys(desk, "record")) == {"goat"}
+    assert set(keys(newsroom, "surging") + keys(newsroom, "record")) == {"goat"}
     with snapshot(herald.engine) as connection:
         assert watching.findings(connection, herald.site, now_ms=herald.now_ms) == []

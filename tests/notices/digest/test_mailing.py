@@ -6,7 +6,7 @@ import pytest
 
 from reactions.notices import mailing
 from reactions.notices.mailing import NotSent
-from tests.notices.alerts.conftest import Desk
+from tests.notices.alerts.conftest import Newsroom
 from tests.notices.alerts.crowds import Crowd
 from tests.notices.digest.mailbox import Mailbox, serving
 from tests.web.terminal import Terminal
@@ -47,7 +47,7 @@ def test_a_mail_has_both_forms_and_says_that_it_is_automatic() -> None:
 def test_a_server_that_offers_tls_is_spoken_to_in_it(certificate: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", certificate[0])
     with serving(Mailbox(offers_tls=True, password="p:ss"), certificate=certificate) as mailbox:
-        send(f"smtp://desk:p%3Ass@localhost:{mailbox.port}")
+        send(f"smtp://mailer:p%3Ass@localhost:{mailbox.port}")
 
     assert mailbox.was_secure == [True]
 
@@ -71,14 +71,14 @@ def test_a_certificate_that_nobody_vouches_for_ends_it(certificate: tuple[str, s
 
 def test_a_password_is_not_sent_in_the_open() -> None:
     with serving(Mailbox(password="secret")) as mailbox, pytest.raises(NotSent, match="offers no STARTTLS"):
-        send(f"smtp://desk:secret@localhost:{mailbox.port}")
+        send(f"smtp://mailer:secret@localhost:{mailbox.port}")
 
 
 def test_a_wrong_password_is_said_to_be(certificate: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", certificate[0])
     mailbox = Mailbox(offers_tls=True, password="secret")
     with serving(mailbox, certificate=certificate), pytest.raises(NotSent, match="localhost answered 535: wrong password"):
-        send(f"smtp://desk:guess@localhost:{mailbox.port}")
+        send(f"smtp://mailer:guess@localhost:{mailbox.port}")
 
 
 def test_letters_that_the_protocol_has_not_are_refused_in_words(
@@ -87,7 +87,7 @@ def test_letters_that_the_protocol_has_not_are_refused_in_words(
     monkeypatch.setenv("SSL_CERT_FILE", certificate[0])
     mailbox = Mailbox(offers_tls=True, password="pä")
     with serving(mailbox, certificate=certificate), pytest.raises(NotSent, match="wants ASCII"):
-        send(f"smtp://desk:p%C3%A4@localhost:{mailbox.port}")
+        send(f"smtp://mailer:p%C3%A4@localhost:{mailbox.port}")
 
 
 def test_one_refused_recipient_is_named_and_the_others_get_theirs() -> None:
@@ -111,7 +111,7 @@ def test_a_server_that_is_away_is_said_to_be() -> None:
         send("smtp://localhost:9")
 
 
-def test_the_command_sends_yesterday(desk: Desk, yesterday: Crowd, terminal: Terminal) -> None:
+def test_the_command_sends_yesterday(newsroom: Newsroom, yesterday: Crowd, terminal: Terminal) -> None:
     with serving(Mailbox()) as mailbox:
         url = f"smtp://localhost:{mailbox.port}"
         said = terminal.type(
@@ -127,7 +127,7 @@ def test_the_command_sends_yesterday(desk: Desk, yesterday: Crowd, terminal: Ter
     assert link.replace("&", "&amp;") in html
 
 
-def test_the_command_writes_to_files_and_to_the_terminal(desk: Desk, yesterday: Crowd, terminal: Terminal) -> None:
+def test_the_command_writes_to_files_and_to_the_terminal(newsroom: Newsroom, yesterday: Crowd, terminal: Terminal) -> None:
     html, text = terminal.folder / "d.html", terminal.folder / "d.txt"
 
     assert terminal.do("digest", "daily").startswith("The Daily, Tuesday, 25 November 2025\n")
@@ -138,7 +138,7 @@ def test_the_command_writes_to_files_and_to_the_terminal(desk: Desk, yesterday: 
     assert "Monday, 24 November 2025" in terminal.do("digest", "daily", "--day", "2025-11-24")
 
 
-def test_what_the_command_cannot_do_it_says_in_a_line(desk: Desk, terminal: Terminal) -> None:
+def test_what_the_command_cannot_do_it_says_in_a_line(newsroom: Newsroom, terminal: Terminal) -> None:
     assert terminal.fail(*SEND) == "Mail needs the settings smtp_url and mail_from."
     unreachable = {"smtp_url": "smtp://localhost:9", "mail_from": FROM}
     assert terminal.fail(*SEND, **unreachable).startswith("The digest was not sent. localhost could not be asked")
