@@ -11,9 +11,9 @@ import click
 from flask.cli import with_appcontext
 
 from reactions.newsroom import sites
-from reactions.notices import digest, mailing, rendering
+from reactions.notices import digest, mail
 from reactions.notices.digest import Digest
-from reactions.notices.mailing import NotSent
+from reactions.notices.mail import NotSent
 from reactions.reports.memory import Memory
 from reactions.reports.reading import Reading
 from reactions.storage.engines import snapshot
@@ -35,9 +35,9 @@ def digest_command(
     found = _read(site, day.date() if day else None)
     link = _dashboard_url(found)
     if html:
-        _write(html, rendering.html(found, dashboard_url=link))
+        _write(html, digest.html(found, dashboard_url=link))
     if text or not (html or smtp):
-        _write(text or Path("-"), rendering.text(found, dashboard_url=link))
+        _write(text or Path("-"), digest.text(found, dashboard_url=link))
     if smtp:
         _mail(found, link, [part.strip() for given in recipients for part in given.split(",") if part.strip()])
 
@@ -56,15 +56,15 @@ def _mail(found: Digest, link: str, recipients: Sequence[str]) -> None:
     if not recipients:
         raise click.UsageError("Say who gets the mail: --to newsroom@example.org")
     try:
-        mail = mailing.message(
+        made = mail.message(
             sender=settings.mail_from,
             recipients=recipients,
-            subject=rendering.subject(found),
-            text=rendering.text(found, dashboard_url=link),
-            html=rendering.html(found, dashboard_url=link),
+            subject=digest.subject(found),
+            text=digest.text(found, dashboard_url=link),
+            html=digest.html(found, dashboard_url=link),
             now_ms=current.now_ms(),
         )
-        mailing.send(mail, smtp_url=settings.smtp_url)
+        mail.send(made, smtp_url=settings.smtp_url)
     except NotSent as error:
         raise click.ClickException(f"The digest was not sent. {error}") from None
     click.echo(f"Sent to {', '.join(recipients)}.", err=True)

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 from sqlalchemy import Connection
 
-from reactions.notices import digest, rendering
+from reactions.notices import digest
 from reactions.notices.digest import Digest
 from reactions.refusals import MalformedPeriod
 from reactions.reports.memory import Memory
@@ -46,7 +46,7 @@ Most reacted to
 Most loved
 ----------
  1. Goat takes the <7:42> & pays
-    Local: mood +0.93 of 81 votes
+    Local: mood +0.93 from 81 votes
     https://daily.example/goat
 
 Most divided
@@ -74,7 +74,7 @@ def digest_of(newsroom: Newsroom, day: date = DAY) -> Digest:
 
 
 def text(newsroom: Newsroom, day: date = DAY, *, link: str = "") -> str:
-    return rendering.text(digest_of(newsroom, day), dashboard_url=link)
+    return digest.text(digest_of(newsroom, day), dashboard_url=link)
 
 
 def keys(rows: list[Row]) -> list[str]:
@@ -106,7 +106,7 @@ def test_an_article_that_still_moves_is_told_of_in_the_morning_and_not_in_old_di
 
 def test_a_day_without_votes_says_so(newsroom: Newsroom) -> None:
     assert text(newsroom).splitlines()[3:] == ["No reader reacted on this day."]
-    assert "No reader reacted on this day." in rendering.html(digest_of(newsroom), dashboard_url="")
+    assert "No reader reacted on this day." in digest.html(digest_of(newsroom), dashboard_url="")
 
 
 def test_one_reaction_is_singular_and_has_no_day_before(newsroom: Newsroom) -> None:
@@ -166,7 +166,7 @@ class _Page(HTMLParser):
 
 
 def test_the_page_says_the_same_and_loads_nothing(newsroom: Newsroom, yesterday: Crowd) -> None:
-    html = rendering.html(digest_of(newsroom), dashboard_url=LINK)
+    html = digest.html(digest_of(newsroom), dashboard_url=LINK)
     page = _Page(html)
 
     assert page.tags.isdisjoint({"script", "link", "style", "img", "iframe", "form"})
@@ -178,7 +178,7 @@ def test_the_page_says_the_same_and_loads_nothing(newsroom: Newsroom, yesterday:
 
 
 def test_the_subject(newsroom: Newsroom, yesterday: Crowd) -> None:
-    assert rendering.subject(digest_of(newsroom)) == "The Daily, Tuesday: 134 reactions"
+    assert digest.subject(digest_of(newsroom)) == "The Daily, Tuesday: 134 reactions"
 
 
 def test_a_long_title_is_folded_in_the_text(newsroom: Newsroom) -> None:
@@ -186,4 +186,4 @@ def test_a_long_title_is_folded_in_the_text(newsroom: Newsroom) -> None:
     crowd.publish("long", hours_ago=5, title="word " * 40)
     crowd.vote("long", hours_ago=1, like=1)
 
-    assert max(map(len, text(newsroom).splitlines())) <= rendering.WIDTH
+    assert max(map(len, text(newsroom).splitlines())) <= digest.TEXT_COLUMNS

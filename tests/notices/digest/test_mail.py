@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from reactions.notices import mailing
-from reactions.notices.mailing import NotSent
+from reactions.notices import mail
+from reactions.notices.mail import NotSent
 from tests.notices.alerts.conftest import Newsroom
 from tests.notices.alerts.crowds import Crowd
 from tests.notices.digest.mailbox import Mailbox, serving
@@ -17,7 +17,7 @@ SEND = ("digest", "daily", "--smtp", "--to", "editor@daily.example")
 
 
 def send(url: str, *recipients: str, sender: str = FROM) -> None:
-    mail = mailing.message(
+    made = mail.message(
         sender=sender,
         recipients=recipients or (EDITOR,),
         subject="The Daily,\nTuesday",
@@ -25,7 +25,7 @@ def send(url: str, *recipients: str, sender: str = FROM) -> None:
         html="<p>A line</p>",
         now_ms=1_764_052_200_000,
     )
-    mailing.send(mail, smtp_url=url)
+    mail.send(made, smtp_url=url)
 
 
 def test_a_mail_has_both_forms_and_says_that_it_is_automatic() -> None:
@@ -70,7 +70,7 @@ def test_a_certificate_that_nobody_vouches_for_ends_it(certificate: tuple[str, s
 
 
 def test_a_password_is_not_sent_in_the_open() -> None:
-    with serving(Mailbox(password="secret")) as mailbox, pytest.raises(NotSent, match="offers no STARTTLS"):
+    with serving(Mailbox(password="secret")) as mailbox, pytest.raises(NotSent, match="does not offer STARTTLS"):
         send(f"smtp://mailer:secret@localhost:{mailbox.port}")
 
 
@@ -86,7 +86,7 @@ def test_letters_that_the_protocol_has_not_are_refused_in_words(
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", certificate[0])
     mailbox = Mailbox(offers_tls=True, password="pä")
-    with serving(mailbox, certificate=certificate), pytest.raises(NotSent, match="wants ASCII"):
+    with serving(mailbox, certificate=certificate), pytest.raises(NotSent, match="supports only ASCII"):
         send(f"smtp://mailer:p%C3%A4@localhost:{mailbox.port}")
 
 
@@ -102,12 +102,12 @@ def test_one_refused_recipient_is_named_and_the_others_get_theirs() -> None:
 
 @pytest.mark.parametrize("recipient", ["", "editor", "a@b@c", "e@daily.example\r\nBcc: x@y.example", "a@x.example, b@y.example"])
 def test_what_is_no_address_gets_no_mail(recipient: str) -> None:
-    with pytest.raises(NotSent, match="is no mail address"):
+    with pytest.raises(NotSent, match="is not a mail address"):
         send("smtp://localhost:9", recipient)
 
 
 def test_a_server_that_is_away_is_said_to_be() -> None:
-    with pytest.raises(NotSent, match=r"localhost could not be asked to send the mail: .*Connection refused"):
+    with pytest.raises(NotSent, match=r"localhost could not be reached: .*Connection refused"):
         send("smtp://localhost:9")
 
 
@@ -141,7 +141,7 @@ def test_the_command_writes_to_files_and_to_the_terminal(newsroom: Newsroom, yes
 def test_what_the_command_cannot_do_it_says_in_a_line(newsroom: Newsroom, terminal: Terminal) -> None:
     assert terminal.fail(*SEND) == "Mail needs the settings smtp_url and mail_from."
     unreachable = {"smtp_url": "smtp://localhost:9", "mail_from": FROM}
-    assert terminal.fail(*SEND, **unreachable).startswith("The digest was not sent. localhost could not be asked")
+    assert terminal.fail(*SEND, **unreachable).startswith("The digest was not sent. localhost could not be reached")
     assert "Say who gets the mail" in terminal.type(*SEND[:3], **unreachable).err
     assert terminal.fail("digest", "herald") == "There is no site 'herald'."
     assert "still to come" in terminal.fail("digest", "daily", "--day", "2031-01-01")

@@ -1,7 +1,7 @@
-"""Sending a digest by mail: one message with both forms, to a server that is asked for its certificate.
+"""Sending a digest by mail: one message with a text and an HTML part, to a server whose certificate is checked.
 
-smtps:// speaks TLS from the start. smtp:// changes to TLS with STARTTLS where the server offers it, and does not go on without
-it if there is a password to be sent.
+smtps:// uses TLS from the start. smtp:// switches to TLS with STARTTLS if the server offers it; a password is never sent without
+TLS.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class NotSent(Exception):
 
 
 def message(*, sender: str, recipients: Sequence[str], subject: str, text: str, html: str, now_ms: int) -> EmailMessage:
-    """The mail: text, and HTML for who can show it. Raises NotSent for something that is no address."""
+    """The mail, with a text and an HTML part. Raises NotSent for a malformed address."""
     mail = EmailMessage(policy=SMTP)
     mail["From"] = _address(sender)
     mail["To"] = [_address(recipient) for recipient in recipients]
@@ -40,7 +40,7 @@ def message(*, sender: str, recipients: Sequence[str], subject: str, text: str, 
 
 
 def send(mail: EmailMessage, *, smtp_url: str) -> None:
-    """Hand a mail to the server. Raises NotSent, also if a single recipient was refused."""
+    """Hand a mail to the server. Raises NotSent, even if only one recipient was refused."""
     parts = urlsplit(smtp_url)
     try:
         with _connected(parts) as server:
@@ -53,10 +53,10 @@ def send(mail: EmailMessage, *, smtp_url: str) -> None:
         raise NotSent(_refusals(error.recipients)) from None
     except UnicodeError:
         raise NotSent(
-            "Python's mail client wants ASCII: a user name, password or address of the mail has other letters."
+            "Python's mail client supports only ASCII: a user name, a password or an address contains other letters."
         ) from None
     except (OSError, smtplib.SMTPException) as error:
-        raise NotSent(f"{parts.hostname} could not be asked to send the mail: {error}") from None
+        raise NotSent(f"{parts.hostname} could not be reached: {error}") from None
     if refused:
         raise NotSent(_refusals(refused))
 
@@ -79,20 +79,22 @@ def _make_secure(server: smtplib.SMTP, parts: SplitResult, context: ssl.SSLConte
     if server.has_extn("starttls"):
         server.starttls(context=context)
     elif parts.username:
-        raise NotSent(f"{parts.hostname} offers no STARTTLS, and a password is not sent without. Use smtps://, or no password.")
+        raise NotSent(
+            f"{parts.hostname} does not offer STARTTLS, and a password is never sent without TLS. Use smtps://, or no password."
+        )
 
 
 def _address(text: str) -> Address:
     (name, address), *others = getaddresses([text]) or [("", "")]
     if others or not _ADDRESS.fullmatch(address) or not text.isprintable():
-        raise NotSent(f"{text[:80]!r} is no mail address.")
+        raise NotSent(f"{text[:80]!r} is not a mail address.")
     return Address(name, addr_spec=address)
 
 
 def _refusals(recipients: dict[str, tuple[int, bytes]]) -> str:
-    return " ".join(f"{address} was refused: {code} {_shown(said)}." for address, (code, said) in recipients.items())
+    return " ".join(f"{address} was refused: {code} {_shown(reply)}." for address, (code, reply) in recipients.items())
 
 
-def _shown(said: bytes | str) -> str:
-    text = said.decode(errors="replace") if isinstance(said, bytes) else said
+def _shown(reply: bytes | str) -> str:
+    text = reply.decode(errors="replace") if isinstance(reply, bytes) else reply
     return " ".join(text.split())[:200]
