@@ -8,9 +8,10 @@ from flask.cli import AppGroup, with_appcontext
 from reactions import __version__
 from reactions.newsroom import sites
 from reactions.newsroom.sites import Site
-from reactions.notices import outbox, raising, signing, watching
+from reactions.notices import alerts as alerts_
+from reactions.notices import outbox, rules
 from reactions.notices import webhooks as hooks
-from reactions.notices.outbox import GIVEN_UP, SENT, Attempt, Postman
+from reactions.notices.outbox import GIVEN_UP, SENT, Attempt, Sender
 from reactions.settings import secret_of
 from reactions.storage.engines import snapshot, writing
 from reactions.votes import readers
@@ -32,11 +33,11 @@ def alerts(site: str | None, every: bool) -> None:
         watched = sites.all_sites(connection) if site is None else [sites.named(connection, site)]
     for each in watched:
         _watch(each)
-    attempts = outbox.deliver(_postman(), [each.id for each in watched])
+    attempts = outbox.deliver(_sender(), [each.id for each in watched])
     _report(attempts)
     with writing(current.engine()) as connection:
         outbox.forget_settled(connection, now_ms=current.now_ms())
-        raising.forget_rests(connection, now_ms=current.now_ms())
+        alerts_.forget_cooled_off(connection, now_ms=current.now_ms())
     if any(attempt.state == GIVEN_UP for attempt in attempts):
         raise click.exceptions.Exit(1)
 
@@ -44,8 +45,8 @@ def alerts(site: str | None, every: bool) -> None:
 def _watch(site: Site) -> None:
     now_ms = current.now_ms()
     with snapshot(current.engine()) as connection:
-        found = watching.findings(connection, site, now_ms=now_ms)
-    for alert in raising.raise_all(current.engine(), site, found, now_ms=now_ms):
+        found = rules.findings(connection, site, now_ms=now_ms)
+    for alert in alerts_.raise_all(current.engine(), site, found, now_ms=now_ms):
         click.echo(f"{site.key}: {alert.headline}. {alert.detail}")
 
 
@@ -59,16 +60,16 @@ def _report(attempts: list[Attempt]) -> None:
             click.echo(f"{_without_query(attempt.url)}: {attempt.problem} ({outcome})", err=True)
 
 
-def _postman() -> Postman:
+def _sender() -> Sender:
     settings = current.parts().settings
-    return Postman(
+    return Sender(
         engine=current.engine(),
         key=_key(),
         clock=current.now_ms,
         timeout_s=settings.webhook_timeout_s,
         attempts=settings.webhook_attempts,
         private_allowed=settings.webhook_private_targets,
-        agent=f"reader-reactions/{__version__}",
+        user_agent=f"reader-reactions/{__version__}",
     )
 
 
@@ -89,7 +90,7 @@ def add(site: str, url: str) -> None:
         found = sites.named(connection, site)
         made = hooks.add(connection, found, url, private_allowed=allowed, now_ms=current.now_ms())
     click.echo(f"Webhook {made.id} added. Its receiver verifies messages (Standard Webhooks) with this secret:", err=True)
-    click.echo(signing.shown(signing.secret_of(_key(), made.id)))
+    click.echo(hooks.displayed(hooks.secret_of(_key(), made.id)))
 
 
 @webhooks.command("list")
@@ -98,7 +99,7 @@ def list_all(site: str) -> None:
     """List a site's webhooks, and how their deliveries stand."""
     with current.reading() as connection:
         for webhook in hooks.all_of(connection, sites.named(connection, site)):
-            stands = hooks.standing(connection, webhook)
+            stands = hooks.deliveries(connection, webhook)
             click.echo(f"{webhook.id}  {webhook.url}")
             click.echo(f"    {stands.sent:,} sent, {stands.waiting:,} waiting, {stands.given_up:,} given up")
             if stands.problem:
@@ -111,8 +112,8 @@ def list_all(site: str) -> None:
 def secret(site: str, webhook_id: str) -> None:
     """Show the secret that a webhook's receiver verifies messages with."""
     with current.reading() as connection:
-        webhook = hooks.named(connection, sites.named(connection, site), webhook_id)
-    click.echo(signing.shown(signing.secret_of(_key(), webhook.id)))
+        webhook = hooks.get(connection, sites.named(connection, site), webhook_id)
+    click.echo(hooks.displayed(hooks.secret_of(_key(), webhook.id)))
 
 
 @webhooks.command("remove")
@@ -131,7 +132,7 @@ def remove(site: str, webhook_id: str) -> None:
 def retry(site: str, webhook_id: str) -> None:
     """Send what was given up after all: with the next `reactions alerts`."""
     with writing(current.engine()) as connection:
-        webhook = hooks.named(connection, sites.named(connection, site), webhook_id)
+        webhook = hooks.get(connection, sites.named(connection, site), webhook_id)
         count = outbox.retry(connection, webhook, now_ms=current.now_ms())
     click.echo(f"{count:,} message{'s' * (count != 1)} will be sent by the next `reactions alerts`.")
 

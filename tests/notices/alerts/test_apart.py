@@ -7,7 +7,7 @@ import re
 import pytest
 from sqlalchemy import Engine, event
 
-from reactions.notices import digest, outbox, watching
+from reactions.notices import digest, outbox, rules
 from reactions.reports.memory import Memory
 from reactions.reports.reading import Reading
 from reactions.storage.engines import snapshot
@@ -45,11 +45,11 @@ def busy(newsroom: Newsroom) -> Crowd:
     return crowd
 
 
-def test_looking_reads_no_vote_and_writes_nothing(newsroom: Newsroom, busy: Crowd) -> None:
+def test_examining_reads_no_vote_and_writes_nothing(newsroom: Newsroom, busy: Crowd) -> None:
     watcher = Watcher(newsroom.engine)
 
     with snapshot(newsroom.engine) as connection:
-        assert watching.findings(connection, newsroom.site, now_ms=newsroom.now_ms)
+        assert rules.findings(connection, newsroom.site, now_ms=newsroom.now_ms)
         reading = Reading(connection, newsroom.site, newsroom.now_ms, Memory(keep_s=0, items=0))
         digest.read(reading, digest.yesterday(newsroom.site.time_zone, newsroom.now_ms))
 
@@ -76,14 +76,14 @@ def test_while_a_receiver_keeps_us_waiting_votes_are_counted(newsroom: Newsroom,
     with receiving("silence") as receiver:
         newsroom.webhook(receiver.url)
         newsroom.raise_(finding())
-        send = outbox.posting.post
+        send = outbox.post
 
         def vote_meanwhile(*given: object, **named: object) -> None:
             busy.vote("goat", like=1)
             send(*given, **named)  # type: ignore[arg-type]
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(outbox.posting, "post", vote_meanwhile)
+            patch.setattr(outbox, "post", vote_meanwhile)
             (attempt,) = newsroom.deliver(timeout_s=0.2)
 
     assert attempt.state == "waiting"

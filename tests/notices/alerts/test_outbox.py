@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import create_engine
 
-from reactions.notices import outbox, signing, webhooks
+from reactions.notices import outbox, webhooks
 from reactions.notices.outbox import Attempt
 from reactions.storage import engines
 from reactions.storage.engines import writing
@@ -28,7 +28,7 @@ def test_an_alert_arrives_signed(newsroom: Newsroom) -> None:
     assert sent.path == "/hook?tool=chat"
     assert sent.headers["content-type"] == "application/json"
     assert sent.headers["webhook-timestamp"] == str(newsroom.now_ms // 1000)
-    assert sent.is_signed_with(signing.shown(signing.secret_of(KEY, webhook.id)))
+    assert sent.is_signed_with(webhooks.displayed(webhooks.secret_of(KEY, webhook.id)))
     assert json.loads(sent.body) == {
         "type": "alert.surging",
         "timestamp": "2025-11-25T12:00:00Z",
@@ -88,13 +88,13 @@ def test_after_nine_attempts_a_message_is_given_up_and_can_be_sent_after_all(new
 
         assert [outcome.state for outcome in outcomes] == ["waiting"] * 8 + ["given up"]
         with newsroom.engine.connect() as connection:
-            assert webhooks.standing(connection, webhook) == webhooks.Standing(0, 0, 1, "127.0.0.1 answered 500.")
+            assert webhooks.deliveries(connection, webhook) == webhooks.Deliveries(0, 0, 1, "127.0.0.1 answered 500.")
 
         with writing(newsroom.engine) as connection:
             assert outbox.retry(connection, webhook, now_ms=newsroom.now_ms) == 1
         assert newsroom.deliver() == [Attempt(receiver.url, "sent", None)]
         with newsroom.engine.connect() as connection:
-            assert webhooks.standing(connection, webhook) == webhooks.Standing(1, 0, 0, None)
+            assert webhooks.deliveries(connection, webhook) == webhooks.Deliveries(1, 0, 0, None)
 
 
 def test_a_receiver_may_ask_for_more_time(newsroom: Newsroom) -> None:
@@ -130,7 +130,7 @@ def test_a_receiver_that_is_away_is_told_of(newsroom: Newsroom) -> None:
         newsroom.webhook(url)
         newsroom.raise_(finding())
 
-        assert newsroom.deliver() == [Attempt(url, "waiting", "127.0.0.1 did not take the message: Connection refused.")]
+        assert newsroom.deliver() == [Attempt(url, "waiting", "127.0.0.1 did not accept the message: Connection refused.")]
 
 
 def test_a_slow_receiver_does_not_hold_up_the_others(newsroom: Newsroom) -> None:
@@ -179,7 +179,7 @@ def test_a_message_whose_process_died_on_the_way_is_sent_by_the_next(newsroom: N
     with receiving() as receiver:
         newsroom.webhook(receiver.url)
         newsroom.raise_(finding())
-        dying = newsroom.postman()
+        dying = newsroom.sender()
         with pytest.raises(MemoryError):
             _deliver_until_it_dies(dying, newsroom)
         assert newsroom.deliver() == []
@@ -188,7 +188,7 @@ def test_a_message_whose_process_died_on_the_way_is_sent_by_the_next(newsroom: N
         assert newsroom.deliver() == [Attempt(receiver.url, "sent", None)]
 
 
-def _deliver_until_it_dies(postman: outbox.Postman, newsroom: Newsroom) -> None:
+def _deliver_until_it_dies(sender: outbox.Sender, newsroom: Newsroom) -> None:
     """Claim, then die before anything is sent: the clock is asked first for the claim, then for the message."""
     times = iter([newsroom.now_ms, newsroom.now_ms])
 
@@ -198,7 +198,7 @@ def _deliver_until_it_dies(postman: outbox.Postman, newsroom: Newsroom) -> None:
         except StopIteration:
             raise MemoryError from None
 
-    outbox.deliver(outbox.Postman(postman.engine, postman.key, clock, 1.0, 9, True, die=lambda: 0.5), [newsroom.site.id])
+    outbox.deliver(outbox.Sender(sender.engine, sender.key, clock, 1.0, 9, True, jitter=lambda: 0.5), [newsroom.site.id])
 
 
 def test_a_message_whose_process_died_in_the_last_attempt_is_given_up(newsroom: Newsroom) -> None:
@@ -206,12 +206,12 @@ def test_a_message_whose_process_died_in_the_last_attempt_is_given_up(newsroom: 
         newsroom.webhook(receiver.url)
         newsroom.raise_(finding())
         with pytest.raises(MemoryError):
-            _deliver_until_it_dies(newsroom.postman(), newsroom)
+            _deliver_until_it_dies(newsroom.sender(), newsroom)
         newsroom.later(72)
 
         (attempt,) = newsroom.deliver(attempts=1)
 
-    assert attempt == Attempt(receiver.url, "given up", "The process that tried it last did not come back.")
+    assert attempt == Attempt(receiver.url, "given up", "The process that made the last attempt did not finish it.")
 
 
 def test_a_removed_webhook_gets_nothing_more(newsroom: Newsroom) -> None:

@@ -1,4 +1,4 @@
-"""Raising alerts: each once, with the messages about it in the same transaction, and reading them back."""
+"""Alerts: each is raised once, in one transaction with its messages to webhooks, and can be read back."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _a, _c = tables.alert.c, tables.cooling_off.c
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a rule found: words for editors, and the figures behind them. Not raised again on this article for `rest_ms`."""
+    """An article that meets a rule, in words for editors and in figures. Not raised again within `cooling_off_ms`."""
 
     rule: str
     article_id: int
@@ -29,7 +29,7 @@ class Finding:
     headline: str
     detail: str
     figures: Mapping[str, Any]
-    rest_ms: int
+    cooling_off_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,32 +46,32 @@ class Alert:
 
 
 def raise_all(engine: Engine, site: Site, findings: Sequence[Finding], *, now_ms: int) -> list[Alert]:
-    """Raise what was found, unless the same was raised a short while ago, and let a message wait for each webhook."""
+    """Raise the findings that are not cooling off, and queue a message about each for every webhook."""
     if not findings:
         return []
     with writing(engine) as connection:
         listeners = webhooks.all_of(connection, site)
-        raised = [_raised(finding, now_ms) for finding in findings if _claimed(connection, site, finding, now_ms)]
+        raised = [(_alert(found, now_ms), found) for found in findings if _claimed(connection, site, found, now_ms)]
         for alert, finding in raised:
             connection.execute(insert(tables.alert).values(_row(site, alert, finding)))
-            outbox.put(connection, listeners, alert.id, message(site, alert), now_ms=now_ms)
+            outbox.enqueue(connection, listeners, alert.id, message(site, alert), now_ms=now_ms)
     return [alert for alert, _ in raised]
 
 
 def latest(connection: Connection, site: Site, *, limit: int) -> list[Alert]:
     """The site's alerts, newest first."""
     mine = select(tables.alert).where(_a.site_id == site.id).order_by(_a.raised_at.desc(), _a.id).limit(limit)
-    return [_alert(row) for row in connection.execute(mine)]
+    return [_from_row(row) for row in connection.execute(mine)]
 
 
-def forget_rests(connection: Connection, *, now_ms: int) -> None:
-    """Remove what no longer keeps an alert from being raised."""
+def forget_cooled_off(connection: Connection, *, now_ms: int) -> None:
+    """Delete the records of cooling-off times that are over."""
     connection.execute(delete(tables.cooling_off).where(_c.until <= now_ms))
 
 
 def message(site: Site, alert: Alert) -> str:
-    """The body that webhooks are sent, in the form that Standard Webhooks recommends."""
-    told = {
+    """The body sent to webhooks, in the form that Standard Webhooks recommends."""
+    fields = {
         "type": f"alert.{alert.rule.replace(' ', '_')}",
         "timestamp": rfc3339(alert.raised_at),
         "data": {
@@ -84,7 +84,7 @@ def message(site: Site, alert: Alert) -> str:
             "figures": dict(alert.figures),
         },
     }
-    return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
 
 
 def rfc3339(at_ms: int) -> str:
@@ -93,9 +93,9 @@ def rfc3339(at_ms: int) -> str:
 
 
 def _claimed(connection: Connection, site: Site, finding: Finding, now_ms: int) -> bool:
-    """Whether this finding may be raised; only one process can have that answer for the same rule and article."""
+    """True if this process may raise the finding: of several, one gets that answer for the same rule and article."""
     statement = insert_for(connection)(tables.cooling_off).values(
-        site_id=site.id, rule=finding.rule, article_id=finding.article_id, until=now_ms + finding.rest_ms
+        site_id=site.id, rule=finding.rule, article_id=finding.article_id, until=now_ms + finding.cooling_off_ms
     )
     claim = statement.on_conflict_do_update(
         index_elements=["site_id", "rule", "article_id"],
@@ -105,9 +105,16 @@ def _claimed(connection: Connection, site: Site, finding: Finding, now_ms: int) 
     return connection.execute(claim).one_or_none() is not None
 
 
-def _raised(finding: Finding, now_ms: int) -> tuple[Alert, Finding]:
-    told = (finding.rule, finding.article, finding.headline, finding.detail, finding.figures)
-    return Alert(uuid.uuid4().hex, *told, raised_at=now_ms), finding
+def _alert(finding: Finding, now_ms: int) -> Alert:
+    return Alert(
+        id=uuid.uuid4().hex,
+        rule=finding.rule,
+        article=finding.article,
+        headline=finding.headline,
+        detail=finding.detail,
+        figures=finding.figures,
+        raised_at=now_ms,
+    )
 
 
 def _row(site: Site, alert: Alert, finding: Finding) -> dict[str, Any]:
@@ -126,5 +133,5 @@ def _row(site: Site, alert: Alert, finding: Finding) -> dict[str, Any]:
     }
 
 
-def _alert(row: Row[Any]) -> Alert:
+def _from_row(row: Row[Any]) -> Alert:
     return Alert(row.id, row.rule, raised_at=row.raised_at, **row.said)

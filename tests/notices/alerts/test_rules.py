@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from reactions.notices import watching
-from reactions.notices.raising import Finding
+from reactions.notices import rules
+from reactions.notices.alerts import Finding
 from reactions.storage.engines import snapshot
 from tests.notices.alerts.conftest import Newsroom
 from tests.notices.alerts.crowds import Crowd
@@ -20,7 +20,7 @@ def crowd(newsroom: Newsroom) -> Crowd:
 
 def found(newsroom: Newsroom, rule: str) -> list[Finding]:
     with snapshot(newsroom.engine) as connection:
-        findings = watching.findings(connection, newsroom.site, now_ms=newsroom.now_ms)
+        findings = rules.findings(connection, newsroom.site, now_ms=newsroom.now_ms)
     return [finding for finding in findings if finding.rule == rule]
 
 
@@ -30,7 +30,7 @@ def keys(newsroom: Newsroom, rule: str) -> list[str | None]:
 
 def test_a_site_without_anything_has_no_findings(newsroom: Newsroom) -> None:
     with snapshot(newsroom.engine) as connection:
-        assert watching.findings(connection, newsroom.site, now_ms=newsroom.now_ms) == []
+        assert rules.findings(connection, newsroom.site, now_ms=newsroom.now_ms) == []
 
 
 def test_an_article_that_gains_four_times_what_its_age_predicts_surges(newsroom: Newsroom, crowd: Crowd) -> None:
@@ -142,7 +142,7 @@ def test_more_votes_than_any_article_before_are_a_record(newsroom: Newsroom, cro
 
     (boat,) = found(newsroom, "record")
     assert boat.figures == {"votes": 105, "former": 24}
-    assert boat.detail == "105 votes, more than any article of The Daily before; the most had been 24."
+    assert boat.detail == "105 votes, more than any other article of The Daily; the previous record was 24."
 
 
 @pytest.mark.parametrize(
@@ -177,4 +177,4 @@ def test_another_sites_articles_are_neither_found_nor_compared_with(newsroom: Ne
 
     assert set(keys(newsroom, "surging") + keys(newsroom, "record")) == {"goat"}
     with snapshot(herald.engine) as connection:
-        assert watching.findings(connection, herald.site, now_ms=herald.now_ms) == []
+        assert rules.findings(connection, herald.site, now_ms=herald.now_ms) == []

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, func, select
 
-from reactions.notices import outbox, raising, webhooks
+from reactions.notices import alerts, outbox, webhooks
 from reactions.refusals import MalformedWebhook, UnknownWebhook
 from reactions.storage import engines, tables
 from reactions.storage.engines import writing
@@ -66,13 +66,13 @@ def test_of_several_processes_that_evaluate_at_once_one_raises(newsroom: Newsroo
 
 def test_an_alert_whose_messages_cannot_be_written_is_not_raised(newsroom: Newsroom, monkeypatch: pytest.MonkeyPatch) -> None:
     newsroom.webhook(HOOK)
-    put = outbox.put
+    enqueue = outbox.enqueue
 
     def failing(*given: Any, **named: Any) -> None:
-        put(*given, **named)
+        enqueue(*given, **named)
         raise RuntimeError("the machine lost power")
 
-    monkeypatch.setattr(outbox, "put", failing)
+    monkeypatch.setattr(outbox, "enqueue", failing)
     with pytest.raises(RuntimeError):
         newsroom.raise_(finding())
     monkeypatch.undo()
@@ -82,10 +82,10 @@ def test_an_alert_whose_messages_cannot_be_written_is_not_raised(newsroom: Newsr
     assert len(newsroom.deliveries()) == 1
 
 
-def test_rests_that_are_over_are_forgotten(newsroom: Newsroom) -> None:
-    newsroom.raise_(finding(rest_ms=1), finding("record", rest_ms=2))
+def test_cooling_off_times_that_are_over_are_forgotten(newsroom: Newsroom) -> None:
+    newsroom.raise_(finding(cooling_off_ms=1), finding("record", cooling_off_ms=2))
     with writing(newsroom.engine) as connection:
-        raising.forget_rests(connection, now_ms=newsroom.now_ms + 1)
+        alerts.forget_cooled_off(connection, now_ms=newsroom.now_ms + 1)
         assert connection.execute(select(func.count()).select_from(tables.cooling_off)).scalar_one() == 1
 
 
@@ -96,8 +96,8 @@ def test_a_site_has_webhooks_of_its_own(newsroom: Newsroom, make_newsroom: Calla
     newsroom.raise_(finding())
 
     with writing(newsroom.engine) as connection:
-        assert webhooks.standing(connection, mine).waiting == 1
-        assert webhooks.standing(connection, theirs).waiting == 0
+        assert webhooks.deliveries(connection, mine).waiting == 1
+        assert webhooks.deliveries(connection, theirs).waiting == 0
         assert webhooks.all_of(connection, newsroom.site) == [mine]
         with pytest.raises(UnknownWebhook, match="daily has no webhook"):
             webhooks.remove(connection, newsroom.site, theirs.id)
