@@ -6,6 +6,7 @@ import http.client
 import json
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import sysconfig
@@ -129,6 +130,7 @@ def test_the_installed_command_serves_a_site_from_an_empty_folder(installation: 
     pasted = installation.type("site", "add", "daily", "--name", "The Daily", "--origin", make.ORIGIN)
     with served(installation) as ask:
         ready = ask("GET", "/readyz")
+        refused = not_http(installation)
         widget = ask("GET", "/widget/v1.js")
         pages = [ask("GET", path)[0] for path in ("/docs", "/static/docs/swagger-ui.css", "/openapi.json", "/problems")]
         body = json.dumps({"article": "a", "reaction": "like", "reader": make.ADA, "seq": 1})
@@ -138,11 +140,21 @@ def test_the_installed_command_serves_a_site_from_an_empty_folder(installation: 
     assert (made, checked) == ("The tables were brought up to date.\n", "The tables are those of this version.\n")
     assert '<reader-reactions site="daily"' in pasted
     assert ready == (200, b'{"ready":true}\n')
+    assert refused.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert b'"type":"/problems#invalid-request"' in refused
     assert widget == (200, (PROJECT / "reactions" / "widget" / "v1.js").read_bytes())
     assert pages == [200] * 4
     assert (vote[0], json.loads(vote[1])["total"]) == (200, 1)
     assert recounted == "1 votes recounted, 0 numbers differ.\n"
     assert list(installation.folder.iterdir()) == []
+
+
+def not_http(installation: Installation) -> bytes:
+    """What the installed service answers to bytes that are not HTTP: our own workers answer with a problem."""
+    host, _, port = installation.environ["REACTIONS_BIND"].partition(":")
+    with socket.create_connection((host, int(port)), timeout=5) as client:
+        client.sendall(b"good morning\r\n\r\n")
+        return client.makefile("rb").read()
 
 
 @contextmanager
@@ -196,6 +208,14 @@ def test_an_extra_that_is_missing_is_named_and_not_a_stack(installation: Install
         "Error: No module named 'psycopg'. PostgreSQL needs reader-reactions[postgres], and Redis reader-reactions[redis].\n",
         "Error: limiter_url: install reader-reactions[redis] to use Redis.\n",
     ]
+
+
+def test_no_module_of_the_package_imports_a_server() -> None:
+    """config/gunicorn.conf.py is gunicorn's own, and `reactions serve` starts it as a program."""
+    servers = re.compile(r"^\s*(?:import|from) (?:gunicorn|granian|waitress|uwsgi)\b", re.MULTILINE)
+    modules = (PROJECT / "reactions").rglob("*.py")
+
+    assert [str(path) for path in modules if servers.search(path.read_text(encoding="utf-8"))] == []
 
 
 def test_the_lock_files_pin_every_dependency_and_name_no_registry() -> None:

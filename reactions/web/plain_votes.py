@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import orjson
-from gunicorn.http.errors import ParseException
 
 from reactions.newsroom.sites import Site
 from reactions.votes import networks, rules
@@ -94,7 +93,7 @@ def _read(environ: dict[str, Any]) -> bytes:
     length = int(environ["CONTENT_LENGTH"])
     try:
         text: bytes = environ["wsgi.input"].read(length)
-    except (OSError, ParseException):
+    except Exception:  # noqa: BLE001  each server has its own errors for a body that breaks off
         raise schemas.broken_off() from None
     if len(text) != length:
         raise schemas.too_short()

@@ -6,7 +6,6 @@ import json
 from typing import Any, NoReturn
 
 from flask import Request
-from gunicorn.http.errors import ParseException
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
@@ -156,7 +155,9 @@ def text_of(request: Request, *, most_bytes: int) -> bytes:
     request.max_content_length = most_bytes + 1
     try:
         text = request.get_data(cache=False)
-    except (OSError, ParseException):
+    except RequestEntityTooLarge:
+        raise
+    except Exception:  # noqa: BLE001  each server has its own errors for a body that breaks off
         raise broken_off() from None
     if len(text) > most_bytes:
         raise RequestEntityTooLarge
