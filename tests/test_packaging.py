@@ -137,7 +137,7 @@ def test_the_installed_command_serves_a_site_from_an_empty_folder(installation: 
         vote = ask("PUT", "/v1/sites/daily/vote", body, {"Content-Type": "application/json", "Origin": make.ORIGIN})
     recounted = installation.type("verify")
 
-    assert (made, checked) == ("The tables were brought up to date.\n", "The tables are those of this version.\n")
+    assert (made, checked) == ("The tables were upgraded.\n", "The tables are those of this version.\n")
     assert '<reader-reactions site="daily"' in pasted
     assert ready == (200, b'{"ready":true}\n')
     assert refused.startswith(b"HTTP/1.1 400 Bad Request\r\n")
@@ -145,7 +145,7 @@ def test_the_installed_command_serves_a_site_from_an_empty_folder(installation: 
     assert widget == (200, (PROJECT / "reactions" / "widget" / "v1.js").read_bytes())
     assert pages == [200] * 4
     assert (vote[0], json.loads(vote[1])["total"]) == (200, 1)
-    assert recounted == "1 votes recounted, 0 numbers differ.\n"
+    assert recounted == "1 vote recounted, 0 numbers differ.\n"
     assert list(installation.folder.iterdir()) == []
 
 

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, NamedTuple, TextIO
 import click
 from flask.cli import AppGroup
 
-from reactions.commands import people
+from reactions.commands import operator
 from reactions.imports import bringing, planning, record, restoring
 from reactions.imports.choices import Choices
 from reactions.imports.found import Fault, Found
@@ -142,7 +142,7 @@ def _export(site: str, folder: Path, source: str, dry_run: bool) -> None:
         count, votes = restoring.survey(current.engine(), found, restoration)
         click.echo(f"Would be: {count:,} articles and {votes:,} changes of votes. Nothing was changed.")
         return
-    new = Import(found.id, source, restoring.NAME, folder.resolve().name[:200], export.hash, people.operator(), current.now_ms())
+    new = Import(found.id, source, restoring.NAME, folder.resolve().name[:200], export.hash, operator(), current.now_ms())
     done = current.parts().ballot_box.transact(lambda connection: bringing.restore(connection, found, new, restoration))
     click.echo(f"{source}: {done.votes:,} changes of votes brought back.")
 
@@ -207,7 +207,7 @@ def _bring(
 
 def _record(site: Site, source: str, form: str, file: BinaryIO, file_hash: str) -> Import:
     name = Path(str(getattr(file, "name", "-"))).name[:200]
-    return Import(site.id, source, form, name, file_hash, people.operator(), current.now_ms())
+    return Import(site.id, source, form, name, file_hash, operator(), current.now_ms())
 
 
 def _site(key: str) -> Site:
