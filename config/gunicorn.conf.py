@@ -6,6 +6,8 @@ problem, and its sender's address is not logged.
 
 import os
 import socket
+import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +19,17 @@ from gunicorn.workers.gthread import ThreadWorker
 from gunicorn.workers.sync import SyncWorker
 from prometheus_client import multiprocess
 
-from reactions.settings import load
 from reactions.web.problems import BY_STATUS
 
-_settings = load(os.environ)
+_root = Path(__file__).resolve().parents[1]
+_installed = (_root / "_wsgi.py").exists()
+if not _installed and sys.path[0] != str(_root):
+    sys.path.insert(0, str(_root))  # first, so that no other project's wsgi.py is taken for ours
+_door = "reactions._wsgi" if _installed else "wsgi"
+_settings = import_module(_door).settings()
 _log = structlog.get_logger()
 
-wsgi_app = "reactions.app:from_environment()"
+wsgi_app = f"{_door}:app"
 bind = _settings.bind
 workers = _settings.workers
 worker_class = f"{__name__}.{'ThreadedWorker' if _settings.worker_class == 'gthread' else 'SequentialWorker'}"

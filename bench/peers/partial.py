@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 
 from flask import Flask
 
-from reactions.app import from_environment
+from reactions.app import create_app
+from reactions.settings import load
 from reactions.votes import rules
 from reactions.votes.rules import Ballot, Receipt
 from reactions.web import current
@@ -42,7 +44,7 @@ def without_limits() -> Flask:
 
 
 def _with(**parts: object) -> Flask:
-    app = from_environment()
+    app = create_app(load(os.environ))
     with app.app_context():
         partial = dataclasses.replace(current.parts(), **parts)  # type: ignore[arg-type]
         partial.install()
