@@ -1,17 +1,17 @@
 """The door for WSGI servers: `gunicorn --config config/gunicorn.conf.py`, or any other server with `wsgi:app`.
 
-`app` is made when a server first asks for it, not on import, because gunicorn's configuration reads its settings here before it
-forks. A wheel carries this file as `reactions/_wsgi.py`. The other place that reads the environment is the command line.
+`app` is made when a server first asks for it, not on import. gunicorn's configuration reads its settings here before it forks, so
+the workers share the imported modules and start at once, and each makes an application of its own. A wheel carries this file as
+`reactions/_wsgi.py`. The other place that reads the environment is the command line.
 """
 
 import os
 from functools import cache
-from typing import TYPE_CHECKING
 
+from flask import Flask
+
+from reactions.app import create_app
 from reactions.settings import Settings, load
-
-if TYPE_CHECKING:
-    from flask import Flask
 
 
 def settings() -> Settings:
@@ -20,13 +20,11 @@ def settings() -> Settings:
 
 
 @cache
-def _application() -> "Flask":
-    from reactions.app import create_app
-
+def _application() -> Flask:
     return create_app(settings())
 
 
-def __getattr__(name: str) -> "Flask":
+def __getattr__(name: str) -> Flask:
     if name == "app":
         return _application()
     raise AttributeError(name)
