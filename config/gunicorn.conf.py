@@ -1,4 +1,4 @@
-"""gunicorn as this service runs it: `reactions serve`, or `gunicorn --config config/gunicorn.conf.py wsgi:app`.
+"""gunicorn as this service runs it: `reactions serve`, or `gunicorn --config config/gunicorn.conf.py`.
 
 Its settings come from ours. Its workers differ from gunicorn's own in two points: a request that is not HTTP is answered with a
 problem, and its sender's address is not logged.
@@ -7,7 +7,9 @@ problem, and its sender's address is not logged.
 import asyncio
 import os
 import socket
+import sys
 from http import HTTPStatus
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +23,17 @@ from prometheus_client import multiprocess
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn_worker import UvicornWorker
 
-from reactions.settings import load
 from reactions.web.problems import BY_STATUS
 
-_settings = load(os.environ)
+_root = Path(__file__).resolve().parents[1]
+_installed = (_root / "_wsgi.py").exists()
+if not _installed and sys.path[0] != str(_root):
+    sys.path.insert(0, str(_root))  # first, so that no other project's wsgi.py is taken for ours
+_door = "reactions._wsgi" if _installed else "wsgi"
+_settings = import_module(_door).settings()
 _log = structlog.get_logger()
 
-wsgi_app = "reactions.app:asgi_from_environment()" if _settings.worker_class == "uvicorn" else "reactions.app:from_environment()"
+wsgi_app = f"{_door}:{'asgi' if _settings.worker_class == 'uvicorn' else 'app'}"
 bind = _settings.bind
 workers = _settings.workers
 worker_class = (

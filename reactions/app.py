@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Sequence
 
 from flask import Flask
@@ -10,7 +9,7 @@ from flask import Flask
 from reactions.demo import seeding
 from reactions.newsroom import sites
 from reactions.reports.newsroom import Newsroom
-from reactions.settings import InvalidSettings, Settings, load, proxy_networks, secret_of
+from reactions.settings import InvalidSettings, Settings, proxy_networks, secret_of
 from reactions.storage import engines
 from reactions.votes import readers
 from reactions.votes.ballot_box import Answer, BallotBox
@@ -134,13 +133,3 @@ def _register(app: Flask, settings: Settings) -> None:
         app.config["DEMO_KEY"] = key_file.read_text(encoding="ascii") if key_file.exists() else ""
         app.config["DEMO_LINKS"] = [("Dashboard", "/dashboard"), ("API", "/docs")]
         app.register_blueprint(demo_paper.blueprint(lambda: seeding.printed_at_ms(db.engine)))
-
-
-def asgi_from_environment() -> AsgiDoor:
-    """The application for ASGI servers with the settings of this process's environment."""
-    return asgi_app(from_environment())
-
-
-def from_environment() -> Flask:
-    """The application with the settings of this process's environment: what gunicorn's workers make."""
-    return create_app(load(os.environ))

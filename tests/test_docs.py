@@ -181,9 +181,10 @@ def _exists(words: list[str]) -> bool:
     command: click.Command = cli
     for word in words[1:]:
         if isinstance(command, click.Group) and not word.startswith("-"):
-            if word not in command.commands:
+            below = command.get_command(click.Context(command), word)
+            if below is None:
                 return word == "…"
-            command = command.commands[word]
+            command = below
         elif word.startswith("--"):
             known = {name for parameter in command.params for name in parameter.opts} | {"--help"}
             if word.partition("=")[0] not in known:

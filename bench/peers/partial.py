@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 
-from reactions.app import from_environment
+from reactions.app import create_app
+from reactions.settings import load
 from reactions.votes import ballot_box, rules
 from reactions.votes.ballot_box import Door
 from reactions.votes.rules import Ballot, Receipt
@@ -42,7 +44,7 @@ def without_limits() -> AsgiDoor:
 
 
 def _with(*, limits: bool = True, counting: bool = True) -> AsgiDoor:
-    app = from_environment()
+    app = create_app(load(os.environ))
     with app.app_context():
         parts = current.parts()
     admit = parts.limits.admit if limits else ballot_box.admit_all

@@ -1,4 +1,4 @@
-"""`reactions alerts` and `reactions webhooks`: what deserves attention, and where word of it is sent."""
+"""`reactions alerts` and `reactions webhooks`: articles worth attention, and where alerts about them are sent."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ from reactions.web import current
 
 @click.command("alerts")
 @click.argument("site", required=False)
-@click.option("--all", "every", is_flag=True, help="All sites.")
+@click.option("--all", "every", is_flag=True, help="Check all sites.")
 @with_appcontext
 def alerts(site: str | None, every: bool) -> None:
-    """Look for what deserves attention, raise alerts, and send what waits for webhooks. For cron or a timer, every few minutes.
+    """Raise alerts and deliver them to webhooks.
 
+    Checks the alert rules and sends the messages that wait. Run it every few minutes, from cron or a systemd timer.
     Exit code 1 if a message was given up.
     """
     if every == bool(site):
-        raise click.UsageError("Name a site, or say --all.")
+        raise click.UsageError("Name a site, or use --all.")
     with current.reading() as connection:
         watched = sites.all_sites(connection) if site is None else [sites.named(connection, site)]
     for each in watched:
@@ -77,40 +78,46 @@ def _key() -> bytes:
     return readers.derived_key(secret_of(current.parts().settings), "webhooks")
 
 
-webhooks = AppGroup("webhooks", help="Where a site's alerts are sent.")
+webhooks = AppGroup("webhooks", help="Choose where a site's alerts are sent.")
 
 
 @webhooks.command("add")
 @click.argument("site")
 @click.argument("url")
 def add(site: str, url: str) -> None:
-    """Send the site's alerts to an address; shows the secret that its receiver verifies them with."""
+    """Send the site's alerts to URL. Prints the secret with which the receiver verifies them."""
     allowed = current.parts().settings.webhook_private_targets
     with writing(current.engine()) as connection:
         found = sites.named(connection, site)
         made = hooks.add(connection, found, url, private_allowed=allowed, now_ms=current.now_ms())
-    click.echo(f"Webhook {made.id} added. Its receiver verifies messages (Standard Webhooks) with this secret:", err=True)
+    click.echo(f"Webhook {made.id} added. The receiver verifies messages (Standard Webhooks) with this secret:", err=True)
     click.echo(hooks.displayed(hooks.secret_of(_key(), made.id)))
 
 
 @webhooks.command("list")
 @click.argument("site")
 def list_all(site: str) -> None:
-    """List a site's webhooks, and how their deliveries stand."""
+    """List a site's webhooks with the state of their messages."""
     with current.reading() as connection:
-        for webhook in hooks.all_of(connection, sites.named(connection, site)):
-            stands = hooks.deliveries(connection, webhook)
-            click.echo(f"{webhook.id}  {webhook.url}")
-            click.echo(f"    {stands.sent:,} sent, {stands.waiting:,} waiting, {stands.given_up:,} given up")
-            if stands.problem:
-                click.echo(f"    {stands.problem}")
+        present = hooks.all_of(connection, sites.named(connection, site))
+        states = [hooks.deliveries(connection, webhook) for webhook in present]
+    for webhook, state in zip(present, states, strict=True):
+        click.echo(f"{webhook.id}  {webhook.url}")
+        click.echo(f"    {state.sent:,} sent, {state.waiting:,} waiting, {state.given_up:,} given up")
+        if state.problem:
+            click.echo(f"    {state.problem}")
+    if not present:
+        click.echo("none yet")
 
 
 @webhooks.command("secret")
 @click.argument("site")
 @click.argument("webhook_id")
 def secret(site: str, webhook_id: str) -> None:
-    """Show the secret that a webhook's receiver verifies messages with."""
+    """Print the secret of a webhook.
+
+    Its receiver verifies messages with it.
+    """
     with current.reading() as connection:
         webhook = hooks.get(connection, sites.named(connection, site), webhook_id)
     click.echo(hooks.displayed(hooks.secret_of(_key(), webhook.id)))
@@ -120,17 +127,20 @@ def secret(site: str, webhook_id: str) -> None:
 @click.argument("site")
 @click.argument("webhook_id")
 def remove(site: str, webhook_id: str) -> None:
-    """Send nothing there any more, not even what waits."""
+    """Remove a webhook and the messages that wait for it."""
     with writing(current.engine()) as connection:
         removed = hooks.remove(connection, sites.named(connection, site), webhook_id)
-    click.echo(f"{removed.url} gets no alerts any more.")
+    click.echo(f"{removed.url} no longer gets alerts.")
 
 
 @webhooks.command("retry")
 @click.argument("site")
 @click.argument("webhook_id")
 def retry(site: str, webhook_id: str) -> None:
-    """Send what was given up after all: with the next `reactions alerts`."""
+    """Try messages again that were given up.
+
+    The next `reactions alerts` sends them.
+    """
     with writing(current.engine()) as connection:
         webhook = hooks.get(connection, sites.named(connection, site), webhook_id)
         count = outbox.retry(connection, webhook, now_ms=current.now_ms())
@@ -138,5 +148,5 @@ def retry(site: str, webhook_id: str) -> None:
 
 
 def _without_query(url: str) -> str:
-    """An address fit for a log: what follows the ? is often a password."""
+    """A URL fit for a log: its query is often a password."""
     return url.partition("?")[0]

@@ -1,4 +1,4 @@
-"""`reactions digest`: what moved a site's readers on one day."""
+"""`reactions digest`: one day of a site, as text, HTML or mail."""
 
 from __future__ import annotations
 
@@ -22,16 +22,27 @@ from reactions.web import current
 
 @click.command("digest")
 @click.argument("site")
-@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="A day where the site is.  [yesterday]")
-@click.option("--html", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path), help="Write HTML to a file, or to -.")
-@click.option("--text", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path), help="Write text to a file, or to -.")
-@click.option("--smtp", is_flag=True, help="Send it by mail, through smtp_url of the settings.")
-@click.option("--to", "recipients", multiple=True, help="Who gets the mail; may be given several times, or several with commas.")
+@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="Day in the site's time zone.  [default: yesterday]")
+@click.option(
+    "--html",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    help="Write HTML to this file, or to standard output (-).",
+)
+@click.option(
+    "--text",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    help="Write text to this file, or to standard output (-).",
+)
+@click.option("--smtp", is_flag=True, help="Send it by mail through the smtp_url of the settings.")
+@click.option("--to", "recipients", multiple=True, help="Recipient of the mail. Repeatable; commas separate several.")
 @with_appcontext
 def digest_command(
     site: str, day: datetime | None, html: Path | None, text: Path | None, smtp: bool, recipients: Sequence[str]
 ) -> None:
-    """Write the digest of a day, as text on standard output unless said otherwise."""
+    """Write the digest of one day.
+
+    Without --html, --text or --smtp it goes to standard output as text.
+    """
     found = _read(site, day.date() if day else None)
     link = _dashboard_url(found)
     if html:
@@ -39,7 +50,7 @@ def digest_command(
     if text or not (html or smtp):
         _write(text or Path("-"), digest.text(found, dashboard_url=link))
     if smtp:
-        _mail(found, link, [part.strip() for given in recipients for part in given.split(",") if part.strip()])
+        _mail(found, link, [part.strip() for text_ in recipients for part in text_.split(",") if part.strip()])
 
 
 def _read(site_key: str, day: date | None) -> Digest:
@@ -54,7 +65,7 @@ def _mail(found: Digest, link: str, recipients: Sequence[str]) -> None:
     if not settings.smtp_url or not settings.mail_from:
         raise click.ClickException("Mail needs the settings smtp_url and mail_from.")
     if not recipients:
-        raise click.UsageError("Say who gets the mail: --to newsroom@example.org")
+        raise click.UsageError("Name a recipient: --to newsroom@example.org")
     try:
         made = mail.message(
             sender=settings.mail_from,
@@ -71,7 +82,7 @@ def _mail(found: Digest, link: str, recipients: Sequence[str]) -> None:
 
 
 def _dashboard_url(found: Digest) -> str:
-    """The day in the dashboard, where the service has an address that a mail can carry."""
+    """The URL of the day in the dashboard; empty without a public URL."""
     settings = current.parts().settings
     day = found.day.isoformat()
     return f"{settings.address}/dashboard?{urlencode({'from': day, 'to': day})}" if settings.public_url else ""

@@ -78,8 +78,8 @@ def test_webhooks_are_added_shown_and_removed(newsroom: Newsroom, terminal: Term
     webhook_id = hook_id(terminal.do("webhooks", "list", "daily"))
 
     assert terminal.do("webhooks", "secret", "daily", webhook_id) == added.out
-    assert terminal.do("webhooks", "remove", "daily", webhook_id) == f"{HOOK} gets no alerts any more.\n"
-    assert terminal.do("webhooks", "list", "daily") == ""
+    assert terminal.do("webhooks", "remove", "daily", webhook_id) == f"{HOOK} no longer gets alerts.\n"
+    assert terminal.do("webhooks", "list", "daily") == "none yet\n"
 
 
 def test_what_cannot_be_is_said_in_a_line(newsroom: Newsroom, terminal: Terminal) -> None:
@@ -89,7 +89,7 @@ def test_what_cannot_be_is_said_in_a_line(newsroom: Newsroom, terminal: Terminal
     assert terminal.fail("webhooks", "remove", "daily", "nonesuch") == "daily has no webhook 'nonesuch'."
     assert terminal.fail("alerts", "herald") == "There is no site 'herald'."
     for words in (["alerts"], ["alerts", "daily", "--all"]):
-        assert "Name a site, or say --all." in terminal.type(*words).err
+        assert "Name a site, or use --all." in terminal.type(*words).err
 
 
 def test_an_alert_keeps_its_message_while_webhooks_are_forbidden_to_go_there(
