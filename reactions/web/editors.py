@@ -32,7 +32,7 @@ def require(site_key: str, scope: str) -> Site:
     if scope not in key.scopes:
         has = ", ".join(sorted(key.scopes))
         detail = f"This needs a key with the scope {scope}; this one has {has}."
-        raise Denied(403, "missing-scope", "This key may not do that", detail)
+        raise Denied("missing-scope", detail)
     return site
 
 
@@ -91,7 +91,7 @@ def _proven_bearer() -> ApiKey:
         detail = (
             "Addresses end up in logs. Send the key in the Authorization header, and make a new one: this one may have been read."
         )
-        raise Denied(400, "key-in-address", "Do not put a key in a URL", detail)
+        raise Denied("key-in-address", detail)
     scheme, _, text = request.headers.get("Authorization", "").partition(" ")
     sent = text.strip() if scheme.lower() == "bearer" else ""
     key = _proven(sent) if sent else None
@@ -99,7 +99,7 @@ def _proven_bearer() -> ApiKey:
         guards.count_wrong_key()
     if key is None:
         detail = "Send a key of the site, as in Authorization: Bearer rk_…; `reactions key add` makes one."
-        raise Denied(401, "unauthorized", "Not signed in", detail, WWW_Authenticate='Bearer realm="reactions"')
+        raise Denied("unauthorized", detail, WWW_Authenticate='Bearer realm="reactions"')
     return key
 
 

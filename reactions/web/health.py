@@ -51,4 +51,4 @@ def exposed_metrics() -> Response:
 
 
 def _not_ready(detail: str) -> Response:
-    return problem(503, "not-ready", "Not ready", detail, headers={"Retry-After": "2"})
+    return problem("not-ready", detail, headers={"Retry-After": "2"})

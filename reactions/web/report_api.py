@@ -14,7 +14,7 @@ from reactions.reports.periods import Period
 from reactions.web import current, editors, headers, questions, report_schemas
 from reactions.web.openapi import ApiBlueprint, query
 
-PROBLEMS = (400, 401, 403, 404, 503)
+_PROBLEMS = ("malformed-period", "malformed-filter")
 USUAL_LIMIT = 50
 
 blueprint = ApiBlueprint("reports", description="What moves the readers. Needs a key of the site with the scope read.")
@@ -29,9 +29,10 @@ _LISTED = [
 
 @blueprint.get(
     "/v1/sites/<site_key>/dashboard",
-    query=[*questions.ABOUT, _UNIT],
-    answer=report_schemas.DashboardResponse,
-    problems=PROBLEMS,
+    "getDashboard",
+    parameters=[*questions.ABOUT, _UNIT],
+    response=report_schemas.DashboardResponse,
+    problems=_PROBLEMS,
     scope="read",
 )
 def dashboard(site_key: str) -> Response:
@@ -59,9 +60,10 @@ def dashboard(site_key: str) -> Response:
 
 @blueprint.get(
     "/v1/sites/<site_key>/articles",
-    query=[*questions.ABOUT, *_LISTED],
-    answer=report_schemas.ListingResponse,
-    problems=PROBLEMS,
+    "listArticles",
+    parameters=[*questions.ABOUT, *_LISTED],
+    response=report_schemas.ListingResponse,
+    problems=[*_PROBLEMS, "unknown-sort", "malformed-cursor"],
     scope="read",
 )
 def articles(site_key: str) -> Response:
@@ -76,9 +78,10 @@ def articles(site_key: str) -> Response:
 
 @blueprint.get(
     "/v1/sites/<site_key>/articles/one",
-    query=[query("article", "The article's key, or one it had before", example="sport/cup-final"), _UNIT, questions.ZONE],
-    answer=report_schemas.ArticleResponse,
-    problems=PROBLEMS,
+    "getArticle",
+    parameters=[query("article", "The article's key, or one it had before", example="sport/cup-final"), _UNIT, questions.ZONE],
+    response=report_schemas.ArticleResponse,
+    problems=["malformed-key", "malformed-period", "unknown-article"],
     scope="read",
 )
 def article(site_key: str) -> Response:
@@ -91,9 +94,10 @@ def article(site_key: str) -> Response:
 
 @blueprint.get(
     "/v1/sites/<site_key>/series",
-    query=[*questions.ABOUT, _UNIT],
-    answer=report_schemas.SeriesResponse,
-    problems=PROBLEMS,
+    "getSeries",
+    parameters=[*questions.ABOUT, _UNIT],
+    response=report_schemas.SeriesResponse,
+    problems=_PROBLEMS,
     scope="read",
 )
 def series(site_key: str) -> Response:
