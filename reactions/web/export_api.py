@@ -15,7 +15,7 @@ from reactions.exports.scope import Choice, Scope
 from reactions.refusals import MalformedExport
 from reactions.reports import periods
 from reactions.votes import readers
-from reactions.web import current, editors, export_stream, headers, metrics, questions
+from reactions.web import current, editors, export_stream, headers, metrics, questions, requests
 from reactions.web.export_stream import Stream
 from reactions.web.openapi import ApiBlueprint, query
 
@@ -101,14 +101,15 @@ def _file_named(name: str) -> tuple[Sequence[Table], Form]:
 
 
 def _choice(params: dict[str, str]) -> Choice:
-    if not params["min_group"].isascii() or not (params["min_group"] or "0").isdigit():
+    min_group = requests.whole_number(params["min_group"] or "0")
+    if min_group is None:
         raise ValidationError("Write a number of readers, such as 5.", "min_group")
     return Choice(
         about=questions.asked(params),
         since=params["since"],
         columns=[name for name in params["columns"].split(",") if name],
         precision=params["precision"] or current.parts().settings.export_precision,
-        min_group=int(params["min_group"] or "0"),
+        min_group=min_group,
         readers=_yes(params, "readers"),
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import orjson
@@ -11,7 +10,7 @@ from marshmallow import ValidationError
 
 from reactions.reports import listing, periods, ranking
 from reactions.reports.periods import Period
-from reactions.web import current, editors, headers, questions, report_schemas
+from reactions.web import current, editors, headers, questions, report_schemas, requests
 from reactions.web.openapi import ApiBlueprint, query
 
 _PROBLEMS = ("malformed-period", "malformed-filter")
@@ -115,8 +114,8 @@ def series(site_key: str) -> Response:
 
 
 def _limit(text: str) -> int:
-    limit = int(text) if re.fullmatch("[0-9]{1,3}", text) else 0 if text else USUAL_LIMIT
-    if not 1 <= limit <= listing.MOST:
+    limit = requests.whole_number(text) if text else USUAL_LIMIT
+    if limit is None or not 1 <= limit <= listing.MOST:
         raise ValidationError(f"Ask for 1 to {listing.MOST} articles at a time.", "limit")
     return limit
 
