@@ -35,7 +35,7 @@ def test_a_service_whose_tables_are_behind_is_not_ready_and_says_what_to_do(make
     client = make_app().test_client()
     with engine.begin() as connection:
         at = migrations.revision(connection)
-        connection.exec_driver_sql("update alembic_version set version_num = '0000'")
+        connection.exec_driver_sql("update alembic_version set version_num = '0001'")
 
     behind = client.get("/readyz")
     with engine.begin() as connection:
@@ -48,6 +48,19 @@ def test_a_service_whose_tables_are_behind_is_not_ready_and_says_what_to_do(make
     )
     assert behind.headers["Retry-After"] == "2"
     assert caught_up.status_code == 200
+
+
+def test_a_service_whose_tables_a_newer_version_has_migrated_is_ready(make_app: MakeApp, engine: Engine) -> None:
+    client = make_app().test_client()
+    with engine.begin() as connection:
+        at = migrations.revision(connection)
+        connection.exec_driver_sql("update alembic_version set version_num = '9999'")
+
+    newer = client.get("/readyz")
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"update alembic_version set version_num = '{at}'")
+
+    assert (newer.status_code, newer.json) == (200, {"ready": True})
 
 
 def test_an_empty_database_is_not_ready(make_app: MakeApp, bare_database_url: str) -> None:
