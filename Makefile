@@ -7,7 +7,7 @@ APART := --ignore tests/faults
 DEMO_BIND ?= 127.0.0.1:8000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check bench faults lock browser spreadsheet openapi wheel clean
+.PHONY: help demo serve test check bench faults fuzz lock browser spreadsheet openapi wheel clean
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,9 @@ check: $(VENV)/dev.stamp  ## Format, lint, types, layers
 
 bench: $(VENV)/dev.stamp  ## Measure votes and reads per second beside their ceiling (minutes)
 	$(BIN)/python -m bench
+
+fuzz: $(VENV)/dev.stamp  ## Let schemathesis ask a seeded service whatever the API's description allows (half an hour)
+	$(BIN)/python -m tests.web.seeded fuzz
 
 faults: $(VENV)/dev.stamp  ## Kill, cut and fill everything, at length (minutes); prints a figure for each promise
 	$(BIN)/python -m tests.faults all

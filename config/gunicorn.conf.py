@@ -23,7 +23,8 @@ from prometheus_client import multiprocess
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn_worker import UvicornWorker
 
-from reactions.web.problems import BY_STATUS
+from reactions.web.headers import NOSNIFF
+from reactions.web.problems import BY_STATUS, document
 
 _root = Path(__file__).resolve().parents[1]
 _installed = (_root / "_wsgi.py").exists()
@@ -91,10 +92,17 @@ class _Discreet:
 
 
 def _problem(status: int, reason: str) -> bytes:
-    name, title, detail = BY_STATUS.get(status, BY_STATUS[400])
-    body = orjson.dumps({"type": f"/problems#{name}", "title": title, "status": status, "detail": detail})
-    head = f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n"
-    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode("ascii") + body
+    name, _, detail = BY_STATUS.get(status, BY_STATUS[400])
+    body = orjson.dumps({**document(name, detail), "status": status})
+    fields = {
+        "Connection": "close",
+        "Content-Type": "application/problem+json",
+        "Cache-Control": "no-store",
+        "Content-Length": str(len(body)),
+        **dict([NOSNIFF]),
+    }
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    return f"HTTP/1.1 {status} {reason}\r\n{head}\r\n".encode("ascii") + body
 
 
 class Protocol(HttpToolsProtocol):

@@ -49,8 +49,9 @@ def test_every_refusal_has_its_status_and_no_two_share_a_name() -> None:
     known = {kind for kind in vars(refusals).values() if isinstance(kind, type) and issubclass(kind, Refusal)} - {Refusal}
 
     assert set(problems.STATUS_OF) == known
-    names = [name for name, _, _ in problems.DESCRIPTIONS]
-    assert len(names) == len(set(names))
+    names = [name for _, name, _ in problems.STATUS_OF.values()]
+    names += [name for name, _, _ in problems.BY_STATUS.values()] + list(problems.BY_NAME)
+    assert len(names) == len(set(names)) == len(problems.ALL)
 
 
 def test_lock_files_name_no_host_and_pin_by_hash() -> None:

@@ -59,7 +59,7 @@ def settings_page() -> str:
 
 def problems_table() -> str:
     """The table of docs/api.md, from the problems that the service knows."""
-    rows = sorted((status, name, title) for name, status, title in problems.DESCRIPTIONS)
+    rows = sorted((status, name, title) for name, (status, title) in problems.ALL.items())
     listed = [f"| {status} | `/problems#{name}` | {title} |" for status, name, title in rows]
     return "\n".join(["| Status | `type` | `title` |", "|---|---|---|", *listed, ""])
 

@@ -13,9 +13,8 @@ blueprint = ApiBlueprint("alerts", description="Alerts about articles worth atte
 
 @blueprint.get(
     "/v1/sites/<site_key>/alerts.atom",
-    answer={"type": "string", "description": "An Atom feed (RFC 4287)"},
-    media="application/atom+xml",
-    problems=(400, 401, 403, 404, 503),
+    "getAlertsFeed",
+    response={"application/atom+xml": {"type": "string", "description": "An Atom feed (RFC 4287)"}},
     scope="read",
 )
 def alerts_feed(site_key: str) -> Response:

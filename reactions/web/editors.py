@@ -1,4 +1,4 @@
-"""Who edits: an API key in the Authorization header for programs, a session that a key opened for pages.
+"""Who the editor is: programs send an API key in the Authorization header, pages have a session that a key opened.
 
 The site comes from the key. Another site's address answers what a missing one answers.
 """
@@ -21,9 +21,9 @@ _IN_ADDRESS = {"api_key", "key", "token", "access_token"}
 
 
 def require(site_key: str, scope: str) -> Site:
-    """The site of the request's key, if the address names it and the key has the scope.
+    """The site of the request's key, provided that the URL names this site and the key has the scope.
 
-    Raises Denied (400 for a key in the address, 401, 403) or UnknownSite (404).
+    Raises Denied (400 for a key in the URL, 401, 403), UnknownSite (404), or RateLimitExceeded (429).
     """
     key = _bearer()
     site = site_of(key)
@@ -32,12 +32,12 @@ def require(site_key: str, scope: str) -> Site:
     if scope not in key.scopes:
         has = ", ".join(sorted(key.scopes))
         detail = f"This needs a key with the scope {scope}; this one has {has}."
-        raise Denied(403, "missing-scope", "This key may not do that", detail)
+        raise Denied("missing-scope", detail)
     return site
 
 
 def by() -> str:
-    """Who acts, for the record: the id and the label of the key in use."""
+    """The editor, for the record: the id and the label of the key in use."""
     key = _bearer()
     return f"{key.id} {key.label}"[:100]
 
@@ -91,7 +91,7 @@ def _proven_bearer() -> ApiKey:
         detail = (
             "Addresses end up in logs. Send the key in the Authorization header, and make a new one: this one may have been read."
         )
-        raise Denied(400, "key-in-address", "Do not put a key in a URL", detail)
+        raise Denied("key-in-address", detail)
     scheme, _, text = request.headers.get("Authorization", "").partition(" ")
     sent = text.strip() if scheme.lower() == "bearer" else ""
     key = _proven(sent) if sent else None
@@ -99,7 +99,7 @@ def _proven_bearer() -> ApiKey:
         guards.count_wrong_key()
     if key is None:
         detail = "Send a key of the site, as in Authorization: Bearer rk_…; `reactions key add` makes one."
-        raise Denied(401, "unauthorized", "Not signed in", detail, WWW_Authenticate='Bearer realm="reactions"')
+        raise Denied("unauthorized", detail, WWW_Authenticate='Bearer realm="reactions"')
     return key
 
 

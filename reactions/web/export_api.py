@@ -15,24 +15,29 @@ from reactions.exports.scope import Choice, Scope
 from reactions.refusals import MalformedExport
 from reactions.reports import periods
 from reactions.votes import readers
-from reactions.web import current, editors, export_stream, headers, metrics, questions
+from reactions.web import current, editors, export_stream, headers, metrics, questions, requests
 from reactions.web.export_stream import Stream
 from reactions.web.openapi import ApiBlueprint, query
 
 BUNDLE = "all.zip"
 _FORMS = {".csv": Form(), ".csv.gz": Form(gzip=True), ".parquet": Form("parquet"), ".arrow": Form("arrow")}
-_MEDIA = (
-    "text/csv",
-    "application/gzip",
-    "application/zip",
-    "application/json",
-    *(Form(name).media for name in scope.FORMATS),
-)
+_MEDIA = {
+    "text/csv": {"type": "string"},
+    **{media: {} for media in ("application/gzip", "application/zip", *(Form(name).media for name in scope.FORMATS[1:]))},
+    "application/json": {"type": "object", "description": "A Data Package 2.0 descriptor"},
+}
 _NAMES = [name + end for name in TABLES for end in _FORMS] + [BUNDLE, files.DESCRIPTION]
 
 blueprint = ApiBlueprint("exports", description="Whole files for analysts. Needs a key of the site with the scope read.")
 
-_FILE = {"in": "path", "name": "file_name", "required": True, "schema": {"type": "string", "enum": _NAMES}}
+_FILE = {
+    "in": "path",
+    "name": "file_name",
+    "required": True,
+    "description": "What to export, and in which format",
+    "example": "articles.csv",
+    "schema": {"type": "string", "enum": _NAMES},
+}
 _PARAMETERS = [
     query("period", f"{', '.join(periods.NAMES)}; if period, from and since are omitted, the whole history", required=False),
     *questions.DAYS,
@@ -48,10 +53,11 @@ _PARAMETERS = [
 
 @blueprint.get(
     "/v1/sites/<site_key>/export/<file_name>",
-    query=[_FILE, *_PARAMETERS],
-    answer={"type": "string"},
-    media=_MEDIA,
-    problems=(400, 401, 403, 404, 429, 503),
+    "exportFile",
+    parameters=[_FILE, *_PARAMETERS],
+    response=_MEDIA,
+    headers=["Cache-Control", "Content-Disposition", "Export-Version", "Export-Next"],
+    problems=["malformed-export", "malformed-period", "malformed-filter", "malformed-cursor", "too-many-exports"],
     scope="read",
 )
 def export(site_key: str, file_name: str) -> Response:
@@ -95,14 +101,15 @@ def _file_named(name: str) -> tuple[Sequence[Table], Form]:
 
 
 def _choice(params: dict[str, str]) -> Choice:
-    if not params["min_group"].isascii() or not (params["min_group"] or "0").isdigit():
+    min_group = requests.whole_number(params["min_group"] or "0")
+    if min_group is None:
         raise ValidationError("Write a number of readers, such as 5.", "min_group")
     return Choice(
         about=questions.asked(params),
         since=params["since"],
         columns=[name for name in params["columns"].split(",") if name],
         precision=params["precision"] or current.parts().settings.export_precision,
-        min_group=int(params["min_group"] or "0"),
+        min_group=min_group,
         readers=_yes(params, "readers"),
     )
 

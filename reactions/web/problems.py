@@ -1,4 +1,4 @@
-"""Every error of the API as RFC 9457 problem details. The one place where refusals become statuses."""
+"""Every error of the API as RFC 9457 problem details. Refusals become statuses here and nowhere else."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ STATUS_OF: dict[type[Refusal], tuple[int, str, str]] = {
     refusals.UnknownApiKey: (404, "unknown-key", "No such key"),
     refusals.UnreadableImport: (400, "unreadable-import", "This file cannot be imported"),
     refusals.UnknownImport: (404, "unknown-import", "No such import"),
-    refusals.ImportConflict: (409, "import-conflict", "What is there already stands in the way of this import"),
+    refusals.ImportConflict: (409, "import-conflict", "The import conflicts with what is stored"),
     refusals.MalformedWebhook: (422, "malformed-webhook", "Alerts cannot be sent to this address"),
     refusals.UnknownWebhook: (404, "unknown-webhook", "No such webhook"),
     refusals.MalformedPeriod: (400, "malformed-period", "This period cannot be reported on"),
     refusals.MalformedFilter: (400, "malformed-filter", "This filter cannot be used"),
     refusals.UnknownSort: (400, "unknown-sort", "Articles cannot be sorted by this"),
-    refusals.MalformedCursor: (400, "malformed-cursor", "This cursor leads nowhere"),
+    refusals.MalformedCursor: (400, "malformed-cursor", "This cursor cannot be used"),
     refusals.MalformedExport: (400, "malformed-export", "This cannot be exported"),
     refusals.TooManyExports: (429, "too-many-exports", "Too many exports at once"),
     refusals.MigrationRefused: (503, "migration-refused", "The tables cannot be migrated"),
@@ -56,7 +56,7 @@ STATUS_OF: dict[type[Refusal], tuple[int, str, str]] = {
     refusals.StorageFull: (507, "storage-full", "The service has no space left"),
 }
 
-# What is no refusal of the domain: name, title and how to put it right, by status.
+# What the framework or the server turns down: name, title and how to put it right, by status.
 BY_STATUS: dict[int, tuple[str, str, str]] = {
     400: ("invalid-request", "The request cannot be understood", "Check the request against /openapi.json."),
     401: ("unauthorized", "Not signed in", "Send Authorization: Bearer with the token from the settings."),
@@ -75,16 +75,30 @@ BY_STATUS: dict[int, tuple[str, str, str]] = {
     500: ("internal", "Something went wrong on our side", "The fault was logged. Try again later."),
 }
 
-DESCRIPTIONS = [(name, status, title) for status, name, title in STATUS_OF.values()] + [
-    (name, status, title) for status, (name, title, _) in BY_STATUS.items()
-]
-DESCRIPTIONS.append(("foreign-origin", 403, "This page may not vote for the site"))
-DESCRIPTIONS.append(("too-many-votes", 429, "Too many votes"))
-DESCRIPTIONS.append(("missing-scope", 403, "This key may not do that"))
-DESCRIPTIONS.append(("key-in-address", 400, "Do not put a key in a URL"))
-DESCRIPTIONS.append(("not-ready", 503, "Not ready"))
+# What the web layer itself turns down: status and title, by name.
+BY_NAME: dict[str, tuple[int, str]] = {
+    "foreign-origin": (403, "This page may not vote for the site"),
+    "too-many-votes": (429, "Too many votes"),
+    "missing-scope": (403, "This key may not do that"),
+    "key-in-address": (400, "Do not put a key in a URL"),
+    "not-ready": (503, "Not ready"),
+}
+
+# Every problem there is: status and title, by name.
+ALL: dict[str, tuple[int, str]] = {
+    **{name: (status, title) for status, name, title in STATUS_OF.values()},
+    **{name: (status, title) for status, (name, title, _) in BY_STATUS.items()},
+    **BY_NAME,
+}
 PHRASE = {status.value: status.phrase for status in HTTPStatus}
 _MOST_ERRORS = 10  # a body of 4 kB can hold hundreds of faults
+
+
+def document(name: str, detail: str, *, errors: Sequence[Mapping[str, str]] = ()) -> dict[str, Any]:
+    """The members of a problem; `errors` have a `detail` and a JSON `pointer` to the member at fault."""
+    status, title = ALL[name]
+    body: dict[str, Any] = {"type": f"/problems#{name}", "title": title, "status": status, "detail": detail}
+    return {**body, "errors": list(errors)} if errors else body
 
 
 class Problem(NamedTuple):
@@ -102,7 +116,7 @@ def of(error: Exception, *, route: str | None) -> Problem:
     if isinstance(error, TooMany):
         return _of_limit(error)
     if isinstance(error, Forbidden):
-        return _problem(403, "foreign-origin", "This page may not vote for the site", str(error))
+        return _problem(document("foreign-origin", str(error)))
     if isinstance(error, ValidationError):
         return _of_validation(error)
     if isinstance(error, SQLAlchemyError) and (refusal := outages.refusal_for(error)):
@@ -111,32 +125,15 @@ def of(error: Exception, *, route: str | None) -> Problem:
 
 
 def problem(
-    status: int,
-    name: str,
-    title: str,
-    detail: str,
-    *,
-    errors: Sequence[Mapping[str, str]] = (),
-    headers: Mapping[str, str] | None = None,
+    name: str, detail: str, *, errors: Sequence[Mapping[str, str]] = (), headers: Mapping[str, str] | None = None
 ) -> Response:
-    """A problem as the answer to the present request; `errors` have a `detail` and a JSON `pointer` to the member at fault."""
-    return _respond(_problem(status, name, title, detail, errors=errors, headers=headers))
+    """A problem as the response to the present request."""
+    return _respond(_problem(document(name, detail, errors=errors), headers or {}))
 
 
-def _problem(
-    status: int,
-    name: str,
-    title: str,
-    detail: str,
-    *,
-    errors: Sequence[Mapping[str, str]] = (),
-    headers: Mapping[str, str] | None = None,
-) -> Problem:
-    body: dict[str, Any] = {"type": f"/problems#{name}", "title": title, "status": status, "detail": detail}
-    if errors:
-        body["errors"] = list(errors)
+def _problem(body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Problem:
     always = [("Content-Type", "application/problem+json"), ("Cache-Control", "no-store"), NOSNIFF]
-    return Problem(status, orjson.dumps(body), [*always, *(headers or {}).items()])
+    return Problem(body["status"], orjson.dumps(body), [*always, *(headers or {}).items()])
 
 
 def _respond(found: Problem) -> Response:
@@ -144,11 +141,11 @@ def _respond(found: Problem) -> Response:
 
 
 class Denied(Exception):
-    """A request that the web layer itself turns down, with the problem to answer."""
+    """A request that the web layer itself turns down, with the name of the problem and the headers of its response."""
 
-    def __init__(self, status: int, name: str, title: str, detail: str, **headers: str) -> None:
+    def __init__(self, name: str, detail: str, **headers: str) -> None:
         super().__init__(detail)
-        self.status, self.name, self.title, self.detail = status, name, title, detail
+        self.name, self.detail = name, detail
         self.headers = {key.replace("_", "-"): value for key, value in headers.items()}
 
 
@@ -164,49 +161,48 @@ def _of_any(error: Exception) -> Response:
 
 
 def of_refusal(refusal: Refusal) -> Response:
-    """The answer for a refusal of the domain."""
+    """The response to a refusal of the domain."""
     return _respond(_of_refusal(refusal))
 
 
 def of_validation(error: ValidationError) -> Response:
-    """The answer for a body or a query that breaks its schema: one entry for each member at fault."""
+    """The response to a body or a query that breaks its schema: one entry for each member at fault."""
     return _respond(_of_validation(error))
 
 
 def of_http(error: HTTPException) -> Response:
     """The answer for what Flask itself refuses: no such address, wrong method, body too large."""
-    status = error.code or 500
-    name, title, detail = BY_STATUS.get(status, (f"status-{status}", error.name, error.description or error.name))
-    kept = {key: value for key, value in error.get_headers() if key in ("Allow", "Retry-After", "WWW-Authenticate")}
-    if status == 308:
+    if error.code == 308:
         return error.get_response()  # type: ignore[return-value]
-    return problem(status, name, title, detail, headers=kept)
+    kept = {key: value for key, value in error.get_headers() if key in ("Allow", "Retry-After", "WWW-Authenticate")}
+    if error.code not in BY_STATUS:
+        body = {"type": "about:blank", "title": error.name, "status": error.code, "detail": error.description or error.name}
+        return _respond(_problem(body, kept))
+    name, _, detail = BY_STATUS[error.code]
+    return problem(name, detail, headers=kept)
 
 
 def _of_denial(denial: Denied) -> Response:
-    return problem(denial.status, denial.name, denial.title, denial.detail, headers=denial.headers)
+    return problem(denial.name, denial.detail, headers=denial.headers)
 
 
 def _of_refusal(refusal: Refusal) -> Problem:
-    status, name, title = STATUS_OF[type(refusal)]
+    _, name, _ = STATUS_OF[type(refusal)]
     errors = [{"detail": refusal.detail, "pointer": refusal.pointer}] if refusal.pointer else []
     headers = {"Retry-After": str(refusal.retry_after_s)} if refusal.retry_after_s else {}
-    return _problem(status, name, title, refusal.detail, errors=errors, headers=headers)
+    return _problem(document(name, refusal.detail, errors=errors), headers)
 
 
 def _of_validation(error: ValidationError) -> Problem:
     messages = error.messages if isinstance(error.messages, dict) else {error.field_name: error.messages}
     errors = sorted(_pointed(messages, "#"), key=lambda error: error["pointer"])[:_MOST_ERRORS]
-    name, title, _ = BY_STATUS[400]
-    return _problem(400, name, title, " ".join(map(_with_member, errors)), errors=errors)
+    return _problem(document("invalid-request", " ".join(map(_with_member, errors)), errors=errors))
 
 
 def _of_limit(limit: TooMany) -> Problem:
     wait = f"{limit.retry_after_s} second" + "s" * (limit.retry_after_s > 1)
     fields = {"Retry-After": str(limit.retry_after_s), "RateLimit": f'"{limit.policy}";r=0;t={limit.retry_after_s}'}
-    return _problem(
-        429, "too-many-votes", "Too many votes", f"Too many votes in a short time. Try again in {wait}.", headers=fields
-    )
+    return _problem(document("too-many-votes", f"Too many votes in a short time. Try again in {wait}."), fields)
 
 
 def _of_bug(error: Exception, route: str | None) -> Problem:
@@ -214,8 +210,8 @@ def _of_bug(error: Exception, route: str | None) -> Problem:
     if isinstance(error, StatementError):
         error.hide_parameters = True
     log.error("unhandled fault", route=route, exc_info=error)
-    name, title, detail = BY_STATUS[500]
-    return _problem(500, name, title, detail)
+    name, _, detail = BY_STATUS[500]
+    return _problem(document(name, detail))
 
 
 def _pointed(messages: Any, pointer: str) -> list[dict[str, str]]:

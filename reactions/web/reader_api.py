@@ -8,18 +8,25 @@ from reactions.web import cors, current, hot_path, requests, schemas
 from reactions.web.counts import MOST_ARTICLES, PARAMETERS
 from reactions.web.openapi import ApiBlueprint, query
 
+_CACHED = ("Cache-Control", "ETag")
+_VOTE_PROBLEMS = (
+    "malformed-key", "foreign-origin", "unknown-article", "article-closed", "unknown-reaction", "retired-reaction",
+    "seq-out-of-range", "article-quota-spent", "too-many-votes", "overloaded",
+)  # fmt: skip
+
 blueprint = ApiBlueprint("readers", description="What the widget asks for. No key needed.")
 
 
 @blueprint.get(
     "/v1/sites/<site_key>/reactions",
-    query=[
+    "getReactions",
+    parameters=[
         query("article", "The article's key", example="sport/cup-final"),
         query("lang", "Language of the labels", required=False),
     ],
-    answer=schemas.ReactionsResponse,
-    problems=(400, 404, 503),
-    cached=True,
+    response=schemas.ReactionsResponse,
+    headers=_CACHED,
+    problems=["malformed-key"],
 )
 def reactions_of(site_key: str) -> Response:
     """The row of an article: its reactions with labels and counts."""
@@ -28,10 +35,11 @@ def reactions_of(site_key: str) -> Response:
 
 @blueprint.get(
     "/v1/sites/<site_key>/counts",
-    query=[query("article", f"1 to {MOST_ARTICLES} article keys, each as a parameter of its own", many=True)],
-    answer=schemas.CountsResponse,
-    problems=(400, 404, 503),
-    cached=True,
+    "getCounts",
+    parameters=[query("article", f"1 to {MOST_ARTICLES} article keys, each as a parameter of its own", many=True, example="a")],
+    response=schemas.CountsResponse,
+    headers=_CACHED,
+    problems=["malformed-key"],
 )
 def counts_of(site_key: str) -> Response:
     """The counts of many articles, in the order asked."""
@@ -40,9 +48,11 @@ def counts_of(site_key: str) -> Response:
 
 @blueprint.put(
     "/v1/sites/<site_key>/vote",
+    "castVote",
     body=schemas.VoteBody,
-    answer=schemas.VoteResponse,
-    problems=(400, 403, 404, 409, 413, 415, 422, 429, 503, 507),
+    response=schemas.VoteResponse,
+    headers=["Cache-Control", "RateLimit-Policy"],
+    problems=_VOTE_PROBLEMS,
 )
 def vote(site_key: str) -> Response:
     """Cast, change or withdraw a reader's vote. Answers once the vote is durable."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import orjson
@@ -11,10 +10,10 @@ from marshmallow import ValidationError
 
 from reactions.reports import listing, periods, ranking
 from reactions.reports.periods import Period
-from reactions.web import current, editors, headers, questions, report_schemas
+from reactions.web import current, editors, headers, questions, report_schemas, requests
 from reactions.web.openapi import ApiBlueprint, query
 
-PROBLEMS = (400, 401, 403, 404, 503)
+_PROBLEMS = ("malformed-period", "malformed-filter")
 USUAL_LIMIT = 50
 
 blueprint = ApiBlueprint("reports", description="What moves the readers. Needs a key of the site with the scope read.")
@@ -29,9 +28,10 @@ _LISTED = [
 
 @blueprint.get(
     "/v1/sites/<site_key>/dashboard",
-    query=[*questions.ABOUT, _UNIT],
-    answer=report_schemas.DashboardResponse,
-    problems=PROBLEMS,
+    "getDashboard",
+    parameters=[*questions.ABOUT, _UNIT],
+    response=report_schemas.DashboardResponse,
+    problems=_PROBLEMS,
     scope="read",
 )
 def dashboard(site_key: str) -> Response:
@@ -59,9 +59,10 @@ def dashboard(site_key: str) -> Response:
 
 @blueprint.get(
     "/v1/sites/<site_key>/articles",
-    query=[*questions.ABOUT, *_LISTED],
-    answer=report_schemas.ListingResponse,
-    problems=PROBLEMS,
+    "listArticles",
+    parameters=[*questions.ABOUT, *_LISTED],
+    response=report_schemas.ListingResponse,
+    problems=[*_PROBLEMS, "unknown-sort", "malformed-cursor"],
     scope="read",
 )
 def articles(site_key: str) -> Response:
@@ -76,9 +77,10 @@ def articles(site_key: str) -> Response:
 
 @blueprint.get(
     "/v1/sites/<site_key>/articles/one",
-    query=[query("article", "The article's key, or one it had before", example="sport/cup-final"), _UNIT, questions.ZONE],
-    answer=report_schemas.ArticleResponse,
-    problems=PROBLEMS,
+    "getArticle",
+    parameters=[query("article", "The article's key, or one it had before", example="sport/cup-final"), _UNIT, questions.ZONE],
+    response=report_schemas.ArticleResponse,
+    problems=["malformed-key", "malformed-period", "unknown-article"],
     scope="read",
 )
 def article(site_key: str) -> Response:
@@ -91,9 +93,10 @@ def article(site_key: str) -> Response:
 
 @blueprint.get(
     "/v1/sites/<site_key>/series",
-    query=[*questions.ABOUT, _UNIT],
-    answer=report_schemas.SeriesResponse,
-    problems=PROBLEMS,
+    "getSeries",
+    parameters=[*questions.ABOUT, _UNIT],
+    response=report_schemas.SeriesResponse,
+    problems=_PROBLEMS,
     scope="read",
 )
 def series(site_key: str) -> Response:
@@ -111,8 +114,8 @@ def series(site_key: str) -> Response:
 
 
 def _limit(text: str) -> int:
-    limit = int(text) if re.fullmatch("[0-9]{1,3}", text) else 0 if text else USUAL_LIMIT
-    if not 1 <= limit <= listing.MOST:
+    limit = requests.whole_number(text) if text else USUAL_LIMIT
+    if limit is None or not 1 <= limit <= listing.MOST:
         raise ValidationError(f"Ask for 1 to {listing.MOST} articles at a time.", "limit")
     return limit
 

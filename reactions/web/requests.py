@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -14,6 +15,7 @@ from reactions import strict_json
 from reactions.strict_json import InvalidJson
 
 SMALL_BODY_BYTES = 4096  # a vote, or the name of an article
+_DIGITS = re.compile("[0-9]{1,9}")
 
 
 def query_lists(names: Iterable[str]) -> dict[str, list[str]]:
@@ -37,6 +39,11 @@ def query_values(names: Iterable[str]) -> dict[str, str]:
     if twice := [name for name, values in lists.items() if len(values) > 1]:
         raise ValidationError("Give it once.", twice[0])
     return {name: values[0] if values else "" for name, values in lists.items()}
+
+
+def whole_number(text: str) -> int | None:
+    """The whole number that a parameter is written as, in plain digits; None for anything else."""
+    return int(text) if _DIGITS.fullmatch(text) else None
 
 
 def body_of(request: Request, schema: Schema, *, most_bytes: int = SMALL_BODY_BYTES) -> Any:

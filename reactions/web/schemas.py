@@ -30,6 +30,11 @@ class Body(Schema):
     class Meta:  # noqa: D106
         unknown = RAISE
 
+    @classmethod
+    def everyone(cls) -> list[type[Body]]:
+        """Return the class and every class derived from it."""
+        return [cls, *(kind for derived in cls.__subclasses__() for kind in derived.everyone())]
+
 
 class StrictInteger(fields.Integer):
     """An integer that was written as one: no text, no true, no 5.0."""

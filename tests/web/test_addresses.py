@@ -8,8 +8,7 @@ import re
 import pytest
 from flask.testing import FlaskClient
 
-from reactions.web import headers
-from reactions.web.problems import DESCRIPTIONS
+from reactions.web import headers, problems
 from tests import make
 from tests.databases import PROJECT
 from tests.web.asking import VOTE, only_sqlite, problem, row, vote
@@ -37,7 +36,7 @@ NO_ADDRESSES = (
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH", "DELETE", "TRACE", "PROPFIND", "X" * 100])
-def test_a_wrong_method_is_told_the_right_ones(client: FlaskClient, method: str) -> None:
+def test_a_wrong_method_is_answered_with_the_right_ones(client: FlaskClient, method: str) -> None:
     for path, allowed in METHODS_OF.items():
         answer = client.open(path, method=method)
 
@@ -124,5 +123,5 @@ def test_every_type_of_problem_is_explained_at_its_own_address(client: FlaskClie
 
     anchors = re.findall(r'<dt id="([a-z-]+)"', page)
 
-    assert sorted(anchors) == sorted(name for name, _, _ in DESCRIPTIONS)
+    assert sorted(anchors) == sorted(problems.ALL)
     assert len(set(anchors)) == len(anchors)

@@ -17,6 +17,7 @@ from reactions.settings import load
 from reactions.storage.engines import writing
 from reactions.web.extensions import db
 from tests import make
+from tests.described import DescribedClient
 from tests.notices.alerts.conftest import Newsroom, finding
 
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -36,6 +37,7 @@ def app(newsroom: Newsroom, database_url: str, tmp_path: Path) -> Iterator[Flask
 
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
+    app.test_client_class = DescribedClient
     return app.test_client(use_cookies=False)
 
 
