@@ -1,4 +1,4 @@
-"""Who edits: an API key in the Authorization header for programs, a session that a key opened for pages.
+"""Who the editor is: programs send an API key in the Authorization header, pages have a session that a key opened.
 
 The site comes from the key. Another site's address answers what a missing one answers.
 """
@@ -21,9 +21,9 @@ _IN_ADDRESS = {"api_key", "key", "token", "access_token"}
 
 
 def require(site_key: str, scope: str) -> Site:
-    """The site of the request's key, if the address names it and the key has the scope.
+    """The site of the request's key, provided that the URL names this site and the key has the scope.
 
-    Raises Denied (400 for a key in the address, 401, 403) or UnknownSite (404).
+    Raises Denied (400 for a key in the URL, 401, 403), UnknownSite (404), or RateLimitExceeded (429).
     """
     key = _bearer()
     site = site_of(key)
@@ -37,7 +37,7 @@ def require(site_key: str, scope: str) -> Site:
 
 
 def by() -> str:
-    """Who acts, for the record: the id and the label of the key in use."""
+    """The editor, for the record: the id and the label of the key in use."""
     key = _bearer()
     return f"{key.id} {key.label}"[:100]
 

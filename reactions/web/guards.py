@@ -1,7 +1,7 @@
 """Limits on what is not the vote path, by Flask-Limiter's decorators: keyed routes, wrong keys, sign-in at the dashboard.
 
-All count by the hashed prefix of the client's network. What a spent limit answers is in `problems` for the API and in the
-dashboard's own pages for browsers; the fields are added here for both.
+All count by the hashed prefix of the client's network. A spent limit is answered by `problems` in the API and by the dashboard's error
+pages; the header fields of both are added here.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def _setting(name: str) -> Callable[[], str]:
 
 
 def _network() -> str:
-    """The key to count under: whoever reads the limiter's store learns no address."""
+    """The key to count under, hashed, so that the limiter's store holds no address."""
     peer, forwarded_for = request.environ.get("REMOTE_ADDR") or "", request.headers.get("X-Forwarded-For", "")
     address = networks.client_address(peer, forwarded_for, current.parts().proxies)
     secret = current_app.secret_key
@@ -53,7 +53,7 @@ def count_wrong_key() -> None:
 
 
 def install(app: Flask) -> None:
-    """Tell whoever met a limit which one it was, and how long to wait."""
+    """Name the spent limit and the time to wait in every 429 of these limits."""
 
     @app.after_request
     def fields(response: Response) -> Response:

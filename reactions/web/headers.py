@@ -11,7 +11,7 @@ NOSNIFF: Header = ("X-Content-Type-Options", "nosniff")
 # Every page on the web may read it, and so may every cache for as long as Cache-Control says.
 PUBLIC: list[Header] = [("Access-Control-Allow-Origin", "*"), ("Cross-Origin-Resource-Policy", "cross-origin"), NOSNIFF]
 
-# For whoever sent the key or signed in: no cache may keep it, no other site may load it.
+# Only for the sender of the key, or of the session: no cache may keep it, no other site may load it.
 PRIVATE: list[Header] = [("Cache-Control", "private, no-store"), ("Cross-Origin-Resource-Policy", "same-origin"), NOSNIFF]
 
 # A page of ours loads nothing from elsewhere, runs no inline script, and is framed by nobody.
@@ -35,7 +35,7 @@ def page(response: Response) -> Response:
 
 
 def private_page(response: Response) -> Response:
-    """A page for whoever is signed in, as an `after_request` of its blueprint."""
+    """A page for editors, as an `after_request` of its blueprint."""
     response.headers.update(PRIVATE_PAGE)
     return response
 

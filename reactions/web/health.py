@@ -1,4 +1,4 @@
-"""What operators and their machines ask: alive, ready, and how it is going."""
+"""Probes and metrics for operators: /healthz, /readyz, /metrics."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ blueprint = Blueprint("health", __name__)
 
 @blueprint.get("/healthz")
 def alive() -> Response:
-    """The process answers. Asks nothing of anybody else."""
+    """Answer while the process lives. Neither the database nor the limiter's store is asked."""
     return jsonify(alive=True)
 
 
@@ -38,7 +38,7 @@ def ready() -> Response:
 @blueprint.get("/metrics")
 @guards.keyed
 def exposed_metrics() -> Response:
-    """Metrics for Prometheus, to whoever knows the token."""
+    """Metrics for Prometheus. They need the token of the settings; without one the address does not exist."""
     token = current.parts().settings.metrics_token
     if not token:
         raise NotFound

@@ -78,7 +78,7 @@ class ReactionsApi(Api):  # type: ignore[misc]
 
 
 class ApiBlueprint(Blueprint):  # type: ignore[misc]
-    """A blueprint whose routes say what they take, what they respond and how they may fail."""
+    """A blueprint whose routes describe their parameters, bodies, responses and problems."""
 
     def __init__(self, name: str, *, description: str) -> None:
         super().__init__(name, __name__, description=description)
@@ -217,7 +217,7 @@ def install(app: Flask, blueprints: Sequence[ApiBlueprint]) -> ReactionsApi:
         OPENAPI_JSON_PATH="openapi.json",
         API_SPEC_OPTIONS={
             "info": {
-                "description": "Reactions of readers to articles: exact counts, one vote a reader, and nothing known of anybody.",
+                "description": "Readers' reactions to articles: exact counts, one vote a reader, no accounts, no cookies.",
                 "license": {"name": "MIT", "identifier": "MIT"},
             },
             "servers": [{"url": "./", "description": "The installation that serves this document"}],

@@ -46,7 +46,7 @@ STATUS_OF: dict[type[Refusal], tuple[int, str, str]] = {
     refusals.MalformedPeriod: (400, "malformed-period", "This period cannot be reported on"),
     refusals.MalformedFilter: (400, "malformed-filter", "This filter cannot be used"),
     refusals.UnknownSort: (400, "unknown-sort", "Articles cannot be sorted by this"),
-    refusals.MalformedCursor: (400, "malformed-cursor", "This cursor leads nowhere"),
+    refusals.MalformedCursor: (400, "malformed-cursor", "This cursor cannot be used"),
     refusals.MalformedExport: (400, "malformed-export", "This cannot be exported"),
     refusals.TooManyExports: (429, "too-many-exports", "Too many exports at once"),
     refusals.MigrationRefused: (503, "migration-refused", "The tables cannot be migrated"),
@@ -102,7 +102,7 @@ def document(name: str, detail: str, *, errors: Sequence[Mapping[str, str]] = ()
 def problem(
     name: str, detail: str, *, errors: Sequence[Mapping[str, str]] = (), headers: Mapping[str, str] | None = None
 ) -> Response:
-    """The response that a problem is."""
+    """A problem as a response."""
     return _response(document(name, detail, errors=errors), headers or {})
 
 

@@ -36,7 +36,7 @@ NO_ADDRESSES = (
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH", "DELETE", "TRACE", "PROPFIND", "X" * 100])
-def test_a_wrong_method_is_told_the_right_ones(client: FlaskClient, method: str) -> None:
+def test_a_wrong_method_is_answered_with_the_right_ones(client: FlaskClient, method: str) -> None:
     for path, allowed in METHODS_OF.items():
         answer = client.open(path, method=method)
 

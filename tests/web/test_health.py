@@ -1,4 +1,4 @@
-"""What operators and their machines ask: alive, ready, and how it is going."""
+"""Probes and metrics: /healthz, /readyz, /metrics."""
 
 from __future__ import annotations
 
@@ -133,6 +133,6 @@ def test_metrics_name_no_reader_no_article_and_no_address(make_app: MakeApp, tmp
     for _ in range(3):
         vote(client, article="canary-article", reader="ca" * 16, address="198.51.100.77")
 
-    told = client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).text
+    exposed = client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).text
 
-    assert [canary for canary in ("canary-article", "ca" * 16, "198.51.100.77", "daily") if canary in told] == []
+    assert [canary for canary in ("canary-article", "ca" * 16, "198.51.100.77", "daily") if canary in exposed] == []
