@@ -142,7 +142,7 @@ def _add_command(tool: Tool) -> None:
         _import_totals(typed, tool, article=article)
 
     command = _options(run)
-    if tool.name == "open-heart":
+    if tool.about_one:
         option = click.option("--article", metavar="KEY", help="The article that the answer is about, if it is about one.")
         command = option(command)
     import_.command(tool.name, help=tool.help)(command)
@@ -215,7 +215,7 @@ def _import_totals(typed: Typed, tool: Tool, *, article: str | None = None) -> N
     """Read the file, then list its faults or import its totals."""
     site, name = _site(typed.site), typed.source or tool.name
     article = article_keys.canonical_key(article) if article is not None else None
-    options = TotalsOptions(site, typed.key, typed.reactions, article, typed.add_up)
+    options = TotalsOptions(site, typed.key, typed.reactions, article, typed.add_up or tool.adds_up)
     template = "{article}" if article is not None else typed.key or tool.key
     with Stage() as stage:
         source = Source(typed.file)
