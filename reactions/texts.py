@@ -11,6 +11,7 @@ import re
 import unicodedata
 
 _REFUSED = {"Cc", "Cs", "Zl", "Zp"}
+_UNSEEN = {*_REFUSED, "Zs", "Cf"}  # spaces, joiners, marks of direction
 # Every character of the property Zs is in the Basic Multilingual Plane, below U+3001.
 _SPACES = "".join(chr(code) for code in range(0x3001) if unicodedata.category(chr(code)) == "Zs")
 _FOLDED = re.compile(rf"[\t\n\f\r{_SPACES}]+")
@@ -21,8 +22,18 @@ def folded(text: str) -> str:
     return _FOLDED.sub(" ", text).strip(" ")
 
 
+def has_space(text: str) -> bool:
+    """True if any kind of space is in it, as in no web address."""
+    return _FOLDED.search(text) is not None
+
+
 def unusable(text: str) -> str | None:
     """The first character that text may not have, such as "U+0007"; None if there is none."""
     if text.isascii() and text.isprintable():
         return None
     return next((f"U+{ord(letter):04X}" for letter in text if unicodedata.category(letter) in _REFUSED), None)
+
+
+def is_blank(text: str) -> bool:
+    """True for text of which nothing is seen."""
+    return all(unicodedata.category(letter) in _UNSEEN for letter in text)

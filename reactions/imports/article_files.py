@@ -172,7 +172,7 @@ def _checked_list(name: str, values: list[str]) -> list[str]:
 
 def _text(name: str, text: str, most: int) -> str:
     text = texts.folded(text)
-    if not text:
+    if texts.is_blank(text) and not texts.unusable(text):
         raise Unusable(f"has no {name}.")
     if len(text) > most:
         raise Unusable(f"{name} has {len(text)} characters, more than {most}.")
@@ -187,7 +187,7 @@ def _web_address(text: str) -> str:
         good = parts.scheme in ("http", "https") and bool(parts.hostname)
     except ValueError:
         good = False
-    if not good or texts.unusable(text) or " " in texts.folded(text) or len(text) > URL_CHARACTERS:
+    if not good or texts.unusable(text) or texts.has_space(text) or len(text) > URL_CHARACTERS:
         raise Unusable(f"url {text[:80]!r} is not a web address such as https://www.example.org/news/1.")
     return text
 
