@@ -26,6 +26,8 @@ from limits import parse_many
 from marshmallow import EXCLUDE, Schema, ValidationError, validate
 from marshmallow import fields as wire
 
+from reactions import texts
+
 PREFIX = "REACTIONS_"
 NOT_SETTINGS = {"CONFIG"}  # read by `load` itself
 
@@ -120,7 +122,7 @@ def _is_smtp_url(value: str) -> None:
 def _is_mail_from(value: str) -> None:
     """A sender of mail, or nothing."""
     _, address = parseaddr(value)
-    if value and not (re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", address) and value.isprintable()):
+    if value and not (re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", address) and texts.unusable(value) is None):
         raise ValidationError('Write it as "reactions@example.org" or "Reader Reactions <reactions@example.org>".')
 
 

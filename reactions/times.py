@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
+LATEST_MS = 253_402_300_799_999  # the last moment of the year 9999, where calendars end
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -43,7 +43,7 @@ _SHOWN = 100  # changes that --dry-run lists one by one
 @click.option(
     "--key",
     type=click.Choice(("path", "url", "guid", "column")),
-    help="What the article's key is taken from.  [the column key if the file has one, else the path of its address]",
+    help="What the article's key is taken from.  [that under which articles have votes; else the column key, or the path]",
 )
 @click.option("--section", help="The section of articles for which the file has none.")
 @click.option("--partial", is_flag=True, help="Import the good lines of a file that has bad ones too.")
@@ -52,13 +52,20 @@ def import_articles(site: str, file: BinaryIO, format_: str | None, key: str | N
 
     A file with a line that cannot be imported is rejected as a whole, unless --partial is given.
     """
-    target = _site(site)
-    options = ArticleOptions(key=key, section=section, time_zone=ZoneInfo(target.time_zone))
-    reading = article_files.read(Source(file), options, format_=format_)
+    target, engine = _site(site), current.engine()
+    entries = article_files.read(Source(file), format_=format_)
+    key = key or descriptions.likely_key(engine, target, entries)
+    reading = article_files.check(entries, ArticleOptions(key, section, ZoneInfo(target.time_zone)))
     _report_faults(reading, partial=partial)
-    outcome = descriptions.store(current.engine(), target, reading.articles, now_ms=current.now_ms())
+    outcome = descriptions.store(engine, target, reading.articles, now_ms=current.now_ms())
     count = _counted(len(reading.articles), "article")
     click.echo(f"{count} read: {outcome.new:,} new, {outcome.changed:,} changed, {outcome.same:,} unchanged.")
+    if missed := descriptions.missed_articles(engine, target, reading.articles):
+        click.echo(
+            f"Warning: none of these {len(reading.articles):,} has votes; {_counted(missed.count, 'article')} with votes "
+            f"{'has' if missed.count == 1 else 'have'} no title, such as {missed.example!r}. Try another --key.",
+            err=True,
+        )
 
 
 def _report_faults(reading: Reading, *, partial: bool) -> None:
@@ -135,7 +142,7 @@ def _add_command(tool: Tool) -> None:
         _import_totals(typed, tool, article=article)
 
     command = _options(run)
-    if tool.name == "open-heart":
+    if tool.about_one:
         option = click.option("--article", metavar="KEY", help="The article that the answer is about, if it is about one.")
         command = option(command)
     import_.command(tool.name, help=tool.help)(command)
@@ -208,7 +215,7 @@ def _import_totals(typed: Typed, tool: Tool, *, article: str | None = None) -> N
     """Read the file, then list its faults or import its totals."""
     site, name = _site(typed.site), typed.source or tool.name
     article = article_keys.canonical_key(article) if article is not None else None
-    options = TotalsOptions(site, typed.key, typed.reactions, article, typed.add_up)
+    options = TotalsOptions(site, typed.key, typed.reactions, article, typed.add_up or tool.adds_up)
     template = "{article}" if article is not None else typed.key or tool.key
     with Stage() as stage:
         source = Source(typed.file)

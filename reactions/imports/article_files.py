@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from reactions.imports import feeds, sources
+from reactions import texts
+from reactions.imports import dates, feeds, sources
+from reactions.imports.dates import UnreadableDate
 from reactions.imports.feeds import Entry
 from reactions.imports.sources import Fault, Row, Source
 from reactions.newsroom import article_keys
@@ -56,18 +57,26 @@ class Reading:
     faults: tuple[Fault, ...]
 
 
-class _Unusable(Exception):
+class Unusable(Exception):
     """The entry cannot be imported; the text says why."""
 
 
-def read(source: Source, options: ArticleOptions, *, format_: str | None = None) -> Reading:
-    """Read a file; its format is detected unless it is given. Raises UnreadableImport."""
+def read(source: Source, *, format_: str | None = None) -> list[Entry | Fault]:
+    """The entries of a file; its format is detected unless it is given. Raises UnreadableImport, also if there are none."""
+    entries = list(islice(_entries(source, format_), MOST_ENTRIES + 1))
+    if len(entries) > MOST_ENTRIES:
+        raise UnreadableImport(f"The file has more than {MOST_ENTRIES:,} articles. Import it in parts.")
+    if not entries:
+        raise UnreadableImport("The table has no rows.")
+    return entries
+
+
+def check(entries: Sequence[Entry | Fault], options: ArticleOptions) -> Reading:
+    """What the entries say, each article once, and which cannot be imported."""
     described: dict[str, DescribedArticle] = {}
     faults: list[Fault] = []
-    for number, entry in enumerate(_entries(source, format_), start=1):
-        if number > MOST_ENTRIES:
-            raise UnreadableImport(f"The file has more than {MOST_ENTRIES:,} articles. Import it in parts.")
-        outcome = entry if isinstance(entry, Fault) else _unless_contradicted(check(entry, options), described)
+    for entry in entries:
+        outcome = entry if isinstance(entry, Fault) else _unless_contradicted(_checked(entry, options), described, options)
         if isinstance(outcome, Fault):
             faults.append(outcome)
         else:
@@ -75,11 +84,22 @@ def read(source: Source, options: ArticleOptions, *, format_: str | None = None)
     return Reading(tuple(described.values()), tuple(faults))
 
 
-def check(entry: Entry, options: ArticleOptions) -> DescribedArticle | Fault:
-    """What an entry says, or why it cannot be imported."""
+def key_of(entry: Entry, source: str | None) -> str:
+    """The key that an entry has by `source`, as in ArticleOptions. Raises MalformedKey or Unusable."""
+    source = source or ("column" if entry.texts.get("key") else "path")
+    name = {"column": "key", "guid": "guid"}.get(source, "url")
+    text = entry.texts.get(name)
+    if not text:
+        raise Unusable(f"has no {name} to take the article's key from.")
+    if name == "url":
+        _web_address(text)
+    return article_keys.canonical_key(article_keys.path_key(text) if source == "path" else text)
+
+
+def _checked(entry: Entry, options: ArticleOptions) -> DescribedArticle | Fault:
     try:
-        return DescribedArticle(entry.line, _key(entry, options), _fields(entry, options))
-    except _Unusable as unusable:
+        return DescribedArticle(entry.line, key_of(entry, options.key), _fields(entry, options))
+    except Unusable as unusable:
         return Fault(_place(entry.line), str(unusable))
     except MalformedKey as refusal:
         return Fault(_place(entry.line), refusal.detail)
@@ -115,57 +135,49 @@ def _entry(row: Row | Fault) -> Entry | Fault:
     return Entry(row.line, texts, lists)
 
 
-def _unless_contradicted(outcome: DescribedArticle | Fault, before: dict[str, DescribedArticle]) -> DescribedArticle | Fault:
+def _unless_contradicted(
+    outcome: DescribedArticle | Fault, before: dict[str, DescribedArticle], options: ArticleOptions
+) -> DescribedArticle | Fault:
     """The outcome, unless an earlier line says something else of the same article."""
     if isinstance(outcome, Fault) or (earlier := before.get(outcome.key)) is None or earlier.fields == outcome.fields:
         return outcome
-    return Fault(_place(outcome.line), f"describes {outcome.key!r} again, and differently from line {earlier.line:,}.")
+    by_path = options.key in (None, "path") and earlier.fields.get("url") != outcome.fields.get("url")
+    hint = " If they are two articles with one path, add --key url or --key guid." if by_path else ""
+    return Fault(_place(outcome.line), f"describes {outcome.key!r} again, and differently from line {earlier.line:,}.{hint}")
 
 
 def _place(line: int) -> str:
     return f"Line {line:,}"
 
 
-def _key(entry: Entry, options: ArticleOptions) -> str:
-    source = options.key or ("column" if entry.texts.get("key") else "path")
-    name = {"column": "key", "guid": "guid"}.get(source, "url")
-    text = entry.texts.get(name)
-    if not text:
-        raise _Unusable(f"has no {name} to take the article's key from.")
-    if name == "url":
-        _web_address(text)
-    return article_keys.canonical_key(article_keys.path_key(text) if source == "path" else text)
-
-
 def _fields(entry: Entry, options: ArticleOptions) -> dict[str, Any]:
-    texts = entry.texts
-    fields: dict[str, Any] = {"title": _printable("title", texts.get("title", ""), TITLE_CHARACTERS)}
-    if "url" in texts:
-        fields["url"] = _web_address(texts["url"]) if texts["url"] else None
-    if "section" in texts or options.section:
-        section = texts.get("section") or options.section
-        fields["section"] = _printable("section", section, SECTION_CHARACTERS) if section else None
-    if "published_at" in texts:
-        published_at = texts["published_at"]
-        fields["published_at"] = _moment_ms(published_at, options.time_zone) if published_at else None
+    given = entry.texts
+    fields: dict[str, Any] = {"title": _text("title", given.get("title", ""), TITLE_CHARACTERS)}
+    if "url" in given:
+        fields["url"] = _web_address(given["url"]) if given["url"] else None
+    if "section" in given or options.section:
+        section = given.get("section") or options.section
+        fields["section"] = _text("section", section, SECTION_CHARACTERS) if section else None
+    if "published_at" in given:
+        fields["published_at"] = _moment_ms(given["published_at"], options.time_zone)
     return fields | {name: _checked_list(name, values) for name, values in entry.lists.items()}
 
 
 def _checked_list(name: str, values: list[str]) -> list[str]:
     most, characters = MOST_OF[name]
     if len(values) > most:
-        raise _Unusable(f"has {len(values)} {name}, more than {most}.")
-    return [_printable(name, value, characters) for value in values]
+        raise Unusable(f"has {len(values)} {name}, more than {most}.")
+    return [_text(name, value, characters) for value in values]
 
 
-def _printable(name: str, text: str, most: int) -> str:
-    text = " ".join(text.split())
-    if not text:
-        raise _Unusable(f"has no {name}.")
+def _text(name: str, text: str, most: int) -> str:
+    text = texts.folded(text)
+    if texts.is_blank(text) and not texts.unusable(text):
+        raise Unusable(f"has no {name}.")
     if len(text) > most:
-        raise _Unusable(f"{name} has {len(text)} characters, more than {most}.")
-    if not text.isprintable():
-        raise _Unusable(f"{name} holds a control character.")
+        raise Unusable(f"{name} has {len(text)} characters, more than {most}.")
+    if character := texts.unusable(text):
+        raise Unusable(f"{name} contains {character}, a control character or line separator.")
     return text
 
 
@@ -175,17 +187,13 @@ def _web_address(text: str) -> str:
         good = parts.scheme in ("http", "https") and bool(parts.hostname)
     except ValueError:
         good = False
-    if not good or not text.isprintable() or " " in text or len(text) > URL_CHARACTERS:
-        raise _Unusable(f"url {text[:80]!r} is not a web address such as https://www.example.org/news/1.")
+    if not good or texts.unusable(text) or texts.has_space(text) or len(text) > URL_CHARACTERS:
+        raise Unusable(f"url {text[:80]!r} is not a web address such as https://www.example.org/news/1.")
     return text
 
 
-def _moment_ms(text: str, time_zone: ZoneInfo) -> int:
-    """A time of ISO 8601 or of mail (RFC 5322) as UTC milliseconds; without an offset it is local."""
-    for read_as in (datetime.fromisoformat, parsedate_to_datetime):
-        try:
-            moment = read_as(text)
-            return round((moment if moment.tzinfo else moment.replace(tzinfo=time_zone)).astimezone(UTC).timestamp() * 1000)
-        except (ValueError, OverflowError):
-            continue
-    raise _Unusable(f"published_at {text[:60]!r} is not a time such as 2026-03-01T07:30:00+01:00.")
+def _moment_ms(text: str, time_zone: ZoneInfo) -> int | None:
+    try:
+        return dates.read(text, time_zone)
+    except UnreadableDate as unreadable:
+        raise Unusable(f"published_at {text[:60]!r} {unreadable}.") from None

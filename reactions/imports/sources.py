@@ -161,14 +161,14 @@ def read_table(source: Source, check: Callable[[Sequence[str]], None]) -> Iterat
     """
     rows = _separated(source)
     line, header = next(rows, (1, []))
-    columns = [name.strip().lower() for name in header]
+    columns = [(name or "").strip().lower() for name in header]
     _check_header(line, columns)
     try:
         check([name for name in columns if name])
     except UnreadableImport as refusal:
         raise UnreadableImport(f"Line {line}: {refusal.detail[:1].lower()}{refusal.detail[1:]}") from None
     for line, row in rows:
-        cells = [None if cell in _NULL else cell.strip() for cell in row]
+        cells = [None if cell is None else cell.strip() for cell in row]
         if any(cells):
             yield _row(line, columns, cells)
 
@@ -207,8 +207,8 @@ def _unreadable(error: InvalidJson, line: int) -> UnreadableImport:
     return UnreadableImport(f"{place}: {error}.")
 
 
-def _separated(source: Source) -> Iterator[tuple[int, list[str]]]:
-    """The rows, from the header on, with the lines on which they begin."""
+def _separated(source: Source) -> Iterator[tuple[int, list[str | None]]]:
+    """The rows, from the header on, with the lines on which they begin; None where a database had no value."""
     lines = source.lines()
     skipped, header, separator = 0, next(lines, ""), None
     if declared := _SEPARATOR_LINE.fullmatch(header):
@@ -219,11 +219,13 @@ def _separated(source: Source) -> Iterator[tuple[int, list[str]]]:
     bare = _QUOTED.sub("", header)
     separator = separator or max(",;\t", key=bare.count)
     rest = _put_back(header, lines)
-    rows = _TabbedRows(rest) if separator == "\t" else csv.reader(rest, delimiter=separator, strict=True)
-    return _numbered(rows, "Line", skipped)
+    if separator == "\t":
+        return _numbered(_TabbedRows(rest), "Line", skipped)
+    rows = _numbered(csv.reader(rest, delimiter=separator, strict=True), "Line", skipped)
+    return ((line, _without_nulls(row)) for line, row in rows)
 
 
-def _numbered(rows: Any, place: str, skipped: int = 0) -> Iterator[tuple[int, list[str]]]:
+def _numbered(rows: Any, place: str, skipped: int = 0) -> Iterator[tuple[int, Any]]:
     """The rows of a csv.reader, each with the line on which it begins."""
     line = 1 + skipped
     try:
@@ -239,20 +241,20 @@ def _put_back(first: str, lines: Iterator[str]) -> Iterator[str]:
     yield from lines
 
 
-class _TabbedRows(Iterator[list[str]]):
+class _TabbedRows(Iterator[list[str | None]]):
     """Rows with tabs: spreadsheets quote cells, `mysql --batch` escapes them. `line_num` is csv.reader's."""
 
     def __init__(self, lines: Iterator[str]) -> None:
         self._lines = lines
         self.line_num = 0
 
-    def __next__(self) -> list[str]:
+    def __next__(self) -> list[str | None]:
         line = self._next_line()
         if '"' not in line:
             return _unescaped(line)
         quoted = csv.reader(_put_back(line, iter(self._next_line, None)), delimiter="\t", strict=True)
         try:
-            return next(quoted)
+            return _without_nulls(next(quoted))
         except csv.Error as error:
             if quoted.line_num > 1 or "end of data" in str(error):  # a quote that is opened and never closed
                 raise
@@ -264,9 +266,13 @@ class _TabbedRows(Iterator[list[str]]):
         return line
 
 
-def _unescaped(line: str) -> list[str]:
+def _unescaped(line: str) -> list[str | None]:
     cells = line.removesuffix("\n").split("\t")
-    return [cell if cell in _NULL else _ESCAPE.sub(lambda m: _ESCAPED.get(m[1], m[0]), cell) for cell in cells]
+    return [None if cell in _NULL else _ESCAPE.sub(lambda m: _ESCAPED.get(m[1], m[0]), cell) for cell in cells]
+
+
+def _without_nulls(row: Sequence[str]) -> list[str | None]:
+    return [None if cell in _NULL else cell for cell in row]
 
 
 def _check_header(line: int, columns: Sequence[str]) -> None:

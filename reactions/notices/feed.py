@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from lxml import etree
 
+from reactions import texts
 from reactions.newsroom.sites import Site
 from reactions.notices.alerts import Alert, rfc3339
 
@@ -50,4 +51,8 @@ def _part(parent: etree._Element, name: str, text: str = "", **attributes: str) 
 
 def _writable(text: str) -> str:
     """Text that XML can hold: an article's key may contain characters that XML does not allow."""
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    return "".join("\N{REPLACEMENT CHARACTER}" if _is_forbidden(letter) else letter for letter in text)
+
+
+def _is_forbidden(letter: str) -> bool:
+    return letter in "\ufffe\uffff" or texts.unusable(letter) is not None

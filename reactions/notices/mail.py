@@ -17,6 +17,8 @@ from email.policy import SMTP
 from email.utils import format_datetime, getaddresses, make_msgid, parseaddr
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from reactions import texts
+
 _TIMEOUT_S = 30
 _ADDRESS = re.compile(r"[^\s@<>,;:\\\"()\[\]]+@[^\s@<>,;:\\\"()\[\]]+")
 
@@ -86,7 +88,7 @@ def _make_secure(server: smtplib.SMTP, parts: SplitResult, context: ssl.SSLConte
 
 def _address(text: str) -> Address:
     (name, address), *others = getaddresses([text]) or [("", "")]
-    if others or not _ADDRESS.fullmatch(address) or not text.isprintable():
+    if others or not _ADDRESS.fullmatch(address) or texts.unusable(text):
         raise NotSent(f"{text[:80]!r} is not a mail address.")
     return Address(name, addr_spec=address)
 

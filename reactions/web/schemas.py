@@ -11,6 +11,7 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
 
+from reactions import texts
 from reactions.newsroom import api_keys, article_keys
 from reactions.refusals import MalformedKey
 
@@ -157,17 +158,24 @@ def _article_key() -> fields.String:
 
 
 def _web_address(value: str) -> None:
-    if not value.startswith(("http://", "https://")) or not value.isprintable() or " " in value:
+    if not value.startswith(("http://", "https://")) or texts.has_space(value) or texts.unusable(value):
         raise ValidationError("Write a web address, such as https://www.example.org/sport/cup-final.")
 
 
-def _printable(value: str) -> None:
-    if not value.isprintable() or not value.strip():
-        raise ValidationError("Write printable text.")
+class HumanText(fields.String):
+    """Text for people to read, by the rule of `texts`: every run of spaces becomes one."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
+        text = texts.folded(super()._deserialize(value, attr, data, **options))
+        if character := texts.unusable(text):
+            raise ValidationError(f"Leave out {character}: text has no control characters or line separators.")
+        if texts.is_blank(text):
+            raise ValidationError("Write printable text.")
+        return text
 
 
 def _text(most: int, **options: Any) -> fields.String:
-    return fields.String(validate=[validate.Length(min=1, max=most), _printable], **options)
+    return HumanText(validate=validate.Length(min=1, max=most), **options)
 
 
 class ArticleBody(Body):

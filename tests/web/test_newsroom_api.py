@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import Engine, select
 from werkzeug.test import TestResponse
 
 from reactions.newsroom import api_keys, sites
+from reactions.storage import tables
 from reactions.storage.engines import writing
 from reactions.web import current
 from tests import make
@@ -77,6 +79,11 @@ def test_articles_are_described_in_bulk_and_repeating_it_changes_nothing(editor:
         ({**CUP, "published_at": "9999-12-31T23:59:59-14:00"}, "#/articles/0/published_at"),
         ({**CUP, "authors": "Ada"}, "#/articles/0/authors"),
         ({**CUP, "title": "x" * 501}, "#/articles/0/title"),
+        ({**CUP, "title": "a\u2028b"}, "#/articles/0/title"),
+        ({**CUP, "title": "a\u0092b"}, "#/articles/0/title"),
+        ({**CUP, "title": " \u200c\u00a0"}, "#/articles/0/title"),
+        ({**CUP, "section": "\u0000"}, "#/articles/0/section"),
+        ({**CUP, "url": "https://daily.example/a\u00a0b"}, "#/articles/0/url"),
         ({**CUP, "count": 5}, "#/articles/0/count"),
     ],
 )
@@ -85,6 +92,23 @@ def test_one_bad_article_refuses_the_whole_with_its_place(editor: Editor, articl
 
     assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (400, pointer)  # type: ignore[index]
     assert editor.send("POST", "daily/articles/close", {"article": "good"}).status_code == 404
+
+
+def test_human_text_is_stored_with_its_spaces_folded(editor: Editor, engine: Engine) -> None:
+    titles = {
+        "a": "رئیس\u200cجمهور می\u200cرود",
+        "b": "Women 👩\u200d💻 🫨",
+        "c": " Budget\u202f:\u00a0le\n\tvote ",
+        "d": "Donau\u00addampf",
+    }
+    described = [{"key": key, "title": title, "authors": ["Zoë\u00a0Ä"]} for key, title in titles.items()]
+
+    assert editor.send("PUT", "daily/articles", {"articles": described}).status_code == 200
+
+    a = tables.article.c
+    with engine.connect() as connection:
+        stored = {key: (title, authors) for key, title, authors in connection.execute(select(a.key, a.title, a.authors))}
+    assert stored == {key: (title, ["Zoë Ä"]) for key, title in {**titles, "c": "Budget : le vote"}.items()}
 
 
 def test_at_most_500_articles_are_taken_at_once(editor: Editor) -> None:

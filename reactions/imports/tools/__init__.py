@@ -26,6 +26,7 @@ TOOLS: tuple[Tool, ...] = (
         "Import answers of an Open Heart server: emoji and counts, or such objects by address.",
         documents.read_open_heart,
         documents.same_emoji,
+        about_one=True,
     ),
     Tool(
         "applause",
@@ -40,5 +41,29 @@ TOOLS: tuple[Tool, ...] = (
         "Import the totals of Lyket's like and clap buttons.",
         documents.read_lyket,
         documents.lyket_reactions,
+    ),
+    Tool(
+        "artalk",
+        "{path}",
+        "Import the votes on Artalk's comments, summed up by page, from an export in Artrans. Map vote_up and vote_down.",
+        comments.read_artalk,
+        comments.none_known,
+        adds_up=True,
+    ),
+    Tool(
+        "disqus",
+        "{path}",
+        "Import Disqus reactions: answers of threadReactions/loadReactions, one or an object of such by address.",
+        comments.read_disqus,
+        comments.disqus_reactions,
+        about_one=True,
+    ),
+    Tool(
+        "ulike",
+        "{post_id}",
+        "Import WP ULike's rows: the table wp_ulike as CSV.",
+        tables.read_ulike,
+        tables.same_keys,
+        adds_up=True,
     ),
 )

@@ -1,4 +1,4 @@
-"""Tools whose totals are a table: Varient, and any CSV with a mapping in TOML that says what its columns mean."""
+"""Tools whose totals are a table: Varient, WP ULike, and any CSV with a mapping in TOML that says what its columns mean."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from reactions.refusals import UnreadableImport
 
 _PREFIX = "re_"
 _VARIENT_ROWS = {"post_id": ("post_id", "post"), "reaction": ("reaction", "reaction_type"), "total": ("total", "count")}
+_ULIKE_WITHDRAWN = ("unlike", "undislike")
 _EXAMPLE = 'key = "{slug}" and a table [reactions] with lines such as thumbs_up = "like"'
 
 
@@ -55,6 +56,23 @@ def _varient(row: Row) -> TheirTotals | Fault:
 
 def _cell(row: Row, name: str) -> str | None:
     return next((row.cells[column] for column in _VARIENT_ROWS[name] if column in row.cells), None)
+
+
+def read_ulike(source: Source, _options: TotalsOptions) -> Iterator[TheirTotals | Fault]:
+    """WP ULike's table `wp_ulike`: a row for each reader and post. Of a reader it says only what the status is now."""
+    refuse_dump(source)
+    for row in sources.read_table(source, _check_ulike):
+        if isinstance(row, Fault):
+            yield row
+        elif not (post_id := row.cells["post_id"]) or not (status := row.cells["status"]):
+            yield Fault(row.place, "has no post_id or no status.")
+        else:
+            yield TheirTotals(row.place, {"post_id": post_id}, {} if status in _ULIKE_WITHDRAWN else {status: 1})
+
+
+def _check_ulike(columns: Sequence[str]) -> None:
+    if not {"post_id", "status"} <= set(columns):
+        raise UnreadableImport(f"The columns are {', '.join(columns)[:200]}. The table wp_ulike has post_id and status.")
 
 
 @dataclass(frozen=True, slots=True)

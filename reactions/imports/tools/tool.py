@@ -15,7 +15,8 @@ from reactions.refusals import UnreadableImport
 class Tool(NamedTuple):
     """A tool: its name, how an article's key is made unless the operator says otherwise, and how its files are read.
 
-    `reactions` are those of its names that need no option: each is one of the site's, or None to leave it out.
+    `reactions` are those of its names that need no option: each is one of the site's, or None to leave it out. `adds_up`: several
+    entries about one article are usual. `about_one`: a file may be about one article, which it does not name.
     """
 
     name: str
@@ -23,6 +24,8 @@ class Tool(NamedTuple):
     help: str
     read: Callable[[Source, TotalsOptions], Iterator[TheirTotals | Fault]]
     reactions: Callable[[ReactionSet], Mapping[str, str | None]]
+    adds_up: bool = False
+    about_one: bool = False
 
 
 def names_of(address: str) -> dict[str, str]:
@@ -34,6 +37,14 @@ def names_of(address: str) -> dict[str, str]:
         path = address
     last = path.rstrip("/").rpartition("/")[2]
     return {"url": address, "path": path, "slug": last.removesuffix(".html").removesuffix(".htm")}
+
+
+def names_of_page(page: str) -> dict[str, str]:
+    """What a page names an article by, for tools that store paths: one without a slash at its beginning stays as it is."""
+    if "://" in page or page.startswith("/"):
+        return names_of(page)
+    names = names_of(f"/{page}")
+    return {**names, "url": page, "path": names["path"].removeprefix("/")}
 
 
 def refuse_dump(source: Source) -> None:

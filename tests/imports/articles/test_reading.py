@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from datetime import UTC, datetime
 from io import BytesIO
 from zoneinfo import ZoneInfo
@@ -24,7 +25,7 @@ def ms(text: str) -> int:
 
 def read(content: bytes, format_: str | None = None, **options: object) -> Reading:
     wanted = ArticleOptions(**{"time_zone": BERLIN, **options})  # type: ignore[arg-type]
-    return article_files.read(Source(BytesIO(content)), wanted, format_=format_)
+    return article_files.check(article_files.read(Source(BytesIO(content)), format_=format_), wanted)
 
 
 def test_rss() -> None:
@@ -144,7 +145,7 @@ def test_the_key_of_an_address_is_what_the_widget_takes_there(url: str, key: str
         ("a,b,,,,,10000-01-01", "published_at '10000-01-01' is not a time such as 2026-03-01T07:30:00+01:00."),
         ("a\u202e,b,,,,,", "An article key must not contain U+202E: no control, direction or invisible characters."),
         (f"a,{'b' * 501},,,,,", "title has 501 characters, more than 500."),
-        ("a,b\x07c,,,,,", "title holds a control character."),
+        ("a,b\x07c,,,,,", "title contains U+0007, a control character or line separator."),
         (f"a,b,,,,{';'.join('t' * 51)},", "has 51 tags, more than 50."),
     ],
 )
@@ -173,7 +174,7 @@ def test_a_sitemap_has_no_guid_and_says_so_of_each_line() -> None:
         (b" \n\t", "The file is empty."),
         (b"<rss><channel>", "Line 1: not XML: "),
         (b"<rss>\n<channel>\n</rss>", "Line 3: not XML: "),
-        (b"<html><body/></html>", "<html> is no feed"),
+        (b"<html><body/></html>", "<html> is not a feed"),
         (b'<sitemapindex xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"/>', "This is a sitemap index."),
         (b"hello, world", "Line 1: the header has 'hello'. A header is key,title,url,section,authors,tags,published_at"),
         (b"key,url\n", "Line 1: the header needs title, and key or url."),
@@ -181,9 +182,10 @@ def test_a_sitemap_has_no_guid_and_says_so_of_each_line() -> None:
         (b"key,title,key\n", "Line 1: the header has 'key' more than once."),
         (b'key,title\na,"b\n', "not CSV: "),
         (b"key,title\na,b\xff\n", "Line 2: not UTF-8."),
-        (samples.BOMB, "a document type declaration"),
-        (samples.EXTERNAL, "a document type declaration"),
-        (samples.REMOTE_DTD, "a document type declaration"),
+        (samples.BOMB, "document type declaration (<!DOCTYPE … [ … ]>) declares entities"),
+        (samples.EXTERNAL, "document type declaration (<!DOCTYPE … [ … ]>) declares entities"),
+        (b"<rss><channel><title>Nothing yet</title></channel></rss>", "The file has no articles: there is no <item> in it."),
+        (b"key,title\n", "The table has no rows."),
     ],
 )
 def test_a_file_that_cannot_be_read_is_refused_as_a_whole(content: bytes, says: str) -> None:
@@ -191,6 +193,16 @@ def test_a_file_that_cannot_be_read_is_refused_as_a_whole(content: bytes, says: 
         read(content)
 
     assert says in refusal.value.detail
+
+
+def test_a_document_type_without_declarations_is_read_and_nothing_is_fetched() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.2)
+        (article,) = read(samples.REMOTE_DTD % server.getsockname()[1]).articles
+
+        with pytest.raises(TimeoutError):
+            server.accept()
+    assert article.fields["title"] == "a"
 
 
 def test_a_file_of_another_format_than_was_said_is_refused() -> None:

@@ -33,7 +33,7 @@ def site(engine: Engine, database_url: str) -> Site:
 @pytest.fixture
 def import_(engine: Engine, site: Site) -> Callable[..., Outcome]:
     def imported(content: bytes, *, now_ms: int = NOW_MS, **options: Any) -> Outcome:
-        reading = article_files.read(Source(BytesIO(content)), ArticleOptions(**options))
+        reading = article_files.check(article_files.read(Source(BytesIO(content))), ArticleOptions(**options))
         return descriptions.store(engine, site, reading.articles, now_ms=now_ms)
 
     return imported

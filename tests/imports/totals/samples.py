@@ -76,6 +76,53 @@ LYKET_ONE = json.dumps(lyket("rain", 4))
 LYKET_MANY = json.dumps([lyket("rain", 4), lyket("sun", 2, "claps")])
 LYKET_RANK = json.dumps({"data": [lyket("rain", 4)["data"], lyket("sun", 2, "claps")["data"]]})
 
+# Artalk: an export in Artrans, every field as text
+ARTALK = json.dumps(
+    [
+        {
+            "id": "1",
+            "rid": "0",
+            "page_key": "/news/rain.html",
+            "page_title": "Rain",
+            "content": "a",
+            "vote_up": "3",
+            "vote_down": "1",
+        },
+        {
+            "id": "2",
+            "rid": "1",
+            "page_key": "/news/rain.html",
+            "page_title": "Rain",
+            "content": "b",
+            "vote_up": 2,
+            "vote_down": "",
+        },
+        {"id": "3", "rid": "0", "page_key": "2021/05/08/hello/", "page_title": "Hello", "content": "c", "vote_up": "0"},
+        {"id": "4", "rid": "0", "page_key": "https://daily.example/sun", "content": "c", "vote_up": "1", "vote_down": "0"},
+    ]
+)
+DISQUS_ONE = {
+    "code": 0,
+    "response": {
+        "prompt": "What do you think?",
+        "reactions": [
+            {"id": 11, "text": "Upvote", "votes": 5, "order": 0},
+            {"id": 12, "text": "Funny", "votes": 0, "order": 1},
+            {"id": 13, "text": "Love", "votes": 2, "order": 2},
+            {"id": 14, "text": "Surprised", "votes": 1, "order": 3},
+        ],
+    },
+}
+DISQUS = json.dumps({"https://daily.example/rain": DISQUS_ONE})
+# WP ULike: SELECT * FROM wp_ulike
+ULIKE = """id,post_id,date_time,ip,user_id,fingerprint,status
+1,12,2024-05-01 08:00:00,127.0.0.0,1,,like
+2,12,2024-05-01 08:01:00,127.0.0.0,2,,like
+3,12,2024-05-01 08:02:00,127.0.0.0,3,,unlike
+4,7,2024-05-01 08:03:00,127.0.0.0,1,,dislike
+5,7,2024-05-01 08:03:00,127.0.0.0,4,,undislike
+"""
+
 MAPPING_WIDE = 'key = "news/{slug}"\n[reactions]\nThumbs = "like"\nhearts = "love"\nviews = ""\n'
 WIDE = "slug,thumbs,hearts,views\nrain,3,1,900\nsun,,2,100\n"
 MAPPING_ROWS = 'key = "{path}"\nurl = "page"\nreaction = "emotion"\ntotal = "n"\n[reactions]\n"+1" = "like"\n"<3" = "love"\n'

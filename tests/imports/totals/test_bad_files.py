@@ -74,6 +74,13 @@ BAD = {
     "no url": ("waline", '[{"reaction0": 1}]', "Counter 1: has no url."),
     "claps": ("applause", samples.APPLAUSE, "Item 1: has 7 of 'claps', and nothing says which reaction that is."),
     "no item": ("applause", "[3, null]", "Item 1: has no url and claps."),
+    "no artrans": ("artalk", '[{"vote_up": "1"}]', "Comment 1: has no page_key"),
+    "artalk, no mapping": ("artalk", samples.ARTALK, "Comment 1: has 3 of 'vote_up', and nothing says which reaction that is."),
+    "no reactions": ("disqus", '{"/rain": {"response": {}}}', "Answer 1: '/rain' has no list of reactions with text and votes."),
+    "one answer": ("disqus", json.dumps(samples.DISQUS_ONE), "add --article KEY."),
+    "disqus, another text": ("disqus", samples.DISQUS.replace("Love", "Hate"), "has 2 of 'hate', and nothing says which"),
+    "ulike's comments": ("ulike", "comment_id,status\n1,like\n", "Error: Line 1: the columns are comment_id, status."),
+    "ulike's status": ("ulike", "post_id,status\n1,meh\n", "Line 2: has 1 of 'meh', and nothing says which reaction"),
     "up and down": ("lyket", json.dumps(samples.lyket("a", -3, "score")), "Button 1: has neither total_likes nor total_claps."),
     "no button": ("lyket", "[1]", "Button 1: has no id and attributes"),
 }  # fmt: skip

@@ -183,13 +183,13 @@ def test_another_export_under_the_same_name_is_refused(
 @pytest.mark.parametrize(
     ("file", "old", "new", "told"),
     [
-        ("votes.csv", b"like", b"lick", "votes.csv, line 3: to is 'lick', which is no reaction of the export."),
-        ("votes.csv", b",false", b",true", "votes.csv, line 2: is a vote that is held for review."),
+        ("votes.csv", b"like", b"lick", "votes.csv, line 3: to is 'lick', which is not a reaction of the export."),
+        ("votes.csv", b",false", b",true", "votes.csv, line 2: the vote is held for review."),
         ("votes.csv", b",sad,vote", b",wow,vote", "is not the file that datapackage.json describes"),
         ("votes.csv", b",like,sad,", b",love,sad,", "takes back love, which nobody has at that time."),
         ("votes.csv", b"\r\n2025", b"\r\n20x5", "at cannot be '20x5"),
         ("votes.csv", b"at,article", b"at,articles", "votes.csv, line 1: the header is not the one"),
-        ("articles.csv", b"[]", b"{}", "articles.csv, line 2: authors is no list of names."),
+        ("articles.csv", b"[]", b"{}", "articles.csv, line 2: authors is not a list of names."),
         ("articles.csv", b"\xf0\x9f\x8c\x9e", b"\xff", "not UTF-8."),
         ("datapackage.json", b'"1.0"', b'"2.0"', "The export has version 2.0; this service reads 1.0."),
         ("datapackage.json", b'"min_group": 0', b'"min_group": 5', "The export holds only a part of its site."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 
 import pytest
 from sqlalchemy import Engine
@@ -26,6 +27,17 @@ CASES = {
     "Waline, LeanCloud's lines": ("waline", samples.WALINE_LEANCLOUD_LINES, WALINE, samples.WALINE_COUNTS),
     "Waline, JSON lines": ("waline", samples.WALINE_LINES, WALINE, samples.WALINE_COUNTS),
     "Waline, CSV": ("waline", samples.WALINE_CSV, WALINE, samples.WALINE_COUNTS),
+    "Waline, paths without a slash": (
+        "waline", '[{"url": "2021/05/08/hello/", "reaction0": 3}, {"url": "/2021/b?x=1", "reaction0": 1}]', WALINE,
+        {"2021/05/08/hello/": {"like": 3}, "/2021/b": {"like": 1}},
+    ),
+    "Artalk": (
+        "artalk", samples.ARTALK, ("--reaction", "vote_up=like", "--reaction", "vote_down=dislike"),
+        {"/news/rain.html": {"like": 5, "dislike": 1}, "/sun": {"like": 1}},
+    ),
+    "Disqus, one": ("disqus", json.dumps(samples.DISQUS_ONE), ("--article", "rain"), {"rain": {"like": 5, "love": 2, "wow": 1}}),
+    "Disqus, many": ("disqus", samples.DISQUS, (), {"/rain": {"like": 5, "love": 2, "wow": 1}}),
+    "WP ULike": ("ulike", samples.ULIKE, (), {"12": {"like": 2}, "7": {"dislike": 1}}),
     "Open Heart, one": ("open-heart", samples.OPEN_HEART, ("--article", "rain"), {"rain": {"like": 14, "love": 12}}),
     "Open Heart, many": ("open-heart", samples.OPEN_HEARTS, (), {"/rain": {"love": 3}, "/sun": {"like": 1}}),
     "applause": ("applause", samples.APPLAUSE, ("--reaction", "claps=love"), RAIN_AND_SUN),
