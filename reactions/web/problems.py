@@ -120,6 +120,12 @@ def register(app: Flask) -> None:
     app.register_error_handler(Exception, _of_bug)
 
 
+def members_of(refusal: Refusal) -> dict[str, Any]:
+    """A refusal of the domain as a problem within an answer, for one entry among others."""
+    status, name, title = STATUS_OF[type(refusal)]
+    return {"type": f"/problems#{name}", "title": title, "status": status, "detail": refusal.detail}
+
+
 def of_refusal(refusal: Refusal) -> Response:
     """The answer for a refusal of the domain."""
     status, name, title = STATUS_OF[type(refusal)]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 import orjson
@@ -11,14 +12,26 @@ from flask import Response, request
 from marshmallow import ValidationError
 
 from reactions.newsroom import article_keys
+from reactions.newsroom.article_keys import ArticleKey
 from reactions.newsroom.sites import Site
+from reactions.refusals import MalformedKey
 from reactions.votes import rules
 from reactions.votes.rules import Counts
-from reactions.web import cors, current, plain_votes, schemas
+from reactions.web import cors, current, plain_votes, problems, schemas
 from reactions.web.counts_memory import Answer
 from reactions.web.openapi import ApiBlueprint, query
 
 MOST_ARTICLES = 100
+
+
+class Fault(NamedTuple):
+    """An article key that cannot be used, and why."""
+
+    article: str
+    refusal: MalformedKey
+
+
+Entry = Counts | Fault
 
 blueprint = ApiBlueprint("readers", description="What the widget asks for. No key needed.")
 
@@ -26,7 +39,7 @@ blueprint = ApiBlueprint("readers", description="What the widget asks for. No ke
 @blueprint.get(
     "/v1/sites/<site_key>/reactions",
     query=[
-        query("article", "The article's key", example="sport/cup-final"),
+        query("article", f"1 to {MOST_ARTICLES} article keys, each as a parameter of its own", many=True),
         query("lang", "Language of the labels", required=False),
     ],
     answer=schemas.ReactionsAnswer,
@@ -34,13 +47,16 @@ blueprint = ApiBlueprint("readers", description="What the widget asks for. No ke
     cached=True,
 )
 def reactions_of(site_key: str) -> Response:
-    """The row of an article: its reactions with labels and counts."""
+    """The row of an article: its reactions with labels and counts. For several: the site's labels, and the counts of each."""
     site = current.site(site_key)
     given = _query("article", "lang")
-    if len(given["article"]) != 1 or len(given["lang"]) > 1:
-        raise ValidationError("Give one article and at most one lang.", "article")
-    language = (given["lang"] or ["en"])[0]
-    return _answer(site, given["article"], lambda counts: _row(counts[0], language))
+    if len(given["lang"]) > 1:
+        raise ValidationError("Give at most one lang.", "lang")
+    keys, language = _asked_keys(given), (given["lang"] or ["en"])[0]
+    if keys[1:]:
+        labels = [{"key": r.key, "label": r.label_in(language), "emoji": r.emoji} for r in site.reactions.offered]
+        return _answer(site, keys, lambda entries: {"reactions": labels, "articles": [_entry(entry) for entry in entries]})
+    return _answer(site, keys, lambda entries: _row(entries[0], language))
 
 
 @blueprint.get(
@@ -51,12 +67,10 @@ def reactions_of(site_key: str) -> Response:
     cached=True,
 )
 def counts_of(site_key: str) -> Response:
-    """The counts of many articles, in the order asked."""
+    """The counts of many articles, in the order asked. Among several, a key that cannot be used spoils its own entry only."""
     site = current.site(site_key)
-    keys = _query("article")["article"]
-    if not 1 <= len(keys) <= MOST_ARTICLES:
-        raise ValidationError(f"Ask for 1 to {MOST_ARTICLES} articles at a time; this asks for {len(keys)}.", "article")
-    return _answer(site, keys, lambda counts: {"articles": [_counts(entry) for entry in counts]})
+    keys = _asked_keys(_query("article"))
+    return _answer(site, keys, lambda entries: {"articles": [_entry(entry) for entry in entries]})
 
 
 @blueprint.put(
@@ -81,7 +95,13 @@ def vote(site_key: str) -> Response:
 @blueprint.preflight("/v1/sites/<site_key>/vote")
 def vote_preflight(site_key: str) -> Response:
     """Tell a browser whether a page may vote."""
-    return cors.preflight(cors.let_page_read(current.site(site_key)))
+    return cors.preflight(cors.let_page_read(current.site(site_key)), "PUT")
+
+
+@blueprint.preflight("/v1/sites/<site_key>/<any(reactions, counts):what>")
+def read_preflight(site_key: str, what: str) -> Response:  # noqa: ARG001  the address decides, whatever is read
+    """Let every page read, also one that adds headers of its own to what it asks, as tracing does."""
+    return cors.preflight(cors.PUBLIC, "GET, HEAD")
 
 
 def _query(*names: str) -> dict[str, list[str]]:
@@ -96,13 +116,25 @@ def _query(*names: str) -> dict[str, list[str]]:
     return {name: given.get(name, []) for name in names}
 
 
-def _answer(site: Site, keys: list[str], shape: Any) -> Response:
+def _asked_keys(given: dict[str, list[str]]) -> list[str]:
+    """The article keys of a query. Raises ValidationError for none, or too many, and MalformedKey for the only one."""
+    keys = given["article"]
+    if not 1 <= len(keys) <= MOST_ARTICLES:
+        raise ValidationError(f"Ask for 1 to {MOST_ARTICLES} articles at a time; this asks for {len(keys)}.", "article")
+    if not keys[1:]:
+        article_keys.canonical_key(keys[0])
+    return keys
+
+
+def _answer(site: Site, keys: list[str], shape: Callable[[list[Entry]], dict[str, Any]]) -> Response:
     """Read the counts, bring them into `shape`, and keep the answer in memory for the requests that follow."""
     parts = current.parts()
-    asked = [article_keys.article_key(site.key, key) for key in keys]
-    stamp = parts.memory.stamp({key.id for key in asked})
+    asked = [_usable(site, key) for key in keys]
+    usable = [entry for entry in asked if not isinstance(entry, Fault)]
+    stamp = parts.memory.stamp({key.id for key in usable})
     with current.reading() as connection:
-        body = orjson.dumps(shape(rules.counts_of(connection, site, asked, now_ms=current.now_ms())))
+        counts = iter(rules.counts_of(connection, site, usable, now_ms=current.now_ms()))
+    body = orjson.dumps(shape([entry if isinstance(entry, Fault) else next(counts) for entry in asked]))
     etag = f'"{hashlib.blake2b(body, digest_size=9).hexdigest()}"'
     headers = [("ETag", etag), ("Cache-Control", _cache_control()), *_OPEN_TO_ALL]
     parts.memory.keep((request.path, request.query_string.decode("latin-1")), Answer(body, etag, headers), stamp)
@@ -119,7 +151,8 @@ def _cache_control() -> str:
     return f"public, max-age={age}, s-maxage={age}, stale-while-revalidate={stale}, stale-if-error={s.counts_stale_if_error_s}"
 
 
-def _row(counts: Counts, language: str) -> dict[str, Any]:
+def _row(counts: Entry, language: str) -> dict[str, Any]:
+    assert isinstance(counts, Counts)
     buttons = [
         {"key": r.key, "label": r.label_in(language), "emoji": r.emoji, "count": counts.by_reaction[r.key]}
         for r in counts.offered.offered
@@ -127,5 +160,14 @@ def _row(counts: Counts, language: str) -> dict[str, Any]:
     return {"article": counts.article, "open": counts.open, "total": counts.total, "reactions": buttons}
 
 
-def _counts(counts: Counts) -> dict[str, Any]:
-    return {"article": counts.article, "open": counts.open, "total": counts.total, "counts": counts.by_reaction}
+def _usable(site: Site, key: str) -> ArticleKey | Fault:
+    try:
+        return article_keys.article_key(site.key, key)
+    except MalformedKey as refusal:
+        return Fault(key, refusal)
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    if isinstance(entry, Fault):
+        return {"article": entry.article, "error": problems.members_of(entry.refusal)}
+    return {"article": entry.article, "open": entry.open, "total": entry.total, "counts": entry.by_reaction}

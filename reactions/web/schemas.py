@@ -88,25 +88,36 @@ class ReactionCount(Schema):
     key = fields.String(required=True)
     label = fields.String(required=True)
     emoji = fields.String(required=True)
-    count = fields.Integer(required=True, metadata={"minimum": 0})
+    count = fields.Integer(metadata={"minimum": 0, "description": "Where one article was asked for"})
 
 
-class ReactionsAnswer(Schema):
-    """All a widget needs to show an article's row."""
+class EntryFault(Schema):
+    """Why one article of several has no counts: the members of a problem."""
 
-    article = fields.String(required=True)
-    open = fields.Boolean(required=True, metadata={"description": "False once voting has ended"})
-    total = fields.Integer(required=True, metadata={"minimum": 0})
-    reactions = fields.List(fields.Nested(ReactionCount), required=True)
+    type = fields.String(required=True)
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    detail = fields.String(required=True)
 
 
 class ArticleCounts(Schema):
-    """The counts of one article."""
+    """The counts of one article, or `error` and none of the other members."""
 
     article = fields.String(required=True)
-    open = fields.Boolean(required=True)
-    total = fields.Integer(required=True, metadata={"minimum": 0})
-    counts = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
+    open = fields.Boolean()
+    total = fields.Integer(metadata={"minimum": 0})
+    counts = fields.Dict(keys=fields.String(), values=fields.Integer())
+    error = fields.Nested(EntryFault)
+
+
+class ReactionsAnswer(Schema):
+    """All a widget needs to show an article's row; or, for several articles, `articles` instead of the first three members."""
+
+    article = fields.String()
+    open = fields.Boolean(metadata={"description": "False once voting has ended"})
+    total = fields.Integer(metadata={"minimum": 0})
+    reactions = fields.List(fields.Nested(ReactionCount), required=True)
+    articles = fields.List(fields.Nested(ArticleCounts))
 
 
 class CountsAnswer(Schema):
