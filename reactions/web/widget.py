@@ -11,10 +11,12 @@ from typing import NamedTuple
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import NotFound
 
+from reactions.web import cors
+
 blueprint = Blueprint("widget", __name__)
 _FOLDER = Path(__file__).parent.parent / "widget"
 _RELEASED = _FOLDER / "released"
-_TYPES = {"js": "text/javascript; charset=utf-8"}
+_TYPES = {"js": "text/javascript; charset=utf-8", "json": "application/json"}
 
 
 class File(NamedTuple):
@@ -41,18 +43,24 @@ def integrity() -> str:
     return releases()[f"{version()}.js"]
 
 
-@blueprint.get("/widget/v1.<any(js):extension>")
+@blueprint.get("/widget/v1.<any(js,json):extension>", provide_automatic_options=False)
 def following(extension: str) -> Response:
-    """The newest widget of version 1."""
+    """The newest widget of version 1: the script, or its words and drawings."""
     return _answer(_file(_FOLDER / f"v1.{extension}"), "public, max-age=3600, stale-while-revalidate=86400")
 
 
-@blueprint.get("/widget/<name>.<any(js):extension>")
+@blueprint.get("/widget/<name>.<any(js,json):extension>", provide_automatic_options=False)
 def pinned(name: str, extension: str) -> Response:
     """A file of one release, for pages that pin it with Subresource Integrity."""
     if f"{name}.{extension}" not in releases():
         raise NotFound
     return _answer(_file(_RELEASED / f"{name}.{extension}"), "public, max-age=31536000, immutable")
+
+
+@blueprint.route("/widget/<name>", methods=["OPTIONS"], provide_automatic_options=False)
+def preflight(name: str) -> Response:  # noqa: ARG001  the address decides, whatever is fetched
+    """Let every page fetch, also one that adds headers of its own to what it fetches."""
+    return cors.preflight(cors.PUBLIC, "GET, HEAD")
 
 
 @cache

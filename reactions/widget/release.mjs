@@ -11,7 +11,7 @@ const [, version] = /^\/\*! Reader Reactions (\d+\.\d+\.\d+)/.exec(readFileSync(
 
 if (!version) throw new Error("v1.js does not say its version in its first line");
 
-for (const extension of ["js"]) {
+for (const extension of ["js", "json"]) {
 	const bytes = readFileSync(new URL(`v1.${extension}`, here));
 	const name = `${version}.${extension}`;
 	const integrity = `sha384-${createHash("sha384").update(bytes).digest("base64")}`;
