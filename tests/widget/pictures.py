@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import Browser, Locator, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 from tests import make
 from tests.databases import PROJECT, SqliteFiles
@@ -33,8 +33,9 @@ def shot(page: Page, name: str, of: str = "main") -> None:
     page.locator(of).screenshot(path=IMAGES / f"widget-{name}.png")
 
 
-def opened(browser: Browser, address: str, *, width: int = 720, **context: object) -> Page:
-    page = browser.new_context(viewport={"width": width, "height": 600}, device_scale_factor=2, **context).new_page()  # type: ignore[arg-type]
+def opened(browser: Browser, address: str) -> Page:
+    """A page with one row that has votes."""
+    page = browser.new_context(viewport={"width": 720, "height": 600}, device_scale_factor=2).new_page()
     with_counts(page, [128, 7, 94, 31, 4, 12, 38])
     page.goto(address)
     for reactions in page.locator("reader-reactions").all():
@@ -53,77 +54,57 @@ def keep_votes_unanswered(page: Page) -> None:
     page.route("**/vote", lambda route: None)
 
 
-def draw(browser: Browser, publisher: Publisher) -> None:
+def pages_of(browser: Browser, address: str, *, width: int, height: int = 900, scale: float = 2) -> Page:
+    """A page whose rows are all drawn."""
+    page = browser.new_context(viewport={"width": width, "height": height}, device_scale_factor=scale).new_page()
+    page.goto(address)
+    for reactions in page.locator("reader-reactions").all():
+        reactions.locator("button[aria-label]").first.wait_for()
+    return page
+
+
+def draw_one_row(browser: Browser, publisher: Publisher) -> None:
     for name, css in (("light", PLAIN), ("dark", PLAIN + DARK)):
         page = opened(browser, publisher.article(publisher.key(), css=css))
         keep_votes_unanswered(page)
         press(page.locator("reader-reactions"), "love")
         shot(page, name)
 
-    sides = (
-        "main { display: flex; gap: 1rem; width: 640px } h1, #after { display: none } section { width: 288px; padding: 16px } "
-    )
-    body = "".join(
-        f'<section lang="{lang}" dir="{direction}">{row(publisher.key())}</section>'
-        for lang, direction in (("de", "ltr"), ("ar", "rtl"))
-    )
-    page = browser.new_context(viewport={"width": 700, "height": 600}, device_scale_factor=2).new_page()
-    page.goto(publisher.page(body, css=sides))
-    for reactions in page.locator("reader-reactions").all():
-        reactions.locator("button[aria-label]").first.wait_for()
-    shot(page, "narrow")
 
+def draw_phones(browser: Browser, publisher: Publisher) -> None:
+    css = "main { display: flex; gap: 1rem; width: 640px } h1, #after { display: none } section { width: 288px; padding: 16px }"
+    sides = (("de", "ltr"), ("ar", "rtl"))
+    body = "".join(f'<section lang="{lang}" dir="{dir_}">{row(publisher.key())}</section>' for lang, dir_ in sides)
+    shot(pages_of(browser, publisher.page(body, css=css), width=700, height=600), "narrow")
+
+
+def draw_states(browser: Browser, publisher: Publisher) -> None:
     closed = publisher.key()
     publisher.vote(closed, "like", reader=make.ADA)
     publisher.close_voting(closed)
-    page = browser.new_context(viewport={"width": 720, "height": 900}, device_scale_factor=2).new_page()
-    page.goto(
-        publisher.page(
-            "<br>".join(
-                [
-                    row(publisher.key()),
-                    row(publisher.key()),
-                    row(closed),
-                    f'<div dir="rtl" lang="ar">{row(publisher.key())}</div>',
-                ]
-            ),
-            css=PLAIN,
-        )
-    )
-    rows = page.locator("reader-reactions")
-    for reactions in rows.all():
-        reactions.locator("button[aria-label]").first.wait_for()
-
-    def refuse(route: Route) -> None:
-        route.fulfill(
-            status=429,
-            headers={"Access-Control-Allow-Origin": "*", "Retry-After": "40", "Access-Control-Expose-Headers": "Retry-After"},
-            body="{}",
-        )
-
-    page.route("**/vote", refuse)
-    press(rows.nth(1), "wow")
+    arabic = f'<div dir="rtl" lang="ar">{row(publisher.key())}</div>'
+    body = "<br>".join([row(publisher.key()), row(publisher.key()), row(closed), arabic])
+    page = pages_of(browser, publisher.page(body, css=PLAIN), width=720)
+    headers = {"Access-Control-Allow-Origin": "*", "Retry-After": "40", "Access-Control-Expose-Headers": "Retry-After"}
+    page.route("**/vote", lambda route: route.fulfill(status=429, headers=headers, body="{}"))
+    press(page.locator("reader-reactions").nth(1), "wow")
     page.keyboard.press("Tab")
     shot(page, "states")
 
-    themes = block_of("Five themes")
+
+def draw_forms_and_themes(browser: Browser, publisher: Publisher) -> None:
     forms = {"boxed": "", "quiet": block_of("Quiet, without boxes"), "compact": block_of("Compact, faces and numbers")}
-    css = (
-        PLAIN
-        + themes
-        + "".join(text.replace("reader-reactions {", f".{name} reader-reactions {{") for name, text in forms.items())
-    )
+    css = PLAIN + block_of("Five themes")
+    css += "".join(text.replace("reader-reactions {", f".{name} reader-reactions {{") for name, text in forms.items())
     css += "section { padding: .75rem 1rem; margin: 0 0 .5rem } .paper { background: #fdf6e9 }"
     css += ".night { background: #121417; color: #e8eaed }"
-    sections = "".join(
+    body = "".join(
         f'<section class="{name}">{row(publisher.key(), f"heading={name.title()}")}</section>'
         for name in (*forms, "broadsheet", "tabloid", "paper", "night", "mono")
     )
-    page = browser.new_context(viewport={"width": 760, "height": 900}, device_scale_factor=1.5).new_page()
-    page.goto(publisher.page(sections, css=css))
+    page = pages_of(browser, publisher.page(body, css=css), width=760, scale=1.5)
     keep_votes_unanswered(page)
     for reactions in page.locator("reader-reactions").all():
-        reactions.locator("button[aria-label]").first.wait_for()
         press(reactions, "love")
     shot(page, "forms")
 
@@ -136,7 +117,9 @@ def main() -> None:
     make.site(database_url, "daily", origins=[pages.origin])
     with running_service(database_url) as service, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"))
-        draw(browser, Publisher(service, database_url, pages))
+        publisher = Publisher(service, database_url, pages)
+        for draw in (draw_one_row, draw_phones, draw_states, draw_forms_and_themes):
+            draw(browser, publisher)
         browser.close()
     pages.close()
     shutil.rmtree(folder)
