@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from flask import Response, g, request
 
 from reactions.newsroom.sites import Site
@@ -11,7 +13,9 @@ PREFLIGHT_S = "7200"  # the most that Chrome honours
 
 _FETCH_MODES = (None, "cors", "same-origin")
 NO_ORIGIN = [("Vary", "Origin")]
-_EXPOSED = [("Access-Control-Expose-Headers", "RateLimit, RateLimit-Policy, Retry-After")]
+_EXPOSED = [("Access-Control-Expose-Headers", "Date, RateLimit, RateLimit-Policy, Retry-After")]
+_HEADER_NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
+_MOST_HEADERS = 64
 
 
 class Forbidden(Exception):
@@ -53,7 +57,13 @@ def let_read(response: Response) -> Response:
     return response
 
 
-def preflight(headers: list[Header]) -> Response:
-    """The answer that lets a checked page send its vote, remembered for all articles because the address names none."""
-    allowed = [("Access-Control-Allow-Methods", "PUT"), ("Access-Control-Allow-Headers", "content-type")]
+def preflight(headers: list[Header], methods: str) -> Response:
+    """The answer that lets a page send its request, remembered for all articles because the address names none.
+
+    Pages add headers to whatever they fetch, such as those of tracing. All are allowed and none is read; so what was asked for is
+    named again, for the few that `*` leaves out.
+    """
+    asked = request.headers.get("Access-Control-Request-Headers", "")
+    names = ", ".join(dict.fromkeys(["content-type", *_HEADER_NAME.findall(asked.lower())][:_MOST_HEADERS]))
+    allowed = [("Access-Control-Allow-Methods", methods), ("Access-Control-Allow-Headers", names)]
     return Response(status=204, headers=[*headers, *allowed, ("Access-Control-Max-Age", PREFLIGHT_S)])

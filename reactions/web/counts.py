@@ -11,19 +11,22 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from marshmallow import ValidationError
 from sqlalchemy import Engine
 
 from reactions.newsroom import article_keys
+from reactions.newsroom.article_keys import ArticleKey
 from reactions.newsroom.sites import Site
+from reactions.refusals import MalformedKey
 from reactions.settings import Settings
 from reactions.times import now_ms
 from reactions.votes import rules
 from reactions.votes.rules import Counts
 from reactions.web.headers import PUBLIC, Header
+from reactions.web.problems import STATUS_OF, document
 
 MOST_ARTICLES = 100
 PARAMETERS = {"reactions": ("article", "lang"), "counts": ("article",)}
@@ -34,6 +37,16 @@ Query = Mapping[str, Sequence[str]]
 
 _MOST_BYTES = 64 * 2**20  # answers about 100 articles each would fill a machine before they are too many
 _ENTRY_BYTES, _ARTICLE_BYTES = 900, 150  # what an entry, and the version of each of its articles, take beside body and address
+
+
+class Fault(NamedTuple):
+    """An article key that cannot be used, and why."""
+
+    article: str
+    refusal: MalformedKey
+
+
+Entry = Counts | Fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,27 +134,41 @@ class CountsReader:
         self._headers = [("Cache-Control", cache_control), *PUBLIC, ("Timing-Allow-Origin", "*")]
 
     def read(self, site: Site, what: str, query: Query, address: Address) -> CachedResponse:
-        """Answer `reactions` or `counts` from the database, and keep the answer. Raises ValidationError or MalformedKey."""
-        if what == "reactions":
-            keys, language = _article_and_language(query)
-            return self._answer(site, keys, address, lambda counts: _row(counts[0], language))
-        return self._answer(site, _articles(query), address, lambda counts: {"articles": list(map(_counts, counts))})
+        """Answer `reactions` or `counts` from the database, and keep the answer.
 
-    def _answer(self, site: Site, texts: Sequence[str], address: Address, shape: Callable[[list[Counts]], Any]) -> CachedResponse:
-        keys = [article_keys.article_key(site.key, text) for text in texts]
+        Among several articles, a key that cannot be used spoils its own entry only. Raises ValidationError, or MalformedKey for
+        the only one.
+        """
+        articles = _articles(query)
+        if what == "counts":
+            return self._answer(site, articles, address, lambda entries: {"articles": list(map(_entry, entries))})
+        language = _language(query)
+        if len(articles) == 1:
+            return self._answer(site, articles, address, lambda entries: _row(entries[0], language))
+        labels = [{"key": r.key, "label": r.label_in(language), "emoji": r.emoji} for r in site.reactions.offered]
+        return self._answer(
+            site, articles, address, lambda entries: {"reactions": labels, "articles": list(map(_entry, entries))}
+        )
+
+    def _answer(self, site: Site, texts: Sequence[str], address: Address, shape: Callable[[list[Entry]], Any]) -> CachedResponse:
+        asked = [_usable(site, text) for text in texts]
+        if len(asked) == 1 and isinstance(asked[0], Fault):
+            raise asked[0].refusal
+        keys = [each for each in asked if not isinstance(each, Fault)]
         stamp = self._memory.stamp({key.id for key in keys})
         with self._engine.connect() as connection:
-            body = orjson.dumps(shape(rules.counts_of(connection, site, keys, now_ms=now_ms())))
+            counted = iter(rules.counts_of(connection, site, keys, now_ms=now_ms()))
+        body = orjson.dumps(shape([each if isinstance(each, Fault) else next(counted) for each in asked]))
         etag = f'"{hashlib.blake2b(body, digest_size=9).hexdigest()}"'
         answer = CachedResponse(body, etag, [("ETag", etag), *self._headers])
         self._memory.keep(address, answer, stamp)
         return answer
 
 
-def _article_and_language(query: Query) -> tuple[Sequence[str], str]:
-    if len(query["article"]) != 1 or len(query["lang"]) > 1:
-        raise ValidationError("Give one article and at most one lang.", "article")
-    return query["article"], next(iter(query["lang"]), "en")
+def _language(query: Query) -> str:
+    if len(query["lang"]) > 1:
+        raise ValidationError("Give at most one lang.", "lang")
+    return next(iter(query["lang"]), "en")
 
 
 def _articles(query: Query) -> Sequence[str]:
@@ -151,7 +178,15 @@ def _articles(query: Query) -> Sequence[str]:
     return query["article"]
 
 
-def _row(counts: Counts, language: str) -> dict[str, Any]:
+def _usable(site: Site, text: str) -> ArticleKey | Fault:
+    try:
+        return article_keys.article_key(site.key, text)
+    except MalformedKey as refusal:
+        return Fault(text, refusal)
+
+
+def _row(counts: Entry, language: str) -> dict[str, Any]:
+    assert isinstance(counts, Counts)
     buttons = [
         {"key": r.key, "label": r.label_in(language), "emoji": r.emoji, "count": counts.by_reaction[r.key]}
         for r in counts.offered.offered
@@ -159,5 +194,8 @@ def _row(counts: Counts, language: str) -> dict[str, Any]:
     return {"article": counts.article, "open": counts.open, "total": counts.total, "reactions": buttons}
 
 
-def _counts(counts: Counts) -> dict[str, Any]:
-    return {"article": counts.article, "open": counts.open, "total": counts.total, "counts": counts.by_reaction}
+def _entry(entry: Entry) -> dict[str, Any]:
+    if isinstance(entry, Fault):
+        _, name, _ = STATUS_OF[type(entry.refusal)]
+        return {"article": entry.article, "error": document(name, entry.refusal.detail)}
+    return {"article": entry.article, "open": entry.open, "total": entry.total, "counts": entry.by_reaction}

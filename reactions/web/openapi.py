@@ -143,7 +143,7 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc]
 
         def decorator(view: View) -> View:
             view._apidoc = {"manual_doc": description}  # type: ignore[attr-defined]
-            if method != "GET":
+            if method != "GET" or "ETag" in headers:
                 # A preflight has a route of its own; Flask's own response, which lets no page in, would come before it.
                 view.provide_automatic_options = False  # type: ignore[attr-defined]
             self.add_url_rule(rule, None, guards.keyed(view) if scope else view, methods=[method])
@@ -156,7 +156,7 @@ def query(
     name: str, description: str, *, required: bool = True, many: bool = False, example: str | None = None
 ) -> dict[str, Any]:
     """A query parameter; `many` may be given several times."""
-    text: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 200} if required else {"type": "string"}
+    text: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 200} if required and not many else {"type": "string"}
     shape = {"type": "array", "items": text, "minItems": 1, "maxItems": 100} if many else text
     parameter = {"in": "query", "name": name, "description": description, "required": required, "schema": shape}
     if example is None:

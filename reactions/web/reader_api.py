@@ -6,6 +6,7 @@ from flask import Response, request
 
 from reactions.web import cors, current, hot_path, requests, schemas
 from reactions.web.counts import MOST_ARTICLES, PARAMETERS
+from reactions.web.headers import PUBLIC
 from reactions.web.openapi import ApiBlueprint, query
 
 _CACHED = ("Cache-Control", "ETag")
@@ -14,6 +15,7 @@ _VOTE_PROBLEMS = (
     "seq-out-of-range", "article-quota-spent", "too-many-votes", "overloaded",
 )  # fmt: skip
 
+
 blueprint = ApiBlueprint("readers", description="What the widget asks for. No key needed.")
 
 
@@ -21,7 +23,9 @@ blueprint = ApiBlueprint("readers", description="What the widget asks for. No ke
     "/v1/sites/<site_key>/reactions",
     "getReactions",
     parameters=[
-        query("article", "The article's key", example="sport/cup-final"),
+        query(
+            "article", f"1 to {MOST_ARTICLES} article keys, each as a parameter of its own", many=True, example="sport/cup-final"
+        ),
         query("lang", "Language of the labels", required=False),
     ],
     response=schemas.ReactionsResponse,
@@ -29,7 +33,7 @@ blueprint = ApiBlueprint("readers", description="What the widget asks for. No ke
     problems=["malformed-key"],
 )
 def reactions_of(site_key: str) -> Response:
-    """The row of an article: its reactions with labels and counts."""
+    """The row of an article: its reactions with labels and counts. For several: the site's labels, and the counts of each."""
     return _read(site_key, "reactions")
 
 
@@ -42,7 +46,7 @@ def reactions_of(site_key: str) -> Response:
     problems=["malformed-key"],
 )
 def counts_of(site_key: str) -> Response:
-    """The counts of many articles, in the order asked."""
+    """The counts of many articles, in the order asked. Among several, a key that cannot be used spoils its own entry only."""
     return _read(site_key, "counts")
 
 
@@ -65,7 +69,13 @@ def vote(site_key: str) -> Response:
 @blueprint.preflight("/v1/sites/<site_key>/vote")
 def vote_preflight(site_key: str) -> Response:
     """Tell a browser whether a page may vote."""
-    return cors.preflight(cors.let_page_read(current.site(site_key)))
+    return cors.preflight(cors.let_page_read(current.site(site_key)), "PUT")
+
+
+@blueprint.preflight("/v1/sites/<site_key>/<any(reactions, counts):what>")
+def read_preflight(site_key: str, what: str) -> Response:  # noqa: ARG001  the address decides, whatever is read
+    """Let every page read, also one that adds headers of its own to what it asks, as tracing does."""
+    return cors.preflight(PUBLIC, "GET, HEAD")
 
 
 def _read(site_key: str, what: str) -> Response:

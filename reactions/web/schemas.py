@@ -51,14 +51,14 @@ class StrictInteger(fields.Integer):
         return super()._validated(value)
 
 
-def _count() -> fields.Integer:
-    return fields.Integer(required=True, allow_none=True, metadata=_COUNT)
+def _count(*, required: bool = True) -> fields.Integer:
+    return fields.Integer(required=required, allow_none=True, metadata=_COUNT)
 
 
-def _counts() -> fields.Dict:
+def _counts(*, required: bool = True) -> fields.Dict:
     values = fields.Integer(allow_none=True, metadata={"minimum": 0})
     description = "By reaction; null while the newsroom hides the article's numbers"
-    return fields.Dict(keys=fields.String(), values=values, required=True, metadata={"description": description})
+    return fields.Dict(keys=fields.String(), values=values, required=required, metadata={"description": description})
 
 
 # --- readers ---
@@ -107,25 +107,36 @@ class ReactionCount(Schema):
     key = fields.String(required=True)
     label = fields.String(required=True)
     emoji = fields.String(required=True)
-    count = _count()
+    count = fields.Integer(allow_none=True, metadata={"minimum": 0, "description": "Where one article was asked for"})
 
 
-class ReactionsResponse(Schema):
-    """Everything a widget needs to show an article's row."""
+class EntryFault(Schema):
+    """Why one article of several has no counts: the members of a problem."""
 
-    article = fields.String(required=True)
-    open = fields.Boolean(required=True, metadata={"description": "False once voting has ended"})
-    total = _count()
-    reactions = fields.List(fields.Nested(ReactionCount), required=True)
+    type = fields.String(required=True)
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    detail = fields.String(required=True)
 
 
 class ArticleCounts(Schema):
-    """The counts of one article."""
+    """The counts of one article, or `error` and none of the other members."""
 
     article = fields.String(required=True)
-    open = fields.Boolean(required=True, metadata={"description": "False once voting has ended"})
-    total = _count()
-    counts = _counts()
+    open = fields.Boolean(metadata={"description": "False once voting has ended"})
+    total = _count(required=False)
+    counts = _counts(required=False)
+    error = fields.Nested(EntryFault)
+
+
+class ReactionsResponse(Schema):
+    """All a widget needs to show an article's row; or, for several articles, `articles` instead of the first three members."""
+
+    article = fields.String()
+    open = fields.Boolean(metadata={"description": "False once voting has ended"})
+    total = _count(required=False)
+    reactions = fields.List(fields.Nested(ReactionCount), required=True)
+    articles = fields.List(fields.Nested(ArticleCounts))
 
 
 class CountsResponse(Schema):
