@@ -7,7 +7,7 @@ APART := --ignore tests/faults
 DEMO_BIND ?= 127.0.0.1:8000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check bench faults lock browser spreadsheet openapi wheel clean
+.PHONY: help demo serve test check bench faults fuzz lock browser widget spreadsheet openapi wheel clean
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,9 @@ check: $(VENV)/dev.stamp  ## Format, lint, types, layers
 
 bench: $(VENV)/dev.stamp  ## Measure votes and reads per second beside their ceiling (minutes)
 	$(BIN)/python -m bench
+
+fuzz: $(VENV)/dev.stamp  ## Let schemathesis ask a seeded service whatever the API's description allows (half an hour)
+	$(BIN)/python -m tests.web.seeded fuzz
 
 faults: $(VENV)/dev.stamp  ## Kill, cut and fill everything, at length (minutes); prints a figure for each promise
 	$(BIN)/python -m tests.faults all
@@ -71,6 +74,13 @@ browser:
 	    echo "Installing Chromium …"; \
 	    { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } || { \
 	    echo "The widget's tests need Chromium: install it (Debian: apt-get install chromium) and try again." >&2; exit 1; }; }
+	@{ { command -v firefox-esr || command -v firefox; } && command -v WebKitWebDriver && command -v xvfb-run; } >/dev/null || { \
+	    [ "$$(id -u)" = 0 ] && echo "Installing Firefox and WebKit …" && apt-get update -qq && \
+	    apt-get install -y -qq --no-install-recommends firefox-esr webkit2gtk-driver xvfb xauth >/dev/null; } || \
+	    echo "Without Firefox and WebKit the widget's tests in them are left out (Debian: firefox-esr webkit2gtk-driver xvfb)." >&2
+
+widget: $(VENV)/dev.stamp  ## Lint and type-check the widget
+	$(BIN)/python -m tests.widget.checks
 
 spreadsheet:
 	@command -v soffice >/dev/null || [ "$$(id -u)" != 0 ] || { \

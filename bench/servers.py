@@ -31,6 +31,9 @@ _WIDE_LIMITS = {
 }
 
 
+_PLAIN_WSGI = {"worker_class": "gthread"}
+
+
 @dataclass(frozen=True)
 class Server:
     """A running server. `engine` is the database server beside it, None for SQLite, which runs inside; `front` its proxy.
@@ -131,7 +134,9 @@ class Servers:
         if limiter == "redis":
             chosen["limiter_url"] = self._stand.redis_url()
         name = ", ".join(["ours", kind, f"limits in {limiter}", *(f"{of} {value}" for of, value in settings.items())])
-        application = f"bench.peers.partial:{part}()" if part else "wsgi:app"
+        chosen.setdefault("worker_class", "uvicorn")
+        door = "asgi" if chosen["worker_class"] == "uvicorn" else "app"
+        application = f"bench.peers.partial:{part}()" if part else f"wsgi:{door}"
         counts = "counting" not in part
         return self._served(
             f"{name} {part}".strip().replace("_", " "), application, kind, chosen, counts=counts, serves_counts=counts
@@ -139,11 +144,11 @@ class Servers:
 
     def orm(self, kind: str) -> Server:
         """The customary way."""
-        return self._served(f"ORM {kind}", "bench.peers.orm:app", kind, {}, counts=True)
+        return self._served(f"ORM {kind}", "bench.peers.orm:app", kind, _PLAIN_WSGI, counts=True)
 
     def ceiling(self, name: str = "app") -> Server:
         """Flask that always answers the same; `bare` is gunicorn without Flask."""
-        return self._served("ceiling", f"bench.peers.ceiling:{name}", "sqlite", {})
+        return self._served("ceiling", f"bench.peers.ceiling:{name}", "sqlite", _PLAIN_WSGI)
 
     def behind_nginx(self, server: Server) -> Server | None:
         """The server with the shipped cache configuration before it; None where there is no nginx."""

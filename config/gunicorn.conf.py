@@ -1,22 +1,45 @@
-"""gunicorn's settings, taken from ours: `gunicorn --config config/gunicorn.conf.py wsgi:app`, or simply `reactions serve`."""
+"""gunicorn as this service runs it: `reactions serve`, or `gunicorn --config config/gunicorn.conf.py`.
 
+Its settings come from ours. Its workers differ from gunicorn's own in two points: a request that is not HTTP is answered with a
+problem, and its sender's address is not logged.
+"""
+
+import asyncio
 import os
+import socket
+import sys
+from http import HTTPStatus
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import orjson
+import structlog
+from gunicorn.http import errors
+from gunicorn.util import write_nonblock
+from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.sync import SyncWorker
 from prometheus_client import multiprocess
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn_worker import UvicornWorker
 
-from reactions.settings import load
+from reactions.web.headers import NOSNIFF
+from reactions.web.problems import BY_STATUS, document
 
-_settings = load(os.environ)
+_root = Path(__file__).resolve().parents[1]
+_installed = (_root / "_wsgi.py").exists()
+if not _installed and sys.path[0] != str(_root):
+    sys.path.insert(0, str(_root))  # first, so that no other project's wsgi.py is taken for ours
+_door = "reactions._wsgi" if _installed else "wsgi"
+_settings = import_module(_door).settings()
+_log = structlog.get_logger()
 
-wsgi_app = "reactions.app:from_environment()"
+wsgi_app = f"{_door}:{'asgi' if _settings.worker_class == 'uvicorn' else 'app'}"
 bind = _settings.bind
 workers = _settings.workers
-worker_class = {
-    "gthread": "reactions.web.workers.ThreadedWorker",
-    "sync": "reactions.web.workers.OneAtATimeWorker",
-}[_settings.worker_class]
+worker_class = (
+    f"{__name__}." + {"uvicorn": "LoopWorker", "gthread": "ThreadedWorker", "sync": "SequentialWorker"}[_settings.worker_class]
+)
 threads = _settings.threads if _settings.worker_class == "gthread" else 1
 backlog = 2048
 keepalive = 15  # seconds; longer than the proxy keeps its own side open, so that it never writes to a closing socket
@@ -31,12 +54,142 @@ worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
 def on_starting(server: Any) -> None:
-    """Refuse what `-w` or WEB_CONCURRENCY made of our own settings."""
+    """Refuse several workers from `-w` or WEB_CONCURRENCY, which our own settings did not see, with a limiter for one."""
     if server.cfg.workers > 1 and _settings.limiter_url.startswith("memory"):
         raise SystemExit("limiter_url: memory:// counts for one process only. Set REACTIONS_LIMITER_URL to a Redis address.")
 
 
 def child_exit(_server: Any, worker: Any) -> None:
-    """Drop the gauges of a worker that is gone."""
+    """Drop the gauges of a worker that has ended."""
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-        multiprocess.mark_process_dead(worker.pid)
+        multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
+_HEAD_S = 10.0  # seconds a client has to send the head of a request
+_HEAD_BYTES, _HEADERS = 65_536, 100
+_LAST_REQUEST_S = 1.0  # seconds that an idle connection stays open for one more request when a worker ends
+
+_STATUS_OF: dict[type[Exception], tuple[int, str]] = {
+    errors.LimitRequestLine: (414, "URI Too Long"),
+    errors.LimitRequestHeaders: (431, "Request Header Fields Too Large"),
+    errors.ExpectationFailed: (417, "Expectation Failed"),
+    errors.UnsupportedTransferCoding: (501, "Not Implemented"),
+}
+
+
+class _Discreet:
+    """Answers a request that gunicorn cannot read."""
+
+    def handle_error(self, _req: Any, client: socket.socket, _addr: Any, error: Exception) -> None:
+        """Send a problem and log the kind of error, not its sender."""
+        theirs = isinstance(error, errors.ParseException | ConnectionError | TimeoutError)
+        status, reason = _STATUS_OF.get(type(error), (400, "Bad Request") if theirs else (500, "Internal Server Error"))
+        _log.log(20 if theirs else 40, "request could not be handled", fault=type(error).__name__)
+        try:
+            write_nonblock(client, _problem(status, reason))
+        except OSError:
+            _log.debug("the client is gone")
+
+
+def _problem(status: int, reason: str) -> bytes:
+    name, _, detail = BY_STATUS.get(status, BY_STATUS[400])
+    body = orjson.dumps({**document(name, detail), "status": status})
+    fields = {
+        "Connection": "close",
+        "Content-Type": "application/problem+json",
+        "Cache-Control": "no-store",
+        "Content-Length": str(len(body)),
+        **dict([NOSNIFF]),
+    }
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    return f"HTTP/1.1 {status} {reason}\r\n{head}\r\n".encode("ascii") + body
+
+
+class Protocol(HttpToolsProtocol):
+    """HTTP as uvicorn reads it, with deadlines and bounds for heads, problems for what is not HTTP, and an unhurried end."""
+
+    _slow: asyncio.TimerHandle | None = None
+    _status = 400
+    _head_bytes = 0
+    _ending = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Expect a first request soon."""
+        super().connection_made(transport)
+        self._slow = self.loop.call_later(_HEAD_S, self.timeout_keep_alive_handler)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Expect nothing more."""
+        self._head_is_here()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        """Expect the rest of the head soon."""
+        super().on_message_begin()
+        self._head_bytes = 0
+        if self._slow is None:
+            self._slow = self.loop.call_later(_HEAD_S, self.timeout_keep_alive_handler)
+
+    def on_url(self, url: bytes) -> None:
+        """Refuse an address that is too long."""
+        super().on_url(url)
+        if len(self.url) > limit_request_line:
+            self._status = 414
+            raise ValueError("the address is too long")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Refuse headers that are too many or too long."""
+        super().on_header(name, value)
+        self._head_bytes += len(name) + len(value) + 4
+        if self._head_bytes > _HEAD_BYTES or len(self.headers) > _HEADERS:
+            self._status = 431
+            raise ValueError("the headers are too large")
+
+    def on_headers_complete(self) -> None:
+        """Let the request be answered; during the end of the worker, as the last one of its connection."""
+        self._head_is_here()
+        super().on_headers_complete()
+        if self._ending:
+            self.cycle.keep_alive = False
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what cannot be read."""
+        _log.info("request could not be handled", fault=msg)
+        self.transport.write(_problem(self._status, HTTPStatus(self._status).phrase))
+        self.transport.close()
+
+    def shutdown(self) -> None:
+        """End the connection after its next answer: a client that is just sending must not meet a closed door."""
+        self._ending = True
+        if self.cycle is None or self.cycle.response_complete:
+            self.loop.call_later(_LAST_REQUEST_S, self.timeout_keep_alive_handler)
+        else:
+            self.cycle.keep_alive = False
+
+    def _head_is_here(self) -> None:
+        if self._slow is not None:
+            self._slow.cancel()
+            self._slow = None
+
+
+class LoopWorker(UvicornWorker):  # type: ignore[misc]
+    """uvicorn: votes and counts on an event loop, everything else in threads."""
+
+    CONFIG_KWARGS = {  # noqa: RUF012  declared so by UvicornWorker
+        "loop": "uvloop",
+        "http": Protocol,
+        "ws": "none",
+        "interface": "asgi3",
+        "proxy_headers": False,  # forwarded addresses are believed by our own rule
+        "server_header": False,
+        "access_log": False,
+        "timeout_graceful_shutdown": graceful_timeout,
+    }
+
+
+class ThreadedWorker(_Discreet, ThreadWorker):  # type: ignore[misc]
+    """gthread."""
+
+
+class SequentialWorker(_Discreet, SyncWorker):  # type: ignore[misc]
+    """sync: one request at a time. Its name must not end in SyncWorker, which gunicorn replaces where threads are set."""

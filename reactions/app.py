@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Sequence
 
 from flask import Flask
@@ -10,7 +9,7 @@ from flask import Flask
 from reactions.demo import seeding
 from reactions.newsroom import sites
 from reactions.reports.reporting import Reports
-from reactions.settings import InvalidSettings, Settings, load, proxy_networks, secret_of
+from reactions.settings import InvalidSettings, Settings, proxy_networks, secret_of
 from reactions.storage import engines
 from reactions.votes import readers
 from reactions.votes.ballot_box import Answer, BallotBox
@@ -21,7 +20,11 @@ from reactions.web import (
     dashboard,
     demo_paper,
     export_api,
+    extensions,
+    guards,
+    headers,
     health,
+    limit_store,
     logs,
     metrics,
     newsroom_api,
@@ -31,10 +34,11 @@ from reactions.web import (
     report_api,
     widget,
 )
-from reactions.web.counts_memory import CountsMemory, FromMemory
+from reactions.web.asgi import AsgiDoor
+from reactions.web.counts import CountsMemory, CountsReader
 from reactions.web.extensions import db
+from reactions.web.hot_path import HotPath, WsgiDoor
 from reactions.web.limits import VoteLimits
-from reactions.web.plain_votes import AheadOfFlask
 
 
 def create_app(settings: Settings) -> Flask:
@@ -51,6 +55,7 @@ def create_app(settings: Settings) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     _make_data_folder(settings)
     db.init_app(app)
+    extensions.bind_limiter(app, *limit_store.address(settings))
     app.secret_key = readers.derived_key(secret_of(settings), "session")
     with app.app_context():
         for engine in db.engines.values():
@@ -58,8 +63,16 @@ def create_app(settings: Settings) -> Flask:
         parts = _parts(settings)
         parts.install()
     _register(app, settings)
-    app.wsgi_app = FromMemory(AheadOfFlask(app.wsgi_app, parts), parts.memory)  # type: ignore[method-assign]
+    app.wsgi_app = WsgiDoor(app.wsgi_app, parts.hot_path)  # type: ignore[method-assign]
     return app
+
+
+def asgi_app(app: Flask) -> AsgiDoor:
+    """The application for ASGI servers: the hot path on the event loop, the rest of `app` in threads."""
+    with app.app_context():
+        parts = current.parts()
+    settings = parts.settings
+    return AsgiDoor(app.wsgi_app, parts.hot_path, threads=settings.threads, answer_within_s=settings.answer_within_s)
 
 
 def _make_data_folder(settings: Settings) -> None:
@@ -79,8 +92,7 @@ def _parts(settings: Settings) -> current.Parts:
         memory.outdate(_counted(ballots, answers))
         metrics.observe_batch(answers)
 
-    return current.Parts(
-        settings=settings,
+    hot_path = HotPath(
         directory=sites.Directory(engine, memory_s=settings.site_memory_s),
         ballot_box=BallotBox(
             db.engines["ballots"],
@@ -94,9 +106,11 @@ def _parts(settings: Settings) -> current.Parts:
         ),
         limits=limits,
         memory=memory,
-        reports=Reports(engine, cursor_key=readers.derived_key(secret, "cursors"), clock=current.now_ms),
+        counts=CountsReader(engine, memory, settings),
         proxies=proxy_networks(settings.trusted_proxies),
     )
+    reports = Reports(engine, cursor_key=readers.derived_key(secret, "cursors"), clock=current.now_ms)
+    return current.Parts(settings=settings, hot_path=hot_path, reports=reports)
 
 
 def _counted(ballots: Sequence[Ballot], answers: Sequence[Answer]) -> Collection[int]:
@@ -107,6 +121,8 @@ def _counted(ballots: Sequence[Ballot], answers: Sequence[Answer]) -> Collection
 
 def _register(app: Flask, settings: Settings) -> None:
     problems.register(app)
+    headers.install(app)
+    guards.install(app)
     openapi.install(
         app, [reader_api.blueprint, newsroom_api.blueprint, report_api.blueprint, export_api.blueprint, atom.blueprint]
     )
@@ -117,8 +133,3 @@ def _register(app: Flask, settings: Settings) -> None:
         app.config["DEMO_KEY"] = key_file.read_text(encoding="ascii") if key_file.exists() else ""
         app.config["DEMO_LINKS"] = [("Dashboard", "/dashboard"), ("API", "/docs")]
         app.register_blueprint(demo_paper.blueprint(lambda: seeding.printed_at_ms(db.engine)))
-
-
-def from_environment() -> Flask:
-    """The application with the settings of this process's environment: what gunicorn's workers make."""
-    return create_app(load(os.environ))

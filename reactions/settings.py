@@ -26,6 +26,8 @@ from limits import parse_many
 from marshmallow import EXCLUDE, Schema, ValidationError, validate
 from marshmallow import fields as wire
 
+from reactions import texts
+
 PREFIX = "REACTIONS_"
 NOT_SETTINGS = {"CONFIG"}  # read by `load` itself
 
@@ -120,7 +122,7 @@ def _is_smtp_url(value: str) -> None:
 def _is_mail_from(value: str) -> None:
     """A sender of mail, or nothing."""
     _, address = parseaddr(value)
-    if value and not (re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", address) and value.isprintable()):
+    if value and not (re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", address) and texts.unusable(value) is None):
         raise ValidationError('Write it as "reactions@example.org" or "Reader Reactions <reactions@example.org>".')
 
 
@@ -182,7 +184,7 @@ class Settings:
     upgrade_on_start: bool = _plain()
     bind: str = _checked(_is_bind)
     workers: int = _number(1)
-    worker_class: str = _checked(validate.OneOf(["gthread", "sync"]))
+    worker_class: str = _checked(validate.OneOf(["uvicorn", "gthread", "sync"]))
     threads: int = _number(1)
     trusted_proxies: list[str] = _checked(_is_network_list)  # noqa: RUF009
     public_url: str = _checked(_is_public_url)
@@ -203,6 +205,9 @@ class Settings:
     votes_per_network: str = _checked(_is_limit)
     votes_per_wide_network: str = _checked(_is_limit)
     votes_per_article: str = _checked(_is_limit)
+    keyed_requests_per_network: str = _checked(_is_limit)
+    wrong_keys_per_network: str = _checked(_is_limit)
+    sign_ins_per_network: str = _checked(_is_limit)
     smtp_url: str = _checked(_is_smtp_url)
     mail_from: str = _checked(_is_mail_from)
     webhook_timeout_s: float = _between(0.1, 20)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 
+from tests import described
 from tests.databases import PROJECT, product_environment
 from tests.engines import Watchdog, free_port, wait_until
 from tests.make import SECRET
@@ -66,7 +67,9 @@ class Service:
         try:
             connection.request("GET", path, headers=dict(headers or {}))
             answer = connection.getresponse()
-            return answer.status, answer.read()
+            body = answer.read()
+            described.check("GET", path.partition("?")[0], answer.status, dict(answer.getheaders()), body)
+            return answer.status, body
         except http.client.HTTPException as error:
             raise ConnectionError(str(error)) from error
         finally:

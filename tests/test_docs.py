@@ -19,7 +19,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from reactions.commands import cli
-from reactions.exports import describing
+from reactions.exports import columns
 from reactions.exports.columns import TABLES
 from reactions.settings import NAMES, PREFIX, default_file
 from reactions.web import problems
@@ -59,7 +59,7 @@ def settings_page() -> str:
 
 def problems_table() -> str:
     """The table of docs/api.md, from the problems that the service knows."""
-    rows = sorted((status, name, title) for name, status, title in problems.DESCRIPTIONS)
+    rows = sorted((status, name, title) for name, (status, title) in problems.ALL.items())
     listed = [f"| {status} | `/problems#{name}` | {title} |" for status, name, title in rows]
     return "\n".join(["| Status | `type` | `title` |", "|---|---|---|", *listed, ""])
 
@@ -67,12 +67,12 @@ def problems_table() -> str:
 def write() -> None:
     """Write what is written by machine."""
     SETTINGS.write_text(settings_page(), encoding="utf-8")
-    EXPORTS.write_text(describing.page(), encoding="utf-8")
+    EXPORTS.write_text(columns.page(), encoding="utf-8")
     API.write_text(_PROBLEMS.sub(lambda _: problems_table(), text(API)), encoding="utf-8")
 
 
 def test_every_column_of_the_exports_is_documented() -> None:
-    assert text(EXPORTS) == describing.page(), HOW_TO_WRITE
+    assert text(EXPORTS) == columns.page(), HOW_TO_WRITE
 
     told = set(re.findall(r"^\| `(\w+|\w+<reaction>)` \|", text(EXPORTS), re.MULTILINE))
     assert told >= {column.name for table in TABLES.values() for column in table.columns}
@@ -181,9 +181,10 @@ def _exists(words: list[str]) -> bool:
     command: click.Command = cli
     for word in words[1:]:
         if isinstance(command, click.Group) and not word.startswith("-"):
-            if word not in command.commands:
+            below = command.get_command(click.Context(command), word)
+            if below is None:
                 return word == "…"
-            command = command.commands[word]
+            command = below
         elif word.startswith("--"):
             known = {name for parameter in command.params for name in parameter.opts} | {"--help"}
             if word.partition("=")[0] not in known:

@@ -6,6 +6,7 @@ import http.client
 import json
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import sysconfig
@@ -33,7 +34,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tree.mkdir()
     for name in ("reactions", "migrations", "config"):
         shutil.copytree(PROJECT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
-    for name in ("pyproject.toml", "README.md", "LICENSE", ".gitignore"):
+    for name in ("pyproject.toml", "README.md", "LICENSE", ".gitignore", "wsgi.py"):
         shutil.copy(PROJECT / name, tree / name)
     run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)], cwd=tree)
     return next(folder.glob("*.whl"))
@@ -89,7 +90,7 @@ def test_the_wheel_holds_all_that_the_product_needs_and_nothing_else(wheel: Path
         }.items()
         for path in (PROJECT / folder).rglob("*")
         if path.is_file() and not {"__pycache__", "node_modules"} & set(path.parts)
-    }
+    } | {"reactions/_wsgi.py"}
     assert packaged == expected
     assert {
         "reactions/py.typed", "reactions/widget/v1.js", "reactions/_config/default.toml", "reactions/_config/reactions.toml",
@@ -129,20 +130,31 @@ def test_the_installed_command_serves_a_site_from_an_empty_folder(installation: 
     pasted = installation.type("site", "add", "daily", "--name", "The Daily", "--origin", make.ORIGIN)
     with served(installation) as ask:
         ready = ask("GET", "/readyz")
+        refused = not_http(installation)
         widget = ask("GET", "/widget/v1.js")
         pages = [ask("GET", path)[0] for path in ("/docs", "/static/docs/swagger-ui.css", "/openapi.json", "/problems")]
         body = json.dumps({"article": "a", "reaction": "like", "reader": make.ADA, "seq": 1})
         vote = ask("PUT", "/v1/sites/daily/vote", body, {"Content-Type": "application/json", "Origin": make.ORIGIN})
     recounted = installation.type("verify")
 
-    assert (made, checked) == ("The tables were brought up to date.\n", "The tables are those of this version.\n")
+    assert (made, checked) == ("The tables were upgraded.\n", "The tables are those of this version.\n")
     assert '<reader-reactions site="daily"' in pasted
     assert ready == (200, b'{"ready":true}\n')
+    assert refused.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert b'"type":"/problems#invalid-request"' in refused
     assert widget == (200, (PROJECT / "reactions" / "widget" / "v1.js").read_bytes())
     assert pages == [200] * 4
     assert (vote[0], json.loads(vote[1])["total"]) == (200, 1)
-    assert recounted == "1 votes recounted, 0 numbers differ.\n"
+    assert recounted == "1 vote recounted, 0 numbers differ.\n"
     assert list(installation.folder.iterdir()) == []
+
+
+def not_http(installation: Installation) -> bytes:
+    """What the installed service answers to bytes that are not HTTP: our own workers answer with a problem."""
+    host, _, port = installation.environ["REACTIONS_BIND"].partition(":")
+    with socket.create_connection((host, int(port)), timeout=5) as client:
+        client.sendall(b"good morning\r\n\r\n")
+        return client.makefile("rb").read()
 
 
 @contextmanager
@@ -196,6 +208,46 @@ def test_an_extra_that_is_missing_is_named_and_not_a_stack(installation: Install
         "Error: No module named 'psycopg'. PostgreSQL needs reader-reactions[postgres], and Redis reader-reactions[redis].\n",
         "Error: limiter_url: install reader-reactions[redis] to use Redis.\n",
     ]
+
+
+def test_no_module_of_the_package_imports_a_server() -> None:
+    """config/gunicorn.conf.py is gunicorn's own, and `reactions serve` starts it as a program."""
+    servers = re.compile(r"^\s*(?:import|from) (?:gunicorn|granian|waitress|uwsgi)\b", re.MULTILINE)
+    modules = (PROJECT / "reactions").rglob("*.py")
+
+    assert [str(path) for path in modules if servers.search(path.read_text(encoding="utf-8"))] == []
+
+
+def test_two_places_read_the_environment() -> None:
+    """The door for servers and the command line; beside them only prometheus_client's own variable is looked at."""
+    files = [PROJECT / "wsgi.py", *(PROJECT / "config").glob("*.py"), *(PROJECT / "reactions").rglob("*.py")]
+    reading = {
+        str(path.relative_to(PROJECT))
+        for path in files
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if re.search(r"\bos\.(?:environ|getenv)\b", line) and "PROMETHEUS_MULTIPROC_DIR" not in line
+    }
+
+    assert reading == {"wsgi.py", "reactions/commands/__init__.py"}
+
+
+def test_importing_the_door_makes_no_application(tmp_path: Path) -> None:
+    script = "import wsgi; made = wsgi._application.cache_info; print(made().misses, wsgi.app is wsgi.app, made().misses)"
+    environ = product_environment(secret=make.SECRET, data_dir=tmp_path)
+
+    done = subprocess.run([sys.executable, "-c", script], cwd=PROJECT, env=environ, capture_output=True, text=True)
+
+    assert (done.stdout, done.stderr) == ("0 True 1\n", "")
+
+
+def test_another_projects_wsgi_file_is_not_taken_for_ours(tmp_path: Path) -> None:
+    (tmp_path / "wsgi.py").write_text("raise SystemExit('another project')")
+    command = [sys.executable, "-m", "gunicorn", "--config", str(PROJECT / "config" / "gunicorn.conf.py"), "--check-config"]
+    environ = product_environment(secret=make.SECRET, data_dir=tmp_path, bind=f"127.0.0.1:{free_port()}")
+
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_the_lock_files_pin_every_dependency_and_name_no_registry() -> None:

@@ -21,8 +21,8 @@ import numpy as np
 import pandas as pd
 
 INK, PALE, ACCENT, OTHER = "#1f2933", "#d5dbe1", "#1769aa", "#c2571a"
-FEW = 30  # reactions below which a story says little
-OLD_HOURS = 7 * 24  # a story as old as this has had nearly all it will get
+FEW = 30  # reactions below which an article says little
+OLD_HOURS = 7 * 24  # an article as old as this has had nearly all it will get
 STYLE = {
     "figure.facecolor": "white", "figure.constrained_layout.w_pad": 0.15, "figure.constrained_layout.h_pad": 0.12,
     "axes.facecolor": "white", "axes.edgecolor": PALE, "axes.spines.top": False, "axes.spines.right": False,
@@ -72,7 +72,7 @@ def diurnal(series: pd.DataFrame, time_zone: str) -> pd.DataFrame:
 
 
 def growth(articles: pd.DataFrame, series: pd.DataFrame) -> pd.DataFrame:
-    """For each story that is a week old: the share of a week's reactions it had at each hour of its age."""
+    """For each article that is a week old: the share of a week's reactions it had at each hour of its age."""
     until = series["hour_utc"].max()
     known = articles[["article", "section", "published_at"]].dropna()
     known = known[known["published_at"] <= until - pd.Timedelta(hours=OLD_HOURS)]
@@ -86,12 +86,12 @@ def growth(articles: pd.DataFrame, series: pd.DataFrame) -> pd.DataFrame:
 
 
 def half_lives(shares: pd.DataFrame) -> pd.Series:
-    """After how many hours each story had half of its week's reactions."""
+    """After how many hours each article had half of its week's reactions."""
     return (shares >= 0.5).idxmax() + 1
 
 
 def divided(articles: pd.DataFrame, most: int = 10) -> pd.DataFrame:
-    """The stories whose readers disagree most: half for, half against."""
+    """The articles whose readers disagree most: half for, half against."""
     loud = articles[(articles["total"] >= FEW) & articles["merged_into"].isna()]
     return loud.nlargest(most, "split")[["title", "section", "total", "split", "split_low", "split_high"]]
 
@@ -119,16 +119,16 @@ def draw_day(hours: pd.DataFrame, path: Path, time_zone: str) -> None:
 
 
 def draw_growth(shares: pd.DataFrame, path: Path) -> None:
-    """The middle story, the middle half of the stories, and when the middle one has half of its reactions."""
+    """The middle article, the middle half of the articles, and when the middle one has half of its reactions."""
     figure, axes = plt.subplots(figsize=(8, 3.8), layout="constrained")
     low, middle, high = (np.concatenate([[0], shares.quantile(q, axis=1)]) for q in (0.25, 0.5, 0.75))
     ages, half = range(len(middle)), half_lives(shares).median()
-    axes.fill_between(ages, low, high, color=ACCENT, alpha=0.16, linewidth=0, label="the middle half of the stories")
-    axes.plot(ages, middle, color=ACCENT, linewidth=2.2, label="the middle story")
+    axes.fill_between(ages, low, high, color=ACCENT, alpha=0.16, linewidth=0, label="the middle half of the articles")
+    axes.plot(ages, middle, color=ACCENT, linewidth=2.2, label="the middle article")
     axes.plot([half, half, 0], [0, 0.5, 0.5], color=OTHER, linestyle=(0, (4, 3)), linewidth=1.4)
     axes.annotate(f"half-life {half:.0f} hours", (half, 0.5), xytext=(9, -16), textcoords="offset points", color=OTHER)
     axes.set(
-        title=f"How fast {shares.shape[1]} stories get their reactions",
+        title=f"How fast {shares.shape[1]} articles get their reactions",
         xlabel="hours since publication",
         xlim=(0, 72),
         ylim=(0, 1),
@@ -140,16 +140,16 @@ def draw_growth(shares: pd.DataFrame, path: Path) -> None:
     _save(figure, path)
 
 
-def draw_divided(stories: pd.DataFrame, path: Path) -> None:
-    """A point and its interval for each of the most divided stories."""
-    figure, axes = plt.subplots(figsize=(8, 0.42 * len(stories) + 1.6), layout="constrained")
-    stories = stories.iloc[::-1]
-    names = [textwrap.shorten(title, 54, placeholder=" …") for title in stories["title"]]
-    errors = [stories["split"] - stories["split_low"], stories["split_high"] - stories["split"]]
-    axes.errorbar(stories["split"], range(len(names)), xerr=errors, fmt="o", color=OTHER, ecolor=OTHER, capsize=3)
+def draw_divided(chosen: pd.DataFrame, path: Path) -> None:
+    """A point and its interval for each of the most divided articles."""
+    figure, axes = plt.subplots(figsize=(8, 0.42 * len(chosen) + 1.6), layout="constrained")
+    chosen = chosen.iloc[::-1]
+    names = [textwrap.shorten(title, 54, placeholder=" …") for title in chosen["title"]]
+    errors = [chosen["split"] - chosen["split_low"], chosen["split_high"] - chosen["split"]]
+    axes.errorbar(chosen["split"], range(len(names)), xerr=errors, fmt="o", color=OTHER, ecolor=OTHER, capsize=3)
     axes.set_yticks(range(len(names)), names)
     axes.set(xlabel="split, 1 is half for and half against", xlim=(0, 1.02))
-    figure.suptitle("Which stories divide", x=0.02, ha="left", fontsize=13, fontweight="bold")
+    figure.suptitle("Which articles divide", x=0.02, ha="left", fontsize=13, fontweight="bold")
     axes.grid(visible=False, axis="y")
     _save(figure, path)
 
@@ -165,18 +165,18 @@ def main(folder: Path, charts: Path) -> dict[str, Any]:
     tables, site = load(folder)
     articles, series = tables["articles"], tables["series"]
     moods, hours = mood_by_section(folder, site), diurnal(series, site["time_zone"])
-    shares, stories = growth(articles, series), divided(articles)
+    shares, most_divided = growth(articles, series), divided(articles)
     charts.mkdir(parents=True, exist_ok=True)
     with mpl.rc_context(STYLE):
         draw_moods(moods, charts / "mood-by-section.png")
         draw_day(hours, charts / "day.png", site["time_zone"])
         draw_growth(shares, charts / "half-life.png")
-        draw_divided(stories, charts / "divided.png")
-    return {"moods": moods, "hours": hours, "half_lives": half_lives(shares), "divided": stories, **tables}
+        draw_divided(most_divided, charts / "divided.png")
+    return {"moods": moods, "hours": hours, "half_lives": half_lives(shares), "divided": most_divided, **tables}
 
 
 if __name__ == "__main__":
     answers = main(Path(sys.argv[1]), Path(sys.argv[2]))
     for name in ("moods", "divided"):
         print(answers[name].to_string(index=False), end="\n\n")
-    print(f"A story has half of its week's reactions after {answers['half_lives'].median():.0f} hours.")
+    print(f"An article has half of its week's reactions after {answers['half_lives'].median():.0f} hours.")

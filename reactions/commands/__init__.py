@@ -1,92 +1,139 @@
-"""The `reactions` command. Whatever goes wrong is one clear line and an exit code that is not 0."""
+"""The `reactions` command. Every failure is one clear line and an exit code that is not 0.
+
+A command's module is imported when the command is used, so that `reactions --version` does not wait for Flask and SQLAlchemy. The
+environment is read here, and nowhere else but in wsgi.py.
+"""
 
 from __future__ import annotations
 
 import errno
-from typing import Any
+import getpass
+import os
+from contextlib import suppress
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import click
-from alembic.util import CommandError
-from flask.cli import AppGroup, ScriptInfo
-from sqlalchemy.exc import SQLAlchemyError
 
 from reactions import __version__
-from reactions.app import from_environment
-from reactions.commands import (
-    alerts,
-    articles,
-    checks,
-    database,
-    digest,
-    exports,
-    imports,
-    incoming,
-    keys,
-    reaction_sets,
-    serving,
-    sites,
-)
-from reactions.refusals import Refusal
-from reactions.settings import InvalidSettings
-from reactions.storage.engines import UnsafeDatabase
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from reactions.settings import Settings
+
+# Where each command is, in the order of --help: the module and its attribute.
+COMMANDS = {
+    "serve": "serving.serve",
+    "demo": "serving.demo",
+    "site": "sites.site",
+    "set": "sites.reaction_set",
+    "article": "articles.article",
+    "articles": "imports.articles",
+    "export": "exports.export",
+    "import": "imports.import_",
+    "key": "keys.key",
+    "digest": "digest.digest_command",
+    "alerts": "alerts.alerts",
+    "webhooks": "alerts.webhooks",
+    "db": "database.db",
+    "verify": "database.verify",
+    "settings": "serving.settings",
+    "openapi": "serving.openapi",
+}
 
 
-class Reactions(AppGroup):
-    """The group of all commands; it turns what the domain refuses into Click's one-line errors."""
+class Reactions(click.Group):
+    """The group of all commands. It turns failures that are not bugs into Click's one-line errors."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  Click calls it so
+        """The names, in the order of COMMANDS."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import the command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name].partition(".")
+        command: click.Command = getattr(import_module(f"{__name__}.{module}"), attribute)
+        return command
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         try:
             return super().invoke(ctx)
-        except (InvalidSettings, UnsafeDatabase, Refusal) as error:
-            raise click.ClickException(str(error)) from None
-        except SQLAlchemyError as error:
-            cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-            raise click.ClickException(
-                f"The database did not do what was asked: {cause}. Is `reactions db upgrade` done?"
-            ) from None
-        except ImportError as error:
-            raise click.ClickException(
-                f"{error}. PostgreSQL needs reader-reactions[postgres], and Redis reader-reactions[redis]."
-            ) from None
-        except CommandError as error:
-            raise click.ClickException(f"The migrations cannot be applied: {error}") from None
-        except OSError as error:
-            if error.errno == errno.EPIPE:
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise
+        except Exception as error:
+            line = _failure(error)
+            if line is None:
                 raise
-            raise click.ClickException(f"{error.filename or 'The system'}: {error.strerror}.") from None
+            raise click.ClickException(line) from None
 
 
 @click.group(cls=Reactions, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="reactions")
-def cli() -> None:
+@click.pass_context
+def cli(ctx: click.Context) -> None:
     """Reader Reactions: the "What's your reaction?" row under your articles.
 
-    Settings come from REACTIONS_* in the environment and the file REACTIONS_CONFIG names; `reactions settings` shows them.
+    Settings are read from REACTIONS_* variables in the environment and from the file that REACTIONS_CONFIG names. `reactions
+    settings` shows them.
     """
+    from flask.cli import ScriptInfo
+
+    ctx.obj = ctx.obj or ScriptInfo(create_app=make_app, load_dotenv_defaults=False)
 
 
-for command in (
-    serving.serve,
-    serving.demo,
-    sites.site,
-    reaction_sets.reaction_set,
-    articles.article,
-    imports.articles,
-    exports.export,
-    incoming.import_,
-    keys.key,
-    digest.digest_command,
-    alerts.alerts,
-    alerts.webhooks,
-    database.db,
-    checks.verify,
-    checks.settings,
-    checks.openapi,
-):
-    cli.add_command(command)
+def environment(**extra: str) -> dict[str, str]:
+    """The environment of this process, with `extra` variables."""
+    return {**os.environ, **extra}
+
+
+def settings(**extra: str) -> Settings:
+    """The settings of this process's environment, with `extra` variables. Raises InvalidSettings."""
+    from reactions.settings import load
+
+    return load(environment(**extra))
+
+
+def make_app() -> Flask:
+    """The application with the settings of this process's environment."""
+    from reactions.app import create_app
+
+    return create_app(settings())
+
+
+def operator() -> str:
+    """Who runs the command, for the record of changes, as far as the system knows."""
+    with suppress(OSError, KeyError, ImportError):
+        return f"operator {getpass.getuser()}"[:100]
+    return "operator"
+
+
+def _failure(error: Exception) -> str | None:
+    """One line for a failure that is not a bug; None for a bug."""
+    from alembic.util import CommandError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from reactions.refusals import Refusal
+    from reactions.settings import InvalidSettings
+    from reactions.storage.engines import UnsafeDatabase
+
+    if isinstance(error, InvalidSettings | UnsafeDatabase | Refusal):
+        return str(error)
+    if isinstance(error, SQLAlchemyError):
+        cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        return f"The database reported an error: {cause}. Has `reactions db upgrade` been run?"
+    if isinstance(error, ImportError):
+        return f"{error}. PostgreSQL needs reader-reactions[postgres], and Redis reader-reactions[redis]."
+    if isinstance(error, CommandError):
+        return f"The migrations cannot be applied: {error}"
+    if isinstance(error, OSError) and error.errno != errno.EPIPE:
+        return f"{error.filename or 'The system'}: {error.strerror}."
+    return None
 
 
 def main() -> None:
     """The entry point."""
-    cli.main(prog_name="reactions", obj=ScriptInfo(create_app=from_environment, load_dotenv_defaults=False))
+    cli.main(prog_name="reactions")

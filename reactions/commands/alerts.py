@@ -1,4 +1,4 @@
-"""`reactions alerts` and `reactions webhooks`: what deserves attention, and where word of it is sent."""
+"""`reactions alerts` and `reactions webhooks`: articles worth attention, and where alerts about them are sent."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from flask.cli import AppGroup, with_appcontext
 from reactions import __version__
 from reactions.newsroom import sites
 from reactions.newsroom.sites import Site
-from reactions.notices import outbox, raising, signing, watching
+from reactions.notices import alerts as alerts_
+from reactions.notices import outbox, rules
 from reactions.notices import webhooks as hooks
-from reactions.notices.outbox import GIVEN_UP, SENT, Attempt, Postman
+from reactions.notices.outbox import GIVEN_UP, SENT, Attempt, Sender
 from reactions.settings import secret_of
 from reactions.storage.engines import snapshot, writing
 from reactions.votes import readers
@@ -19,24 +20,25 @@ from reactions.web import current
 
 @click.command("alerts")
 @click.argument("site", required=False)
-@click.option("--all", "every", is_flag=True, help="All sites.")
+@click.option("--all", "every", is_flag=True, help="Check all sites.")
 @with_appcontext
 def alerts(site: str | None, every: bool) -> None:
-    """Look for what deserves attention, raise alerts, and send what waits for webhooks. For cron or a timer, every few minutes.
+    """Raise alerts and deliver them to webhooks.
 
+    Checks the alert rules and sends the messages that wait. Run it every few minutes, from cron or a systemd timer.
     Exit code 1 if a message was given up.
     """
     if every == bool(site):
-        raise click.UsageError("Name a site, or say --all.")
+        raise click.UsageError("Name a site, or use --all.")
     with current.reading() as connection:
         watched = sites.all_sites(connection) if site is None else [sites.named(connection, site)]
     for each in watched:
         _watch(each)
-    attempts = outbox.deliver(_postman(), [each.id for each in watched])
+    attempts = outbox.deliver(_sender(), [each.id for each in watched])
     _report(attempts)
     with writing(current.engine()) as connection:
         outbox.forget_settled(connection, now_ms=current.now_ms())
-        raising.forget_rests(connection, now_ms=current.now_ms())
+        alerts_.forget_cooled_off(connection, now_ms=current.now_ms())
     if any(attempt.state == GIVEN_UP for attempt in attempts):
         raise click.exceptions.Exit(1)
 
@@ -44,8 +46,8 @@ def alerts(site: str | None, every: bool) -> None:
 def _watch(site: Site) -> None:
     now_ms = current.now_ms()
     with snapshot(current.engine()) as connection:
-        found = watching.findings(connection, site, now_ms=now_ms)
-    for alert in raising.raise_all(current.engine(), site, found, now_ms=now_ms):
+        found = rules.findings(connection, site, now_ms=now_ms)
+    for alert in alerts_.raise_all(current.engine(), site, found, now_ms=now_ms):
         click.echo(f"{site.key}: {alert.headline}. {alert.detail}")
 
 
@@ -59,16 +61,16 @@ def _report(attempts: list[Attempt]) -> None:
             click.echo(f"{_without_query(attempt.url)}: {attempt.problem} ({outcome})", err=True)
 
 
-def _postman() -> Postman:
+def _sender() -> Sender:
     settings = current.parts().settings
-    return Postman(
+    return Sender(
         engine=current.engine(),
         key=_key(),
         clock=current.now_ms,
         timeout_s=settings.webhook_timeout_s,
         attempts=settings.webhook_attempts,
         private_allowed=settings.webhook_private_targets,
-        agent=f"reader-reactions/{__version__}",
+        user_agent=f"reader-reactions/{__version__}",
     )
 
 
@@ -76,66 +78,75 @@ def _key() -> bytes:
     return readers.derived_key(secret_of(current.parts().settings), "webhooks")
 
 
-webhooks = AppGroup("webhooks", help="Where a site's alerts are sent.")
+webhooks = AppGroup("webhooks", help="Choose where a site's alerts are sent.")
 
 
 @webhooks.command("add")
 @click.argument("site")
 @click.argument("url")
 def add(site: str, url: str) -> None:
-    """Send the site's alerts to an address; shows the secret that its receiver verifies them with."""
+    """Send the site's alerts to URL. Prints the secret with which the receiver verifies them."""
     allowed = current.parts().settings.webhook_private_targets
     with writing(current.engine()) as connection:
         found = sites.named(connection, site)
         made = hooks.add(connection, found, url, private_allowed=allowed, now_ms=current.now_ms())
-    click.echo(f"Webhook {made.id} added. Its receiver verifies messages (Standard Webhooks) with this secret:", err=True)
-    click.echo(signing.shown(signing.secret_of(_key(), made.id)))
+    click.echo(f"Webhook {made.id} added. The receiver verifies messages (Standard Webhooks) with this secret:", err=True)
+    click.echo(hooks.displayed(hooks.secret_of(_key(), made.id)))
 
 
 @webhooks.command("list")
 @click.argument("site")
 def list_all(site: str) -> None:
-    """List a site's webhooks, and how their deliveries stand."""
+    """List a site's webhooks with the state of their messages."""
     with current.reading() as connection:
-        for webhook in hooks.all_of(connection, sites.named(connection, site)):
-            stands = hooks.standing(connection, webhook)
-            click.echo(f"{webhook.id}  {webhook.url}")
-            click.echo(f"    {stands.sent:,} sent, {stands.waiting:,} waiting, {stands.given_up:,} given up")
-            if stands.problem:
-                click.echo(f"    {stands.problem}")
+        present = hooks.all_of(connection, sites.named(connection, site))
+        states = [hooks.deliveries(connection, webhook) for webhook in present]
+    for webhook, state in zip(present, states, strict=True):
+        click.echo(f"{webhook.id}  {webhook.url}")
+        click.echo(f"    {state.sent:,} sent, {state.waiting:,} waiting, {state.given_up:,} given up")
+        if state.problem:
+            click.echo(f"    {state.problem}")
+    if not present:
+        click.echo("none yet")
 
 
 @webhooks.command("secret")
 @click.argument("site")
 @click.argument("webhook_id")
 def secret(site: str, webhook_id: str) -> None:
-    """Show the secret that a webhook's receiver verifies messages with."""
+    """Print the secret of a webhook.
+
+    Its receiver verifies messages with it.
+    """
     with current.reading() as connection:
-        webhook = hooks.named(connection, sites.named(connection, site), webhook_id)
-    click.echo(signing.shown(signing.secret_of(_key(), webhook.id)))
+        webhook = hooks.get(connection, sites.named(connection, site), webhook_id)
+    click.echo(hooks.displayed(hooks.secret_of(_key(), webhook.id)))
 
 
 @webhooks.command("remove")
 @click.argument("site")
 @click.argument("webhook_id")
 def remove(site: str, webhook_id: str) -> None:
-    """Send nothing there any more, not even what waits."""
+    """Remove a webhook and the messages that wait for it."""
     with writing(current.engine()) as connection:
         removed = hooks.remove(connection, sites.named(connection, site), webhook_id)
-    click.echo(f"{removed.url} gets no alerts any more.")
+    click.echo(f"{removed.url} no longer gets alerts.")
 
 
 @webhooks.command("retry")
 @click.argument("site")
 @click.argument("webhook_id")
 def retry(site: str, webhook_id: str) -> None:
-    """Send what was given up after all: with the next `reactions alerts`."""
+    """Try messages again that were given up.
+
+    The next `reactions alerts` sends them.
+    """
     with writing(current.engine()) as connection:
-        webhook = hooks.named(connection, sites.named(connection, site), webhook_id)
+        webhook = hooks.get(connection, sites.named(connection, site), webhook_id)
         count = outbox.retry(connection, webhook, now_ms=current.now_ms())
     click.echo(f"{count:,} message{'s' * (count != 1)} will be sent by the next `reactions alerts`.")
 
 
 def _without_query(url: str) -> str:
-    """An address fit for a log: what follows the ? is often a password."""
+    """A URL fit for a log: its query is often a password."""
     return url.partition("?")[0]

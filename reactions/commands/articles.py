@@ -8,7 +8,7 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
-from reactions.commands import people
+from reactions.commands import operator
 from reactions.newsroom import article_keys, interventions, sites
 from reactions.storage.engines import writing
 from reactions.votes import revising
@@ -19,14 +19,14 @@ article = AppGroup("article", help="Close, hide, move, reset and merge articles.
 
 
 def _named(command: Any) -> Any:
-    """The arguments that every command here begins with."""
+    """The arguments of every command here."""
     return click.argument("site")(click.argument("key")(command))
 
 
 @article.command("close")
 @_named
 def close(site: str, key: str) -> None:
-    """End voting on an article; its counts stay visible."""
+    """End voting on an article. Its counts stay visible."""
     _intervene(interventions.close, site, key)
     click.echo(f"Voting on {key} has ended.")
 
@@ -34,32 +34,32 @@ def close(site: str, key: str) -> None:
 @article.command("reopen")
 @_named
 def reopen(site: str, key: str) -> None:
-    """Take votes on a closed article again."""
+    """Accept votes on a closed article again."""
     _intervene(interventions.reopen, site, key)
-    click.echo(f"{key} takes votes again.")
+    click.echo(f"Voting on {key} is open again.")
 
 
 @article.command("hide")
 @_named
 def hide(site: str, key: str) -> None:
-    """Show readers no numbers for a sensitive story; they may vote on."""
+    """Hide the counts of a sensitive article from readers. They can still vote."""
     _intervene(interventions.hide, site, key)
-    click.echo(f"The numbers of {key} are hidden.")
+    click.echo(f"The counts of {key} are hidden.")
 
 
 @article.command("show")
 @_named
 def show(site: str, key: str) -> None:
-    """Show readers an article's numbers again."""
+    """Show the counts of a hidden article again."""
     _intervene(interventions.show, site, key)
-    click.echo(f"The numbers of {key} are shown.")
+    click.echo(f"The counts of {key} are shown.")
 
 
 @article.command("move")
 @_named
 @click.argument("to")
 def move(site: str, key: str, to: str) -> None:
-    """Give an article another key; the old one keeps working."""
+    """Give an article another key. The old one keeps working."""
     _intervene(interventions.move, site, key, to=article_keys.canonical_key(to))
     click.echo(f"{key} is now {to}; both keys work.")
 
@@ -68,34 +68,34 @@ def move(site: str, key: str, to: str) -> None:
 @_named
 @click.argument("into")
 def merge(site: str, key: str, into: str) -> None:
-    """Move an article's votes to another, and let its keys lead there."""
-    moved = revising.merge(_desk(site), article_keys.canonical_key(key), into=article_keys.canonical_key(into))
+    """Move the votes and the keys of an article to another."""
+    moved = revising.merge(_editor(site), article_keys.canonical_key(key), into=article_keys.canonical_key(into))
     click.echo(f"{moved:,} votes moved; {key} now leads to {into}.")
 
 
 @article.command("reset")
 @_named
 def reset(site: str, key: str) -> None:
-    """Withdraw every vote on an article; `restore` takes it back."""
-    count = revising.reset(_desk(site), article_keys.canonical_key(key))
-    click.echo(f"{count:,} votes withdrawn. `reactions article restore {site} {key}` brings them back.")
+    """Withdraw every vote on an article. `restore` undoes it."""
+    count = revising.reset(_editor(site), article_keys.canonical_key(key))
+    click.echo(f"{count:,} votes withdrawn. `reactions article restore {site} {key}` restores them.")
 
 
 @article.command("restore")
 @_named
 def restore(site: str, key: str) -> None:
-    """Take the last reset back, except where readers have voted since."""
-    count = revising.undo_reset(_desk(site), article_keys.canonical_key(key))
+    """Undo the last reset, except for readers who have voted since."""
+    count = revising.undo_reset(_editor(site), article_keys.canonical_key(key))
     click.echo(f"{count:,} votes restored.")
 
 
 def _intervene(change: Callable[..., None], site: str, key: str, **more: str) -> None:
     with writing(current.engine()) as connection:
         found = sites.named(connection, site)
-        change(connection, found, article_keys.canonical_key(key), at_ms=current.now_ms(), by=people.operator(), **more)
+        change(connection, found, article_keys.canonical_key(key), at_ms=current.now_ms(), by=operator(), **more)
 
 
-def _desk(site: str) -> Editor:
+def _editor(site: str) -> Editor:
     with current.reading() as connection:
         found = sites.named(connection, site)
-    return Editor(current.engine(), current.parts().ballot_box, found, by=people.operator(), now_ms=current.now_ms())
+    return Editor(current.engine(), current.parts().ballot_box, found, by=operator(), now_ms=current.now_ms())

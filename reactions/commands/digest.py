@@ -1,4 +1,4 @@
-"""`reactions digest`: what moved a site's readers on one day."""
+"""`reactions digest`: one day of a site, as text, HTML or mail."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import click
 from flask.cli import with_appcontext
 
 from reactions.newsroom import sites
-from reactions.notices import digest, mailing, rendering
+from reactions.notices import digest, mail
 from reactions.notices.digest import Digest
-from reactions.notices.mailing import NotSent
+from reactions.notices.mail import NotSent
 from reactions.reports.query import Memory, Reading
 from reactions.storage.engines import snapshot
 from reactions.web import current
@@ -21,24 +21,35 @@ from reactions.web import current
 
 @click.command("digest")
 @click.argument("site")
-@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="A day where the site is.  [yesterday]")
-@click.option("--html", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path), help="Write HTML to a file, or to -.")
-@click.option("--text", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path), help="Write text to a file, or to -.")
-@click.option("--smtp", is_flag=True, help="Send it by mail, through smtp_url of the settings.")
-@click.option("--to", "recipients", multiple=True, help="Who gets the mail; may be given several times, or several with commas.")
+@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="Day in the site's time zone.  [default: yesterday]")
+@click.option(
+    "--html",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    help="Write HTML to this file, or to standard output (-).",
+)
+@click.option(
+    "--text",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    help="Write text to this file, or to standard output (-).",
+)
+@click.option("--smtp", is_flag=True, help="Send it by mail through the smtp_url of the settings.")
+@click.option("--to", "recipients", multiple=True, help="Recipient of the mail. Repeatable; commas separate several.")
 @with_appcontext
 def digest_command(
     site: str, day: datetime | None, html: Path | None, text: Path | None, smtp: bool, recipients: Sequence[str]
 ) -> None:
-    """Write the digest of a day, as text on standard output unless said otherwise."""
+    """Write the digest of one day.
+
+    Without --html, --text or --smtp it goes to standard output as text.
+    """
     found = _read(site, day.date() if day else None)
     link = _dashboard_url(found)
     if html:
-        _write(html, rendering.html(found, dashboard_url=link))
+        _write(html, digest.html(found, dashboard_url=link))
     if text or not (html or smtp):
-        _write(text or Path("-"), rendering.text(found, dashboard_url=link))
+        _write(text or Path("-"), digest.text(found, dashboard_url=link))
     if smtp:
-        _mail(found, link, [part.strip() for given in recipients for part in given.split(",") if part.strip()])
+        _mail(found, link, [part.strip() for text_ in recipients for part in text_.split(",") if part.strip()])
 
 
 def _read(site_key: str, day: date | None) -> Digest:
@@ -53,24 +64,24 @@ def _mail(found: Digest, link: str, recipients: Sequence[str]) -> None:
     if not settings.smtp_url or not settings.mail_from:
         raise click.ClickException("Mail needs the settings smtp_url and mail_from.")
     if not recipients:
-        raise click.UsageError("Say who gets the mail: --to newsroom@example.org")
+        raise click.UsageError("Name a recipient: --to newsroom@example.org")
     try:
-        mail = mailing.message(
+        made = mail.message(
             sender=settings.mail_from,
             recipients=recipients,
-            subject=rendering.subject(found),
-            text=rendering.text(found, dashboard_url=link),
-            html=rendering.html(found, dashboard_url=link),
+            subject=digest.subject(found),
+            text=digest.text(found, dashboard_url=link),
+            html=digest.html(found, dashboard_url=link),
             now_ms=current.now_ms(),
         )
-        mailing.send(mail, smtp_url=settings.smtp_url)
+        mail.send(made, smtp_url=settings.smtp_url)
     except NotSent as error:
         raise click.ClickException(f"The digest was not sent. {error}") from None
     click.echo(f"Sent to {', '.join(recipients)}.", err=True)
 
 
 def _dashboard_url(found: Digest) -> str:
-    """The day in the dashboard, where the service has an address that a mail can carry."""
+    """The URL of the day in the dashboard; empty without a public URL."""
     settings = current.parts().settings
     day = found.day.isoformat()
     return f"{settings.address}/dashboard?{urlencode({'from': day, 'to': day})}" if settings.public_url else ""

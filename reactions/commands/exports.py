@@ -13,11 +13,10 @@ import click
 from flask.cli import with_appcontext
 from sqlalchemy import Engine
 
-from reactions.exports import arrow_files, choosing, folders, pages, scope
-from reactions.exports.choosing import Choice
+from reactions.exports import articles, files, formats, scope
 from reactions.exports.columns import TABLES
 from reactions.exports.files import File, Form
-from reactions.exports.scope import Scope
+from reactions.exports.scope import Choice, Scope
 from reactions.newsroom import sites
 from reactions.newsroom.sites import Site
 from reactions.reports import periods
@@ -29,21 +28,21 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 
 
 def _options(command: Any) -> Any:
-    """The options that say what is exported; the names are those of the API."""
+    """The options that say what is exported, named as in the API."""
     options: list[Any] = [
-        click.option("--period", type=click.Choice(periods.NAMES), help="Without --period, --from and --since: everything."),
+        click.option("--period", type=click.Choice(periods.NAMES), help="Without --period, --from, --since: the whole history."),
         click.option("--from", "first", type=_DAY, help="The first day, at most 366 before the last."),
         click.option("--to", "last", type=_DAY, help="The last day, included.  [today]"),
-        click.option("--time-zone", default="", help="Another time zone than the site's."),
+        click.option("--time-zone", default="", help="A time zone other than the site's."),
         click.option("--section", default="", help="Articles of this section."),
         click.option("--author", default="", help="Articles by this author."),
         click.option("--tag", default="", help="Articles with this tag."),
         click.option("--q", "text", default="", help="Articles with all these words in the title or the key."),
-        click.option("--since", default="", help="`beginning`, or the cursor of the export before: what came after it."),
-        click.option("--columns", default="", help="Names with commas between them.  [all]"),
-        click.option("--precision", type=click.Choice(list(choosing.PRECISIONS)), help="Of the times of votes.  [as set]"),
-        click.option("--min-group", type=click.IntRange(0, choosing.MOST_GROUP), default=0, help="Hide counts of fewer."),
-        click.option("--readers", is_flag=True, help="Name readers, where the site's reader scope is site."),
+        click.option("--since", default="", help="`beginning`, or the cursor of the previous export: what came after it."),
+        click.option("--columns", default="", help="Column names, separated by commas.  [all]"),
+        click.option("--precision", type=click.Choice(list(scope.PRECISIONS)), help="Of the times of votes.  [export_precision]"),
+        click.option("--min-group", type=click.IntRange(0, scope.MOST_GROUP), default=0, help="Hide counts of fewer readers."),
+        click.option("--readers", is_flag=True, help="Add a pseudonym of each reader, if the site's reader scope is site."),
     ]
     for option in reversed(options):
         command = option(command)
@@ -54,34 +53,34 @@ def _options(command: Any) -> Any:
 @click.argument("site")
 @click.argument("what", type=click.Choice([*TABLES, "all"]))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="A folder.  [standard output, for one table]")
-@click.option("--format", "format_", type=click.Choice(choosing.FORMATS), default="csv", show_default=True)
+@click.option("--format", "format_", type=click.Choice(scope.FORMATS), default="csv", show_default=True)
 @click.option("--gzip", is_flag=True, help="Compress the CSV.")
-@click.option("--bom", is_flag=True, help="Begin the CSV with a byte order mark, for Excel.")
+@click.option("--bom", is_flag=True, help="Start the CSV with a byte order mark, for Excel.")
 @_options
 @with_appcontext
 def export(site: str, what: str, output: Path | None, format_: str, *, gzip: bool, bom: bool, **chosen: Any) -> None:
     """Export WHAT of a SITE, from one snapshot of the database.
 
-    Exit code 0 says that all of it is written; 1 that it is not, and then no file stands in the folder that was not there before.
-    datapackage.json is written last and has rows, bytes and checksums.
+    Exit code 0: everything is written. 1: nothing is, and the folder is as it was. datapackage.json is written last, with rows,
+    bytes and checksums.
     """
     form = _form(format_, gzip=gzip, bom=bom)
-    tables = list(TABLES.values()) if what == "all" else [choosing.table_named(what)]
+    tables = list(TABLES.values()) if what == "all" else [scope.table_named(what)]
     if output is None and len(tables) > 1:
         raise click.UsageError("Standard output takes one table. Give a folder: --output exports")
     engine = current.engine()
     with current.reading() as connection:
         found = sites.named(connection, site)
     choice = _choice(chosen)
-    choosing.check(choice, found, tables, finest=current.parts().settings.export_precision)
+    scope.check(choice, found, tables, finest=current.parts().settings.export_precision)
     with _opened(engine, found, choice, files=len(tables)) as reading:
-        files = folders.write(reading, tables, form, output) if output else [_to_stream(File(reading, tables[0], form))]
-    _report(files, reading)
+        written = files.write_folder(reading, tables, form, output) if output else [_to_stream(File(reading, tables[0], form))]
+    _report(written, reading)
 
 
 def _form(format_: str, *, gzip: bool, bom: bool) -> Form:
     if format_ != "csv":
-        arrow_files.arrow()
+        formats.arrow()
         if gzip or bom:
             raise click.UsageError("--gzip and --bom are for CSV; Parquet and Arrow need neither.")
     return Form(format_, bom=bom, gzip=gzip)
@@ -114,7 +113,7 @@ def _day(moment: datetime | None) -> str:
 
 @contextmanager
 def _opened(engine: Engine, site: Site, choice: Choice, *, files: int) -> Iterator[Scope]:
-    """A scope with a progress bar, if somebody watches."""
+    """A scope, with a progress bar on a terminal."""
     fixed = current.parts().settings.export_reader_key
     key = readers.derived_key(fixed.encode(), f"export {site.key}") if fixed else b""
     now_ms = current.now_ms()
@@ -123,9 +122,9 @@ def _opened(engine: Engine, site: Site, choice: Choice, *, files: int) -> Iterat
             yield found
         return
     with current.reading() as connection:
-        articles = pages.count(connection, site)
+        count = articles.count(connection, site)
     with (
-        click.progressbar(length=articles * files, label="Articles", file=sys.stderr) as bar,
+        click.progressbar(length=count * files, label="Articles", file=sys.stderr) as bar,
         scope.opened(engine, site, choice, now_ms=now_ms, reader_key=key, progress=bar.update) as found,
     ):
         yield found
@@ -140,8 +139,8 @@ def _to_stream(file: File) -> File:
 
 
 def _report(files: Sequence[File], reading: Scope) -> None:
-    """Say on standard error what was written, and where the next export goes on."""
+    """Report on standard error what was written, and the cursor of the next export."""
     for file in files:
         click.echo(f"{file.name}: {file.rows:,} rows, {file.size:,} bytes, sha256 {file.sha256}", err=True)
     if reading.next:
-        click.echo(f"The next export: --since {reading.next.told(reading.site)}", err=True)
+        click.echo(f"The next export: --since {reading.next.text(reading.site)}", err=True)

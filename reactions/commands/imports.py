@@ -1,58 +1,281 @@
-"""`reactions articles`: what the publisher's own files say about articles."""
+"""`reactions articles import` and `reactions import`: descriptions of articles, totals of other tools, our own exports.
+
+The file is longer than 300 lines because both groups tell an operator the same things about a file: its faults, and what changed.
+"""
 
 from __future__ import annotations
 
-from typing import BinaryIO
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple, TextIO
 from zoneinfo import ZoneInfo
 
 import click
 from flask.cli import AppGroup
 
-from reactions.imports import article_files, article_storing
-from reactions.imports.article_entries import Choices
-from reactions.imports.article_files import MOST_BYTES, Reading
-from reactions.newsroom import sites
+from reactions.commands import operator
+from reactions.imports import apply, article_files, descriptions, own_exports, record, totals
+from reactions.imports.article_files import ArticleOptions, Reading
+from reactions.imports.own_exports import Folder, Restoration
+from reactions.imports.record import Import
+from reactions.imports.sources import Fault, Source
+from reactions.imports.tools import TOOLS, tables
+from reactions.imports.tools.tool import Tool
+from reactions.imports.totals import Faulty, Plan, Stage, TotalsOptions
+from reactions.newsroom import article_keys, sites
+from reactions.newsroom.articles import key_of
+from reactions.newsroom.sites import Site
+from reactions.votes import imported
 from reactions.web import current
 
 articles = AppGroup("articles", help="Import titles, sections and authors from a feed, a news sitemap or a table.")
+import_ = AppGroup("import", help="Import, list and remove totals from other tools.")
+_SOURCE = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
+_SHOWN = 100  # changes that --dry-run lists one by one
 
 
 @articles.command("import")
 @click.argument("site")
 @click.argument("file", type=click.File("rb"))
-@click.option("--format", "format_", type=click.Choice(article_files.FORMATS), help="Found out unless given.")
+@click.option("--format", "format_", type=click.Choice(article_files.FORMATS), help="Detected automatically.")
 @click.option(
     "--key",
     type=click.Choice(("path", "url", "guid", "column")),
-    help="Where an article's key is.  [the column key if the file has one, else the path of its address]",
+    help="What the article's key is taken from.  [that under which articles have votes; else the column key, or the path]",
 )
 @click.option("--section", help="The section of articles for which the file has none.")
 @click.option("--partial", is_flag=True, help="Import the good lines of a file that has bad ones too.")
-def import_(site: str, file: BinaryIO, format_: str | None, key: str | None, section: str | None, partial: bool) -> None:
-    """Import a FILE (- for standard input) of articles. Repeating it changes nothing.
+def import_articles(site: str, file: BinaryIO, format_: str | None, key: str | None, section: str | None, partial: bool) -> None:
+    """Import a FILE of articles (- for standard input). Idempotent.
 
     A file with a line that cannot be imported is rejected as a whole, unless --partial is given.
     """
-    with current.reading() as connection:
-        found = sites.named(connection, site)
-    choices = Choices(key=key, section=section, time_zone=ZoneInfo(found.time_zone))
-    reading = article_files.read(file.read(MOST_BYTES + 1), choices, format_=format_)
+    target, engine = _site(site), current.engine()
+    entries = article_files.read(Source(file), format_=format_)
+    key = key or descriptions.likely_key(engine, target, entries)
+    reading = article_files.check(entries, ArticleOptions(key, section, ZoneInfo(target.time_zone)))
     _report_faults(reading, partial=partial)
-    outcome = article_storing.store(current.engine(), found, reading.statements, now_ms=current.now_ms())
-    read = len(reading.statements)
-    click.echo(f"{_articles(read)} read: {outcome.new:,} new, {outcome.changed:,} changed, {outcome.same:,} as they were.")
+    outcome = descriptions.store(engine, target, reading.articles, now_ms=current.now_ms())
+    count = _counted(len(reading.articles), "article")
+    click.echo(f"{count} read: {outcome.new:,} new, {outcome.changed:,} changed, {outcome.same:,} unchanged.")
+    if missed := descriptions.missed_articles(engine, target, reading.articles):
+        click.echo(
+            f"Warning: none of these {len(reading.articles):,} has votes; {_counted(missed.count, 'article')} with votes "
+            f"{'has' if missed.count == 1 else 'have'} no title, such as {missed.example!r}. Try another --key.",
+            err=True,
+        )
 
 
 def _report_faults(reading: Reading, *, partial: bool) -> None:
     """Name every bad line; raise unless the good ones may be imported without them."""
-    for fault in reading.faults:
-        click.echo(str(fault), err=True)
+    _list_faults(reading.faults)
     if reading.faults and not partial:
-        bad = f"{len(reading.faults):,} of {_articles(len(reading.faults) + len(reading.statements))} cannot be imported"
-        raise click.ClickException(f"{bad}, so nothing was. Mend the file, or import the rest with --partial.")
+        count = _counted(len(reading.faults) + len(reading.articles), "article")
+        raise click.ClickException(
+            f"{len(reading.faults):,} of {count} cannot be imported, so nothing was. Correct the file, or import the rest with "
+            "--partial."
+        )
     if reading.faults:
-        click.echo(f"{len(reading.faults):,} lines were left out.", err=True)
+        click.echo(f"{_counted(len(reading.faults), 'line')} left out.", err=True)
 
 
-def _articles(count: int) -> str:
-    return f"{count:,} article" + "s" * (count != 1)
+class Typed(NamedTuple):
+    """What was typed: the arguments and options that all tools have."""
+
+    site: str
+    file: BinaryIO
+    key: str | None
+    reactions: dict[str, str | None]
+    source: str | None
+    add_up: bool
+    dry_run: bool
+
+
+def _reactions(_context: click.Context, _parameter: click.Parameter, pairs: tuple[str, ...]) -> dict[str, str | None]:
+    for pair in pairs:
+        if "=" not in pair:
+            raise click.BadParameter(f"{pair!r} is not a pair. Write THEIRS=OURS, such as 0=like, or THEIRS= to leave it out.")
+    return {theirs.strip(): ours.strip() or None for theirs, _, ours in (pair.rpartition("=") for pair in pairs)}
+
+
+def _source(_context: click.Context, _parameter: click.Parameter, name: str | None) -> str | None:
+    if name is not None and not _SOURCE.fullmatch(name):
+        raise click.BadParameter("a name has 1 to 64 of a-z, 0-9, -, _ and full stops, such as old-blog.")
+    return name
+
+
+_OPTIONS = (
+    click.argument("site"),
+    click.argument("file", type=click.File("rb")),
+    click.option("--key", metavar="TEMPLATE", help="How an article's key is made of the file's names, such as 'news/{slug}'."),
+    click.option(
+        "--reaction",
+        "reactions",
+        multiple=True,
+        metavar="THEIRS=OURS",
+        callback=_reactions,
+        help="Which reaction of the site one of theirs is; THEIRS= leaves it out. Repeatable.",
+    ),
+    click.option("--source", callback=_source, help="A name for the totals of this file.  [the tool's]"),
+    click.option("--add-up", is_flag=True, help="Add up entries about the same article."),
+    click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing."),
+)
+
+
+def _options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the arguments and options of every tool, as one tuple."""
+
+    def with_typed(**options: Any) -> None:
+        typed = Typed(**{name: options.pop(name) for name in Typed._fields})
+        command(typed, **options)
+
+    with_typed.__doc__, with_typed.__name__ = command.__doc__, command.__name__
+    for option in reversed(_OPTIONS):
+        with_typed = option(with_typed)
+    return with_typed
+
+
+def _add_command(tool: Tool) -> None:
+    def run(typed: Typed, *, article: str | None = None) -> None:
+        _import_totals(typed, tool, article=article)
+
+    command = _options(run)
+    if tool.about_one:
+        option = click.option("--article", metavar="KEY", help="The article that the answer is about, if it is about one.")
+        command = option(command)
+    import_.command(tool.name, help=tool.help)(command)
+
+
+for _tool in TOOLS:
+    _add_command(_tool)
+
+
+@import_.command("csv")
+@click.option("--mapping", type=click.File(encoding="utf-8"), required=True, help="What the columns mean, in TOML.")
+@_options
+def _csv(typed: Typed, mapping: TextIO) -> None:
+    """Import any CSV, with a mapping that says what its columns mean."""
+    _import_totals(typed, tables.mapped_tool(tables.mapping(mapping.read())))
+
+
+@import_.command("export")
+@click.argument("site")
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--source", callback=_source, default=own_exports.NAME, show_default=True, help="A name for this import.")
+@click.option("--dry-run", is_flag=True, help="Read and check everything, and change nothing.")
+def _export(site: str, folder: Path, source: str, dry_run: bool) -> None:
+    """Restore what `reactions export SITE all --output FOLDER` wrote: articles, votes, imported totals."""
+    target, export = _site(site), Folder(folder)
+    if not own_exports.check_source(current.engine(), target, source, export):
+        click.echo(f"{source}: everything in this export was imported already; nothing was changed.")
+        return
+    restoration = Restoration(export, target, source)
+    if dry_run:
+        count, votes = own_exports.survey(current.engine(), target, restoration)
+        click.echo(f"Would restore {_counted(count, 'article')} and {votes:,} changes of votes. Nothing was changed.")
+        return
+    name = folder.resolve().name[:200]
+    new = Import(target.id, source, own_exports.NAME, name, export.hash, operator(), current.now_ms())
+    done = apply.restore_export(current.parts().ballot_box, target, new, restoration)
+    click.echo(f"{source}: {done.votes:,} changes of votes restored.")
+
+
+@import_.command("list")
+@click.argument("site")
+def _list(site: str) -> None:
+    """List the imports of a SITE: from where, when, by whom, and how much."""
+    with current.reading() as connection:
+        target = sites.named(connection, site)
+        for known in record.imports_of(connection, target):
+            total = sum(n for rows in imported.amounts_of(connection, target, known.source) for *_, n in rows)
+            when = datetime.fromtimestamp(known.at / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+            click.echo(
+                f"{known.source:20} {total:>13,}  {known.format:10} {when}  {known.file_name}, by {known.by}{_and_votes(known)}"
+            )
+
+
+@import_.command("remove")
+@click.argument("site")
+@click.argument("source")
+@click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
+def _remove(site: str, source: str, dry_run: bool) -> None:
+    """Remove what a SOURCE has brought. Readers' votes, and what other sources brought, stay."""
+    with totals.plan_removal(current.engine(), _site(site), source) as plan:
+        if dry_run:
+            _preview(plan)
+            return
+        assert plan.known is not None
+        apply.remove_import(current.parts().ballot_box, plan)
+        click.echo(f"{plan.before:,} reactions from {source}{_and_votes(plan.known)} removed.")
+
+
+def _import_totals(typed: Typed, tool: Tool, *, article: str | None = None) -> None:
+    """Read the file, then list its faults or import its totals."""
+    site, name = _site(typed.site), typed.source or tool.name
+    article = article_keys.canonical_key(article) if article is not None else None
+    options = TotalsOptions(site, typed.key, typed.reactions, article, typed.add_up or tool.adds_up)
+    template = "{article}" if article is not None else typed.key or tool.key
+    with Stage() as stage:
+        source = Source(typed.file)
+        try:
+            totals.gather(stage, tool.read(source, options), template, options, tool.reactions(site.reactions))
+        except Faulty as faulty:
+            _refuse(faulty)
+        plan = totals.plan(current.engine(), site, name, stage)
+        if typed.dry_run:
+            _preview(plan)
+            return
+        file_name = Path(str(getattr(typed.file, "name", "-"))).name[:200]
+        new = Import(site.id, name, tool.name, file_name, source.hash(), operator(), current.now_ms())
+        if apply.apply_import(current.parts().ballot_box, plan, new):
+            click.echo(f"{name}: {_summary(plan)}")
+        else:
+            click.echo(f"{name}: everything in this file was imported already; nothing was changed.")
+
+
+def _refuse(faulty: Faulty) -> None:
+    _list_faults(faulty.faults)
+    more = " These are the first." if len(faulty.faults) == totals.MOST_FAULTS else ""
+    raise click.ClickException(f"The file has entries that cannot be imported, so nothing was.{more}")
+
+
+def _list_faults(faults: Sequence[Fault]) -> None:
+    for fault in faults:
+        click.echo(str(fault), err=True)
+
+
+def _summary(plan: Plan) -> str:
+    count = _counted(plan.articles, "article")
+    return f"{count}, {plan.new:,} of them new; {plan.before:,} reactions before, {plan.after:,} now."
+
+
+def _preview(plan: Plan) -> None:
+    shown = 0
+    for chunk in plan.stage.changes():
+        for change in chunk[: max(_SHOWN - shown, 0)]:
+            key = plan.stage.find_key(change.article_id) or _key(change.article_id)
+            click.echo(f"{key}  {change.reaction}  {change.before:,} -> {change.after:,}")
+            shown += 1
+    if plan.changed > shown:
+        click.echo(f"… and {plan.changed - shown:,} more")
+    click.echo(f"Would be: {_summary(plan)} Nothing was changed.")
+
+
+def _and_votes(known: Import) -> str:
+    return f", and {known.votes:,} changes of votes" if known.votes else ""
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + "s" * (count != 1)
+
+
+def _site(key: str) -> Site:
+    with current.reading() as connection:
+        return sites.named(connection, key)
+
+
+def _key(article_id: int) -> str:
+    with current.reading() as connection:
+        return key_of(connection, article_id)

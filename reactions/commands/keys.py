@@ -1,4 +1,4 @@
-"""`reactions key`: the keys of editors and their tools."""
+"""`reactions key`: the API keys of editors and their tools."""
 
 from __future__ import annotations
 
@@ -11,39 +11,47 @@ from reactions.newsroom import api_keys, sites
 from reactions.storage.engines import writing
 from reactions.web import current
 
-key = AppGroup("key", help="Make, list and revoke API keys.")
+key = AppGroup("key", help="Add, list and revoke API keys.")
 
 
 @key.command("add")
 @click.argument("site")
 @click.option(
-    "--scope", "scopes", multiple=True, required=True, type=click.Choice(api_keys.SCOPES), help="May be given several times."
+    "--scope",
+    "scopes",
+    multiple=True,
+    required=True,
+    type=click.Choice(api_keys.SCOPES),
+    help="read: reports and exports. write: describe and move articles. review: close, hide, reset and merge them. Repeatable.",
 )
 @click.option("--label", required=True, help="What the key is for, such as CMS.")
 def add(site: str, scopes: tuple[str, ...], label: str) -> None:
-    """Make a key and show it, this once."""
+    """Add an API key and print it. It cannot be shown again."""
     with writing(current.engine()) as connection:
         found = sites.named(connection, site)
         _, text = api_keys.create(connection, found, scopes=scopes, label=label, now_ms=current.now_ms())
-    click.echo("Keep this key now; it is not shown again:", err=True)
+    click.echo("Store this key now; it cannot be shown again:", err=True)
     click.echo(text)
 
 
 @key.command("list")
 @click.argument("site")
 def list_all(site: str) -> None:
-    """List a site's keys."""
+    """List the API keys of a site."""
     with current.reading() as connection:
-        for entry in api_keys.all_of(connection, sites.named(connection, site)):
-            state = f"revoked {_day(entry.revoked_at)}" if entry.revoked_at else f"last used {_day(entry.last_used_at)}"
-            click.echo(f"{entry.id}  {','.join(sorted(entry.scopes)):18} {entry.label:30} {state}")
+        keys = api_keys.all_of(connection, sites.named(connection, site))
+    for entry in keys:
+        state = f"revoked {_day(entry.revoked_at)}" if entry.revoked_at else f"last used {_day(entry.last_used_at)}"
+        click.echo(f"{entry.id}  {','.join(sorted(entry.scopes)):18} {entry.label:30} {state}")
+    if not keys:
+        click.echo("none yet")
 
 
 @key.command("revoke")
 @click.argument("site")
 @click.argument("key_id")
 def revoke(site: str, key_id: str) -> None:
-    """End a key at once."""
+    """Revoke an API key at once."""
     with writing(current.engine()) as connection:
         ended = api_keys.revoke(connection, sites.named(connection, site), key_id, now_ms=current.now_ms())
     click.echo(f"{ended.label} ({ended.id}) is revoked.")

@@ -1,7 +1,8 @@
-"""`reactions serve` and `reactions demo`: everything from an empty folder to an answering service."""
+"""`reactions serve`, `demo`, `settings` and `openapi`: the service, from an empty folder to answering requests."""
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import socket
 import sys
@@ -11,19 +12,26 @@ from pathlib import Path
 from typing import NoReturn
 
 import click
+from flask import current_app
+from flask.cli import with_appcontext
 
+from reactions import commands
 from reactions.app import create_app
 from reactions.demo import seeding
 from reactions.newsroom import sites
-from reactions.settings import Settings, load, shipped, without_password
+from reactions.settings import Settings, shipped, without_password
 from reactions.storage import migrations
 from reactions.web import current, demo_paper
+from reactions.web.openapi import description
+
+_SECRETS = {"secret", "metrics_token", "export_reader_key"}
+_ADDRESSES = {"database_url", "limiter_url", "smtp_url"}
 
 
-@click.command(name="serve")
+@click.command("serve")
 def serve() -> None:
-    """Start the service: bring the tables up to date, then answer until stopped."""
-    settings = load(os.environ)
+    """Run the service. Upgrades the tables first, unless upgrade_on_start is false."""
+    settings = commands.settings()
     _check_address(settings.bind)
     app = create_app(settings)
     with app.app_context():
@@ -31,30 +39,35 @@ def serve() -> None:
             _upgrade()
         with current.reading() as connection:
             known = [site.key for site in sites.all_sites(connection)]
-    click.echo(f"Reader Reactions answers at {settings.address}", err=True)
+    click.echo(f"Reader Reactions is at {settings.address}", err=True)
     if not known:
-        click.echo("No site yet: reactions site add daily --name 'The Daily' --origin https://www.example.org", err=True)
+        click.echo(
+            "No sites yet. Add one: reactions site add daily --name 'The Daily' --origin https://www.example.org", err=True
+        )
     _run_gunicorn({})
 
 
 def _upgrade() -> None:
-    """Bring the tables up to date, unless a newer version has: during a rolling upgrade this one goes on."""
+    """Upgrade the tables, unless a newer version has: during a rolling upgrade, this version works with them."""
     with current.reading() as connection:
         if migrations.newer(connection):
-            click.echo("The tables are of a newer version of the service; this one goes on with them.", err=True)
+            click.echo("The tables are those of a newer version of the service. This version works with them.", err=True)
             return
     if migrations.upgrade(current.engine()):
-        click.echo("The tables were brought up to date.", err=True)
+        click.echo("The tables were upgraded.", err=True)
 
 
-@click.command(name="demo")
-@click.option("--bind", default="127.0.0.1:8000", show_default=True, help="host:port to listen on.")
+@click.command("demo")
+@click.option("--bind", default="127.0.0.1:8000", show_default=True, help="Address to listen on.")
 def demo(bind: str) -> None:
-    """Serve an invented newspaper with a month of reactions. What you vote stays when you start it again."""
+    """Run the service with an invented newspaper.
+
+    It has a month of reactions. Your votes survive a restart.
+    """
     extra = {"REACTIONS_DEMO": "true", "REACTIONS_BIND": bind}
-    if "REACTIONS_DATA_DIR" not in os.environ:
-        extra["REACTIONS_DATA_DIR"] = str(load(os.environ).data_path / "demo")
-    settings = load({**os.environ, **extra})
+    if "REACTIONS_DATA_DIR" not in commands.environment():
+        extra["REACTIONS_DATA_DIR"] = str(commands.settings().data_path / "demo")
+    settings = commands.settings(**extra)
     _check_address(settings.bind)
     app = create_app(settings)
     with app.app_context():
@@ -64,8 +77,24 @@ def demo(bind: str) -> None:
     _run_gunicorn(extra)
 
 
+@click.command("settings")
+def settings() -> None:
+    """Show every setting with its present value, except secrets."""
+    values = dataclasses.asdict(commands.settings())
+    for name, value in values.items():
+        shown = without_password(value) if name in _ADDRESSES else value
+        click.echo(f"{name:32} {'(set)' if name in _SECRETS and value else shown!r}")
+
+
+@click.command("openapi")
+@with_appcontext
+def openapi() -> None:
+    """Print the OpenAPI 3.1 description of the API."""
+    click.echo(description(current_app))
+
+
 def _seed(settings: Settings) -> None:
-    """Print the demo newspaper, once."""
+    """Fill the demo newspaper, once."""
     engine, now_ms = current.engine(), current.now_ms()
     port = settings.bind.rpartition(":")[2]
     origins = sorted({f"http://127.0.0.1:{port}", f"http://localhost:{port}", settings.address})
@@ -73,7 +102,7 @@ def _seed(settings: Settings) -> None:
         seeding.allow_origins(engine, origins)
         seeding.add_key(engine, settings.data_path, now_ms=now_ms)
         return
-    click.echo("Printing a month of an invented newspaper …", err=True)
+    click.echo("Inventing a newspaper with a month of reactions …", err=True)
     started = time.monotonic()
     seeding.add_site(engine, origins=origins, now_ms=now_ms, address=settings.address)
     ballots = seeding.cast_votes(engine, current.parts().ballot_box, now_ms=now_ms)
@@ -87,21 +116,21 @@ def _announce(settings: Settings) -> None:
     click.echo(
         f"\n  An article with the live widget   {address}/demo/{lead}\n"
         f"  The front page                    {address}/demo/\n"
-        f"  The widget in many dresses        {address}/demo/gallery\n"
-        f"  The editors' dashboard            {address}/dashboard (its sign-in page offers the demo's key)\n"
+        f"  The widget in several styles      {address}/demo/gallery\n"
+        f"  The editors' dashboard            {address}/dashboard (the sign-in page offers the demo's key)\n"
         f"  The API                           {address}/docs\n\n"
         f"  Votes are kept in {without_password(settings.engine_url)}\n"
-        "  Next: reactions serve, and the first screen of README.md. Stop with Ctrl+C.\n",
+        "  Next: `reactions serve`; README.md shows how to add a site. Stop with Ctrl+C.\n",
         err=True,
     )
 
 
 def _check_address(bind: str) -> None:
-    """Say at once that the address cannot be had; gunicorn would try for five seconds and print a stack."""
+    """Fail at once if the address cannot be used: gunicorn would retry for five seconds and print a traceback."""
     if bind.startswith("unix:"):
         folder = Path(bind.removeprefix("unix:")).parent
         if not os.access(folder, os.W_OK):
-            raise click.ClickException(f"bind: {folder} cannot be written.")
+            raise click.ClickException(f"bind: {folder} is not writable.")
         return
     host, _, port = bind.rpartition(":")
     try:
@@ -110,14 +139,14 @@ def _check_address(bind: str) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except (OSError, UnicodeError) as error:
-        hint = "Stop what listens there, or choose another with REACTIONS_BIND=127.0.0.1:8080 (demo: --bind)."
+        hint = "Stop what listens there, or choose another address: REACTIONS_BIND=127.0.0.1:8080 (demo: --bind)."
         raise click.ClickException(f"bind: {bind} cannot be used: {getattr(error, 'strerror', error)}. {hint}") from None
 
 
 def _run_gunicorn(extra: dict[str, str]) -> NoReturn:
-    """Become gunicorn: a fresh process, so that the metrics of several workers find their folder when they are imported."""
-    environ = {**os.environ, **extra}
-    if load(environ).workers > 1 and "PROMETHEUS_MULTIPROC_DIR" not in environ:
+    """Become gunicorn: a fresh process, because the metrics of several workers need their folder when they are imported."""
+    environ = commands.environment(**extra)
+    if commands.settings(**extra).workers > 1 and "PROMETHEUS_MULTIPROC_DIR" not in environ:
         environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="reactions-metrics-")
     arguments = [sys.executable, "-m", "gunicorn", "--config", str(shipped("config") / "gunicorn.conf.py")]
     sys.stderr.flush()

@@ -1,7 +1,8 @@
-"""`reactions site`: the publications served."""
+"""`reactions site` and `reactions set`: the sites, and the reactions that each offers."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,65 +10,95 @@ import click
 from flask.cli import AppGroup
 
 from reactions.newsroom import reaction_sets, sites
+from reactions.newsroom.reaction_sets import ReactionSet
 from reactions.newsroom.sites import Site
 from reactions.settings import shipped
 from reactions.storage.engines import writing
 from reactions.web import current, widget
 
-site = AppGroup("site", help="Add, show and change sites.")
+site = AppGroup("site", help="Add, list, show and change sites.")
+reaction_set = AppGroup("set", help="Show and change a site's reaction set. No change loses a count.")
 
 
-def _policies(command: Any) -> Any:
-    """The options that `add` and `set` share."""
-    for option in (
-        click.option("--time-zone", help="Such as Europe/Berlin; days in reports are days there.  [add: UTC]"),
-        click.option(
-            "--article-policy",
-            type=click.Choice(sites.POLICIES),
-            help="open: a vote registers an article.  [add: open]",
-        ),
-        click.option("--new-articles-per-day", type=int, help="How many articles votes may register a day.  [add: 10000]"),
-        click.option("--close-after-days", type=int, help="Close articles of this age; 0: never.  [add: never]"),
-        click.option("--reader-scope", type=click.Choice(sites.SCOPES), help="How far one pseudonym reaches.  [add: article]"),
-    ):
-        command = option(command)
-    return command
+# The options that `add` and `set` share: the name, what `add` takes by default, the help.
+_POLICIES: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
+    ("--time-zone", "UTC", "Time zone of the days in reports, such as Europe/Berlin.", {}),
+    (
+        "--article-policy",
+        "open",
+        "open: the first vote on an article registers it. known: only registered articles take votes.",
+        {"type": click.Choice(sites.POLICIES)},
+    ),
+    ("--new-articles-per-day", "10000", "Articles that votes may register in a day.", {"type": int}),
+    ("--close-after-days", "0", "Age at which articles close; 0: never.", {"type": int}),
+    (
+        "--reader-scope",
+        "article",
+        "article: a reader has another pseudonym on every article. site: the same on all.",
+        {"type": click.Choice(sites.SCOPES)},
+    ),
+)
+
+
+def _policies(*, defaults: bool) -> Callable[[Any], Any]:
+    """The shared options, with their defaults in the help or without."""
+
+    def decorated(command: Any) -> Any:
+        for name, default, help_, more in reversed(_POLICIES):
+            shown = f"{help_}  [default: {default}]" if defaults else help_
+            command = click.option(name, help=shown, **more)(command)
+        return command
+
+    return decorated
 
 
 @site.command("add")
 @click.argument("key")
 @click.option("--name", required=True, help="The publication's name.")
-@click.option("--origin", "origins", multiple=True, required=True, help="https://www.example.org; may be given several times.")
-@click.option("--reactions", type=click.Path(path_type=Path), help="A TOML file with the reaction set.")
-@_policies
+@click.option(
+    "--origin",
+    "origins",
+    multiple=True,
+    required=True,
+    help="Origin of pages that may vote, such as https://www.example.org. Repeatable.",
+)
+@click.option(
+    "--reactions",
+    type=click.Path(path_type=Path),
+    help="TOML file with the reaction set.  [default: seven reactions in eight languages]",
+)
+@_policies(defaults=True)
 def add(key: str, name: str, origins: tuple[str, ...], reactions: Path | None, **policies: Any) -> None:
-    """Add a site and print the snippet to paste under its articles."""
+    """Add the site KEY.
+
+    Prints the snippet to paste into its article pages.
+    """
     given = _given(policies)
     with writing(current.engine()) as connection:
         sites.add(connection, key=key, name=name, origins=origins, reactions=read_set(reactions), **given)
         added = sites.named(connection, key)
-    click.echo(f"Site {key} added. Paste this where the reactions should stand:\n\n{snippet(added)}")
+    click.echo(f"Site {key} added. Paste this where the reactions should appear:\n\n{snippet(added)}")
 
 
 @site.command("set")
 @click.argument("key")
 @click.option("--name", help="The publication's name.")
-@click.option("--origin", "origins", multiple=True, help="Replaces all origins; may be given several times.")
-@_policies
+@click.option("--origin", "origins", multiple=True, help="Origin of pages that may vote; replaces all present ones. Repeatable.")
+@_policies(defaults=False)
 def change(key: str, origins: tuple[str, ...], **given: Any) -> None:
-    """Change a site's name, origins, time zone or policies."""
+    """Change the name, origins, time zone or policies of the site KEY."""
     changes = _given(given)
     if origins:
         changes["origins"] = origins
     if not changes:
-        raise click.UsageError("Say what to change; --help lists it.")
+        raise click.UsageError("Name at least one option to change; --help lists them.")
     with writing(current.engine()) as connection:
         sites.change(connection, key, **changes)
         show_site(sites.named(connection, key))
 
 
 def _given(policies: dict[str, Any]) -> dict[str, Any]:
-    """The options that were given; 0 days is how the command line says never."""
+    """The options that were used; on the command line, 0 days means never."""
     given = {option: value for option, value in policies.items() if value is not None}
     if given.get("close_after_days") == 0:
         given["close_after_days"] = None
@@ -78,14 +109,17 @@ def _given(policies: dict[str, Any]) -> dict[str, Any]:
 def list_all() -> None:
     """List all sites."""
     with current.reading() as connection:
-        for entry in sites.all_sites(connection):
-            click.echo(f"{entry.key:24} {entry.name}  ({', '.join(sorted(entry.origins))})")
+        known = sites.all_sites(connection)
+    for entry in known:
+        click.echo(f"{entry.key:24} {entry.name}  ({', '.join(sorted(entry.origins))})")
+    if not known:
+        click.echo("none yet")
 
 
 @site.command("show")
 @click.argument("key")
 def show(key: str) -> None:
-    """Show a site and its snippet."""
+    """Show the site KEY and its snippet."""
     with current.reading() as connection:
         found = sites.named(connection, key)
     show_site(found)
@@ -93,14 +127,14 @@ def show(key: str) -> None:
 
 
 def show_site(found: Site) -> None:
-    """Print a site's fields."""
+    """Print the fields of a site."""
     lines = {
         "key": found.key,
         "name": found.name,
         "origins": ", ".join(sorted(found.origins)),
         "time zone": found.time_zone,
         "articles": f"{found.article_policy}, at most {found.new_articles_per_day:,} new ones a day",
-        "closing": f"after {found.close_after_days} days" if found.close_after_days else "never by itself",
+        "closing": f"after {found.close_after_days} days" if found.close_after_days else "never",
         "reader scope": found.reader_scope,
         "reactions": ", ".join(f"{r.emoji} {r.key}" for r in found.reactions.offered),
         "retired": ", ".join(r.key for r in found.reactions.entries if r.retired) or "none",
@@ -111,21 +145,99 @@ def show_site(found: Site) -> None:
 
 
 def snippet(found: Site) -> str:
-    """What a publisher pastes: once the script, and the element under each article."""
+    """The HTML that a publisher pastes: the script once, and the element under each article."""
     address = current.parts().settings.address
     return (
         f'<script async src="{address}/widget/v1.js"></script>\n'
         f'<reader-reactions site="{found.key}" article="THE-ARTICLES-SLUG-OR-ID"></reader-reactions>\n\n'
-        "Pages that pin the script use this line instead:\n\n"
+        "To pin the script, use this line instead:\n\n"
         f'<script async src="{address}/widget/{widget.version()}.js" integrity="{widget.integrity()}" '
         'crossorigin="anonymous"></script>'
     )
 
 
 def read_set(path: Path | None) -> reaction_sets.ReactionSet:
-    """The reaction set in a file; the one the product ships if none is named."""
+    """The reaction set in a file; without a file, the one that the product ships."""
     chosen = path or shipped("config") / "reactions.toml"
     try:
         return reaction_sets.from_toml(chosen.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise click.ClickException(f"{chosen} cannot be read: {error}.") from None
+
+
+@reaction_set.command("show")
+@click.argument("site")
+def show_set(site: str) -> None:
+    """Print the set as TOML, to edit and apply."""
+    with current.reading() as connection:
+        found = sites.named(connection, site).reactions
+    click.echo(reaction_sets.to_toml(found), nl=False)
+
+
+@reaction_set.command("apply")
+@click.argument("site")
+@click.argument("file", type=click.Path(path_type=Path))
+def apply_set(site: str, file: Path) -> None:
+    """Replace the set with that of a TOML file. Reactions that the file lacks are retired."""
+    new = read_set(file)
+    _change_set(site, lambda old: old.replaced_by(new))
+
+
+@reaction_set.command("rename")
+@click.argument("site")
+@click.argument("reaction")
+@click.argument("label")
+@click.option("--lang", default="en", show_default=True, help="Language of the label.")
+def rename(site: str, reaction: str, label: str, lang: str) -> None:
+    """Change the label of a reaction. Its key and its counts stay."""
+    _change_set(site, lambda old: old.relabelled(reaction, lang, label))
+
+
+@reaction_set.command("order")
+@click.argument("site")
+@click.argument("reactions", nargs=-1, required=True)
+def order(site: str, reactions: tuple[str, ...]) -> None:
+    """Put these reactions first, in this order."""
+    _change_set(site, lambda old: old.reordered(reactions))
+
+
+@reaction_set.command("retire")
+@click.argument("site")
+@click.argument("reaction")
+def retire(site: str, reaction: str) -> None:
+    """Stop offering a reaction. Its counts are kept."""
+    _change_set(site, lambda old: old.changed(reaction, retired=True))
+
+
+@reaction_set.command("revive")
+@click.argument("site")
+@click.argument("reaction")
+def revive(site: str, reaction: str) -> None:
+    """Offer a retired reaction again, with the counts it had."""
+    _change_set(site, lambda old: old.changed(reaction, retired=False))
+
+
+@reaction_set.command("section")
+@click.argument("site")
+@click.argument("section")
+@click.argument("reactions", nargs=-1)
+def section_set(site: str, section: str, reactions: tuple[str, ...]) -> None:
+    """Offer only some reactions in a section.
+
+    Without REACTIONS, all are offered again.
+    """
+    with writing(current.engine()) as connection:
+        found = sites.named(connection, site)
+        chosen = {name: list(keys) for name, keys in found.section_reactions.items() if name != section}
+        if reactions:
+            chosen[section] = [found.reactions.named(key).key for key in reactions]
+        sites.change(connection, site, section_reactions=chosen)
+        offered = sites.named(connection, site).offered_in(section)
+    click.echo(f"{section} offers: {', '.join(f'{r.emoji} {r.key}' for r in offered.offered)}")
+
+
+def _change_set(site: str, change: Callable[[ReactionSet], ReactionSet]) -> None:
+    with writing(current.engine()) as connection:
+        new = change(sites.named(connection, site).reactions)
+        sites.change(connection, site, reactions=new)
+    click.echo(f"{site} offers: {', '.join(f'{r.emoji} {r.key}' for r in new.offered)}")

@@ -1,16 +1,12 @@
 """Exports: whole files for analysts, that equal the screen and can be imported again.
 
-    columns               what the files hold; everything that describes them follows from it
-    choosing, scope       what an export is asked for, and the snapshot, the articles and the hours that it reads
-    cursors               where the next export goes on
-    articles, series,     the rows of the three files, column by column
-    votes, pages
-    small_groups          hiding what so few did that they could be known
-    cells, csv_files,     text that is safe in a cell and can be had back; how files are written
-    arrow_files, sinks
-    files, folders,       one file with its checksum; files in a folder, or in one archive;
-    bundles, packages     their description, datapackage.json
-    describing            docs/exports.md
+    columns        what the files hold; everything that describes them follows from it
+    scope          what an export is asked for: its snapshot, articles and hours, and where the next one goes on
+    articles       the articles, page by page, and the row of each
+    changes        the changes of votes: summed up by hour (series), and one by one (votes)
+    small_groups   hiding what so few did that they could be known
+    formats        text that is safe in a cell; CSV, Parquet and Arrow
+    files          one file with its checksum; files in a folder or an archive, and their description
 
 The one thing to know: all files of one export are read in one snapshot of the database.
 """

@@ -1,15 +1,34 @@
-"""The articles: one row each, with what readers gave it in all and in the period, and what that means."""
+"""The articles: page by page in the order of every export, the oldest first, and the row of each with its counts and measures.
+
+What belongs to articles is read by page: memory does not grow with the site, nor does what the database sorts at once.
+"""
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Row, case, cast, func, select
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Row,
+    Text,
+    bindparam,
+    case,
+    cast,
+    func,
+    select,
+    type_coerce,
+)
 
-from reactions.exports import pages, small_groups
-from reactions.exports.csv_files import Batch
+from reactions.exports import small_groups
+from reactions.exports.formats import Batch
 from reactions.exports.scope import Scope
 from reactions.newsroom.articles import born_ms
 from reactions.newsroom.sites import Site
@@ -19,11 +38,70 @@ from reactions.reports.query import closed_before
 from reactions.storage import tables
 from reactions.times import HOUR_MS
 
+ARTICLES_AT_ONCE = 100
 DIGITS = 6  # of shares and measures
-_a, _h, _t, _v = tables.article.c, tables.hourly.c, tables.tally.c, tables.vote.c
-_SAID = (
+_a, _alias, _h, _t, _v = (
+    tables.article.c, tables.article_alias.c, tables.hourly.c, tables.tally.c, tables.vote.c
+)  # fmt: skip
+_FIELDS = (
     _a.key, _a.url, _a.title, _a.section, _a.authors, _a.tags, _a.published_at, _a.closed_at, _a.hidden_at, _a.merged_into,
 )  # fmt: skip
+
+
+def pages(connection: Connection, site: Site, *columns: Any) -> Iterator[Sequence[Row[Any]]]:
+    """All articles of the site, merged ones included: `article_id` and `first_seen_at`, then the columns."""
+    query = select(_a.article_id, _a.first_seen_at, *columns).where(_a.site_id == site.id).order_by(*_in_order(connection))
+    return parts(connection, query, rows=ARTICLES_AT_ONCE)
+
+
+def count(connection: Connection, site: Site) -> int:
+    """How many articles the site has."""
+    return connection.execute(select(func.count()).select_from(tables.article).where(_a.site_id == site.id)).scalar_one()
+
+
+def other_keys(connection: Connection, site: Site) -> Iterator[tuple[int, str]]:
+    """The aliases of all articles of the site but their own keys, in the order of the articles."""
+    query = (
+        select(_a.article_id, _alias.key)
+        .join(tables.article, _a.article_id == _alias.article_id)
+        .where(_alias.site_id == site.id, _a.key != _alias.key)
+        .order_by(*_in_order(connection))
+    )
+    for part in parts(connection, query):
+        yield from ((article_id, key) for article_id, key in part)
+
+
+def bytewise(connection: Connection, column: Any) -> Any:
+    """A text column to be sorted alike by every database: by its bytes, not as some country's dictionary does."""
+    return column.collate("C" if connection.dialect.name == "postgresql" else "BINARY")
+
+
+def _in_order(connection: Connection) -> tuple[Any, ...]:
+    return _a.first_seen_at, bytewise(connection, _a.key)
+
+
+def parts(
+    connection: Connection, query: Any, given: Mapping[str, Any] | None = None, *, rows: int = 2000
+) -> Iterator[Sequence[Any]]:
+    """The rows of a query, some at a time, fetched as they are read: PostgreSQL keeps the rest behind a cursor."""
+    with connection.execute(query, given or {}, execution_options={"yield_per": rows}) as result:
+        yield from result.partitions(rows)
+
+
+@cache
+def listed(dialect: str) -> tuple[FromClause, ColumnElement[int], ColumnElement[int]]:
+    """The parameter `ids` as a table: the table, the ids, and their places in the list from 0."""
+    if dialect == "sqlite":
+        table = func.json_each(bindparam("ids", type_=Text)).table_valued("key", "value")
+        return table, type_coerce(table.c.value, BigInteger), type_coerce(table.c.key, BigInteger)
+    ids = bindparam("ids", type_=ARRAY(BigInteger))
+    table = func.unnest(ids).table_valued("value", with_ordinality="place", joins_implicitly=True).render_derived()
+    return table, type_coerce(table.c.value, BigInteger), type_coerce(table.c.place, BigInteger) - 1
+
+
+def given(connection: Connection, ids: Collection[int]) -> Any:
+    """Ids as the value of the parameter `ids`."""
+    return json.dumps(list(ids)) if connection.dialect.name == "sqlite" else list(ids)
 
 
 class _Moves(NamedTuple):
@@ -46,9 +124,9 @@ class _Counts(NamedTuple):
 def batches(scope: Scope) -> Iterator[Batch]:
     """The rows, column by column, the oldest article first."""
     usual = usual_shares(scope.connection, scope.site, closed_before(scope.now_ms))
-    other_keys = _OtherKeys(pages.other_keys(scope.connection, scope.site))
-    for page in pages.pages(scope.connection, scope.site, *_SAID):
-        aliases = {row.article_id: other_keys.of(row.article_id) for row in page}
+    aliases_of = _Aliases(other_keys(scope.connection, scope.site))
+    for page in pages(scope.connection, scope.site, *_FIELDS):
+        aliases = {row.article_id: aliases_of.article(row.article_id) for row in page}
         chosen = scope.matching(page)
         moves = _moves(scope, [row.article_id for row in chosen])
         chosen = [row for row in chosen if _belongs(scope, row, moves.get(row.article_id))]
@@ -119,51 +197,51 @@ def _numbers(scope: Scope, moves: _Moves | None, counts: _Counts, usual: Shares,
 
 def _measures(scope: Scope, counts: Mapping[str, int], usual: Shares) -> list[float]:
     votes = listings.votes_of(scope.site.reactions, counts)
-    return [*_told(metrics.mood(votes, usual)), *_told(metrics.split(votes, usual))]
+    return [*_numbers_of(metrics.mood(votes, usual)), *_numbers_of(metrics.split(votes, usual))]
 
 
-def _told(measure: Measure) -> list[float]:
+def _numbers_of(measure: Measure) -> list[float]:
     return [round(value, DIGITS) + 0.0 for value in (measure.value, measure.low, measure.high)]  # + 0.0: no -0.0
 
 
 def _moves(scope: Scope, ids: Sequence[int]) -> dict[int, _Moves]:
     columns = [_whole(case((scope.within, column), else_=0)) for column in (_h.added, _h.removed, 1)]
-    asked = (
+    query = (
         select(_h.article_id, func.min(_h.hour_utc), func.max(_h.hour_utc), *columns)
         .where(figures.one_of(scope.connection, _h.article_id, ids))
         .group_by(_h.article_id)
     )
-    return {article_id: _Moves(*numbers) for article_id, *numbers in scope.connection.execute(asked)}
+    return {article_id: _Moves(*numbers) for article_id, *numbers in scope.connection.execute(query)}
 
 
 def _counts(connection: Connection, ids: Sequence[int]) -> dict[int, _Counts]:
     counts = {article_id: _Counts({}, {}) for article_id in ids}
-    asked = select(_t.article_id, _t.reaction, _t.n, _t.imported).where(figures.one_of(connection, _t.article_id, ids))
-    for article_id, reaction, n, imported in connection.execute(asked):
+    query = select(_t.article_id, _t.reaction, _t.n, _t.imported).where(figures.one_of(connection, _t.article_id, ids))
+    for article_id, reaction, n, imported in connection.execute(query):
         counts[article_id].votes[reaction], counts[article_id].imported[reaction] = n, imported
     return counts
 
 
 def _held(connection: Connection, ids: Sequence[int]) -> dict[int, int]:
-    asked = (
+    query = (
         select(_v.article_id, func.count()).where(figures.one_of(connection, _v.article_id, ids), _v.held).group_by(_v.article_id)
     )
-    return _pairs(connection, asked)
+    return _pairs(connection, query)
 
 
 def _keys(connection: Connection, ids: Sequence[int]) -> dict[int | None, str]:
-    asked = select(_a.article_id, _a.key).where(figures.one_of(connection, _a.article_id, ids))
-    return _pairs(connection, asked) if ids else {}
+    query = select(_a.article_id, _a.key).where(figures.one_of(connection, _a.article_id, ids))
+    return _pairs(connection, query) if ids else {}
 
 
-class _OtherKeys:
+class _Aliases:
     """The aliases of articles that are asked for in the order in which they come."""
 
     def __init__(self, found: Iterator[tuple[int, str]]) -> None:
         self._found = found
         self._next = next(found, None)
 
-    def of(self, article_id: int) -> list[str]:
+    def article(self, article_id: int) -> list[str]:
         """The aliases of one article, in order."""
         keys: list[str] = []
         while self._next is not None and self._next[0] == article_id:
@@ -172,8 +250,8 @@ class _OtherKeys:
         return sorted(keys)
 
 
-def _pairs(connection: Connection, asked: Any) -> dict[Any, Any]:
-    return {one: other for one, other in connection.execute(asked)}  # noqa: C416  rows are no pairs to the type checker
+def _pairs(connection: Connection, query: Any) -> dict[Any, Any]:
+    return {one: other for one, other in connection.execute(query)}  # noqa: C416  rows are no pairs to the type checker
 
 
 def _whole(column: Any) -> ColumnElement[int]:

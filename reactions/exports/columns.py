@@ -1,14 +1,15 @@
 """What the exports hold: each column once, with its type, unit and meaning.
 
-The header of the CSV, `datapackage.json`, the schema of Parquet and docs/exports.md all follow from here. Scripts of others
-depend on every line: a column that goes, or comes to mean something else, raises the first number of `VERSION`, a new one the
-second.
+The header of the CSV, `datapackage.json`, the schema of Parquet and docs/exports.md (`page`) all follow from here. Other people's
+scripts depend on every line: a column that goes, or comes to mean something else, raises the first number of `VERSION`, a new one
+the second.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib.resources import files
 from typing import Any
 
 from reactions.newsroom.reaction_sets import ReactionSet
@@ -21,8 +22,8 @@ EACH = "<reaction>"  # in a name: one column for each reaction of the site, in t
 class Column:
     """One column. `type` is of Table Schema: string, array, integer, number, boolean, date or datetime.
 
-    `always`: never empty. `chosen`: only there when asked for. Strings with `free` come from outside and may hold anything.
-    Times are written to the second unless `precision_ms` is less; `rounded` ones are as exact as the export was asked to be.
+    `always`: never empty. `chosen`: only on request. Strings with `free` come from outside and may hold anything.
+    Times are written to the second unless `precision_ms` is less; `rounded` ones have the precision of the export.
     """
 
     name: str
@@ -87,51 +88,51 @@ _MOOD, _SPLIT = "-1 to 1", "0 to 1"
 
 ARTICLES = Table(
     "articles",
-    "One row for each article, the oldest first, equally old ones by key: what is said of it, and what readers gave it.",
+    "One row for each article, the oldest first, equally old ones by key: its description and its reactions.",
     (
         _text("article", "The publisher's key of the article.", always=True),
-        _text("url", "Its address."),
+        _text("url", "Its URL."),
         _text("title", "Its title."),
         _text("section", "The section it stands in."),
         _names("authors", "Who wrote it."),
         _names("tags", "What it is tagged with."),
         _time("published_at", "When it was published."),
-        _time("first_seen_at", "When the service heard of it first. Articles are in this order.", always=True),
-        _time("closed_at", "When the newsroom closed voting; empty while it is open, or where only its age closes it."),
+        _time("first_seen_at", "When the service first heard of it. Articles are in this order.", always=True),
+        _time("closed_at", "When the newsroom closed voting; empty while voting is open, or where only its age closes it."),
         _time("hidden_at", "Since when its numbers are hidden from readers."),
-        _text("merged_into", "The key of the article that its votes and its readers were moved to."),
+        _text("merged_into", "The key of the article it was merged into."),
         _names("aliases", "Other keys that lead to it, after a move."),
         _hour("first_vote_hour", "The hour of its first vote."),
-        _hour("last_vote_hour", "The hour in which a vote was cast, changed or withdrawn last."),
-        _count(f"count_{EACH}", "What is shown: readers' votes for this reaction, and imported ones."),
-        _count("total", "The sum of what is shown."),
-        _measure(f"share_{EACH}", "The part of the total that this reaction has; empty where there is none.", "0 to 1"),
-        _count(f"imported_{EACH}", "How many of the count were brought from another tool, and are no votes of this service."),
-        _count("added", "Reactions given in the period of the export; a change gives one and takes one back."),
-        _count("removed", "Reactions taken back in the period."),
-        _count("net", "Given less taken back in the period."),
-        _measure("mood", "The mean mood of its votes, drawn towards the site's where they are few; docs/metrics.md.", _MOOD),
-        _measure("mood_low", "The lower end of the mood's 95 % interval.", _MOOD),
-        _measure("mood_high", "Its upper end.", _MOOD),
+        _hour("last_vote_hour", "The hour in which a vote was last cast, changed or withdrawn."),
+        _count(f"count_{EACH}", "The count shown: readers' votes for this reaction plus imported ones."),
+        _count("total", "The sum of the counts shown."),
+        _measure(f"share_{EACH}", "This reaction's share of the total; empty where the total is 0.", "0 to 1"),
+        _count(f"imported_{EACH}", "The part of the count that was imported from another tool."),
+        _count("added", "Reactions added in the period of the export; a changed vote adds one and removes one."),
+        _count("removed", "Reactions removed in the period."),
+        _count("net", "Added minus removed in the period."),
+        _measure("mood", "The mean mood of its votes, drawn towards the site's where votes are few; docs/metrics.md.", _MOOD),
+        _measure("mood_low", "The lower bound of the mood's 95 % interval.", _MOOD),
+        _measure("mood_high", "Its upper bound.", _MOOD),
         _measure("split", "How divided its readers are: 1 is half for, half against; docs/metrics.md.", _SPLIT),
-        _measure("split_low", "The lower end of the split's 95 % interval.", _SPLIT),
-        _measure("split_high", "Its upper end.", _SPLIT),
-        _count("held", "Votes that are held back for review and not counted."),
+        _measure("split_low", "The lower bound of the split's 95 % interval.", _SPLIT),
+        _measure("split_high", "Its upper bound.", _SPLIT),
+        _count("held", "Votes held for review and not counted."),
     ),
     key=("article",),
 )
 
 SERIES = Table(
     "series",
-    "What was given and taken back, by article, hour and reaction; hours without any have no row. Imported votes have no hour.",
+    "Reactions added and removed, by article, hour and reaction; hours without any have no row. Imported votes have no hour.",
     (
         _hour("hour_utc", "The hour.", always=True),
         Column("local_day", "date", "The day of the site's time zone in which the hour begins.", "the site's time zone", True),
         _text("article", "The publisher's key of the article.", always=True),
         Column("reaction", "string", "The key of the reaction.", always=True),
-        _count("added", "Times it was given."),
-        _count("removed", "Times it was taken back."),
-        _count("net", "Given less taken back."),
+        _count("added", "Times the reaction was added."),
+        _count("removed", "Times it was removed."),
+        _count("net", "Added minus removed."),
     ),
     key=("hour_utc", "article", "reaction"),
 )
@@ -143,16 +144,16 @@ VOTES = Table(
         Column("at", "datetime", "When, rounded down.", "UTC, rounded down to the hour", always=True, rounded=True),
         _text("article", "The publisher's key of the article.", always=True),
         _text("section", "The section the article stands in now."),
-        Column("from", "string", "The reaction that was taken back; empty for a first vote."),
-        Column("to", "string", "The reaction that was given; empty for a withdrawal."),
+        Column("from", "string", "The reaction that was removed; empty for a first vote."),
+        Column("to", "string", "The reaction that was added; empty for a withdrawal."),
         Column(
-            "cause", "string", "What changed it: vote, or what the newsroom did, such as reset, restore or merge.", always=True
+            "cause", "string", "What changed it: vote, or an action of the newsroom such as reset, restore or merge.", always=True
         ),
-        Column("held", "boolean", "Whether the vote is held back for review now and not counted.", always=True),
+        Column("held", "boolean", "Whether the vote is now held for review and not counted.", always=True),
         Column(
             "reader",
             "string",
-            "A name for the reader that is good in this export only. On request, and only where the site's reader scope is site.",
+            "A pseudonym of the reader, valid in this export only. On request, and only where the site's reader scope is site.",
             always=True,
             chosen=True,
         ),
@@ -160,3 +161,35 @@ VOTES = Table(
 )
 
 TABLES: Mapping[str, Table] = {table.name: table for table in (ARTICLES, SERIES, VOTES)}
+
+
+_TYPES = {
+    "string": "text",
+    "array": "list of texts (JSON)",
+    "integer": "whole number",
+    "number": "number",
+    "boolean": "true or false",
+    "date": "day",
+    "datetime": "time",
+}
+
+
+def page() -> str:
+    """docs/exports.md: `exports.md` with the tables of columns."""
+    text = (files("reactions.exports") / "exports.md").read_text(encoding="utf-8")
+    return text.replace("{version}", VERSION).replace("{tables}", "\n".join(map(_section, TABLES.values())))
+
+
+def _section(table: Table) -> str:
+    return "\n".join([f"### {table.name}", "", table.meaning, "", *_rows(table), ""])
+
+
+def _rows(table: Table) -> Iterator[str]:
+    yield "| Column | Type | Unit | Meaning |"
+    yield "|---|---|---|---|"
+    for column in table.columns:
+        yield f"| `{column.name}` | {_type(column)} | {column.unit} | {column.meaning} |"
+
+
+def _type(column: Column) -> str:
+    return _TYPES[column.type] + ("" if column.always or EACH in column.name else ", may be empty")

@@ -1,7 +1,15 @@
-"""The scope of one export: a snapshot of the database, and which articles and hours of the site are in it."""
+"""The scope of an export: what it is asked for, the snapshot that it reads, and where the next one goes on.
+
+A chain of exports has every hour once, and every change of a vote once. A vote gets its time before its COMMIT, so an hour that
+has just ended may still grow: exports of a chain end with the last closed hour. If a change comes later all the same (a machine
+stood still, older votes were imported), it is not lost silently: the cursor knows how many changes the hours before it had, and
+an export that finds more refuses to go on.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import re
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,21 +17,132 @@ from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, true
+from sqlalchemy import BigInteger, ColumnElement, Connection, Engine, Row, cast, func, select, true
 
-from reactions.exports import cursors
-from reactions.exports.choosing import Choice
-from reactions.exports.cursors import Cursor
+from reactions.exports.columns import TABLES, Column, Table
 from reactions.newsroom.sites import Site
+from reactions.refusals import MalformedCursor, MalformedExport
 from reactions.reports import periods, query
 from reactions.reports.periods import Period
-from reactions.reports.query import closed_before
+from reactions.reports.query import ReportQuery, closed_before
 from reactions.storage import engines, tables
 from reactions.times import HOUR_MS
 
-_h = tables.hourly.c
+PRECISIONS = {"millisecond": 1, "second": 1000, "minute": 60_000, "hour": HOUR_MS, "day": 24 * HOUR_MS}
+FORMATS = ("csv", "parquet", "arrow")
+MOST_GROUP = 1000
+BEGINNING = "beginning"
+_CURSOR = re.compile(r"([0-9]{1,9})-([0-9]{1,18})-([0-9a-f]{8})")
+_a, _h = tables.article.c, tables.hourly.c
 # PostgreSQL would compile each small query, which takes longer than to run it, and read whole tables in several processes.
 _FOR_PAGES = ("jit = off", "max_parallel_workers_per_gather = 0", "random_page_cost = 1.1")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What to export. Without a period in `about`, the whole history.
+
+    `since` is the text of a Cursor. `precision` is a name of PRECISIONS, of the times of single votes. `min_group` hides counts
+    of fewer readers, 0 hides none. `readers` adds a name for each reader.
+    """
+
+    about: ReportQuery = field(default_factory=ReportQuery)
+    since: str = ""
+    columns: Sequence[str] = ()
+    precision: str = "hour"
+    min_group: int = 0
+    readers: bool = False
+
+    @property
+    def dated(self) -> bool:
+        """True if it is of a period."""
+        return bool(self.about.period or self.about.first or self.about.last)
+
+
+def table_named(name: str) -> Table:
+    """The table with this name. Raises MalformedExport."""
+    if name not in TABLES:
+        raise MalformedExport(f"There is no export {name[:64]!r}. There are: {', '.join(TABLES)}.", pointer="#/export")
+    return TABLES[name]
+
+
+def check(choice: Choice, site: Site, tables: Sequence[Table], *, finest: str) -> None:
+    """Raise MalformedExport for what the tables, the site or the operator's `finest` precision do not allow."""
+    if choice.since and choice.dated:
+        raise MalformedExport("Send since or a period, not both.", pointer="#/since")
+    if choice.precision not in PRECISIONS:
+        raise MalformedExport(f"A precision is one of {', '.join(PRECISIONS)}.", pointer="#/precision")
+    if PRECISIONS[choice.precision] < PRECISIONS[finest]:
+        raise MalformedExport(f"This service exports times of votes no finer than the {finest}.", pointer="#/precision")
+    if not 0 <= choice.min_group <= MOST_GROUP:
+        raise MalformedExport(f"The smallest group is 0 to {MOST_GROUP} readers.", pointer="#/min_group")
+    if choice.min_group > 1 and TABLES["votes"] in tables:
+        raise MalformedExport("Every row of votes is of one reader, so min_group cannot be kept.", pointer="#/min_group")
+    if choice.readers and site.reader_scope != "site":
+        raise MalformedExport(
+            f"{site.key} gives a reader another pseudonym on every article, so there are no readers to name.", pointer="#/readers"
+        )
+    for table in tables:
+        columns_of(choice, site, table)
+
+
+def columns_of(choice: Choice, site: Site, table: Table) -> list[Column]:
+    """The columns of the file, in order: those chosen, else all. Raises MalformedExport for an unknown one."""
+    known = {column.name: _precise(column, choice) for column in table.columns_of(site.reactions)}
+    if not choice.readers:
+        known = {name: column for name, column in known.items() if not column.chosen}
+    if unknown := [name for name in choice.columns if name not in known]:
+        raise MalformedExport(f"{table.name} has no column {unknown[0][:64]!r}. It has: {', '.join(known)}.", pointer="#/columns")
+    return [known[name] for name in dict.fromkeys(choice.columns or known)]
+
+
+def _precise(column: Column, choice: Choice) -> Column:
+    """The column of times that are rounded, written as exactly as they are."""
+    changes: dict[str, Any] = {
+        "precision_ms": PRECISIONS[choice.precision],
+        "unit": f"UTC, rounded down to the {choice.precision}",
+    }
+    return column.changed(**changes) if column.rounded else column
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The first UTC hour (since 1970) that no export of the chain has, and how many changes came before it."""
+
+    hour: int
+    changes: int
+
+    def text(self, site: Site) -> str:
+        """The cursor as text, good for this site alone."""
+        return f"{self.hour}-{self.changes}-{_seal(site, self.hour, self.changes)}"
+
+
+def cursor_at(connection: Connection, site: Site, hour: int) -> Cursor:
+    """The cursor of exports that end before an hour."""
+    mine = _h.article_id.in_(select(_a.article_id).where(_a.site_id == site.id))
+    changes = cast(func.coalesce(func.sum(_h.added + _h.removed), 0), BigInteger)
+    return Cursor(hour, connection.execute(select(changes).where(_h.hour_utc < hour, mine)).scalar_one())
+
+
+def cursor_from(connection: Connection, site: Site, text: str) -> Cursor:
+    """The cursor in a text. Raises MalformedCursor for one of another site, or where hours before it have changed since."""
+    if text == BEGINNING:
+        return Cursor(0, 0)
+    parts = _CURSOR.fullmatch(text)
+    if parts is None or parts[3] != _seal(site, int(parts[1]), int(parts[2])):
+        raise MalformedCursor("This cursor is not one of this site's. since=beginning starts a new chain.", pointer="#/since")
+    cursor = Cursor(int(parts[1]), int(parts[2]))
+    if (more := cursor_at(connection, site, cursor.hour).changes - cursor.changes) != 0:
+        raise MalformedCursor(
+            f"Hours in earlier exports have changed since: {more:+,} reactions added or removed, as by an import of older "
+            "votes. Start a new chain with since=beginning.",
+            pointer="#/since",
+        )
+    return cursor
+
+
+def _seal(site: Site, hour: int, changes: int) -> str:
+    return hashlib.blake2b(f"{site.key} {hour} {changes}".encode(), digest_size=4).hexdigest()
 
 
 def _unwatched(_done: int) -> None:
@@ -34,8 +153,8 @@ def _unwatched(_done: int) -> None:
 class Scope:
     """What an export reads. `hours` are UTC hours, None for all; `among` the ids of articles that match, None for all.
 
-    `next` is the cursor of the export after this one, if this one is part of a chain. `progress` is told how many articles
-    were done since it was told last.
+    `next` is the cursor of the export after this one, if this one is part of a chain. `progress` is called with the number of
+    articles done since its last call.
     """
 
     connection: Connection
@@ -64,7 +183,7 @@ class Scope:
 
     @property
     def born(self) -> range | None:
-        """The times (UTC ms) in which an article is born that belongs to the export although nobody reacted; None for all."""
+        """When (UTC ms) an article was born that belongs to the export even if nobody reacted; None for any time."""
         if self.period is not None:
             return self.period.span_ms
         return None if self.hours is None else range(self.hours.start * HOUR_MS, self.hours.stop * HOUR_MS)
@@ -80,7 +199,7 @@ def opened(
     reader_key: bytes = b"",
     progress: Callable[[int], None] = _unwatched,
 ) -> Iterator[Scope]:
-    """A scope that is good until the block ends. Readers are named by `reader_key`, or else as in no other export.
+    """A scope for the length of the block. Readers are named by `reader_key`, or else as in no other export.
 
     Raises MalformedPeriod, MalformedFilter, MalformedCursor.
     """
@@ -110,6 +229,6 @@ def opened(
 
 
 def _chained(connection: Connection, site: Site, since: str, now_ms: int) -> tuple[range, Cursor]:
-    begin = cursors.opened(connection, site, since)
+    begin = cursor_from(connection, site, since)
     end = max(closed_before(now_ms), begin.hour)
-    return range(begin.hour, end), cursors.at(connection, site, end)
+    return range(begin.hour, end), cursor_at(connection, site, end)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from reactions.exports.csv_files import Batch
+from reactions.exports.formats import Batch
 
 
 class Hidden(NamedTuple):
@@ -27,14 +27,14 @@ def among(counts: Sequence[int], least: int) -> Hidden:
     if not hidden:
         return Hidden(frozenset(), total=False)
     others = sorted((n, place) for place, n in enumerate(counts) if n >= least)
-    while (len(hidden) < 2 or sum(counts[place] for place in hidden) < least) and others:
+    while sum(counts[place] for place in hidden) < least and others:  # so there are two or more: one alone has fewer
         hidden.add(others.pop(0)[1])
-    return Hidden(frozenset(hidden), total=len(hidden) < 2 or sum(counts[place] for place in hidden) < least)
+    return Hidden(frozenset(hidden), total=sum(counts[place] for place in hidden) < least)
 
 
 def of_series(columns: Batch, least: int) -> Batch:
     """The series of one article without the numbers of small groups, reaction by reaction."""
-    *told, reactions, added, removed, net = columns
+    *others, reactions, added, removed, net = columns
     rows_of: dict[str, list[int]] = {}
     for row, reaction in enumerate(reactions):
         rows_of.setdefault(reaction, []).append(row)
@@ -42,11 +42,11 @@ def of_series(columns: Batch, least: int) -> Batch:
     for rows in rows_of.values():
         small = among([_size(added[row], removed[row], least) for row in rows], least)
         hide |= {rows[place] for place in small.places}
-    return [*told, reactions, *(_emptied(column, hide) for column in (added, removed, net))]
+    return [*others, reactions, *(_emptied(column, hide) for column in (added, removed, net))]
 
 
 def _size(added: int, removed: int, least: int) -> int:
-    """How many readers a row tells of: the fewer of those who gave and those who took back, if there are any."""
+    """The smallest group in a row: those who added or those who removed, whichever are few; else all of them."""
     small = [n for n in (added, removed) if 0 < n < least]
     return min(small) if small else added + removed
 

@@ -1,7 +1,11 @@
-"""Feeds: RSS (0.9 to 2.0), Atom and news sitemaps.
+"""Feeds: RSS (0.9 to 2.0), Atom (0.3 and 1.0) and news sitemaps, as publishers' programs really write them.
 
-lxml parses: it tells the line of every element, and it is the fastest. A document type declaration, the door of
-entity bombs and external entities, is refused before anything of it is used, and nothing is ever fetched.
+The file is longer than 300 lines because the three formats share what makes them readable: namespaces, entities, addresses,
+HTML.
+
+lxml parses: it tells the line of every element, and it is the fastest. Declared entities, the door of entity bombs and of
+external entities, are refused before anything of them is used, and nothing is ever fetched. What HTML would understand is
+understood: its named entities, a bare ampersand, and characters 128 to 159, which mean Windows-1252.
 """
 
 from __future__ import annotations
@@ -9,172 +13,326 @@ from __future__ import annotations
 import html
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from email.utils import parseaddr
+from html.entities import html5
+from urllib.parse import urljoin
 
 from lxml import etree
 
-from reactions.imports.article_entries import Entry
+from reactions import texts
 from reactions.refusals import UnreadableImport
 
-_ATOM, _DC = "{http://www.w3.org/2005/Atom}", "{http://purl.org/dc/elements/1.1/}"
-_RSS_1, _RSS_09 = "{http://purl.org/rss/1.0/}", "{http://my.netscape.com/rdf/simple/0.9/}"
-_RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}RDF"
-_SITEMAP = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
-_NEWS = "{http://www.google.com/schemas/sitemap-news/0.9}"
-_RSS_SPACES = ("", _RSS_1, _RSS_09)
-_INLINE = re.compile(r"</?(?:a|abbr|b|br|cite|code|em|i|mark|q|s|small|span|strong|sub|sup|u)\b[^<>]*>", re.IGNORECASE)
-
-_FORMAT_OF_ROOT = {"rss": "rss", _RDF: "rss", f"{_ATOM}feed": "atom", f"{_SITEMAP}urlset": "sitemap"}
-_ITEMS = {
-    "rss": {f"{space}item" for space in _RSS_SPACES},
-    "atom": {f"{_ATOM}entry"},
-    "sitemap": {f"{_SITEMAP}url"},
+# Namespaces by the form that `_plain` makes of them: without scheme, case and closing slash, in which programs differ.
+_ATOM = {"www.w3.org/2005/atom", "purl.org/atom/ns#"}
+_RSS = {
+    "", "purl.org/rss/1.0", "purl.org/net/rss1.1#", "my.netscape.com/rdf/simple/0.9", "channel.netscape.com/rdf/simple/0.9",
+    "backend.userland.com/rss", "backend.userland.com/rss2", "backend.userland.com/rss091", "backend.userland.com/rss092",
+    "blogs.law.harvard.edu/tech/rss", "cyber.law.harvard.edu/rss", "my.netscape.com/publish/formats/rss-0.91.dtd",
+    "purl.org/rss/2.0", "www.rssboard.org/rss-specification",
+}  # fmt: skip
+_RDF = {"www.w3.org/1999/02/22-rdf-syntax-ns#"}
+_SITEMAP = {
+    "",
+    "www.sitemaps.org/schemas/sitemap/0.9",
+    "www.google.com/schemas/sitemap/0.84",
+    "www.google.com/schemas/sitemap/0.9",
 }
+_NEWS = {"www.google.com/schemas/sitemap-news/0.9"}
+_DC = {"purl.org/dc/elements/1.1", "purl.org/dc/elements/1.0", "purl.org/dc/terms"}
+_ITUNES = {"www.itunes.com/dtds/podcast-1.0.dtd", "example.com/dtds/podcast-1.0.dtd"}
+_PREFIXES = {"dc": _DC, "itunes": _ITUNES, "news": _NEWS}  # of elements whose prefix is declared nowhere
+_ROOTS = {"rss": ("rss", _RSS), "RDF": ("rss", _RDF), "feed": ("atom", _ATOM), "urlset": ("sitemap", _SITEMAP)}
+_ITEMS = {"rss": ("item", _RSS), "atom": ("entry", _ATOM), "sitemap": ("url", _SITEMAP)}
+
+_BREAK = re.compile(r"</?(?:br|p|div|h[1-6]|li|ul|ol|td|tr|hr|blockquote)\b[^<>]*>", re.IGNORECASE)
+_INLINE = re.compile(
+    r"</?(?:a|abbr|acronym|b|bdi|bdo|big|cite|code|del|em|font|i|img|ins|kbd|mark|q|s|samp|small|span|strike|strong|sub|sup|time|tt"
+    r"|u|var|wbr)\b[^<>]*>",
+    re.IGNORECASE,
+)
+_BREAKING = {"br", "p", "div", "h1", "h2", "h3", "h4", "h5", "h6", "li", "ul", "ol", "td", "tr", "hr", "blockquote"}
+_WINDOWS_1252 = {
+    code: bytes([code]).decode("cp1252", errors="ignore") or chr(code) for code in range(128, 160)
+}  # what HTML reads there
+_AMPERSAND = re.compile(rb"(<!\[CDATA\[.*?\]\]>|<!--.*?-->)|&(?:(#\w+|\w+);)?", re.DOTALL)
+_XML_ENTITIES = {b"amp", b"lt", b"gt", b"quot", b"apos"}
+_ENCODING = re.compile(rb"""(<\?xml[^>]*?)\s+encoding\s*=\s*["'][^"']*["']""")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a file has at `line` about an article, as text. A field that is absent was not mentioned; one that is empty was."""
+
+    line: int
+    texts: Mapping[str, str] = field(default_factory=dict)  # key, guid, title, url, section, published_at
+    lists: Mapping[str, list[str]] = field(default_factory=dict)  # authors, tags
 
 
 def format_of(content: bytes) -> str:
     """rss, atom or sitemap. Raises UnreadableImport."""
-    for _, root in _parsed(content, ("start",)):
+    for _, root in _Events(content):
         return _format_of_root(root)
     raise UnreadableImport("The file is empty.")
 
 
 def read(content: bytes) -> Iterator[Entry]:
-    """Yield the items of a feed or the addresses of a news sitemap. Raises UnreadableImport."""
-    events = _parsed(content, ("start", "end"))
-    format_ = _format_of_root(next(events)[1])
-    items, entry_of = _ITEMS[format_], _ENTRY_OF[format_]
+    """Yield the items of a feed or the addresses of a news sitemap. Raises UnreadableImport, also if there are none."""
+    events = _Events(content)
+    format_ = _format_of_root(next(iter(events))[1])
+    name, spaces = _ITEMS[format_]
     before: etree._Element | None = None
+    others: set[str] = set()
     for event, element in events:
-        if event == "end" and element.tag in items:
-            yield entry_of(element)
-            _let_go(before)
+        if event == "end" and _name(element) == name:
+            if _space(element) not in spaces:
+                others.add(_namespace(element))
+                continue
+            yield _ENTRY_OF[format_](element, int(element.sourceline or 0) + events.skipped)
+            _forget(before)
             before = element
+    if before is None:
+        raise UnreadableImport(_nothing_found(name, others))
 
 
-def _let_go(item: etree._Element | None) -> None:
+def _nothing_found(name: str, others: set[str]) -> str:
+    if others:
+        return f"The file has no articles: its <{name}> elements are in the namespace {min(others)[:100]!r}, which is not known."
+    return f"The file has no articles: there is no <{name}> in it."
+
+
+def _forget(item: etree._Element | None) -> None:
     """Forget an item that was read, so that memory does not grow with the file; the one before the present, as lxml wants."""
     if item is not None and (parent := item.getparent()) is not None:
         parent.remove(item)
 
 
-def _parsed(content: bytes, events: tuple[str, ...]) -> Iterator[tuple[str, etree._Element]]:
-    parsing = etree.iterparse(
-        io.BytesIO(content), events=events, resolve_entities=False, load_dtd=False, no_network=True, huge_tree=False,
-        remove_comments=True, remove_pis=True,
-    )  # fmt: skip
-    checked = False
-    try:
-        for event, element in parsing:
-            if not checked:
-                _refuse_declarations(element)
-                checked = True
-            yield event, element
-    except etree.XMLSyntaxError as error:
-        raise UnreadableImport(f"Line {error.lineno or 1}: not XML: {error.msg}.") from None
+class _Events(Iterator[tuple[str, etree._Element]]):
+    """The elements of a document as they begin and end. `skipped` is the number of lines before the part that is parsed."""
+
+    def __init__(self, content: bytes) -> None:
+        text, self.skipped = _readable(content)
+        self._parsing = etree.iterparse(
+            io.BytesIO(text), events=("start", "end"), resolve_entities=False, load_dtd=False, no_network=True, huge_tree=False,
+            remove_comments=True, remove_pis=True,
+        )  # fmt: skip
+        self._checked = False
+
+    def __next__(self) -> tuple[str, etree._Element]:
+        try:
+            event, element = next(self._parsing)
+        except etree.XMLSyntaxError as error:
+            raise self._refusal(error) from None
+        if not self._checked:
+            _refuse_declared_entities(element)
+            self._checked = True
+        return event, element
+
+    def _refusal(self, error: etree.XMLSyntaxError) -> Exception:
+        """The parser's own first reason. Faults of namespaces do not stop it: they are told at the end, and are none."""
+        fatal = [entry for entry in self._parsing.error_log if entry.level_name == "FATAL"]
+        if not fatal and self._checked:
+            return StopIteration()
+        line, reason = (fatal[0].line, fatal[0].message) if fatal else (error.lineno or 1, str(error.msg))
+        return UnreadableImport(f"Line {line + self.skipped:,}: not XML: {reason.strip()}.")
 
 
-def _refuse_declarations(root: etree._Element) -> None:
-    if root.getroottree().docinfo.internalDTD is not None:
-        raise UnreadableImport("The file has a document type declaration (<!DOCTYPE …>), which may define entities. Remove it.")
+def _readable(content: bytes) -> tuple[bytes, int]:
+    """The document without what stands before it, its entities as numbers; and the number of lines that stood before it."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        content = _ENCODING.sub(rb"\1", content.decode("utf-16", errors="replace").encode(errors="replace"), count=1)
+    bare = content.removeprefix(b"\xef\xbb\xbf").lstrip()
+    skipped = content[: len(content) - len(bare)].count(b"\n")
+    return (_AMPERSAND.sub(_numbered, bare) if b"&" in bare else bare), skipped
+
+
+def _numbered(found: re.Match[bytes]) -> bytes:
+    """An entity of HTML as numbers, a bare ampersand as XML writes it; what XML knows, and text without entities, as it is."""
+    section, name = found.groups()
+    if section is not None or (name is not None and (name.startswith(b"#") or name in _XML_ENTITIES)):
+        return found[0]
+    if name is None:
+        return b"&amp;"
+    letters = html5.get(f"{name.decode(errors='replace')};")
+    return found[0] if letters is None else b"".join(b"&#%d;" % ord(letter) for letter in letters)
+
+
+def _refuse_declared_entities(root: etree._Element) -> None:
+    declared = root.getroottree().docinfo.internalDTD
+    if declared is not None and (any(declared.iterentities()) or any(declared.iterelements())):
+        raise UnreadableImport("The file's document type declaration (<!DOCTYPE … [ … ]>) declares entities. Remove it.")
 
 
 def _format_of_root(root: etree._Element) -> str:
-    if format_ := _FORMAT_OF_ROOT.get(str(root.tag)):
-        return format_
-    name = etree.QName(root).localname
-    if root.tag == f"{_SITEMAP}sitemapindex":
+    name, space = _name(root), _space(root)
+    if name == "sitemapindex":
         raise UnreadableImport("This is a sitemap index. Import the news sitemaps that it names.")
-    raise UnreadableImport(f"<{name}> is no feed: expected <rss>, <feed> of Atom, or <urlset> of a sitemap.")
+    if name not in _ROOTS:
+        raise UnreadableImport(f"<{name}> is not a feed: expected <rss>, <feed> of Atom, or <urlset> of a sitemap.")
+    format_, spaces = _ROOTS[name]
+    if space not in spaces:
+        raise UnreadableImport(f"<{name}> is in the namespace {_namespace(root)[:100]!r}, which is not known.")
+    return format_
 
 
-def _rss(item: etree._Element) -> Entry:
-    texts = {
-        "title": _first(item, "title", as_html=True),
-        "url": _first(item, "link") or _permanent_guid(item),
-        "guid": _first(item, "guid") or item.get(_RDF.replace("RDF", "about")),
-        "published_at": _first(item, "pubDate") or _text(item.find(f"{_DC}date")),
+def _space(element: etree._Element) -> str:
+    """The element's namespace, in the form in which they are compared."""
+    return re.sub(r"^https?://", "", _namespace(element).strip().lower()).rstrip("/")
+
+
+def _namespace(element: etree._Element) -> str:
+    return str(element.tag)[1:].partition("}")[0] if str(element.tag).startswith("{") else ""
+
+
+def _name(element: etree._Element) -> str:
+    return str(element.tag).rpartition("}")[2]
+
+
+def _parts(element: etree._Element, name: str, spaces: Iterable[str]) -> Iterator[etree._Element]:
+    """The children of this name in any of the namespaces; and where its prefix is declared nowhere, by the prefix."""
+    prefix = next((prefix for prefix, known in _PREFIXES.items() if known is spaces), None)
+    for child in element:
+        if isinstance(child.tag, str) and (
+            (_name(child) == name and _space(child) in spaces) or (prefix and child.tag == f"{prefix}:{name}")
+        ):
+            yield child
+
+
+def _texts_of(element: etree._Element, name: str, spaces: Iterable[str]) -> list[str]:
+    return [_text(part) for part in _parts(element, name, spaces)]
+
+
+def _first(element: etree._Element, name: str, spaces: Iterable[str]) -> str:
+    return next(iter(_texts_of(element, name, spaces)), "")
+
+
+def _rss(item: etree._Element, line: int) -> Entry:
+    own = {_space(item)}
+    title = next(_parts(item, "title", own), None)
+    link = next(_parts(item, "link", own), None)
+    fields = {
+        "title": _text(title, as_html=True),
+        "url": _resolved(link, _text(link), _site_of(item, own)) or _permanent_guid(item, own),
+        "guid": _first(item, "guid", own) or _about(item),
+        "published_at": _first(item, "pubDate", own) or _first(item, "date", _DC),
     }
-    authors = [_text(creator) for creator in item.iterfind(f"{_DC}creator")] or [_name(a) for a in _all(item, "author")]
-    tags = _all(item, "category") or [_text(subject) for subject in item.iterfind(f"{_DC}subject")]
-    return _entry(item, texts, authors=authors, tags=tags)
+    authors = _texts_of(item, "creator", _DC) or [_person(author) for author in _texts_of(item, "author", own)]
+    tags = _texts_of(item, "category", own) or _texts_of(item, "subject", _DC)
+    return _entry(line, fields, authors=authors or _texts_of(item, "author", _ITUNES), tags=tags)
 
 
-def _atom(entry: etree._Element) -> Entry:
-    links = [link for link in entry.iterfind(f"{_ATOM}link") if link.get("rel", "alternate") == "alternate"]
-    title = entry.find(f"{_ATOM}title")
-    texts = {
-        "title": _text(title, as_html=title is not None and title.get("type") == "html"),
-        "url": links[0].get("href", "") if links else "",
-        "guid": _text(entry.find(f"{_ATOM}id")),
-        "published_at": _text(entry.find(f"{_ATOM}published")),
+def _about(item: etree._Element) -> str:
+    return next((value for name, value in item.items() if name.endswith(("}about", "}resource"))), "")
+
+
+def _site_of(item: etree._Element, own: set[str]) -> str:
+    """The address of the channel that an item is in, or that stands beside it in RDF."""
+    parent = item.getparent()
+    channels = [] if parent is None else [parent, *_parts(parent, "channel", own)]
+    return next((link for channel in channels if (link := _first(channel, "link", own))), "")
+
+
+def _permanent_guid(item: etree._Element, own: set[str]) -> str:
+    guid = next(_parts(item, "guid", own), None)
+    return _text(guid) if guid is not None and guid.get("isPermaLink", "true").lower() == "true" else ""
+
+
+def _atom(entry: etree._Element, line: int) -> Entry:
+    own = {_space(entry)}
+    title = next(_parts(entry, "title", own), None)
+    link = _alternate(entry, own)
+    fields = {
+        "title": _text(title, as_html=_is_html(title)),
+        "url": "" if link is None else _resolved(link, link.get("href", ""), _home_of(entry, own)),
+        "guid": _first(entry, "id", own),
+        "published_at": next((text for name in ("published", "issued", "created") if (text := _first(entry, name, own))), ""),
     }
-    named = f"{_ATOM}author/{_ATOM}name"
     feed = entry.getparent()
-    authors = [_text(name) for name in entry.iterfind(named)]
-    if not authors and feed is not None:
-        authors = [_text(name) for name in feed.iterfind(named)]
-    tags = [category.get("label") or category.get("term", "") for category in entry.iterfind(f"{_ATOM}category")]
-    return _entry(entry, texts, authors=authors, tags=tags)
+    authors = _names(entry, own) or ([] if feed is None else _names(feed, own))
+    tags = [category.get("label") or category.get("term", "") for category in _parts(entry, "category", own)]
+    return _entry(line, fields, authors=authors, tags=tags or _texts_of(entry, "subject", _DC))
 
 
-def _sitemap(url: etree._Element) -> Entry:
-    news = f"{_NEWS}news/{_NEWS}"
-    texts = {
-        "title": _text(url.find(f"{news}title")),
-        "url": _text(url.find(f"{_SITEMAP}loc")),
-        "published_at": _text(url.find(f"{news}publication_date")),
+def _is_html(title: etree._Element | None) -> bool:
+    """True for Atom's type html, and for what Atom 0.3 calls escaped."""
+    return title is not None and (title.get("type") in ("html", "text/html") or title.get("mode") == "escaped")
+
+
+def _alternate(element: etree._Element, own: set[str]) -> etree._Element | None:
+    return next((link for link in _parts(element, "link", own) if link.get("rel", "alternate") == "alternate"), None)
+
+
+def _home_of(entry: etree._Element, own: set[str]) -> str:
+    feed = entry.getparent()
+    link = None if feed is None else _alternate(feed, own)
+    return "" if link is None else link.get("href", "")
+
+
+def _names(element: etree._Element, own: set[str]) -> list[str]:
+    return [_first(author, "name", own) for author in _parts(element, "author", own)]
+
+
+def _sitemap(url: etree._Element, line: int) -> Entry:
+    news = next(_parts(url, "news", _NEWS), None)
+    about = {} if news is None else {name: _first(news, name, _NEWS) for name in ("title", "publication_date", "keywords")}
+    fields = {
+        "title": about.get("title"),
+        "url": _first(url, "loc", {_space(url)}),
+        "published_at": about.get("publication_date"),
     }
-    return _entry(url, texts, authors=[], tags=_text(url.find(f"{news}keywords")).split(","))
+    return _entry(line, fields, authors=[], tags=about.get("keywords", "").split(","))
 
 
-_ENTRY_OF: dict[str, Callable[[etree._Element], Entry]] = {"rss": _rss, "atom": _atom, "sitemap": _sitemap}
+_ENTRY_OF: dict[str, Callable[[etree._Element, int], Entry]] = {"rss": _rss, "atom": _atom, "sitemap": _sitemap}
 
 
-def _entry(element: etree._Element, texts: Mapping[str, str | None], *, authors: list[str], tags: list[str]) -> Entry:
+def _entry(line: int, fields: Mapping[str, str | None], *, authors: list[str], tags: list[str]) -> Entry:
     """What the element says; a feed has no way to say that there is none."""
-    lists = {"authors": _said(authors), "tags": _said(tags)}
+    lists = {"authors": _unique(authors), "tags": _unique(tags)}
     return Entry(
-        int(element.sourceline or 0),
-        {name: text.strip() for name, text in texts.items() if text and text.strip()},
+        line,
+        {name: text.strip() for name, text in fields.items() if text and text.strip()},
         {name: values for name, values in lists.items() if values},
     )
 
 
-def _said(values: list[str]) -> list[str]:
+def _unique(values: list[str]) -> list[str]:
     return list(dict.fromkeys(value.strip() for value in values if value.strip()))
 
 
-def _all(item: etree._Element, name: str) -> list[str]:
-    return [_text(element) for element in item.iterfind(_space(item) + name)]
+def _resolved(element: etree._Element | None, address: str, site: str) -> str:
+    """An address by RFC 3986: against xml:base where it stands, else against the site's."""
+    if element is None or not address:
+        return ""
+    try:
+        return str(urljoin(urljoin(site, element.base or ""), address))
+    except ValueError:
+        return address
 
 
-def _first(item: etree._Element, name: str, *, as_html: bool = False) -> str:
-    return _text(item.find(_space(item) + name), as_html=as_html)
-
-
-def _space(item: etree._Element) -> str:
-    """The namespace of the item, which is that of its parts: "" in RSS 2.0."""
-    return str(item.tag).removesuffix("item")
-
-
-def _permanent_guid(item: etree._Element) -> str:
-    guid = item.find("guid")
-    return _text(guid) if guid is not None and guid.get("isPermaLink", "true") == "true" else ""
-
-
-def _name(author: str) -> str:
+def _person(author: str) -> str:
     """RSS has "anna@daily.example (Anna Smith)" where a name is meant; an address alone is no name."""
     name, address = parseaddr(author)
     return name or ("" if "@" in address else author)
 
 
 def _text(element: etree._Element | None, *, as_html: bool = False) -> str:
-    """The element's text on one line; of HTML, without inline tags and with its entities read."""
+    """The element's text on one line; of HTML, without tags that may be within a line, and with its entities read."""
     if element is None:
         return ""
-    text = "".join(map(str, element.itertext())) if len(element) else element.text or ""
+    text = "".join(_pieces(element)) if len(element) else element.text or ""
     if as_html:
-        text = html.unescape(_INLINE.sub("", text))
-    return " ".join(text.split())
+        text = html.unescape(_INLINE.sub("", _BREAK.sub(" ", text)))
+    return texts.folded(str(text).translate(_WINDOWS_1252))
+
+
+def _pieces(element: etree._Element) -> Iterator[str]:
+    """The text within an element, with a space where XHTML breaks a line."""
+    yield element.text or ""
+    for child in element:
+        space = " " if isinstance(child.tag, str) and _name(child) in _BREAKING else ""
+        yield space
+        yield from _pieces(child)
+        yield space
+        yield child.tail or ""

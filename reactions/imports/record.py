@@ -1,11 +1,10 @@
-"""The record of what came: each import of a site, from which file, by whom and when."""
+"""The record of imports: what each source has brought to a site, from which file, by whom and when."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, Row, delete, select, update
 
@@ -13,7 +12,6 @@ from reactions.newsroom.sites import Site
 from reactions.refusals import ImportConflict, UnknownImport
 from reactions.storage import tables
 from reactions.storage.engines import insert_of
-from reactions.votes.imported import Change
 
 _s = tables.imported_source.c
 
@@ -22,7 +20,7 @@ _s = tables.imported_source.c
 class Import:
     """What a source has brought to a site: from which file, by whom and when (UTC ms).
 
-    `revision` rises whenever its amounts change. `votes` is how many changes of votes were replayed, where it brought votes.
+    `revision` rises whenever its amounts change. `votes` is the number of replayed changes of votes, where it brought votes.
     """
 
     site_id: int
@@ -36,40 +34,25 @@ class Import:
     votes: int = 0
 
 
-class Changes(Protocol):
-    """What an import changes, in chunks, as often as they are asked for."""
-
-    def newcomers(self) -> Iterator[Sequence[tuple[int, str]]]:
-        """The articles to register: id and key."""
-
-    def amounts(self) -> Iterator[Sequence[Change]]:
-        """The amounts that change, in the order of articles and reactions, which is that of every lock on tallies."""
-
-
 def tag_of(site: Site, source: str) -> bytes:
-    """The first 8 bytes of every voter whom an import of votes has invented, and of nobody else's, by all likelihood."""
+    """The first 8 bytes of every voter whom an import of votes has invented, and in all likelihood of nobody else's."""
     return hashlib.blake2b(f"{site.key}\0{source}".encode(), digest_size=8, person=b"imported votes").digest()
 
 
-def with_votes(new: Import, votes: int) -> Import:
-    """An import that has replayed so many changes of votes."""
-    return replace(new, votes=votes)
-
-
-def of_site(connection: Connection, site: Site) -> list[Import]:
+def imports_of(connection: Connection, site: Site) -> list[Import]:
     """All imports of a site, the oldest first."""
-    asked = select(tables.imported_source).where(_s.site_id == site.id).order_by(_s.at, _s.source)
-    return [_import(row) for row in connection.execute(asked)]
+    query = select(tables.imported_source).where(_s.site_id == site.id).order_by(_s.at, _s.source)
+    return [_import(row) for row in connection.execute(query)]
 
 
 def find(connection: Connection, site: Site, source: str) -> Import | None:
     """The import of a source, if there is one."""
-    asked = select(tables.imported_source).where(_s.site_id == site.id, _s.source == source)
-    row = connection.execute(asked).one_or_none()
+    query = select(tables.imported_source).where(_s.site_id == site.id, _s.source == source)
+    row = connection.execute(query).one_or_none()
     return _import(row) if row else None
 
 
-def named(connection: Connection, site: Site, source: str) -> Import:
+def get(connection: Connection, site: Site, source: str) -> Import:
     """The import of a source. Raises UnknownImport."""
     found = find(connection, site, source)
     if found is None:
@@ -77,8 +60,8 @@ def named(connection: Connection, site: Site, source: str) -> Import:
     return found
 
 
-def record(connection: Connection, new: Import, *, known: Import | None) -> None:
-    """Write down an import in the place of the one that is known. Raises ImportConflict if that changed meanwhile."""
+def put(connection: Connection, new: Import, *, known: Import | None) -> None:
+    """Record an import in the place of the one that is known. Raises ImportConflict if that changed meanwhile."""
     columns = {name: getattr(new, name) for name in _s.keys()}  # noqa: SIM118  a collection of columns is no dictionary
     if known is None:
         statement = insert_of(connection.dialect.name)(tables.imported_source).on_conflict_do_nothing()
@@ -88,8 +71,8 @@ def record(connection: Connection, new: Import, *, known: Import | None) -> None
         _check_one(connection.execute(update(tables.imported_source).where(*_is(known)).values(columns)).rowcount)
 
 
-def forget(connection: Connection, known: Import) -> None:
-    """Strike out an import. Raises ImportConflict if it changed meanwhile."""
+def delete_import(connection: Connection, known: Import) -> None:
+    """Delete the record of an import. Raises ImportConflict if it changed meanwhile."""
     _check_one(connection.execute(delete(tables.imported_source).where(*_is(known))).rowcount)
 
 
@@ -103,4 +86,6 @@ def _is(known: Import) -> tuple[Any, ...]:
 
 def _check_one(rows: int) -> None:
     if rows != 1:
-        raise ImportConflict("Another import from this source, or a merge, came between. Nothing was changed; run it again.")
+        raise ImportConflict(
+            "Meanwhile another import of this source, or a merge, was made. Nothing was changed; run the import again."
+        )

@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
+from reactions import texts
 from reactions.newsroom.sites import Site
 from reactions.refusals import MalformedApiKey, UnknownApiKey
 from reactions.storage import tables
@@ -43,7 +44,7 @@ def create(connection: Connection, site: Site, *, scopes: Collection[str], label
     """Make a key; return it and its text, which cannot be had again. Raises MalformedApiKey."""
     if not scopes or not set(scopes) <= set(SCOPES):
         raise MalformedApiKey(f"A key has one or more of the scopes {', '.join(SCOPES)}.")
-    if not 1 <= len(label.strip()) <= 100 or not label.isprintable():
+    if not 1 <= len(label.strip()) <= 100 or texts.is_blank(label) or texts.unusable(label):
         raise MalformedApiKey("A key's label has 1 to 100 printable characters: what it is for, such as CMS.")
     key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     row = {

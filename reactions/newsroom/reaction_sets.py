@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
+from reactions import texts
 from reactions.refusals import MalformedReactionSet, RetiredReaction, UnknownReaction
 
 MOST = 24
@@ -20,8 +21,6 @@ _TAG_CHARACTERS = 64
 _KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _MEMBERS = {"key", "emoji", "mood", "label", "retired"}
-# Not printable by themselves: what joins and separates letters (Persian), emoji and flags, and the spaces before French signs.
-_WITHIN_WORDS = re.compile("[\u00a0\u00ad\u200c\u200d\u202f\U000e0020-\U000e007f]")
 
 
 @dataclass(frozen=True)
@@ -177,8 +176,8 @@ def _is_label(item: tuple[Any, Any]) -> bool:
 
 
 def _is_text(text: str, *, most: int) -> bool:
-    """True for text that can be shown: 1 to `most` characters, not all of them spaces, none a control."""
-    return bool(1 <= len(text) <= most and text.strip() and _WITHIN_WORDS.sub("", text).isprintable())
+    """True for text that can be shown: 1 to `most` characters, some of them seen, none a control."""
+    return len(text) <= most and not texts.is_blank(text) and texts.unusable(text) is None
 
 
 def _checked(entries: Sequence[Reaction]) -> ReactionSet:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine, Row, bindparam, insert, select, update
 
+from reactions import texts
 from reactions.newsroom import reaction_sets
 from reactions.newsroom.reaction_sets import ReactionSet
 from reactions.refusals import MalformedSite, UnknownSite
@@ -101,7 +102,7 @@ def origin_of(text: str) -> str:
     except (ValueError, UnicodeError):
         raise MalformedSite(f"{text!r} is no origin. Write https://www.example.org, without a path.") from None
     bare = parts.path in ("", "/") and not (parts.query or parts.fragment or "@" in parts.netloc)
-    plain = text.strip().isprintable() and re.fullmatch(r"[a-z0-9.:_-]+", host) and port != 0
+    plain = texts.unusable(text.strip()) is None and re.fullmatch(r"[a-z0-9.:_-]+", host) and port != 0
     if parts.scheme not in ("http", "https") or not plain or not bare:
         raise MalformedSite(f"{text!r} is no origin. Write https://www.example.org, without a path.")
     if _DEVIATING.search(parts.netloc):
@@ -120,6 +121,11 @@ class Directory:
         self._clock = clock
         self._remembered: dict[str, tuple[float, Site | None]] = {}
         self._being_read: set[str] = set()
+
+    def remembered(self, key: str) -> Site | None:
+        """The site `key` if it was read lately, or is being read anew just now; asks no database."""
+        until, site = self._remembered.get(key, (0.0, None))
+        return site if site is not None and (self._clock() < until or key in self._being_read) else None
 
     def find(self, key: str) -> Site:
         """The site `key`, as it was at most `memory_s` seconds ago. Raises UnknownSite."""
@@ -170,7 +176,7 @@ def _columns(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _name(value: str) -> str:
-    if not 1 <= len(value.strip()) <= 200 or not value.isprintable():
+    if not 1 <= len(value.strip()) <= 200 or texts.is_blank(value) or texts.unusable(value):
         raise MalformedSite("A site's name has 1 to 200 printable characters.")
     return value.strip()
 

@@ -1,26 +1,37 @@
-"""What a digest tells: the dashboard of one local day, and what readers loved best."""
+"""The digest: the dashboard of one local day as text and as HTML for mail.
+
+The HTML has no script, no remote image and no style sheet, because mail programs drop them. A figure that rests on too few votes
+is left out.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
-from reactions.reports import dashboard, listings, periods
-from reactions.reports.dashboard import Dashboard
-from reactions.reports.listings import ListRequest, Row
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from reactions.reports import dashboard, listings, periods, words
+from reactions.reports.dashboard import Dashboard, Totals
+from reactions.reports.listings import ListRequest, Row, Trend
+from reactions.reports.metrics import Measure
+from reactions.reports.norms import Surprise
 from reactions.reports.query import Filters, Reading
 
-LIST = 5  # articles in each list
-_TREND = 1.5  # times the usual, below which an article goes at its usual pace
-_SPLIT = 0.5  # below, readers are more of one mind than not
-_LOOKED_AT = 100  # of the best moods, those from few votes are passed over
+MINUS, TIMES = "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}"
+TEXT_COLUMNS = 72
+_ROWS = 5  # articles in each list
+_CANDIDATES = 100  # of the best moods; those from few votes are passed over
+_MIN_TREND = 1.5  # times what its age predicts
+_DIVIDED = 0.5  # the split from which readers count as divided
 
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """A day of a site. `trending` is of the moment of reading, and empty unless the day was yesterday or is today.
+    """A day of a site. `trending` is of the moment of reading, and empty unless the day is today or yesterday.
 
     No article is both loved and divided.
     """
@@ -32,22 +43,152 @@ class Digest:
     divided: Sequence[Row]
 
 
+@dataclass(frozen=True, slots=True)
+class ArticleList:
+    """A titled list of articles, each with the words that say why it is there."""
+
+    title: str
+    entries: Sequence[tuple[Row, str]]
+
+
 def read(reading: Reading, day: date) -> Digest:
-    """The digest of a local day. Raises MalformedPeriod for one that is still to come."""
+    """The digest of a local day. Raises MalformedPeriod for a future one."""
     zone = reading.site.time_zone
     period = periods.read(zone=zone, now_ms=reading.now_ms, first=day.isoformat(), last=day.isoformat())
     board = dashboard.read(reading, period, Filters())
     fresh = day >= yesterday(zone, reading.now_ms)
-    best = listings.read(reading, ListRequest(period, Filters(), sort="mood", limit=_LOOKED_AT), key=b"", bound_to=())
+    best = listings.read(reading, ListRequest(period, Filters(), sort="mood", limit=_CANDIDATES), key=b"", bound_to=())
     return Digest(
         day,
         board,
-        trending=[row for row in board.lists.trending if fresh and row.trending.ratio >= _TREND],
-        loved=[row for row in best.articles if not row.mood.few and row.mood.low > 0 and row.split.value < _SPLIT],
-        divided=[row for row in board.lists.divided if row.split.value >= _SPLIT],
+        trending=[row for row in board.lists.trending if fresh and row.trending.ratio >= _MIN_TREND],
+        loved=[row for row in best.articles if not row.mood.few and row.mood.low > 0 and row.split.value < _DIVIDED],
+        divided=[row for row in board.lists.divided if row.split.value >= _DIVIDED],
     )
 
 
 def yesterday(zone: str, now_ms: int) -> date:
-    """The day before today, where the site is."""
+    """The day before today in a time zone."""
     return datetime.fromtimestamp(now_ms / 1000, UTC).astimezone(ZoneInfo(zone)).date() - timedelta(days=1)
+
+
+def subject(digest: Digest) -> str:
+    """The subject of the mail: "The Daily, Tuesday: 12,345 reactions"."""
+    net = digest.board.totals.net
+    return f"{digest.board.site.name}, {digest.day:%A}: {number(net)} reaction{'s' * (net != 1)}"
+
+
+def text(digest: Digest, *, dashboard_url: str) -> str:
+    """The digest for terminals and for the text part of the mail."""
+    return _rendered("digest.txt", digest, dashboard_url)
+
+
+def html(digest: Digest, *, dashboard_url: str) -> str:
+    """The digest as a page that mail programs display."""
+    return _rendered("digest.html", digest, dashboard_url)
+
+
+def article_lists(digest: Digest) -> list[ArticleList]:
+    """The lists of a digest, without the empty ones."""
+    lists = digest.board.lists
+    labels = {reaction.key: reaction.label for reaction in digest.board.reactions}
+    every = [
+        _article_list("Most reacted to", lists.top, reactions_drawn),
+        _article_list("Trending now", digest.trending, lambda row: trend(row.trending)),
+        _article_list("Most loved", digest.loved, loved),
+        _article_list("Most divided", digest.divided, divided),
+        _article_list("Surprising", lists.surprising, lambda row: surprise(row.surprise, labels)),
+    ]
+    return [each for each in every if each.entries]
+
+
+def _article_list(title: str, rows: Sequence[Row], why: Callable[[Row], str]) -> ArticleList:
+    return ArticleList(title, [(row, why(row)) for row in rows[:_ROWS]])
+
+
+def _rendered(template: str, digest: Digest, dashboard_url: str) -> str:
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            digest=digest,
+            board=digest.board,
+            lists=article_lists(digest),
+            reactions=[reaction for reaction in digest.board.reactions if reaction.net > 0],
+            sections=[group for group in digest.board.sections if group.net > 0],
+            dashboard_url=dashboard_url,
+            width=TEXT_COLUMNS,
+        )
+    )
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("reactions.notices"),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    made.filters |= {"number": number, "percent": percent, "mood": mood}
+    made.globals["change"] = change
+    return made
+
+
+def number(value: int) -> str:
+    """12,345."""
+    return f"{value:,}".replace("-", MINUS)
+
+
+def percent(share: float) -> str:
+    """42 %, and <1 % for a share that is small but not 0."""
+    return "<1 %" if 0 < share < 0.01 else f"{share * 100:.0f} %"
+
+
+def times(ratio: float) -> str:
+    """3.1; a whole number from ten on."""
+    return f"{ratio:.1f}" if ratio < 9.95 else f"{ratio:,.0f}"
+
+
+def mood(measure: Measure) -> str:
+    """+0.42; empty if the votes are too few."""
+    return "" if measure.few else f"{measure.value:+.2f}".replace("-", MINUS)
+
+
+def change(totals: Totals) -> str:
+    """How a day compares with the one before: "6 % more than the day before (11,646)"."""
+    part, before = totals.change, number(totals.previous_net)
+    if part is None:
+        return "none the day before" if totals.previous_net == 0 else f"{before} the day before"
+    if abs(part) < 0.005:
+        return f"as many as the day before ({before})"
+    if part >= 2:
+        return f"{times(1 + part)} {TIMES} as many as the day before ({before})"
+    return f"{abs(part) * 100:.0f} % {'more' if part > 0 else 'fewer'} than the day before ({before})"
+
+
+def reactions_drawn(row: Row) -> str:
+    """The reactions to an article on the day: "1,204 reactions"."""
+    return f"{number(row.net)} reaction" + "s" * (row.net != 1)
+
+
+def trend(found: Trend) -> str:
+    """An article's readers of the last three hours, and the usual number at its age."""
+    return words.trend(found)
+
+
+def loved(row: Row) -> str:
+    """The mood of an article, and the number of votes behind it."""
+    return f"mood {mood(row.mood)} from {number(row.total)} votes"
+
+
+def divided(row: Row) -> str:
+    """How divided an article's readers are."""
+    return f"divided {row.split.value:.2f} (1 is half against half), {number(row.total)} votes"
+
+
+def surprise(found: Surprise | None, labels: Mapping[str, str]) -> str:
+    """What is unusual about an article: "3.1 × the usual Angry: 31 in its first 2 h; articles in Politics usually have 10"."""
+    return "".join(words.surprise(found, labels.get(found.reaction, found.reaction))) if found else ""

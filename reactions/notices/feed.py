@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from lxml import etree
 
+from reactions import texts
 from reactions.newsroom.sites import Site
-from reactions.notices.raising import Alert, rfc3339
+from reactions.notices.alerts import Alert, rfc3339
 
 ENTRIES = 50
 _SPACE = "http://www.w3.org/2005/Atom"
@@ -16,7 +17,7 @@ _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 
 
 def atom(site: Site, alerts: Sequence[Alert], *, address: str, now_ms: int) -> bytes:
-    """The feed of these alerts, the newest first; `address` is where it is served."""
+    """The feed of these alerts, given newest first; `address` is its own URL."""
     feed = etree.Element(f"{{{_SPACE}}}feed", {_LANGUAGE: "en"}, nsmap={None: _SPACE})
     _part(feed, "title", f"{site.name}: what moves readers")
     _part(feed, "id", uuid.uuid5(uuid.NAMESPACE_URL, address).urn)
@@ -49,5 +50,9 @@ def _part(parent: etree._Element, name: str, text: str = "", **attributes: str) 
 
 
 def _writable(text: str) -> str:
-    """Text that XML can hold: not everything that an article's key may have is allowed there."""
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    """Text that XML can hold: an article's key may contain characters that XML does not allow."""
+    return "".join("\N{REPLACEMENT CHARACTER}" if _is_forbidden(letter) else letter for letter in text)
+
+
+def _is_forbidden(letter: str) -> bool:
+    return letter in "\ufffe\uffff" or texts.unusable(letter) is not None

@@ -1,40 +1,48 @@
-"""The outbox: messages on their way to webhooks, written in the transaction that raised their alert.
+"""The outbox: messages that wait for webhooks, written in the transaction that raised their alert, and their delivery by HTTP.
 
-Whoever delivers first claims a message with an update that only one process can win, and which sets the time of the next attempt:
-should that process die, the message is tried again then. So a message arrives at least once, and its id tells a repetition.
+A process claims a message with an update that only one process can win and that sets the time of the next attempt, so a message
+whose sender dies is tried again then. A message arrives at least once; its id identifies a repetition. Each attempt is one POST,
+within its time, to an address that was checked; redirects are not followed.
 """
 
 from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Callable, Collection, Sequence
+import socket
+import ssl
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from http.client import HTTPConnection, HTTPException
+from threading import Event, Timer
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, CursorResult, Engine, Update, delete, insert, select, update
 
-from reactions.notices import posting, signing, targets
-from reactions.notices.targets import Unreachable
-from reactions.notices.webhooks import Webhook
+from reactions.notices import webhooks
+from reactions.notices.webhooks import Target, Unreachable, Webhook
 from reactions.refusals import MalformedWebhook
 from reactions.storage import tables
 from reactions.storage.engines import writing
+from reactions.times import DAY_MS
 
 WAITING, SENT, GIVEN_UP = "waiting", "sent", "given up"
 FIRST_WAIT_S, LONGEST_WAIT_S, GROWTH = 60, 43_200, 3
-KEPT_MS = 30 * 86_400_000  # how long a message that was settled can be looked up
-_AT_ONCE = 8  # targets visited at the same time: a slow one holds up nobody else
+KEPT_MS = 30 * DAY_MS  # how long a settled message can be looked up
+_THREADS = 8  # messages sent at the same time, so that a slow target delays no other
 _PROBLEM_CHARACTERS = 300
+
+_GONE, _RETRY_AFTER = 410, (429, 503)
 
 _d, _w = tables.delivery.c, tables.webhook.c
 
 
 @dataclass(frozen=True)
-class Postman:
-    """Who delivers: the database, the service's key for webhooks, the clock (UTC ms), a die, and the settings."""
+class Sender:
+    """The database, the service's key for webhooks, the clock (UTC ms), the settings and the jitter (0 to 1) of deliveries."""
 
     engine: Engine
     key: bytes
@@ -42,12 +50,12 @@ class Postman:
     timeout_s: float
     attempts: int
     private_allowed: bool
-    die: Callable[[], float] = random.random
-    agent: str = "reader-reactions"
+    jitter: Callable[[], float] = random.random
+    user_agent: str = "reader-reactions"
 
 
 class Attempt(NamedTuple):
-    """What became of one message in this round."""
+    """The outcome of one message in this run."""
 
     url: str
     state: str
@@ -62,14 +70,14 @@ class _Due(NamedTuple):
     attempts: int
 
 
-def wait_s(attempts: int, die: float) -> int:
-    """Seconds until the next attempt: a minute, then three times longer each time up to half a day, a fifth more or less."""
+def wait_s(attempts: int, jitter: float) -> int:
+    """Seconds to the next attempt: a minute, three times longer each time, at most half a day, ±20 % by `jitter` (0 to 1)."""
     planned = min(FIRST_WAIT_S * GROWTH ** (attempts - 1), LONGEST_WAIT_S)
-    return int(planned * (0.8 + 0.4 * die))
+    return int(planned * (0.8 + 0.4 * jitter))
 
 
-def put(connection: Connection, webhooks: Collection[Webhook], alert_id: str, body: str, *, now_ms: int) -> None:
-    """Let a message wait for each webhook."""
+def enqueue(connection: Connection, listeners: Collection[Webhook], alert_id: str, body: str, *, now_ms: int) -> None:
+    """Queue a message for each webhook."""
     rows = [
         {
             "id": f"msg_{secrets.token_hex(12)}",
@@ -80,93 +88,155 @@ def put(connection: Connection, webhooks: Collection[Webhook], alert_id: str, bo
             "attempts": 0,
             "next_at": now_ms,
         }
-        for webhook in webhooks
+        for webhook in listeners
     ]
     if rows:
         connection.execute(insert(tables.delivery), rows)
 
 
-def deliver(postman: Postman, site_ids: Sequence[int]) -> list[Attempt]:
-    """Send what is due for these sites; say what became of each message."""
-    with postman.engine.connect() as connection:
-        due = _due(connection, site_ids, postman.clock())
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        attempts = list(pool.map(partial(_attempt, postman), due))
+def deliver(sender: Sender, site_ids: Sequence[int]) -> list[Attempt]:
+    """Send the messages of these sites that are due; return the outcome of each."""
+    with sender.engine.connect() as connection:
+        due = _due(connection, site_ids, sender.clock())
+    with ThreadPoolExecutor(_THREADS) as pool:
+        attempts = list(pool.map(partial(_attempt, sender), due))
     return [attempt for attempt in attempts if attempt is not None]
 
 
 def retry(connection: Connection, webhook: Webhook, *, now_ms: int) -> int:
-    """Let what was given up for a webhook wait anew; return how many messages."""
+    """Queue the messages that were given up for a webhook again; return how many."""
     again = update(tables.delivery).where(_d.webhook_id == webhook.id, _d.state == GIVEN_UP)
     return _changed(connection, again.values(state=WAITING, attempts=0, next_at=now_ms, settled_at=None))
 
 
 def forget_settled(connection: Connection, *, now_ms: int) -> None:
-    """Remove messages that were sent, or given up, a month ago."""
+    """Delete messages that were sent, or given up, a month ago."""
     connection.execute(delete(tables.delivery).where(_d.settled_at < now_ms - KEPT_MS))
 
 
+def post(to: Target, body: bytes, headers: Mapping[str, str], *, timeout_s: float, private_allowed: bool) -> None:
+    """POST a message; return once the target has answered 2xx. Raises Unreachable."""
+    allowed = webhooks.addresses(to, private_allowed=private_allowed)
+    try:
+        with _connected(to, allowed, timeout_s) as stream:
+            status, retry_after = _exchange(to, stream, body, headers)
+    except TimeoutError:
+        raise Unreachable(f"{to.host} did not answer within {timeout_s:g} s.") from None
+    except (OSError, HTTPException) as error:
+        cause = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise Unreachable(f"{to.host} did not accept the message: {cause}.") from None
+    if not 200 <= status < 300:
+        wait_s = int(retry_after) if status in _RETRY_AFTER and retry_after.isascii() and retry_after.isdigit() else 0
+        raise Unreachable(f"{to.host} answered {status}.", retry_after_s=wait_s, gone=status == _GONE)
+
+
 def _due(connection: Connection, site_ids: Sequence[int], now_ms: int) -> list[_Due]:
-    found = (
+    due = (
         select(_d.id, _d.webhook_id, _w.url, _d.body, _d.attempts)
         .join(tables.webhook, _w.id == _d.webhook_id)
         .where(_d.state == WAITING, _d.next_at <= now_ms, _w.site_id.in_(site_ids))
         .order_by(_d.next_at, _d.id)
     )
-    return [_Due(*row) for row in connection.execute(found)]
+    return [_Due(*row) for row in connection.execute(due)]
 
 
-def _attempt(postman: Postman, due: _Due) -> Attempt | None:
-    """Claim a message and send it; None if another process has it."""
-    if due.attempts >= postman.attempts:
-        return _settle(postman, due, GIVEN_UP, "The process that tried it last did not come back.")
-    next_at = postman.clock() + 1000 * wait_s(due.attempts + 1, postman.die())
+def _attempt(sender: Sender, due: _Due) -> Attempt | None:
+    """Claim a message and send it; None if another process has claimed it."""
+    if due.attempts >= sender.attempts:
+        return _settle(sender, due, GIVEN_UP, "The process that made the last attempt did not finish it.")
+    next_at = sender.clock() + 1000 * wait_s(due.attempts + 1, sender.jitter())
     claim = update(tables.delivery).where(_d.id == due.id, _d.state == WAITING, _d.attempts == due.attempts)
-    with writing(postman.engine) as connection:
+    with writing(sender.engine) as connection:
         if not _changed(connection, claim.values(attempts=due.attempts + 1, next_at=next_at)):
             return None
     claimed = due._replace(attempts=due.attempts + 1)
     try:
-        _send(postman, claimed)
+        _send(sender, claimed)
     except Unreachable as unreachable:
-        return _failed(postman, claimed, unreachable, next_at)
-    return _settle(postman, claimed, SENT, None)
+        return _failed(sender, claimed, unreachable, next_at)
+    return _settle(sender, claimed, SENT, None)
 
 
-def _send(postman: Postman, due: _Due) -> None:
+def _send(sender: Sender, due: _Due) -> None:
     body = due.body.encode()
-    secret = signing.secret_of(postman.key, due.webhook_id)
-    headers = signing.headers(secret, due.id, body, at_s=postman.clock() // 1000)
+    secret = webhooks.secret_of(sender.key, due.webhook_id)
+    headers = webhooks.signature_headers(secret, due.id, body, at_s=sender.clock() // 1000)
     try:
-        to = targets.target(due.url, private_allowed=postman.private_allowed)
+        to = webhooks.target(due.url, private_allowed=sender.private_allowed)
     except MalformedWebhook as refusal:
         raise Unreachable(refusal.detail) from None
-    posting.post(
+    post(
         to,
         body,
-        {"User-Agent": postman.agent, **headers},
-        timeout_s=postman.timeout_s,
-        private_allowed=postman.private_allowed,
+        {"User-Agent": sender.user_agent, **headers},
+        timeout_s=sender.timeout_s,
+        private_allowed=sender.private_allowed,
     )
 
 
-def _failed(postman: Postman, due: _Due, unreachable: Unreachable, next_at: int) -> Attempt | None:
+def _failed(sender: Sender, due: _Due, unreachable: Unreachable, next_at: int) -> Attempt | None:
     problem = str(unreachable)
-    if unreachable.gone or due.attempts >= postman.attempts:
-        return _settle(postman, due, GIVEN_UP, problem)
-    asked_for = postman.clock() + 1000 * min(unreachable.retry_after_s, LONGEST_WAIT_S)
-    return _settle(postman, due, WAITING, problem, next_at=max(next_at, asked_for))
+    if unreachable.gone or due.attempts >= sender.attempts:
+        return _settle(sender, due, GIVEN_UP, problem)
+    requested = sender.clock() + 1000 * min(unreachable.retry_after_s, LONGEST_WAIT_S)
+    return _settle(sender, due, WAITING, problem, next_at=max(next_at, requested))
 
 
-def _settle(postman: Postman, due: _Due, state: str, problem: str | None, **more: Any) -> Attempt | None:
-    """Write down what became of an attempt, unless the message was claimed anew or removed since."""
-    settled_at = None if state == WAITING else postman.clock()
+def _settle(sender: Sender, due: _Due, state: str, problem: str | None, **more: Any) -> Attempt | None:
+    """Record the outcome of an attempt, unless the message was claimed again or removed since."""
+    settled_at = None if state == WAITING else sender.clock()
     mine = update(tables.delivery).where(_d.id == due.id, _d.state == WAITING, _d.attempts == due.attempts)
     values = {"state": state, "problem": problem and problem[:_PROBLEM_CHARACTERS], "settled_at": settled_at, **more}
-    with writing(postman.engine) as connection:
+    with writing(sender.engine) as connection:
         return Attempt(due.url, state, problem) if _changed(connection, mine.values(values)) else None
 
 
 def _changed(connection: Connection, statement: Update) -> int:
     result: CursorResult[Any] = connection.execute(statement)
     return result.rowcount
+
+
+def _exchange(to: Target, stream: socket.socket, body: bytes, headers: Mapping[str, str]) -> tuple[int, str]:
+    connection = HTTPConnection(to.host, to.port)
+    connection.default_port = 443 if to.secure else 80  # the Host header leaves out the usual port
+    connection.sock = stream
+    connection.request("POST", to.path, body, {"Content-Type": "application/json", **headers})
+    response = connection.getresponse()
+    return response.status, response.headers.get("Retry-After", "")
+
+
+@contextmanager
+def _connected(to: Target, allowed: list[str], timeout_s: float) -> Iterator[socket.socket]:
+    """A connection that is cut when its time is over, even if the other side keeps sending slowly."""
+    streams, time_is_up = [_first_that_connects(to, allowed, timeout_s)], Event()
+    timer = Timer(timeout_s, _cut, [streams, time_is_up])
+    timer.start()
+    try:
+        if to.secure:
+            plain = streams[0]
+            streams.append(
+                ssl.create_default_context().wrap_socket(plain, server_hostname=to.host, do_handshake_on_connect=False)
+            )
+            streams[-1].do_handshake()  # type: ignore[attr-defined]
+        yield streams[-1]
+    except (OSError, HTTPException):
+        if time_is_up.is_set():
+            raise TimeoutError from None
+        raise
+    finally:
+        timer.cancel()
+        for stream in streams:
+            stream.close()
+
+
+def _first_that_connects(to: Target, allowed: list[str], timeout_s: float) -> socket.socket:
+    for address in allowed[:-1]:
+        with suppress(OSError):
+            return socket.create_connection((address, to.port), timeout_s / len(allowed))
+    return socket.create_connection((allowed[-1], to.port), timeout_s / len(allowed))
+
+
+def _cut(streams: list[socket.socket], time_is_up: Event) -> None:
+    time_is_up.set()
+    with suppress(OSError):
+        streams[-1].shutdown(socket.SHUT_RDWR)

@@ -1,53 +1,169 @@
-"""The four rules: when something is worth an editor's attention. docs/digest-and-alerts.md tells them in words.
+"""The four rules: when an article is worth an editor's attention. docs/digest-and-alerts.md states them in words.
 
-Each compares what is with what is usual, both drawn towards the site's average by the formulas of `reports.metrics`, so that a
-handful of votes proves nothing. Reactions with a negative mood never make an article surge.
+Each rule compares the numbers of the moment with the usual ones, both drawn towards the site's average by the formulas of
+`reports.metrics`, so that a handful of votes proves nothing. Reactions with a negative mood never make an article surge. The
+rules read tallies, the hourly series and articles, never votes.
 """
 
 from __future__ import annotations
 
-from reactions.reports.listings import Trend
-from reactions.reports.metrics import Measure
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
 
-HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
+from sqlalchemy import Connection
+
+from reactions.newsroom.sites import Site
+from reactions.notices.alerts import Finding
+from reactions.reports import figures, listings, metrics, periods
+from reactions.reports.figures import Card
+from reactions.reports.listings import Numbers, Trend
+from reactions.reports.metrics import Measure
+from reactions.reports.query import Memory, Reading
+from reactions.times import DAY_MS, HOUR_MS
 
 SURGING, TURNED_SOUR, MOST_LOVED, RECORD = "surging", "turned sour", "most loved", "record"
-RULES = (SURGING, TURNED_SOUR, MOST_LOVED, RECORD)
 
-SURGE_RATIO = 4.0  # times what its age predicts
-SURGE_LEAST = 20  # reactions gained in three hours
+SURGE_MIN_RATIO = 4.0  # times what its age predicts
+SURGE_MIN_GAIN = 20  # reactions gained in three hours
 
 SOUR_HOURS = 6  # how long "lately" is, the present hour included
-SOUR_LEAST = 20  # votes that must lie on either side of the turn
+SOUR_MIN_VOTES = 20  # on either side of the turn
 
-LOVED_DAYS = 28  # how young an article must be to be the most loved
-LOVED_LEAST = 50  # votes it needs
+LOVED_DAYS = 28  # the most loved article was published in this time
+LOVED_MIN_VOTES = 50
 
-RECORD_LEAST = 100  # votes it needs
-RECORD_OTHERS = 20  # articles with votes that a site needs before it has records
-RECORD_DAYS = 28  # how young an article must be to set one
+RECORD_DAYS = 28  # an article that sets a record was published in this time
+RECORD_MIN_VOTES = 100
+RECORD_MIN_OTHERS = 20  # articles with votes that a site needs before it has records
 
-# How long a rule is silent about an article after it has spoken.
-REST_MS = {SURGING: 12 * HOUR_MS, TURNED_SOUR: 3 * DAY_MS, MOST_LOVED: LOVED_DAYS * DAY_MS, RECORD: 365 * DAY_MS}
+# How long a rule stays silent about an article once it was raised.
+COOLING_OFF_MS = {SURGING: 12 * HOUR_MS, TURNED_SOUR: 3 * DAY_MS, MOST_LOVED: LOVED_DAYS * DAY_MS, RECORD: 365 * DAY_MS}
+
+_KEEP_S, _ITEMS = 600, 10_000_000  # figures are remembered while one site is examined, and no longer
+
+
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """An article that meets a rule, before its title is known."""
+
+    rule: str
+    article_id: int
+    opening: str
+    detail: str
+    figures: dict[str, Any]
 
 
 def surges(trend: Trend) -> bool:
-    """An article gains four times what articles of its age do, and more than a few."""
-    return trend.gained >= SURGE_LEAST and trend.ratio >= SURGE_RATIO
+    """True for an article that gains four times what articles of its age do, and more than a few reactions."""
+    return trend.gained >= SURGE_MIN_GAIN and trend.ratio >= SURGE_MIN_RATIO
 
 
 def turned_sour(before: Measure, before_votes: int, lately: Measure, lately_votes: int) -> bool:
-    """Readers' mood was clearly good and is clearly bad of late: its 95 % intervals lie on either side of 0."""
-    enough = before_votes >= SOUR_LEAST and lately_votes >= SOUR_LEAST
+    """True if the mood was clearly good and is now clearly bad: the 95 % intervals lie on either side of 0."""
+    enough = before_votes >= SOUR_MIN_VOTES and lately_votes >= SOUR_MIN_VOTES
     return enough and before.low > 0 > lately.high
 
 
-def may_be_loved(mood: Measure, votes: int) -> bool:
-    """An article has the votes to be compared with others by the lower end of its mood, and that is above 0."""
-    return votes >= LOVED_LEAST and mood.low > 0
+def may_be_most_loved(mood: Measure, votes: int) -> bool:
+    """True if an article has enough votes to compete, and the lower end of its mood's interval is above 0."""
+    return votes >= LOVED_MIN_VOTES and mood.low > 0
 
 
 def is_record(total: int, others: list[int]) -> bool:
-    """An article has more votes than each of the site's others, which are enough for that to mean something."""
-    return total >= RECORD_LEAST and len(others) >= RECORD_OTHERS and total > max(others)
+    """True if an article has more votes than each of the others, and these are enough for that to mean something."""
+    return total >= RECORD_MIN_VOTES and len(others) >= RECORD_MIN_OTHERS and total > max(others)
+
+
+def findings(connection: Connection, site: Site, *, now_ms: int) -> list[Finding]:
+    """What the rules find at a time (UTC ms), whether or not it was raised before."""
+    reading = Reading(connection, site, now_ms, Memory(keep_s=_KEEP_S, items=_ITEMS))
+    lately = range(reading.hour - SOUR_HOURS + 1, reading.hour + 1)
+    active = figures.cards_of(connection, site, list(reading.by_article(lately)))
+    numbers = listings.live(reading, lately)
+    matches = [
+        *(_surge(numbers, card) for card in active if surges(numbers.trend(card))),
+        *_turns(numbers, active),
+        *_most_loved(reading, numbers),
+        *_records(reading, numbers, active),
+    ]
+    rows = {row.article_id: row for row in figures.records_of(connection, {match.article_id for match in matches})}
+    return [_finding(match, rows[match.article_id]) for match in matches]
+
+
+def _surge(numbers: Numbers, card: Card) -> _Match:
+    trend = numbers.trend(card)
+    detail = (
+        f"{trend.gained:,} reactions that are not negative in {metrics.TREND_HOURS} hours: {trend.ratio:.1f} times what articles "
+        f"of its age gain here ({trend.expected:.0f})."
+    )
+    figures = {"gained": trend.gained, "expected": round(trend.expected, 2), "ratio": round(trend.ratio, 2)}
+    return _Match(SURGING, card.article_id, "Surging", detail, figures)
+
+
+def _turns(numbers: Numbers, active: list[Card]) -> Iterator[_Match]:
+    usual = numbers.norms.shares
+    for card in active:
+        recent = numbers.sums[card.article_id].votes
+        early = numbers.votes.get(card.article_id, metrics.NO_VOTES).less(recent).at_least_none
+        late = recent.at_least_none
+        before, lately = metrics.mood(early, usual), metrics.mood(late, usual)
+        if turned_sour(before, early.total, lately, late.total):
+            yield _turn(card, (before, early.total), (lately, late.total))
+
+
+def _turn(card: Card, before: tuple[Measure, int], lately: tuple[Measure, int]) -> _Match:
+    (was, was_votes), (is_, is_votes) = before, lately
+    detail = (
+        f"The mood of the last {SOUR_HOURS} hours is {is_.value:+.2f} ({is_votes:,} votes); before, it was "
+        f"{was.value:+.2f} ({was_votes:,} votes)."
+    )
+    figures = {"before": {**asdict(was), "votes": was_votes}, "lately": {**asdict(is_), "votes": is_votes}}
+    return _Match(TURNED_SOUR, card.article_id, "Turned sour", detail, figures)
+
+
+def _most_loved(reading: Reading, numbers: Numbers) -> Iterator[_Match]:
+    """The article of the last 28 days whose mood is the best even at the lower end of its interval."""
+    young = periods.read(zone=reading.site.time_zone, now_ms=reading.now_ms, name=f"{LOVED_DAYS}d")
+    born = [card.article_id for card in figures.cards_of(reading.connection, reading.site, [], young)]
+    votes = {article_id: numbers.votes[article_id] for article_id in born if article_id in numbers.votes}
+    moods = {article_id: metrics.mood(each, numbers.norms.shares) for article_id, each in votes.items()}
+    able = [article_id for article_id, mood in moods.items() if may_be_most_loved(mood, votes[article_id].total)]
+    if len(able) < 2:  # the best of one is no distinction
+        return
+    best = max(able, key=lambda article_id: (moods[article_id].low, votes[article_id].total, article_id))
+    mood, total = moods[best], votes[best].total
+    detail = (
+        f"The best mood of all articles of the last {LOVED_DAYS} days: {mood.value:+.2f}, at 95 % confidence above "
+        f"{mood.low:+.2f}, from {total:,} votes."
+    )
+    yield _Match(MOST_LOVED, best, "Most loved", detail, {"mood": asdict(mood), "votes": total})
+
+
+def _records(reading: Reading, numbers: Numbers, active: list[Card]) -> Iterator[_Match]:
+    totals = {article_id: votes.total for article_id, votes in numbers.votes.items() if votes.total > 0}
+    fullest = sorted(totals, key=lambda article_id: totals[article_id], reverse=True)[: RECORD_MIN_OTHERS + 1]
+    oldest_ms = reading.now_ms - RECORD_DAYS * DAY_MS
+    for card in active:
+        best = card.article_id == fullest[0] if fullest else False
+        if best and card.born_ms > oldest_ms and card.article_id in numbers.recent:
+            yield from _record(reading.site, card, [totals[article_id] for article_id in fullest])
+
+
+def _record(site: Site, card: Card, totals: list[int]) -> Iterator[_Match]:
+    total, *others = totals
+    if is_record(total, others):
+        detail = f"{total:,} votes, more than any other article of {site.name}; the previous record was {others[0]:,}."
+        yield _Match(RECORD, card.article_id, "A record", detail, {"votes": total, "former": others[0]})
+
+
+def _finding(match: _Match, row: Any) -> Finding:
+    return Finding(
+        rule=match.rule,
+        article_id=match.article_id,
+        article={"key": row.key, "title": row.title, "url": row.url, "section": row.section},
+        headline=f"{match.opening}: {row.title or row.key}",
+        detail=match.detail,
+        figures=match.figures,
+        cooling_off_ms=COOLING_OFF_MS[match.rule],
+    )

@@ -1,19 +1,34 @@
-"""Webhooks: where a site's alerts are sent."""
+"""Webhooks: where a site's alerts are sent, which addresses are allowed, and how messages are signed.
+
+A publisher chooses the address and our server visits it, so a webhook must not become a door to what only our server can reach:
+only http and https, and no address of our own network unless the settings allow it. The name is resolved here, and the connection
+goes to the very addresses that were checked, so a name cannot change its meaning in between.
+
+A webhook's secret is derived from the service's own secret and the webhook's id. It is stored nowhere, so no copy of the database
+contains it.
+"""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import secrets
+import socket
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, Row, delete, func, insert, select
 
 from reactions.newsroom.sites import Site
-from reactions.notices import targets
 from reactions.refusals import MalformedWebhook, UnknownWebhook
 from reactions.storage import tables
+from reactions.votes import networks
 
-MOST = 20
+MAX_PER_SITE = 20
+MAX_URL_CHARACTERS = 2000
 
 _w, _d = tables.webhook.c, tables.delivery.c
 
@@ -29,8 +44,8 @@ class Webhook:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """How a webhook's deliveries stand: how many in each state, and what went wrong last."""
+class Deliveries:
+    """How many messages of a webhook are in each state, and the latest problem."""
 
     sent: int
     waiting: int
@@ -38,26 +53,47 @@ class Standing:
     problem: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The parts of a webhook's address; `path` with its query."""
+
+    secure: bool
+    host: str
+    port: int
+    path: str
+
+
+class Unreachable(Exception):
+    """The target did not accept the message; the text says why. `retry_after_s` is the wait it asked for."""
+
+    def __init__(self, detail: str, *, retry_after_s: int = 0, gone: bool = False) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+        self.gone = gone
+
+
 def add(connection: Connection, site: Site, url: str, *, private_allowed: bool, now_ms: int) -> Webhook:
     """Send the site's alerts to an address from now on. Raises MalformedWebhook."""
-    targets.target(url, private_allowed=private_allowed)
-    mine = all_of(connection, site)
-    if any(webhook.url == url for webhook in mine):
-        raise MalformedWebhook(f"{site.key} sends its alerts there already.")
-    if len(mine) >= MOST:
-        raise MalformedWebhook(f"A site has at most {MOST} webhooks.")
-    made = Webhook(secrets.token_hex(6), site.id, url, now_ms)
-    connection.execute(insert(tables.webhook).values(id=made.id, site_id=made.site_id, url=made.url, created_at=made.created_at))
-    return made
+    target(url, private_allowed=private_allowed)
+    present = all_of(connection, site)
+    if any(webhook.url == url for webhook in present):
+        raise MalformedWebhook(f"{site.key} already sends its alerts to this address.")
+    if len(present) >= MAX_PER_SITE:
+        raise MalformedWebhook(f"A site has at most {MAX_PER_SITE} webhooks.")
+    added = Webhook(secrets.token_hex(6), site.id, url, now_ms)
+    connection.execute(
+        insert(tables.webhook).values(id=added.id, site_id=added.site_id, url=added.url, created_at=added.created_at)
+    )
+    return added
 
 
 def all_of(connection: Connection, site: Site) -> list[Webhook]:
     """The site's webhooks, oldest first."""
-    mine = select(tables.webhook).where(_w.site_id == site.id).order_by(_w.created_at, _w.id)
-    return [_webhook(row) for row in connection.execute(mine)]
+    rows = connection.execute(select(tables.webhook).where(_w.site_id == site.id).order_by(_w.created_at, _w.id))
+    return [_webhook(row) for row in rows]
 
 
-def named(connection: Connection, site: Site, webhook_id: str) -> Webhook:
+def get(connection: Connection, site: Site, webhook_id: str) -> Webhook:
     """The site's webhook with this id. Raises UnknownWebhook."""
     row = connection.execute(select(tables.webhook).where(_w.id == webhook_id, _w.site_id == site.id)).one_or_none()
     if row is None:
@@ -66,21 +102,103 @@ def named(connection: Connection, site: Site, webhook_id: str) -> Webhook:
 
 
 def remove(connection: Connection, site: Site, webhook_id: str) -> Webhook:
-    """Send nothing there any more, not even what waits. Raises UnknownWebhook."""
-    removed = named(connection, site, webhook_id)
+    """Remove a webhook and the messages that wait for it. Raises UnknownWebhook."""
+    removed = get(connection, site, webhook_id)
     connection.execute(delete(tables.delivery).where(_d.webhook_id == removed.id))
     connection.execute(delete(tables.webhook).where(_w.id == removed.id))
     return removed
 
 
-def standing(connection: Connection, webhook: Webhook) -> Standing:
-    """How the webhook's deliveries stand."""
+def deliveries(connection: Connection, webhook: Webhook) -> Deliveries:
+    """The state of the webhook's messages."""
     mine = _d.webhook_id == webhook.id
     counted = connection.execute(select(_d.state, func.count().label("n")).where(mine).group_by(_d.state))
-    counts = {row.state: row.n for row in counted}
+    n = {row.state: row.n for row in counted}
     last = select(_d.problem).where(mine, _d.problem.is_not(None)).order_by(_d.next_at.desc(), _d.id).limit(1)
-    return Standing(counts.get("sent", 0), counts.get("waiting", 0), counts.get("given up", 0), connection.execute(last).scalar())
+    problem = connection.execute(last).scalar()
+    return Deliveries(n.get("sent", 0), n.get("waiting", 0), n.get("given up", 0), problem)
 
 
 def _webhook(row: Row[Any]) -> Webhook:
     return Webhook(row.id, row.site_id, row.url, row.created_at)
+
+
+def target(url: str, *, private_allowed: bool) -> Target:
+    """The target of a webhook's address. Raises MalformedWebhook. A host name is not resolved yet."""
+    try:
+        parts = urlsplit(url)
+        host, port = (parts.hostname or "").encode("idna").decode(), parts.port
+    except (ValueError, UnicodeError):
+        parts, host, port = urlsplit(""), "", None
+    plain = url.isascii() and url.isprintable() and " " not in url and len(url) <= MAX_URL_CHARACTERS
+    if parts.scheme not in ("http", "https") or not host or not plain or port == 0:
+        raise MalformedWebhook(
+            "Write a webhook's address as https://hooks.example.org/reactions: http or https, a host, no spaces."
+        )
+    if "@" in parts.netloc or parts.fragment:
+        raise MalformedWebhook("A webhook's address must not have a user name, a password or a #fragment.")
+    if not private_allowed and _is_address(host) and not _is_public(host):
+        raise MalformedWebhook(_why_private(host))
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return Target(parts.scheme == "https", host, port or {"http": 80, "https": 443}[parts.scheme], path)
+
+
+def addresses(to: Target, *, private_allowed: bool) -> list[str]:
+    """The IP addresses of a target that may be visited. Raises Unreachable."""
+    try:
+        resolved = socket.getaddrinfo(to.host, to.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise Unreachable(f"{to.host} cannot be resolved: {getattr(error, 'strerror', error)}.") from None
+    known = list(dict.fromkeys(str(address[0]) for *_, address in resolved))
+    allowed = [address for address in known if private_allowed or _is_public(address)]
+    if not allowed:
+        raise Unreachable(_why_private(to.host))
+    return allowed
+
+
+def _why_private(host: str) -> str:
+    return f"{host} is an address of this machine or of a private network. The setting webhook_private_targets allows these."
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        # 127.1 and 0x7f000001 are addresses to the resolver, though not to us.
+        return host.rpartition(".")[2][:1].isdigit()
+    return True
+
+
+def _is_public(address: str) -> bool:
+    try:
+        ip = ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    return all(part.is_global and not part.is_multicast and not part.is_reserved for part in _meant(ip))
+
+
+def _meant(ip: IPv4Address | IPv6Address) -> list[IPv4Address | IPv6Address]:
+    """The address, or the IPv4 addresses that an IPv6 one stands for."""
+    if isinstance(ip, IPv4Address):
+        return [ip]
+    return list(ip.teredo) if ip.teredo else [networks.unwrapped(ip)]
+
+
+def secret_of(key: bytes, webhook_id: str) -> bytes:
+    """The secret of a webhook; `key` is the service's key for webhooks."""
+    return hmac.digest(key, webhook_id.encode(), hashlib.sha256)
+
+
+def displayed(secret: bytes) -> str:
+    """The secret in the form that Standard Webhooks libraries take."""
+    return f"whsec_{base64.b64encode(secret).decode()}"
+
+
+def signature_headers(secret: bytes, message_id: str, body: bytes, *, at_s: int) -> dict[str, str]:
+    """The three Standard Webhooks headers of a message sent at this time (UTC seconds).
+
+    A retry has the same id and another time.
+    """
+    signed = f"{message_id}.{at_s}.".encode() + body
+    signature = base64.b64encode(hmac.digest(secret, signed, hashlib.sha256)).decode()
+    return {"webhook-id": message_id, "webhook-timestamp": str(at_s), "webhook-signature": f"v1,{signature}"}

@@ -14,7 +14,7 @@ from reactions.settings import Proxies, Settings
 from reactions.times import now_ms as now_ms
 from reactions.votes.ballot_box import BallotBox
 from reactions.web import extensions
-from reactions.web.counts_memory import CountsMemory
+from reactions.web.hot_path import HotPath
 from reactions.web.limits import VoteLimits
 
 _NAME = "reader-reactions"
@@ -25,12 +25,28 @@ class Parts:
     """What one application is made of, beside Flask's own."""
 
     settings: Settings
-    directory: sites.Directory
-    ballot_box: BallotBox
-    limits: VoteLimits
-    memory: CountsMemory
+    hot_path: HotPath
     reports: Reports
-    proxies: Proxies
+
+    @property
+    def directory(self) -> sites.Directory:
+        """Sites by key."""
+        return self.hot_path.directory
+
+    @property
+    def ballot_box(self) -> BallotBox:
+        """The one way in for votes."""
+        return self.hot_path.ballot_box
+
+    @property
+    def limits(self) -> VoteLimits:
+        """The limits of the vote route."""
+        return self.hot_path.limits
+
+    @property
+    def proxies(self) -> Proxies:
+        """The proxies whose headers are believed."""
+        return self.hot_path.proxies
 
     def install(self) -> None:
         """Keep the parts with the current application."""

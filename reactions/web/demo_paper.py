@@ -13,21 +13,17 @@ from datetime import datetime
 from functools import cache
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Response, current_app, render_template
+from flask import Blueprint, current_app, render_template
 from flask.typing import ResponseReturnValue
 
 from reactions import demo
 from reactions.times import HOUR_MS
+from reactions.web import headers
 
 LATEST = 6
 SECOND = 2
 LEAD_MAX_AGE_HOURS = 48
 SECOND_MAX_AGE_HOURS = 7 * 24
-
-CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +92,7 @@ def blueprint(printed_at_ms: Callable[[], int]) -> Blueprint:
                 return render_template("demo/article.html", story=story)
         return render_template("demo/missing.html"), 404
 
-    @pages.after_request
-    def allow_nothing_foreign(response: Response) -> Response:
-        response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-        return response
+    pages.after_request(headers.page)
 
     @pages.context_processor
     def what_every_page_shows() -> dict[str, object]:

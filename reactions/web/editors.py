@@ -1,4 +1,4 @@
-"""Who edits: an API key in the Authorization header for programs, a session that a key opened for pages.
+"""Who the editor is: programs send an API key in the Authorization header, pages have a session that a key opened.
 
 The site comes from the key. Another site's address answers what a missing one answers.
 """
@@ -12,17 +12,18 @@ from reactions.newsroom.api_keys import ApiKey
 from reactions.newsroom.sites import Site
 from reactions.refusals import UnknownSite
 from reactions.storage.engines import writing
-from reactions.web import current
+from reactions.web import current, guards
 from reactions.web.problems import Denied
 
 _SESSION = "key"
+_KEY = "reactions.key"  # where in the environ the proven key of a request is kept
 _IN_ADDRESS = {"api_key", "key", "token", "access_token"}
 
 
 def require(site_key: str, scope: str) -> Site:
-    """The site of the request's key, if the address names it and the key has the scope.
+    """The site of the request's key, provided that the URL names this site and the key has the scope.
 
-    Raises Denied (400 for a key in the address, 401, 403) or UnknownSite (404).
+    Raises Denied (400 for a key in the URL, 401, 403), UnknownSite (404), or RateLimitExceeded (429).
     """
     key = _bearer()
     site = site_of(key)
@@ -31,12 +32,12 @@ def require(site_key: str, scope: str) -> Site:
     if scope not in key.scopes:
         has = ", ".join(sorted(key.scopes))
         detail = f"This needs a key with the scope {scope}; this one has {has}."
-        raise Denied(403, "missing-scope", "This key may not do that", detail)
+        raise Denied("missing-scope", detail)
     return site
 
 
 def by() -> str:
-    """Who acts, for the record: the id and the label of the key in use."""
+    """The editor, for the record: the id and the label of the key in use."""
     key = _bearer()
     return f"{key.id} {key.label}"[:100]
 
@@ -78,14 +79,27 @@ def site_of(key: ApiKey) -> Site:
 
 
 def _bearer() -> ApiKey:
+    """The key of the request, proven once. Raises Denied, or RateLimitExceeded after many wrong ones."""
+    if _KEY not in request.environ:
+        request.environ[_KEY] = _proven_bearer()
+    key: ApiKey = request.environ[_KEY]
+    return key
+
+
+def _proven_bearer() -> ApiKey:
     if any(value.startswith("rk_") for value in request.args.values()) or not _IN_ADDRESS.isdisjoint(request.args):
-        detail = "What stands in an address ends up in logs. Send the key in the Authorization header, and make a new one."
-        raise Denied(400, "key-in-address", "A key does not belong into an address", detail)
+        detail = (
+            "Addresses end up in logs. Send the key in the Authorization header, and make a new one: this one may have been read."
+        )
+        raise Denied("key-in-address", detail)
     scheme, _, text = request.headers.get("Authorization", "").partition(" ")
-    key = _proven(text.strip()) if scheme.lower() == "bearer" else None
+    sent = text.strip() if scheme.lower() == "bearer" else ""
+    key = _proven(sent) if sent else None
+    if sent and key is None:
+        guards.count_wrong_key()
     if key is None:
         detail = "Send a key of the site, as in Authorization: Bearer rk_…; `reactions key add` makes one."
-        raise Denied(401, "unauthorized", "Not signed in", detail, WWW_Authenticate='Bearer realm="reactions"')
+        raise Denied("unauthorized", detail, WWW_Authenticate='Bearer realm="reactions"')
     return key
 
 

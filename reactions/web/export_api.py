@@ -8,86 +8,91 @@ from contextlib import ExitStack, closing
 from flask import Response, request
 from marshmallow import ValidationError
 
-from reactions.exports import arrow_files, bundles, choosing, files, packages, scope, series
-from reactions.exports.choosing import Choice
+from reactions.exports import changes, files, formats, scope
 from reactions.exports.columns import TABLES, VERSION, Table
 from reactions.exports.files import File, Form
-from reactions.exports.scope import Scope
+from reactions.exports.scope import Choice, Scope
 from reactions.refusals import MalformedExport
 from reactions.reports import periods
 from reactions.votes import readers
-from reactions.web import current, editors, export_slots, metrics, report_params
+from reactions.web import current, editors, export_stream, headers, metrics, report_params, requests
 from reactions.web.export_stream import Stream
 from reactions.web.openapi import ApiBlueprint, query
 
 BUNDLE = "all.zip"
 _FORMS = {".csv": Form(), ".csv.gz": Form(gzip=True), ".parquet": Form("parquet"), ".arrow": Form("arrow")}
-_MEDIA = (
-    "text/csv",
-    "application/gzip",
-    "application/zip",
-    "application/json",
-    *map(packages.media_of, map(Form, choosing.FORMATS)),
-)
-_NAMES = [name + end for name in TABLES for end in _FORMS] + [BUNDLE, packages.NAME]
+_MEDIA = {
+    "text/csv": {"type": "string"},
+    **{media: {} for media in ("application/gzip", "application/zip", *(Form(name).media for name in scope.FORMATS[1:]))},
+    "application/json": {"type": "object", "description": "A Data Package 2.0 descriptor"},
+}
+_NAMES = [name + end for name in TABLES for end in _FORMS] + [BUNDLE, files.DESCRIPTION]
 
 blueprint = ApiBlueprint("exports", description="Whole files for analysts. Needs a key of the site with the scope read.")
 
-_FILE = {"in": "path", "name": "file_name", "required": True, "schema": {"type": "string", "enum": _NAMES}}
+_FILE = {
+    "in": "path",
+    "name": "file_name",
+    "required": True,
+    "description": "What to export, and in which format",
+    "example": "articles.csv",
+    "schema": {"type": "string", "enum": _NAMES},
+}
 _PARAMETERS = [
-    query("period", f"{', '.join(periods.NAMES)}; without period, from and since it is everything", required=False),
+    query("period", f"{', '.join(periods.NAMES)}; if period, from and since are omitted, the whole history", required=False),
     *report_params.DAYS,
     *report_params.ARTICLES,
-    query("since", "`beginning`, or the header Export-Next of the export before", required=False),
-    query("columns", "Names with commas between them; all if left out", required=False, example="article,title,total"),
-    query("precision", f"Of the times of single votes: {', '.join(choosing.PRECISIONS)}; usually hour", required=False),
-    query("min_group", "Hide counts of fewer readers than this; usually none", required=False, example="5"),
-    query("readers", "yes adds a name for each reader to votes, where the site's reader scope is site", required=False),
-    query("bom", "yes begins a CSV with a byte order mark, for Excel", required=False),
+    query("since", "`beginning`, or the header Export-Next of the previous export", required=False),
+    query("columns", "Column names, separated by commas; all if omitted", required=False, example="article,title,total"),
+    query("precision", f"Precision of the times of votes: {', '.join(scope.PRECISIONS)}; default hour", required=False),
+    query("min_group", "Hide counts of fewer readers than this; default none", required=False, example="5"),
+    query("readers", "yes adds a pseudonym of each reader to votes, if the site's reader scope is site", required=False),
+    query("bom", "yes starts a CSV with a byte order mark, for Excel", required=False),
 ]
 
 
 @blueprint.get(
     "/v1/sites/<site_key>/export/<file_name>",
-    query=[_FILE, *_PARAMETERS],
-    answer={"type": "string"},
-    media=_MEDIA,
-    problems=(400, 401, 403, 404, 429, 503),
+    "exportFile",
+    parameters=[_FILE, *_PARAMETERS],
+    response=_MEDIA,
+    headers=["Cache-Control", "Content-Disposition", "Export-Version", "Export-Next"],
+    problems=["malformed-export", "malformed-period", "malformed-filter", "malformed-cursor", "too-many-exports"],
     scope="read",
 )
 def export(site_key: str, file_name: str) -> Response:
     """Download articles, series or votes as .csv, .csv.gz, .parquet or .arrow; all three as all.zip; or their datapackage.json.
 
-    The answer comes in pieces of unknown length, from one snapshot. It is whole if it ends as HTTP says it must: a connection
-    that closes before is an error to every client. A .csv.gz has its checksum at its end, all.zip has rows and checksums.
+    The answer is streamed from one snapshot, without a length. It is complete if it ends as HTTP requires: a connection that
+    closes before is an error to every client. A .csv.gz has its checksum at its end, all.zip has rows and checksums.
     """
     site = editors.require(site_key, "read")
     tables, form = _file_named(file_name)
-    said = report_params.strict(_PARAMETERS)
-    choice = _choice(said)
+    params = report_params.strict(_PARAMETERS)
+    choice = _choice(params)
     settings = current.parts().settings
-    choosing.check(choice, site, tables if file_name != packages.NAME else [], finest=settings.export_precision)
+    scope.check(choice, site, tables if file_name != files.DESCRIPTION else [], finest=settings.export_precision)
     if form.format != "csv":
-        arrow_files.arrow()
+        formats.arrow()
     with ExitStack() as held:
-        held.enter_context(closing(export_slots.take(editors.key_id(), most=settings.exports_per_key)))
+        held.enter_context(closing(export_stream.take_slot(editors.key_id(), most=settings.exports_per_key)))
         key = (
             readers.derived_key(settings.export_reader_key.encode(), f"export {site.key}") if settings.export_reader_key else b""
         )
         found = held.enter_context(scope.opened(current.engine(), site, choice, now_ms=current.now_ms(), reader_key=key))
-        pieces, media = _pieces(file_name, tables, Form(form.format, bom=_yes(said, "bom"), gzip=form.gzip), found)
-        headers = _headers(file_name, media, found)
-        if "Content-Encoding" in headers:
+        pieces, media = _pieces(file_name, tables, Form(form.format, bom=_yes(params, "bom"), gzip=form.gzip), found)
+        sent = _headers(file_name, media, found)
+        if "Content-Encoding" in sent:
             pieces = files.compressed(pieces)
         stream = Stream(pieces, held.pop_all(), name=file_name, within_s=settings.export_within_s, votes=metrics.settled)
-    response = Response(stream, headers=headers)
+    response = Response(stream, headers=sent)
     response.call_on_close(stream.close)
     return response
 
 
 def _file_named(name: str) -> tuple[Sequence[Table], Form]:
     """The tables and the form that a file's name stands for. Raises MalformedExport."""
-    if name in (BUNDLE, packages.NAME):
+    if name in (BUNDLE, files.DESCRIPTION):
         return list(TABLES.values()), Form()
     table, dot, end = name.partition(".")
     if table not in TABLES or dot + end not in _FORMS:
@@ -95,51 +100,50 @@ def _file_named(name: str) -> tuple[Sequence[Table], Form]:
     return [TABLES[table]], _FORMS[dot + end]
 
 
-def _choice(said: dict[str, str]) -> Choice:
-    if not said["min_group"].isascii() or not (said["min_group"] or "0").isdigit():
+def _choice(params: dict[str, str]) -> Choice:
+    min_group = requests.whole_number(params["min_group"] or "0")
+    if min_group is None:
         raise ValidationError("Write a number of readers, such as 5.", "min_group")
     return Choice(
-        about=report_params.report_query(said),
-        since=said["since"],
-        columns=[name for name in said["columns"].split(",") if name],
-        precision=said["precision"] or current.parts().settings.export_precision,
-        min_group=int(said["min_group"] or "0"),
-        readers=_yes(said, "readers"),
+        about=report_params.report_query(params),
+        since=params["since"],
+        columns=[name for name in params["columns"].split(",") if name],
+        precision=params["precision"] or current.parts().settings.export_precision,
+        min_group=min_group,
+        readers=_yes(params, "readers"),
     )
 
 
-def _yes(said: dict[str, str], name: str) -> bool:
-    if said[name] not in ("", "yes", "no"):
+def _yes(params: dict[str, str], name: str) -> bool:
+    if params[name] not in ("", "yes", "no"):
         raise ValidationError("Write yes or no.", name)
-    return said[name] == "yes"
+    return params[name] == "yes"
 
 
 def _headers(name: str, media: str, found: Scope) -> dict[str, str]:
-    headers = {
+    sent = {
+        **dict(headers.PRIVATE),
         "Content-Type": f"{media}; charset=utf-8" if media == "text/csv" else media,
         "Content-Disposition": f'attachment; filename="{_file_name(name, found)}"',
-        "Cache-Control": "private, no-store",
-        "X-Content-Type-Options": "nosniff",
-        "Cross-Origin-Resource-Policy": "same-origin",
         "Export-Version": VERSION,
     }
     if found.next:
-        headers["Export-Next"] = found.next.told(found.site)
+        sent["Export-Next"] = found.next.text(found.site)
     if media == "text/csv":
-        headers["Vary"] = "Accept-Encoding"
+        sent["Vary"] = "Accept-Encoding"
         accepted = request.accept_encodings
-        headers |= {"Content-Encoding": "gzip"} if "gzip" in accepted.values() and accepted["gzip"] > 0 else {}
-    return headers
+        sent |= {"Content-Encoding": "gzip"} if "gzip" in accepted.values() and accepted["gzip"] > 0 else {}
+    return sent
 
 
 def _pieces(name: str, tables: Sequence[Table], form: Form, found: Scope) -> tuple[Iterator[bytes], str]:
-    if name == packages.NAME:
-        chosen = [(table, choosing.columns_of(found.choice, found.site, table)) for table in tables]
-        return iter([packages.of_columns(found, chosen).encode()]), "application/json"
+    if name == files.DESCRIPTION:
+        chosen = [(table, scope.columns_of(found.choice, found.site, table)) for table in tables]
+        return iter([files.describe_columns(found, chosen).encode()]), "application/json"
     if name == BUNDLE:
-        return bundles.pieces(found, tables, form), "application/zip"
+        return files.archive_pieces(found, tables, form), "application/zip"
     made = File(found, tables[0], form).pieces()
-    return made, "application/gzip" if form.gzip else packages.media_of(form)
+    return made, "application/gzip" if form.gzip else form.media
 
 
 def _file_name(name: str, found: Scope) -> str:
@@ -147,5 +151,5 @@ def _file_name(name: str, found: Scope) -> str:
     what, _, end = name.partition(".")
     if not found.hours:
         return f"{found.site.key}-{what}.{end}"
-    first, last = (series.local_day(hour, found.zone) for hour in (found.hours[0], found.hours[-1]))
+    first, last = (changes.local_day(hour, found.zone) for hour in (found.hours[0], found.hours[-1]))
     return f"{found.site.key}-{what}-{first}-{last}.{end}"

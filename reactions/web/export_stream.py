@@ -1,17 +1,27 @@
-"""The body of an export on its way to the client. One that breaks off is seen to break off: no whole answer ends it.
+"""An export on its way to the client: the slot that it holds, and its body.
 
-An export is not in a hurry, readers are. While votes are counted in this process it pauses after each piece, the longer the more
-votes there are; by itself it takes what it can get.
+One that breaks off is seen to break off: no whole answer ends it. An export is not in a hurry, readers are: while votes are
+counted in this process it pauses after each piece, the longer the more votes there are; by itself it takes what it can get.
+
+A key may have some exports running at once on this machine, whichever worker answers. A slot is a lock on a file: it ends with
+the export, and with the process, however that ends.
 """
 
 from __future__ import annotations
 
+import fcntl
+import os
+import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
+from io import BufferedWriter
+from pathlib import Path
 
 import structlog
 from sqlalchemy.exc import StatementError
+
+from reactions.refusals import TooManyExports
 
 log = structlog.get_logger()
 
@@ -76,3 +86,25 @@ class Stream:
         if isinstance(self._pieces, Generator):
             self._pieces.close()  # first: it may be reading from the snapshot
         self._held.close()
+
+
+def take_slot(key_id: str, *, most: int) -> BufferedWriter:
+    """Take a slot; closing what is returned gives it back. Raises TooManyExports."""
+    folder = _folder()
+    for number in range(most):
+        slot = (folder / f"{key_id}-{number}").open("wb")
+        try:
+            fcntl.flock(slot, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            slot.close()
+            continue
+        return slot
+    raise TooManyExports(f"This key has {most} export{'s' * (most > 1)} running already. Try again when one is complete.")
+
+
+def _folder() -> Path:
+    folder = Path(tempfile.gettempdir()) / f"reader-reactions-exports-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.lstat().st_uid != os.getuid():  # somebody else on this machine may have been there before
+        raise PermissionError(f"{folder} belongs to somebody else.")
+    return folder

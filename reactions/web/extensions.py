@@ -9,24 +9,25 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_sqlalchemy import SQLAlchemy
 
+_STRATEGY = "sliding-window-counter"
+
 db = SQLAlchemy()
+limiter = Limiter(
+    key_func=get_remote_address,
+    strategy=_STRATEGY,
+    key_prefix=_STRATEGY,  # the keys of one strategy mean something else to another
+    headers_enabled=False,
+    in_memory_fallback_enabled=True,
+)
 
 
-def limiter(app: Flask, storage_uri: str, storage_options: dict[str, Any]) -> Limiter:
-    """A limiter for one application: it is not shared, because its storage holds threads and connections.
+def bind_limiter(app: Flask, storage_uri: str, storage_options: dict[str, Any]) -> None:
+    """Give the limiter the application's store, and the application no hooks.
 
-    The strategy is in the key prefix: keys of one strategy mean something else to another.
+    The limiter's hooks look for limits on every request. The decorated views of `guards` ask by themselves, and so do votes, so a
+    limiter that the application knows beforehand installs none (docs/decisions/0005-limits.md).
     """
-    made = Limiter(
-        key_func=get_remote_address,
-        storage_uri=storage_uri,
-        storage_options=storage_options,
-        strategy="sliding-window-counter",
-        key_prefix="sliding-window-counter",
-        headers_enabled=False,
-    )
-    # Known to the application beforehand, it installs no hooks: they look for limits on every request, a fifth of a vote's
-    # time, and find none, because votes ask the limiter themselves.
-    app.extensions.setdefault("limiter", set()).add(made)
-    made.init_app(app)
-    return made
+    app.config.update(RATELIMIT_STORAGE_URI=storage_uri, RATELIMIT_STORAGE_OPTIONS=storage_options)
+    app.extensions.setdefault("limiter", set()).add(limiter)
+    limiter.init_app(app)
+    limiter._storage_dead = False  # an application before this one, as tests make them, may have lost its own store

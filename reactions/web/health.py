@@ -1,4 +1,4 @@
-"""What operators and their machines ask: alive, ready, and how it is going."""
+"""Probes and metrics for operators: /healthz, /readyz, /metrics."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import NotFound, Unauthorized
 
 from reactions.storage import migrations
-from reactions.web import current, metrics
+from reactions.web import current, guards, metrics
 from reactions.web.problems import problem
 
 blueprint = Blueprint("health", __name__)
@@ -18,7 +18,7 @@ blueprint = Blueprint("health", __name__)
 
 @blueprint.get("/healthz")
 def alive() -> Response:
-    """The process answers. Asks nothing of anybody else."""
+    """Answer while the process lives. Neither the database nor the limiter's store is asked."""
     return jsonify(alive=True)
 
 
@@ -36,16 +36,19 @@ def ready() -> Response:
 
 
 @blueprint.get("/metrics")
+@guards.keyed
 def exposed_metrics() -> Response:
-    """Metrics for Prometheus, to whoever knows the token."""
+    """Metrics for Prometheus. They need the token of the settings; without one the address does not exist."""
     token = current.parts().settings.metrics_token
     if not token:
         raise NotFound
-    given = request.headers.get("Authorization", "")
-    if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+    sent = request.headers.get("Authorization", "")
+    if not hmac.compare_digest(sent.encode(), f"Bearer {token}".encode()):
+        if sent:
+            guards.count_wrong_key()
         raise Unauthorized(www_authenticate=WWWAuthenticate("bearer"))
     return Response(metrics.exposition(), content_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 def _not_ready(detail: str) -> Response:
-    return problem(503, "not-ready", "Not ready", detail, headers={"Retry-After": "2"})
+    return problem("not-ready", detail, headers={"Retry-After": "2"})

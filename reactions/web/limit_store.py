@@ -243,22 +243,26 @@ def configured(settings: Settings, memory: WindowMemory) -> tuple[Windows, tuple
     """The store that the settings name, and the exceptions that mean it is away. Raises InvalidSettings."""
     if settings.limiter_url.startswith("memory"):
         return memory, ()
-    storage = redis_storage(settings)
+    storage = _redis_storage(settings)
     failures = storage.base_exceptions
     client = storage.storage  # type: ignore[attr-defined]
     return RedisWindows(client), (OSError, *(failures if isinstance(failures, tuple) else (failures,)))
 
 
-def redis_storage(settings: Settings) -> Storage:
-    """The storage of `limits` at the address in the settings. Raises InvalidSettings."""
+def address(settings: Settings) -> tuple[str, dict[str, Any]]:
+    """The address of the store and its options, as `limits` and Flask-Limiter take them. Raises InvalidSettings."""
+    return ("windows://", {}) if settings.limiter_url.startswith("memory") else (settings.limiter_url, _redis_options(settings))
+
+
+def _redis_storage(settings: Settings) -> Storage:
     try:
-        return storage_from_string(settings.limiter_url, **redis_options(settings))  # type: ignore[return-value]
+        return storage_from_string(settings.limiter_url, **_redis_options(settings))  # type: ignore[return-value]
     except (ConfigurationError, ImportError, ValueError) as error:
         raise InvalidSettings(f"limiter_url: {error}") from None
 
 
-def redis_options(settings: Settings) -> dict[str, Any]:
-    """How redis-py is to connect: a hit waits `limiter_timeout_s` at most, and is not repeated. Raises InvalidSettings."""
+def _redis_options(settings: Settings) -> dict[str, Any]:
+    """How redis-py connects: a hit waits `limiter_timeout_s` at most, and is not repeated."""
     try:
         from redis.backoff import NoBackoff
         from redis.retry import Retry

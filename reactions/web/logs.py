@@ -1,4 +1,4 @@
-"""Logs: one JSON line an event on standard error. No address, browser name, reader id or article key is ever logged."""
+"""Logs: one JSON line for each event, on standard error. No address, browser name, reader id or article key is ever logged."""
 
 from __future__ import annotations
 

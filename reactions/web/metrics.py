@@ -1,4 +1,4 @@
-"""What operators can watch, in Prometheus' terms.
+"""The metrics of /metrics, in Prometheus' terms.
 
 With several workers PROMETHEUS_MULTIPROC_DIR must name an empty folder; `reactions serve` makes one.
 """
@@ -29,13 +29,13 @@ _failed = ballots.labels("failed")
 
 
 class _Settled:
-    """What this process has settled, for those who give way to votes."""
+    """How many ballots this process has settled."""
 
     ballots = 0
 
 
 def settled() -> int:
-    """How many ballots this process has settled."""
+    """How many ballots this process has settled: exports give way to votes by it."""
     return _Settled.ballots
 
 
@@ -51,7 +51,7 @@ def observe_batch(answers: Sequence[object]) -> None:
 
 
 def exposition() -> bytes:
-    """All metrics in the text format, of all workers where they share a folder."""
+    """All metrics in the text format; those of all workers if they share a folder."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return generate_latest(REGISTRY)
     registry = CollectorRegistry()

@@ -1,168 +1,195 @@
-"""What the newsroom and its CMS change: what is said of articles, what may be done to them, and the site's keys."""
+"""What the newsroom and its CMS change: descriptions of articles, interventions on them, and the site's keys."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Callable
 from typing import Any
 
 import orjson
 from flask import Response, request
+from marshmallow import Schema
 
 from reactions.newsroom import api_keys, article_keys, articles, interventions
 from reactions.newsroom.api_keys import ApiKey
 from reactions.newsroom.articles import Description
 from reactions.newsroom.sites import Site
 from reactions.storage.engines import writing
+from reactions.times import rfc3339
 from reactions.votes import revising
 from reactions.votes.revising import Editor
-from reactions.web import current, editors, newsroom_schemas
-from reactions.web.newsroom_schemas import ArticleNamed, ArticlesBody, KeyBody, MergeBody, MoveBody
-from reactions.web.openapi import ApiBlueprint
-from reactions.web.schemas import body_of
+from reactions.web import current, editors, headers, schemas
+from reactions.web.openapi import ApiBlueprint, View
+from reactions.web.requests import body_of
+from reactions.web.schemas import ArticleNamed, ArticlesBody, KeyBody, MergeBody, MoveBody
 
 ARTICLES_BYTES = 1_048_576
-PROBLEMS = (400, 401, 403, 404, 413, 415, 422, 503)
+_SITE = "/v1/sites/<site_key>"
 
 blueprint = ApiBlueprint("newsroom", description="What the newsroom and its CMS change. Needs a key of the site.")
 _articles, _named, _move, _merge, _key = ArticlesBody(), ArticleNamed(), MoveBody(), MergeBody(), KeyBody()
 
-_CATALOGUE = {
-    "close": interventions.close,
-    "reopen": interventions.reopen,
-    "hide": interventions.hide,
-    "show": interventions.show,
-}
 
-
-@blueprint.put(
-    "/v1/sites/<site_key>/articles",
-    body=ArticlesBody,
-    answer=newsroom_schemas.ArticlesReceipt,
-    problems=PROBLEMS,
-    scope="write",
-)
+@blueprint.put(f"{_SITE}/articles", "describeArticles", body=ArticlesBody, response=schemas.DescribedResponse, scope="write")
 def describe(site_key: str) -> Response:
-    """Say what articles are called, where they stand and who wrote them. Up to 500 at once; repeating it changes nothing."""
+    """Describe articles: titles, sections, authors, tags, times. Up to 500 at once. Idempotent."""
     site = editors.require(site_key, "write")
     body = body_of(request, _articles, most_bytes=ARTICLES_BYTES)
-    said = [Description(**entry) for entry in body["articles"]]
+    descriptions = [Description(**entry) for entry in body["articles"]]
     with writing(current.engine()) as connection:
-        articles.describe(connection, site, said, at_ms=current.now_ms())
-    return answer({"articles": len(said)})
+        articles.describe(connection, site, descriptions, at_ms=current.now_ms())
+    return respond({"articles": len(descriptions)})
 
 
-@blueprint.post(
-    "/v1/sites/<site_key>/articles/<any(close,reopen,hide,show):change>",
-    body=ArticleNamed,
-    answer=newsroom_schemas.ArticleChanged,
-    problems=PROBLEMS,
-    scope="review",
-)
-def change_article(site_key: str, change: str) -> Response:
-    """Close an article or open it again; hide its numbers from readers or show them again."""
+def _change(change: str) -> Callable[[View], View]:
+    """Declare a route that changes an article without touching its votes."""
+    return blueprint.post(
+        f"{_SITE}/articles/{change}",
+        f"{change}Article",
+        body=ArticleNamed,
+        response=schemas.ChangeResponse,
+        problems=["unknown-article"],
+        scope="review",
+    )
+
+
+@_change("close")
+def close(site_key: str) -> Response:
+    """End voting on an article. Its counts stay."""
+    return _changed_by(interventions.close, site_key)
+
+
+@_change("reopen")
+def reopen(site_key: str) -> Response:
+    """Open voting on a closed article again."""
+    return _changed_by(interventions.reopen, site_key)
+
+
+@_change("hide")
+def hide(site_key: str) -> Response:
+    """Hide an article's numbers from readers. Votes go on being counted."""
+    return _changed_by(interventions.hide, site_key)
+
+
+@_change("show")
+def show(site_key: str) -> Response:
+    """Show a hidden article's numbers again."""
+    return _changed_by(interventions.show, site_key)
+
+
+def _revision(revision: str, *, body: type[Schema]) -> Callable[[View], View]:
+    """Declare a route that changes the votes on an article. Each changed vote leaves an event in the ledger."""
+    return blueprint.post(
+        f"{_SITE}/articles/{revision}",
+        f"{revision}Article",
+        body=body,
+        response=schemas.RevisionResponse,
+        problems=["unknown-article", "overloaded"],
+        scope="review",
+    )
+
+
+@_revision("reset", body=ArticleNamed)
+def reset(site_key: str) -> Response:
+    """Withdraw every vote on an article. `restore` undoes it."""
+    return _revised_by(revising.reset, site_key)
+
+
+@_revision("restore", body=ArticleNamed)
+def restore(site_key: str) -> Response:
+    """Undo the last reset of an article."""
+    return _revised_by(revising.undo_reset, site_key)
+
+
+@_revision("merge", body=MergeBody)
+def merge(site_key: str) -> Response:
+    """Move an article's votes to another article; its keys lead there from now on."""
     site = editors.require(site_key, "review")
-    key = article_keys.canonical_key(body_of(request, _named, most_bytes=4096)["article"])
-    with writing(current.engine()) as connection:
-        _CATALOGUE[change](connection, site, key, at_ms=current.now_ms(), by=editors.by())
-    return _changed(site, key)
+    body = body_of(request, _merge)
+    key, into = article_keys.canonical_key(body["article"]), article_keys.canonical_key(body["into"])
+    return _state(site, into, votes=revising.merge(_editor(site), key, into=into))
 
 
 @blueprint.post(
-    "/v1/sites/<site_key>/articles/<any(reset,restore):revision>",
-    body=ArticleNamed,
-    answer=newsroom_schemas.ArticleChanged,
-    problems=PROBLEMS,
-    scope="review",
-)
-def revise_article(site_key: str, revision: str) -> Response:
-    """Withdraw every vote on an article, or take the last reset back. Each vote leaves an event in the ledger."""
-    site = editors.require(site_key, "review")
-    key = article_keys.canonical_key(body_of(request, _named, most_bytes=4096)["article"])
-    revise = revising.reset if revision == "reset" else revising.undo_reset
-    return _changed(site, key, votes=revise(_desk(site), key))
-
-
-@blueprint.post(
-    "/v1/sites/<site_key>/articles/move",
+    f"{_SITE}/articles/move",
+    "moveArticle",
     body=MoveBody,
-    answer=newsroom_schemas.ArticleChanged,
-    problems=(*PROBLEMS, 409),
+    response=schemas.ChangeResponse,
+    problems=["unknown-article", "key-taken"],
     scope="write",
 )
 def move(site_key: str) -> Response:
-    """Give an article another key, as after a change of its address; the old one keeps working."""
+    """Give an article another key, as after a change of its address. The old key goes on working."""
     site = editors.require(site_key, "write")
-    body = body_of(request, _move, most_bytes=4096)
+    body = body_of(request, _move)
     key, to = article_keys.canonical_key(body["article"]), article_keys.canonical_key(body["to"])
     with writing(current.engine()) as connection:
         interventions.move(connection, site, key, to=to, at_ms=current.now_ms(), by=editors.by())
-    return _changed(site, to)
+    return _state(site, to)
+
+
+@blueprint.get(f"{_SITE}/keys", "listKeys", response=schemas.KeysResponse, scope="write")
+def list_keys(site_key: str) -> Response:
+    """List the site's keys, without their secrets."""
+    site = editors.require(site_key, "write")
+    with current.reading() as connection:
+        return respond({"keys": [_shown(key) for key in api_keys.all_of(connection, site)]})
 
 
 @blueprint.post(
-    "/v1/sites/<site_key>/articles/merge",
-    body=MergeBody,
-    answer=newsroom_schemas.ArticleChanged,
-    problems=PROBLEMS,
-    scope="review",
+    f"{_SITE}/keys",
+    "createKey",
+    body=KeyBody,
+    response=schemas.NewKeyResponse,
+    problems=["malformed-key-request"],
+    scope="write",
 )
-def merge(site_key: str) -> Response:
-    """Move an article's votes to another and let its keys lead there."""
-    site = editors.require(site_key, "review")
-    body = body_of(request, _merge, most_bytes=4096)
-    key, into = article_keys.canonical_key(body["article"]), article_keys.canonical_key(body["into"])
-    return _changed(site, into, votes=revising.merge(_desk(site), key, into=into))
-
-
-@blueprint.get("/v1/sites/<site_key>/keys", answer=newsroom_schemas.KeysAnswer, problems=(400, 401, 403, 404, 503), scope="write")
-def list_keys(site_key: str) -> Response:
-    """List the site's keys; their secrets are not kept."""
-    site = editors.require(site_key, "write")
-    with current.reading() as connection:
-        return answer({"keys": [_shown(key) for key in api_keys.all_of(connection, site)]})
-
-
-@blueprint.post("/v1/sites/<site_key>/keys", body=KeyBody, answer=newsroom_schemas.NewKey, problems=PROBLEMS, scope="write")
 def add_key(site_key: str) -> Response:
-    """Make a key with some of the scopes of the one in use. The key is shown this once."""
+    """Make a key with some of the scopes of the one in use. Its text is shown this once."""
     site = editors.require(site_key, "write")
-    body = body_of(request, _key, most_bytes=4096)
+    body = body_of(request, _key)
     for scope in body["scopes"]:
         editors.require(site_key, scope)
     with writing(current.engine()) as connection:
         made, text = api_keys.create(connection, site, scopes=body["scopes"], label=body["label"], now_ms=current.now_ms())
-    return answer({**_shown(made), "key": text})
+    return respond({**_shown(made), "key": text})
 
 
-@blueprint.delete(
-    "/v1/sites/<site_key>/keys/<key_id>", answer=newsroom_schemas.KeyShown, problems=(400, 401, 403, 404, 503), scope="write"
-)
+@blueprint.delete(f"{_SITE}/keys/<key_id>", "revokeKey", response=schemas.KeyResponse, problems=["unknown-key"], scope="write")
 def revoke_key(site_key: str, key_id: str) -> Response:
-    """End a key at once; doing it again changes nothing."""
+    """Revoke a key at once. Idempotent."""
     site = editors.require(site_key, "write")
     with writing(current.engine()) as connection:
-        return answer(_shown(api_keys.revoke(connection, site, key_id, now_ms=current.now_ms())))
+        return respond(_shown(api_keys.revoke(connection, site, key_id, now_ms=current.now_ms())))
 
 
-def answer(body: Any) -> Response:
-    """A private JSON answer: no cache may keep it, no other page may read it."""
-    headers = [
-        ("Content-Type", "application/json"),
-        ("Cache-Control", "private, no-store"),
-        ("X-Content-Type-Options", "nosniff"),
-        ("Cross-Origin-Resource-Policy", "same-origin"),
-    ]
-    return Response(orjson.dumps(body), headers=headers)
+def respond(body: Any) -> Response:
+    """A private JSON response."""
+    return Response(orjson.dumps(body), content_type="application/json", headers=headers.PRIVATE)
 
 
-def _changed(site: Site, key: str, *, votes: int | None = None) -> Response:
+def _changed_by(change: Callable[..., None], site_key: str) -> Response:
+    site = editors.require(site_key, "review")
+    key = article_keys.canonical_key(body_of(request, _named)["article"])
+    with writing(current.engine()) as connection:
+        change(connection, site, key, at_ms=current.now_ms(), by=editors.by())
+    return _state(site, key)
+
+
+def _revised_by(revise: Callable[[Editor, str], int], site_key: str) -> Response:
+    site = editors.require(site_key, "review")
+    key = article_keys.canonical_key(body_of(request, _named)["article"])
+    return _state(site, key, votes=revise(_editor(site), key))
+
+
+def _state(site: Site, key: str, *, votes: int | None = None) -> Response:
+    """The article as it is after a change, and how many votes the change changed."""
     with current.reading() as connection:
         article = articles.find(connection, site, [article_keys.article_key(site.key, key)], now_ms=current.now_ms())[key]
-    changed = {"article": article.key, "closed": article.closed, "hidden": article.hidden}
-    return answer(changed if votes is None else {**changed, "votes": votes})
+    state = {"article": article.key, "closed": article.closed, "hidden": article.hidden}
+    return respond(state if votes is None else {**state, "votes": votes})
 
 
-def _desk(site: Site) -> Editor:
+def _editor(site: Site) -> Editor:
     return Editor(current.engine(), current.parts().ballot_box, site, by=editors.by(), now_ms=current.now_ms())
 
 
@@ -178,5 +205,4 @@ def _shown(key: ApiKey) -> dict[str, Any]:
 
 
 def _time(at_ms: int | None) -> str | None:
-    """RFC 3339, UTC, to the second."""
-    return None if at_ms is None else datetime.fromtimestamp(at_ms // 1000, UTC).isoformat().replace("+00:00", "Z")
+    return None if at_ms is None else rfc3339(at_ms)

@@ -7,26 +7,68 @@ between Flask and the view.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from http import HTTPStatus
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import flask
-from flask import Flask, Response, render_template
+from flask import Flask, Response, make_response, render_template
 from flask_smorest import Api, Blueprint
 from marshmallow import Schema
 
-from reactions.web import problems, schemas
+from reactions.web import guards, headers, problems, schemas
 
 View = Callable[..., Response]
 _PROBLEM = "application/problem+json"
+
+# The problems of many routes; each route lists its own beside them.
+_EVERYWHERE = ("invalid-request", "unknown-site", "address-too-long", "headers-too-large", "unavailable", "internal")
+_WITH_KEY = ("key-in-address", "unauthorized", "missing-scope", "too-many-requests")
+_WITH_BODY = ("too-large", "unsupported-type")
+_IN_WRITES = ("storage-full",)
+
+_PATH = {
+    "site_key": {
+        "in": "path", "name": "site_key", "required": True, "description": "The site's key", "example": "daily",
+        "schema": {"type": "string", "pattern": "^[a-z0-9-]{1,63}$"},
+    },
+    "key_id": {
+        "in": "path", "name": "key_id", "required": True, "description": "The id of an API key", "example": "5f0c2a9b7d31",
+        "schema": {"type": "string", "pattern": "^[0-9a-f]{12}$"},
+    },
+}  # fmt: skip
+
+_FAILURE_HEADERS = {
+    401: ["WWW-Authenticate"],
+    429: ["Retry-After", "RateLimit", "RateLimit-Policy"],
+    503: ["Retry-After"],
+    507: ["Retry-After"],
+}
+_shared_responses: dict[str, dict[str, Any]] = {}  # by the names of their problems, filled as routes are declared
+
+# name: (is in every such response, schema, description)
+_HEADERS: dict[str, tuple[bool, dict[str, Any], str]] = {
+    "Cache-Control": (True, {"type": "string"}, "Who may keep the response, and for how long"),
+    "ETag": (True, {"type": "string"}, "Changes with the counts; send it back in If-None-Match"),
+    "Retry-After": (True, {"type": "integer", "minimum": 1}, "Seconds after which the request may succeed"),
+    "RateLimit-Policy": (
+        False, {"type": "string"}, 'The limits that the request falls under, such as "reader";q=30;w=60: 30 in 60 seconds',
+    ),
+    "RateLimit": (False, {"type": "string"}, 'The limit that is spent, such as "reader";r=0;t=2: for 2 more seconds'),
+    "WWW-Authenticate": (True, {"type": "string"}, "How to send a key"),
+    "Content-Disposition": (True, {"type": "string"}, "The name under which to save the file"),
+    "Export-Version": (True, {"type": "string"}, "The version of the columns"),
+    "Export-Next": (False, {"type": "string"}, "What to send as `since` to get what comes after this export"),
+}  # fmt: skip
 
 
 class ReactionsApi(Api):  # type: ignore[misc]
     """flask-smorest's assembly of the document; errors are answered by `problems` alone."""
 
     ERROR_SCHEMA = schemas.Problem
-    DEFAULT_ERROR_RESPONSE_NAME = None  # each route lists its own
+    DEFAULT_ERROR_RESPONSE_NAME = None  # each route lists its own problems
 
     def _register_error_handlers(self) -> None:
         pass  # `problems.register` does
@@ -36,29 +78,29 @@ class ReactionsApi(Api):  # type: ignore[misc]
 
 
 class ApiBlueprint(Blueprint):  # type: ignore[misc]
-    """A blueprint whose routes say what they take and answer."""
+    """A blueprint whose routes describe their parameters, bodies, responses and problems."""
 
     def __init__(self, name: str, *, description: str) -> None:
         super().__init__(name, __name__, description=description)
 
-    def get(self, rule: str, **described: Any) -> Callable[[View], View]:
-        """Declare a GET route."""
-        return self._described("GET", rule, **described)
+    def get(self, rule: str, operation: str, **described: Any) -> Callable[[View], View]:
+        """Declare a GET route and its operationId."""
+        return self._described("GET", rule, operation, **described)
 
-    def put(self, rule: str, **described: Any) -> Callable[[View], View]:
-        """Declare a PUT route."""
-        return self._described("PUT", rule, **described)
+    def put(self, rule: str, operation: str, **described: Any) -> Callable[[View], View]:
+        """Declare a PUT route and its operationId."""
+        return self._described("PUT", rule, operation, **described)
 
-    def post(self, rule: str, **described: Any) -> Callable[[View], View]:
-        """Declare a POST route."""
-        return self._described("POST", rule, **described)
+    def post(self, rule: str, operation: str, **described: Any) -> Callable[[View], View]:
+        """Declare a POST route and its operationId."""
+        return self._described("POST", rule, operation, **described)
 
-    def delete(self, rule: str, **described: Any) -> Callable[[View], View]:
-        """Declare a DELETE route."""
-        return self._described("DELETE", rule, **described)
+    def delete(self, rule: str, operation: str, **described: Any) -> Callable[[View], View]:
+        """Declare a DELETE route and its operationId."""
+        return self._described("DELETE", rule, operation, **described)
 
     def preflight(self, rule: str) -> Callable[[View], View]:
-        """Declare the answer to a browser's preflight, which stands in no description."""
+        """Declare the response to a browser's preflight, which is not in the description."""
 
         def decorator(view: View) -> View:
             flask.Blueprint.add_url_rule(self, rule, view_func=view, methods=["OPTIONS"])
@@ -70,29 +112,41 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc]
         self,
         method: str,
         rule: str,
+        operation: str,
         *,
-        answer: type[Schema] | dict[str, Any],
-        problems: Sequence[int],
-        media: str | Sequence[str] = "application/json",
-        query: Sequence[dict[str, Any]] = (),
+        response: type[Schema] | Mapping[str, Any],
+        problems: Sequence[str] = (),
+        parameters: Sequence[dict[str, Any]] = (),
         body: type[Schema] | None = None,
-        cached: bool = False,
+        headers: Sequence[str] = ("Cache-Control",),
         scope: str | None = None,
     ) -> Callable[[View], View]:
-        description: dict[str, Any] = {"responses": _responses(answer, problems, media=media, cached=cached)}
+        """`response` is a schema of JSON, or a schema for each media type; `scope` is what a key needs for the route."""
+        media = response if isinstance(response, Mapping) else {"application/json": response}
+        example = _examples().get(operation, {})
+        names = [*problems, *_EVERYWHERE, *(_WITH_KEY if scope else ()), *(_WITH_BODY if body else ())]
+        names += () if method == "GET" else _IN_WRITES
+        description: dict[str, Any] = {
+            "operationId": operation,
+            "parameters": [*(_PATH[name] for name in re.findall("<([a-z_]+)>", rule) if name in _PATH), *parameters],
+            "responses": {
+                "200": _success(media, example.get("response"), headers),
+                **({"304": _NOT_MODIFIED} if "ETag" in headers else {}),
+                **_failures(names),
+            },
+        }
         if scope:
             description["security"] = [{"key": [scope]}]
-        if query:
-            description["parameters"] = list(query)
         if body:
-            description["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
+            content = {"schema": body, "example": example.get("request")}
+            description["requestBody"] = {"required": True, "content": {"application/json": content}}
 
         def decorator(view: View) -> View:
             view._apidoc = {"manual_doc": description}  # type: ignore[attr-defined]
-            if method != "GET":
-                # A preflight has a route of its own; Flask's own answer, which lets no page in, would stand before it.
+            if method != "GET" or "ETag" in headers:
+                # A preflight has a route of its own; Flask's own response, which lets no page in, would come before it.
                 view.provide_automatic_options = False  # type: ignore[attr-defined]
-            self.add_url_rule(rule, None, view, methods=[method])
+            self.add_url_rule(rule, None, guards.keyed(view) if scope else view, methods=[method])
             return view
 
         return decorator
@@ -102,29 +156,55 @@ def query(
     name: str, description: str, *, required: bool = True, many: bool = False, example: str | None = None
 ) -> dict[str, Any]:
     """A query parameter; `many` may be given several times."""
-    text: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 200} if required else {"type": "string"}
+    text: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 200} if required and not many else {"type": "string"}
     shape = {"type": "array", "items": text, "minItems": 1, "maxItems": 100} if many else text
     parameter = {"in": "query", "name": name, "description": description, "required": required, "schema": shape}
-    return parameter | ({"example": example} if example else {})
+    if example is None:
+        return parameter
+    return parameter | {"example": [example] if many else example}
 
 
-def _responses(
-    answer: type[Schema] | dict[str, Any], statuses: Sequence[int], *, media: str | Sequence[str], cached: bool
-) -> dict[str, Any]:
-    kinds = [media] if isinstance(media, str) else media
-    responses: dict[str, Any] = {
-        "200": {"description": "OK", "content": {kind: {"schema": answer} for kind in kinds}},
-        "500": _problem_response(500),
+def _success(media: Mapping[str, Any], example: Any, headers: Sequence[str]) -> dict[str, Any]:
+    content = {kind: {"schema": schema} for kind, schema in media.items()}
+    if example is not None:
+        first = next(iter(media))
+        content[first] = {**content[first], "example": example}
+    return {"description": "OK", "content": content, "headers": {name: name for name in headers}}
+
+
+_NOT_MODIFIED = {
+    "description": "Not Modified: the ETag sent in If-None-Match still stands",
+    "headers": {"ETag": "ETag", "Cache-Control": "Cache-Control"},
+}
+
+
+def _failures(names: Iterable[str]) -> dict[str, dict[str, str]]:
+    """The responses by status, each with the problems that a route may answer and no other, described once for all routes."""
+    of_status: dict[int, list[str]] = {}
+    for name in sorted(set(names)):
+        of_status.setdefault(problems.ALL[name][0], []).append(name)
+    for status, group in of_status.items():
+        _shared_responses[".".join(group)] = _failure(status, group)
+    return {str(status): {"$ref": f"#/components/responses/{'.'.join(group)}"} for status, group in of_status.items()}
+
+
+def _failure(status: int, names: Sequence[str]) -> dict[str, Any]:
+    details = {name: detail for name, _, detail in problems.BY_STATUS.values()}
+    titles = {name: f"{problems.ALL[name][1]}." for name in names}
+    examples = {name: {"value": problems.document(name, details.get(name, title))} for name, title in titles.items()}
+    return {
+        "description": " ".join(titles.values()),
+        "headers": {name: name for name in ("Cache-Control", *_FAILURE_HEADERS.get(status, ()))},
+        "content": {_PROBLEM: {"schema": schemas.Problem, "examples": examples}},
     }
-    if cached:
-        responses["304"] = {"description": "Not Modified: the ETag sent in If-None-Match still stands"}
-    return responses | {str(status): _problem_response(status) for status in statuses}
 
 
-def _problem_response(status: int) -> dict[str, Any]:
-    titles = [title for _, of, title in problems.DESCRIPTIONS if of == status]
-    description = ". ".join(titles) or HTTPStatus(status).phrase
-    return {"description": f"{description}.", "content": {_PROBLEM: {"schema": schemas.Problem}}}
+@cache
+def _examples() -> dict[str, Any]:
+    """A request and its response for each operation."""
+    text = (Path(__file__).parent / "examples.json").read_text(encoding="utf-8")
+    examples: dict[str, Any] = json.loads(text)
+    return examples
 
 
 def install(app: Flask, blueprints: Sequence[ApiBlueprint]) -> ReactionsApi:
@@ -137,18 +217,32 @@ def install(app: Flask, blueprints: Sequence[ApiBlueprint]) -> ReactionsApi:
         OPENAPI_JSON_PATH="openapi.json",
         API_SPEC_OPTIONS={
             "info": {
-                "description": "Reactions of readers to articles: exact counts, one vote a reader, and nothing known of anybody.",
+                "description": "Readers' reactions to articles: exact counts, one vote a reader, no accounts, no cookies.",
                 "license": {"name": "MIT", "identifier": "MIT"},
-            }
+            },
+            "servers": [{"url": "./", "description": "The installation that serves this document"}],
         },
     )
     api = ReactionsApi(app)
     api.spec.components.security_scheme("key", {"type": "http", "scheme": "bearer", "description": "A key of the site: rk_…"})
+    for name, (always, schema, text) in _HEADERS.items():
+        api.spec.components.header(name, {"required": always, "schema": schema, "description": text})
+    for name, response in sorted(_shared_responses.items()):
+        api.spec.components.response(name, response)
     for blueprint in blueprints:
         api.register_blueprint(blueprint)
+    _let_responses_grow(api.spec.components.schemas)
     app.add_url_rule("/docs", "docs", _docs)
     app.add_url_rule("/problems", "problems", _problems)
     return api
+
+
+def _let_responses_grow(described: dict[str, dict[str, Any]]) -> None:
+    """Describe only bodies as closed: a later version may add members to a response."""
+    bodies = {schema.__name__ for schema in schemas.Body.everyone()}
+    for name, schema in described.items():
+        if name not in bodies:
+            schema.pop("additionalProperties", None)
 
 
 def description(app: Flask) -> str:
@@ -158,20 +252,12 @@ def description(app: Flask) -> str:
 
 
 def _docs() -> Response:
-    return page(render_template("docs.html"))
+    return _page("docs.html")
 
 
 def _problems() -> Response:
-    return page(render_template("problems.html", problems=sorted(problems.DESCRIPTIONS)))
+    return _page("problems.html", problems=sorted(problems.ALL.items()))
 
 
-def page(html: str, *, policy: str = "") -> Response:
-    """An HTML page that loads nothing from elsewhere."""
-    response = Response(html, content_type="text/html; charset=utf-8")
-    response.headers["Content-Security-Policy"] = policy or (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        "font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-    )
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "no-referrer"
-    return response
+def _page(template: str, **values: Any) -> Response:
+    return headers.page(make_response(render_template(template, **values)))

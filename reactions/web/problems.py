@@ -1,9 +1,10 @@
-"""Every error of the API as RFC 9457 problem details. The one place where refusals become statuses."""
+"""Every error of the API as RFC 9457 problem details. Refusals become statuses here and nowhere else."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from http import HTTPStatus
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import orjson
@@ -18,6 +19,7 @@ from reactions.refusals import Refusal
 from reactions.storage import outages
 from reactions.web import cors
 from reactions.web.cors import Forbidden
+from reactions.web.headers import NOSNIFF, Header
 from reactions.web.limits import TooMany
 
 log = structlog.get_logger()
@@ -39,13 +41,13 @@ STATUS_OF: dict[type[Refusal], tuple[int, str, str]] = {
     refusals.UnknownApiKey: (404, "unknown-key", "No such key"),
     refusals.UnreadableImport: (400, "unreadable-import", "This file cannot be imported"),
     refusals.UnknownImport: (404, "unknown-import", "No such import"),
-    refusals.ImportConflict: (409, "import-conflict", "What is there already stands in the way of this import"),
+    refusals.ImportConflict: (409, "import-conflict", "The import conflicts with what is stored"),
     refusals.MalformedWebhook: (422, "malformed-webhook", "Alerts cannot be sent to this address"),
     refusals.UnknownWebhook: (404, "unknown-webhook", "No such webhook"),
     refusals.MalformedPeriod: (400, "malformed-period", "This period cannot be reported on"),
     refusals.MalformedFilter: (400, "malformed-filter", "This filter cannot be used"),
     refusals.UnknownSort: (400, "unknown-sort", "Articles cannot be sorted by this"),
-    refusals.MalformedCursor: (400, "malformed-cursor", "This cursor leads nowhere"),
+    refusals.MalformedCursor: (400, "malformed-cursor", "This cursor cannot be used"),
     refusals.MalformedExport: (400, "malformed-export", "This cannot be exported"),
     refusals.TooManyExports: (429, "too-many-exports", "Too many exports at once"),
     refusals.MigrationRefused: (503, "migration-refused", "The tables cannot be migrated"),
@@ -54,7 +56,7 @@ STATUS_OF: dict[type[Refusal], tuple[int, str, str]] = {
     refusals.StorageFull: (507, "storage-full", "The service has no space left"),
 }
 
-# What is no refusal of the domain: name, title and how to put it right, by status.
+# What the framework or the server turns down: name, title and how to put it right, by status.
 BY_STATUS: dict[int, tuple[str, str, str]] = {
     400: ("invalid-request", "The request cannot be understood", "Check the request against /openapi.json."),
     401: ("unauthorized", "Not signed in", "Send Authorization: Bearer with the token from the settings."),
@@ -64,122 +66,152 @@ BY_STATUS: dict[int, tuple[str, str, str]] = {
     413: ("too-large", "The request is too large", "Send a smaller body; a vote has at most 4096 bytes."),
     414: ("address-too-long", "The address is too long", "Ask for fewer articles at a time; an address has at most 8190 bytes."),
     415: ("unsupported-type", "Wrong content type", "Send the body as application/json."),
+    429: (
+        "too-many-requests",
+        "Too many requests",
+        "This network sent too many requests. Try again after the seconds in Retry-After.",
+    ),
     431: ("headers-too-large", "The headers are too large", "Send fewer or smaller headers."),
     500: ("internal", "Something went wrong on our side", "The fault was logged. Try again later."),
 }
 
-DESCRIPTIONS = [(name, status, title) for status, name, title in STATUS_OF.values()] + [
-    (name, status, title) for status, (name, title, _) in BY_STATUS.items()
-]
-DESCRIPTIONS.append(("foreign-origin", 403, "This page may not vote for the site"))
-DESCRIPTIONS.append(("too-many-votes", 429, "Too many votes"))
-DESCRIPTIONS.append(("missing-scope", 403, "This key may not do that"))
-DESCRIPTIONS.append(("key-in-address", 400, "A key does not belong into an address"))
-DESCRIPTIONS.append(("not-ready", 503, "Not ready"))
+# What the web layer itself turns down: status and title, by name.
+BY_NAME: dict[str, tuple[int, str]] = {
+    "foreign-origin": (403, "This page may not vote for the site"),
+    "too-many-votes": (429, "Too many votes"),
+    "missing-scope": (403, "This key may not do that"),
+    "key-in-address": (400, "Do not put a key in a URL"),
+    "not-ready": (503, "Not ready"),
+}
+
+# Every problem there is: status and title, by name.
+ALL: dict[str, tuple[int, str]] = {
+    **{name: (status, title) for status, name, title in STATUS_OF.values()},
+    **{name: (status, title) for status, (name, title, _) in BY_STATUS.items()},
+    **BY_NAME,
+}
+PHRASE = {status.value: status.phrase for status in HTTPStatus}
 _MOST_ERRORS = 10  # a body of 4 kB can hold hundreds of faults
 
 
-def problem(
-    status: int,
-    name: str,
-    title: str,
-    detail: str,
-    *,
-    errors: Sequence[Mapping[str, str]] = (),
-    headers: Mapping[str, str] | None = None,
-) -> Response:
-    """A problem answer; `errors` have a `detail` and a JSON `pointer` to the member at fault."""
+def document(name: str, detail: str, *, errors: Sequence[Mapping[str, str]] = ()) -> dict[str, Any]:
+    """The members of a problem; `errors` have a `detail` and a JSON `pointer` to the member at fault."""
+    status, title = ALL[name]
     body: dict[str, Any] = {"type": f"/problems#{name}", "title": title, "status": status, "detail": detail}
-    if errors:
-        body["errors"] = list(errors)
-    response = Response(orjson.dumps(body), status, content_type="application/problem+json")
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers.update(headers or {})
-    return cors.let_read(response)
+    return {**body, "errors": list(errors)} if errors else body
+
+
+class Problem(NamedTuple):
+    """A problem as it goes over the wire, whichever door it leaves by."""
+
+    status: int
+    body: bytes
+    headers: list[Header]
+
+
+def of(error: Exception, *, route: str | None) -> Problem:
+    """What to answer to an error: the reason of a refusal, or no more than that something went wrong, which is logged."""
+    if isinstance(error, Refusal):
+        return _of_refusal(error)
+    if isinstance(error, TooMany):
+        return _of_limit(error)
+    if isinstance(error, Forbidden):
+        return _problem(document("foreign-origin", str(error)))
+    if isinstance(error, ValidationError):
+        return _of_validation(error)
+    if isinstance(error, SQLAlchemyError) and (refusal := outages.refusal_for(error)):
+        return _of_refusal(refusal)
+    return _of_bug(error, route)
+
+
+def problem(
+    name: str, detail: str, *, errors: Sequence[Mapping[str, str]] = (), headers: Mapping[str, str] | None = None
+) -> Response:
+    """A problem as the response to the present request."""
+    return _respond(_problem(document(name, detail, errors=errors), headers or {}))
+
+
+def _problem(body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Problem:
+    always = [("Content-Type", "application/problem+json"), ("Cache-Control", "no-store"), NOSNIFF]
+    return Problem(body["status"], orjson.dumps(body), [*always, *(headers or {}).items()])
+
+
+def _respond(found: Problem) -> Response:
+    return cors.let_read(Response(found.body, found.status, headers=found.headers))
 
 
 class Denied(Exception):
-    """A request that the web layer itself turns down, with the problem to answer."""
+    """A request that the web layer itself turns down, with the name of the problem and the headers of its response."""
 
-    def __init__(self, status: int, name: str, title: str, detail: str, **headers: str) -> None:
+    def __init__(self, name: str, detail: str, **headers: str) -> None:
         super().__init__(detail)
-        self.status, self.name, self.title, self.detail = status, name, title, detail
+        self.name, self.detail = name, detail
         self.headers = {key.replace("_", "-"): value for key, value in headers.items()}
 
 
 def register(app: Flask) -> None:
     """Answer every failure of the application with a problem."""
-    app.register_error_handler(Refusal, of_refusal)
-    app.register_error_handler(TooMany, _of_limit)
     app.register_error_handler(Denied, _of_denial)
-    app.register_error_handler(Forbidden, _of_foreign_origin)
-    app.register_error_handler(ValidationError, of_validation)
-    app.register_error_handler(SQLAlchemyError, _of_database)
     app.register_error_handler(HTTPException, of_http)
-    app.register_error_handler(Exception, _of_bug)
+    app.register_error_handler(Exception, _of_any)
+
+
+def _of_any(error: Exception) -> Response:
+    return _respond(of(error, route=request.url_rule.rule if request.url_rule else None))
 
 
 def of_refusal(refusal: Refusal) -> Response:
-    """The answer for a refusal of the domain."""
-    status, name, title = STATUS_OF[type(refusal)]
-    errors = [{"detail": refusal.detail, "pointer": refusal.pointer}] if refusal.pointer else []
-    headers = {"Retry-After": str(refusal.retry_after_s)} if refusal.retry_after_s else {}
-    return problem(status, name, title, refusal.detail, errors=errors, headers=headers)
+    """The response to a refusal of the domain."""
+    return _respond(_of_refusal(refusal))
 
 
 def of_validation(error: ValidationError) -> Response:
-    """The answer for a body or a query that breaks its schema: one entry for each member at fault."""
-    messages = error.messages if isinstance(error.messages, dict) else {error.field_name: error.messages}
-    errors = sorted(_pointed(messages, "#"), key=lambda error: error["pointer"])[:_MOST_ERRORS]
-    name, title, _ = BY_STATUS[400]
-    return problem(400, name, title, " ".join(map(_with_member, errors)), errors=errors)
+    """The response to a body or a query that breaks its schema: one entry for each member at fault."""
+    return _respond(_of_validation(error))
 
 
 def of_http(error: HTTPException) -> Response:
     """The answer for what Flask itself refuses: no such address, wrong method, body too large."""
-    status = error.code or 500
-    name, title, detail = BY_STATUS.get(status, (f"status-{status}", error.name, error.description or error.name))
-    kept = {key: value for key, value in error.get_headers() if key in ("Allow", "Retry-After", "WWW-Authenticate")}
-    if status == 308:
+    if error.code == 308:
         return error.get_response()  # type: ignore[return-value]
-    return problem(status, name, title, detail, headers=kept)
-
-
-def _of_limit(limit: TooMany) -> Response:
-    wait = f"{limit.retry_after_s} second" + "s" * (limit.retry_after_s > 1)
-    return problem(
-        429,
-        "too-many-votes",
-        "Too many votes",
-        f"Too many votes in a short time. Try again in {wait}.",
-        headers={
-            "Retry-After": str(limit.retry_after_s),
-            "RateLimit": f'"{limit.policy}";r=0;t={limit.retry_after_s}',
-        },
-    )
+    kept = {key: value for key, value in error.get_headers() if key in ("Allow", "Retry-After", "WWW-Authenticate")}
+    if error.code not in BY_STATUS:
+        body = {"type": "about:blank", "title": error.name, "status": error.code, "detail": error.description or error.name}
+        return _respond(_problem(body, kept))
+    name, _, detail = BY_STATUS[error.code]
+    return problem(name, detail, headers=kept)
 
 
 def _of_denial(denial: Denied) -> Response:
-    return problem(denial.status, denial.name, denial.title, denial.detail, headers=denial.headers)
+    return problem(denial.name, denial.detail, headers=denial.headers)
 
 
-def _of_foreign_origin(error: Forbidden) -> Response:
-    return problem(403, "foreign-origin", "This page may not vote for the site", str(error))
+def _of_refusal(refusal: Refusal) -> Problem:
+    _, name, _ = STATUS_OF[type(refusal)]
+    errors = [{"detail": refusal.detail, "pointer": refusal.pointer}] if refusal.pointer else []
+    headers = {"Retry-After": str(refusal.retry_after_s)} if refusal.retry_after_s else {}
+    return _problem(document(name, refusal.detail, errors=errors), headers)
 
 
-def _of_database(error: SQLAlchemyError) -> Response:
-    refusal = outages.refusal_for(error)
-    return of_refusal(refusal) if refusal else _of_bug(error)
+def _of_validation(error: ValidationError) -> Problem:
+    messages = error.messages if isinstance(error.messages, dict) else {error.field_name: error.messages}
+    errors = sorted(_pointed(messages, "#"), key=lambda error: error["pointer"])[:_MOST_ERRORS]
+    return _problem(document("invalid-request", " ".join(map(_with_member, errors)), errors=errors))
 
 
-def _of_bug(error: Exception) -> Response:
+def _of_limit(limit: TooMany) -> Problem:
+    wait = f"{limit.retry_after_s} second" + "s" * (limit.retry_after_s > 1)
+    fields = {"Retry-After": str(limit.retry_after_s), "RateLimit": f'"{limit.policy}";r=0;t={limit.retry_after_s}'}
+    return _problem(document("too-many-votes", f"Too many votes in a short time. Try again in {wait}."), fields)
+
+
+def _of_bug(error: Exception, route: str | None) -> Problem:
     """A bug is not a refusal: it is logged, without any value from the database, and nothing of it is in the body."""
     if isinstance(error, StatementError):
         error.hide_parameters = True
-    log.error("unhandled fault", route=request.url_rule and request.url_rule.rule, exc_info=error)
-    name, title, detail = BY_STATUS[500]
-    return problem(500, name, title, detail)
+    log.error("unhandled fault", route=route, exc_info=error)
+    name, _, detail = BY_STATUS[500]
+    return _problem(document(name, detail))
 
 
 def _pointed(messages: Any, pointer: str) -> list[dict[str, str]]:

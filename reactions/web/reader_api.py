@@ -2,130 +2,86 @@
 
 from __future__ import annotations
 
-import hashlib
-from typing import Any
-from urllib.parse import unquote_to_bytes
-
-import orjson
 from flask import Response, request
-from marshmallow import ValidationError
 
-from reactions.newsroom import article_keys
-from reactions.newsroom.sites import Site
-from reactions.votes import rules
-from reactions.votes.rules import Counts
-from reactions.web import cors, current, plain_votes, schemas
-from reactions.web.counts_memory import Answer
+from reactions.web import cors, current, hot_path, requests, schemas
+from reactions.web.counts import MOST_ARTICLES, PARAMETERS
+from reactions.web.headers import PUBLIC
 from reactions.web.openapi import ApiBlueprint, query
 
-MOST_ARTICLES = 100
+_CACHED = ("Cache-Control", "ETag")
+_VOTE_PROBLEMS = (
+    "malformed-key", "foreign-origin", "unknown-article", "article-closed", "unknown-reaction", "retired-reaction",
+    "seq-out-of-range", "article-quota-spent", "too-many-votes", "overloaded",
+)  # fmt: skip
+
 
 blueprint = ApiBlueprint("readers", description="What the widget asks for. No key needed.")
 
 
 @blueprint.get(
     "/v1/sites/<site_key>/reactions",
-    query=[
-        query("article", "The article's key", example="sport/cup-final"),
+    "getReactions",
+    parameters=[
+        query(
+            "article", f"1 to {MOST_ARTICLES} article keys, each as a parameter of its own", many=True, example="sport/cup-final"
+        ),
         query("lang", "Language of the labels", required=False),
     ],
-    answer=schemas.ReactionsAnswer,
-    problems=(400, 404, 503),
-    cached=True,
+    response=schemas.ReactionsResponse,
+    headers=_CACHED,
+    problems=["malformed-key"],
 )
 def reactions_of(site_key: str) -> Response:
-    """The row of an article: its reactions with labels and counts."""
-    site = current.site(site_key)
-    given = _query("article", "lang")
-    if len(given["article"]) != 1 or len(given["lang"]) > 1:
-        raise ValidationError("Give one article and at most one lang.", "article")
-    language = (given["lang"] or ["en"])[0]
-    return _answer(site, given["article"], lambda counts: _row(counts[0], language))
+    """The row of an article: its reactions with labels and counts. For several: the site's labels, and the counts of each."""
+    return _read(site_key, "reactions")
 
 
 @blueprint.get(
     "/v1/sites/<site_key>/counts",
-    query=[query("article", f"1 to {MOST_ARTICLES} article keys, each as a parameter of its own", many=True)],
-    answer=schemas.CountsAnswer,
-    problems=(400, 404, 503),
-    cached=True,
+    "getCounts",
+    parameters=[query("article", f"1 to {MOST_ARTICLES} article keys, each as a parameter of its own", many=True, example="a")],
+    response=schemas.CountsResponse,
+    headers=_CACHED,
+    problems=["malformed-key"],
 )
 def counts_of(site_key: str) -> Response:
-    """The counts of many articles, in the order asked."""
-    site = current.site(site_key)
-    keys = _query("article")["article"]
-    if not 1 <= len(keys) <= MOST_ARTICLES:
-        raise ValidationError(f"Ask for 1 to {MOST_ARTICLES} articles at a time; this asks for {len(keys)}.", "article")
-    return _answer(site, keys, lambda counts: {"articles": [_counts(entry) for entry in counts]})
+    """The counts of many articles, in the order asked. Among several, a key that cannot be used spoils its own entry only."""
+    return _read(site_key, "counts")
 
 
 @blueprint.put(
     "/v1/sites/<site_key>/vote",
+    "castVote",
     body=schemas.VoteBody,
-    answer=schemas.VoteReceipt,
-    problems=(400, 403, 404, 409, 413, 415, 422, 429, 503, 507),
+    response=schemas.VoteResponse,
+    headers=["Cache-Control", "RateLimit-Policy"],
+    problems=_VOTE_PROBLEMS,
 )
 def vote(site_key: str) -> Response:
     """Cast, change or withdraw a reader's vote. Answers once the vote is durable."""
-    if plain_votes.REFUSED in request.environ:
-        refused, page = request.environ[plain_votes.REFUSED]
-        cors.let_page(page)
-        raise refused
     site = current.site(site_key)
     page = cors.let_page_read(site)
-    text = schemas.text_of(request, most_bytes=schemas.VOTE_BODY_BYTES)
-    body, headers = plain_votes.cast(current.parts(), site, request.environ, text)
-    return Response(body, headers=[*page, *headers])
+    body, sent = current.parts().hot_path.cast(site, hot_path.request_of(request.environ), requests.text_of(request))
+    return Response(body, headers=[*page, *sent])
 
 
 @blueprint.preflight("/v1/sites/<site_key>/vote")
 def vote_preflight(site_key: str) -> Response:
     """Tell a browser whether a page may vote."""
-    return cors.preflight(cors.let_page_read(current.site(site_key)))
+    return cors.preflight(cors.let_page_read(current.site(site_key)), "PUT")
 
 
-def _query(*names: str) -> dict[str, list[str]]:
-    """The query's parameters. Raises ValidationError for one that is not in `names`: it would only defeat caches."""
-    try:
-        unquote_to_bytes(request.query_string).decode()
-    except UnicodeDecodeError:
-        raise ValidationError("Write the address in UTF-8, percent-encoded.") from None
-    given = request.args.to_dict(flat=False)
-    if unknown := [name for name in given if name not in names]:
-        raise ValidationError(f"No such parameter. Use: {', '.join(names)}.", unknown[0][:64])
-    return {name: given.get(name, []) for name in names}
+@blueprint.preflight("/v1/sites/<site_key>/<any(reactions, counts):what>")
+def read_preflight(site_key: str, what: str) -> Response:  # noqa: ARG001  the address decides, whatever is read
+    """Let every page read, also one that adds headers of its own to what it asks, as tracing does."""
+    return cors.preflight(PUBLIC, "GET, HEAD")
 
 
-def _answer(site: Site, keys: list[str], shape: Any) -> Response:
-    """Read the counts, bring them into `shape`, and keep the answer in memory for the requests that follow."""
-    parts = current.parts()
-    asked = [article_keys.article_key(site.key, key) for key in keys]
-    stamp = parts.memory.stamp({key.id for key in asked})
-    with current.reading() as connection:
-        body = orjson.dumps(shape(rules.counts_of(connection, site, asked, now_ms=current.now_ms())))
-    etag = f'"{hashlib.blake2b(body, digest_size=9).hexdigest()}"'
-    headers = [("ETag", etag), ("Cache-Control", _cache_control()), *_OPEN_TO_ALL]
-    parts.memory.keep((request.path, request.query_string.decode("latin-1")), Answer(body, etag, headers), stamp)
-    response = Response(body, content_type="application/json", headers=headers)
-    return response.make_conditional(request)  # type: ignore[return-value]
-
-
-_OPEN_TO_ALL = [*cors.PUBLIC, ("Timing-Allow-Origin", "*"), ("X-Content-Type-Options", "nosniff")]
-
-
-def _cache_control() -> str:
-    s = current.parts().settings
-    age, stale = s.counts_max_age_s, s.counts_stale_while_revalidate_s
-    return f"public, max-age={age}, s-maxage={age}, stale-while-revalidate={stale}, stale-if-error={s.counts_stale_if_error_s}"
-
-
-def _row(counts: Counts, language: str) -> dict[str, Any]:
-    buttons = [
-        {"key": r.key, "label": r.label_in(language), "emoji": r.emoji, "count": counts.by_reaction[r.key]}
-        for r in counts.offered.offered
-    ]
-    return {"article": counts.article, "open": counts.open, "total": counts.total, "reactions": buttons}
-
-
-def _counts(counts: Counts) -> dict[str, Any]:
-    return {"article": counts.article, "open": counts.open, "total": counts.total, "counts": counts.by_reaction}
+def _read(site_key: str, what: str) -> Response:
+    site = current.site(site_key)
+    address = request.path, request.query_string.decode("latin-1")
+    found = current.parts().hot_path.counts.read(site, what, requests.query_lists(PARAMETERS[what]), address)
+    if found.is_known(request.headers.get("If-None-Match", "")):
+        return Response(status=304, headers=found.headers)
+    return Response(found.body, content_type="application/json", headers=found.headers)

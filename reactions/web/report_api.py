@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import orjson
@@ -11,10 +10,10 @@ from marshmallow import ValidationError
 
 from reactions.reports import listings
 from reactions.reports.periods import Period
-from reactions.web import current, editors, report_params, report_schemas
+from reactions.web import current, editors, headers, report_params, report_schemas, requests
 from reactions.web.openapi import ApiBlueprint, query
 
-PROBLEMS = (400, 401, 403, 404, 503)
+_PROBLEMS = ("malformed-period", "malformed-filter")
 USUAL_LIMIT = 50
 
 blueprint = ApiBlueprint("reports", description="What readers react to. Needs a key of the site with the scope read.")
@@ -35,9 +34,10 @@ _ARTICLE = [
 
 @blueprint.get(
     "/v1/sites/<site_key>/dashboard",
-    query=_REPORT,
-    answer=report_schemas.DashboardAnswer,
-    problems=PROBLEMS,
+    "getDashboard",
+    parameters=_REPORT,
+    response=report_schemas.DashboardResponse,
+    problems=_PROBLEMS,
     scope="read",
 )
 def dashboard(site_key: str) -> Response:
@@ -67,9 +67,10 @@ def dashboard(site_key: str) -> Response:
 
 @blueprint.get(
     "/v1/sites/<site_key>/articles",
-    query=_LIST,
-    answer=report_schemas.ListingAnswer,
-    problems=PROBLEMS,
+    "listArticles",
+    parameters=_LIST,
+    response=report_schemas.ListingResponse,
+    problems=[*_PROBLEMS, "unknown-sort", "malformed-cursor"],
     scope="read",
 )
 def articles(site_key: str) -> Response:
@@ -88,9 +89,10 @@ def articles(site_key: str) -> Response:
 
 @blueprint.get(
     "/v1/sites/<site_key>/articles/one",
-    query=_ARTICLE,
-    answer=report_schemas.ArticleAnswer,
-    problems=PROBLEMS,
+    "getArticle",
+    parameters=_ARTICLE,
+    response=report_schemas.ArticleResponse,
+    problems=["malformed-key", "malformed-period", "unknown-article"],
     scope="read",
 )
 def article(site_key: str) -> Response:
@@ -103,9 +105,10 @@ def article(site_key: str) -> Response:
 
 @blueprint.get(
     "/v1/sites/<site_key>/series",
-    query=_REPORT,
-    answer=report_schemas.SeriesAnswer,
-    problems=PROBLEMS,
+    "getSeries",
+    parameters=_REPORT,
+    response=report_schemas.SeriesResponse,
+    problems=_PROBLEMS,
     scope="read",
 )
 def series(site_key: str) -> Response:
@@ -123,8 +126,8 @@ def series(site_key: str) -> Response:
 
 
 def _limit(text: str) -> int:
-    limit = int(text) if re.fullmatch("[0-9]{1,3}", text) else 0 if text else USUAL_LIMIT
-    if not 1 <= limit <= listings.MOST:
+    limit = requests.whole_number(text) if text else USUAL_LIMIT
+    if limit is None or not 1 <= limit <= listings.MOST:
         raise ValidationError(f"Ask for 1 to {listings.MOST} articles at a time.", "limit")
     return limit
 
@@ -141,10 +144,5 @@ def _period(period: Period) -> dict[str, Any]:
 
 def _answer(body: Any) -> Response:
     """A private answer: no cache may keep it, no other page may read it."""
-    headers = [
-        ("Content-Type", "application/json"),
-        ("Cache-Control", "private, no-store"),
-        ("X-Content-Type-Options", "nosniff"),
-        ("Cross-Origin-Resource-Policy", "same-origin"),
-    ]
-    return Response(orjson.dumps(body, option=orjson.OPT_OMIT_MICROSECONDS | orjson.OPT_UTC_Z), headers=headers)
+    text = orjson.dumps(body, option=orjson.OPT_OMIT_MICROSECONDS | orjson.OPT_UTC_Z)
+    return Response(text, content_type="application/json", headers=headers.PRIVATE)

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 from flask import request, url_for
-from marshmallow import ValidationError
 
 from reactions.reports import periods
 from reactions.reports.query import ReportQuery
+from reactions.web import requests
 from reactions.web.openapi import query
 
 ZONE = query("time_zone", "Another time zone than the site's", required=False, example="America/New_York")
@@ -44,17 +43,7 @@ _BY_HOUR = {"7d"}  # periods that pages show by hours, and the API by days
 
 def strict(known: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """The request's query parameters, empty where not given. Raises ValidationError for an unknown one and one given twice."""
-    try:
-        unquote_to_bytes(request.query_string).decode()
-    except UnicodeDecodeError:
-        raise ValidationError("Write the address in UTF-8, percent-encoded.") from None
-    names = [parameter["name"] for parameter in known]
-    values_of = request.args.to_dict(flat=False)
-    if unknown := [name for name in values_of if name not in names]:
-        raise ValidationError(f"There is no such parameter. Use: {', '.join(names)}.", unknown[0][:64])
-    if twice := [name for name, values in values_of.items() if len(values) > 1]:
-        raise ValidationError("Give it once.", twice[0])
-    return {name: values_of.get(name, [""])[0] for name in names}
+    return requests.query_values([parameter["name"] for parameter in known])
 
 
 def report_query(params: Mapping[str, str]) -> ReportQuery:

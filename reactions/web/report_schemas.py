@@ -196,7 +196,7 @@ class ListsShown(Schema):
     surprising = _many(RowShown)
 
 
-class DashboardAnswer(Schema):
+class DashboardResponse(Schema):
     """Everything about a site, or about its articles that match."""
 
     site = fields.Nested(SiteNamed, required=True)
@@ -216,7 +216,7 @@ class DashboardAnswer(Schema):
     authors = _many(GroupShown)
 
 
-class ListingAnswer(Schema):
+class ListingResponse(Schema):
     """A page of articles; `next` is the cursor of the next one, null on the last."""
 
     articles = _many(RowShown)
@@ -249,7 +249,7 @@ class ComparisonShown(Schema):
     ages = _many(AgeShown)
 
 
-class ArticleAnswer(Schema):
+class ArticleResponse(Schema):
     """All about one article, since its publication."""
 
     article = fields.Nested(RowShown, required=True)
@@ -259,7 +259,7 @@ class ArticleAnswer(Schema):
     peers = fields.Nested(ComparisonShown, required=True)
 
 
-class SeriesAnswer(Schema):
+class SeriesResponse(Schema):
     """A series without gaps."""
 
     time_zone = _text()

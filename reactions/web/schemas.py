@@ -1,30 +1,47 @@
-"""The bodies and answers of the API. What is read is read strictly: right types, no member twice, none unknown."""
+"""The bodies that readers and the newsroom send, and the responses to them, as /openapi.json describes them.
+
+A body is taken only as it is described: right types, nothing missing, no unknown member. A response may gain members in later
+versions, so no description of a response forbids them.
+"""
 
 from __future__ import annotations
 
-import json
-from typing import Any, NoReturn
+from datetime import UTC, datetime
+from typing import Any
 
-from flask import Request
-from gunicorn.http.errors import ParseException
-from marshmallow import RAISE, Schema, ValidationError, fields, validate
-from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
 
-VOTE_BODY_BYTES = 4096
+from reactions import texts
+from reactions.newsroom import api_keys, article_keys
+from reactions.refusals import MalformedKey
 
+MOST_ARTICLES = 500
 
-_SAID: dict[str, Any] = {
+_TEXT_MESSAGES: dict[str, Any] = {
     "required": "Send this member too.",
     "null": "Send a value here, not null.",
     "invalid": "Send text in quotes.",
 }
+_COUNT = {"minimum": 0, "description": "null while the newsroom hides the article's numbers"}
+
+
+class Body(Schema):
+    """A body without unknown members."""
+
+    class Meta:  # noqa: D106
+        unknown = RAISE
+
+    @classmethod
+    def everyone(cls) -> list[type[Body]]:
+        """Return the class and every class derived from it."""
+        return [cls, *(kind for derived in cls.__subclasses__() for kind in derived.everyone())]
 
 
 class StrictInteger(fields.Integer):
     """An integer that was written as one: no text, no true, no 5.0."""
 
     default_error_messages = {  # noqa: RUF012  declared so by Field
-        **_SAID,
+        **_TEXT_MESSAGES,
         "invalid": "Send a whole number, without quotes and without a fraction.",
     }
 
@@ -34,41 +51,44 @@ class StrictInteger(fields.Integer):
         return super()._validated(value)
 
 
-class VoteBody(Schema):
-    """The whole desired state of one reader's vote, so that sending it twice is harmless."""
+def _count(*, required: bool = True) -> fields.Integer:
+    return fields.Integer(required=required, allow_none=True, metadata=_COUNT)
 
-    class Meta:  # noqa: D106
-        unknown = RAISE
+
+def _counts(*, required: bool = True) -> fields.Dict:
+    values = fields.Integer(allow_none=True, metadata={"minimum": 0})
+    description = "By reaction; null while the newsroom hides the article's numbers"
+    return fields.Dict(keys=fields.String(), values=values, required=required, metadata={"description": description})
+
+
+# --- readers ---
+
+
+class VoteBody(Body):
+    """The whole desired state of one reader's vote, so that sending it twice is harmless."""
 
     error_messages = {"unknown": "There is no such member. Send article, reaction, reader and seq."}  # noqa: RUF012
 
     article = fields.String(
         required=True,
-        error_messages=_SAID,
-        metadata={
-            "description": "The publisher's key of the article, 1 to 200 characters",
-            "example": "sport/cup-final",
-            "minLength": 1,
-            "maxLength": 200,
-        },
+        error_messages=_TEXT_MESSAGES,
+        metadata={"description": "The publisher's key of the article, 1 to 200 characters", "minLength": 1, "maxLength": 200},
     )
     reaction = fields.String(
         required=True,
         allow_none=True,
-        error_messages=_SAID,
+        error_messages=_TEXT_MESSAGES,
         metadata={
             "description": "The key of a reaction on offer; null withdraws the vote",
-            "example": "love",
             "pattern": "^[a-z0-9][a-z0-9_-]{0,31}$",
         },
     )
     reader = fields.String(
         required=True,
-        error_messages=_SAID,
+        error_messages=_TEXT_MESSAGES,
         validate=validate.Regexp("^[0-9a-f]{32}\\Z", error="Send 32 lower-case hexadecimal digits, made at random."),
         metadata={
             "description": "A random 128-bit id that the reader's device made and keeps",
-            "example": "0f" * 16,
             "pattern": "^[0-9a-f]{32}$",  # as ECMAScript, which OpenAPI speaks, writes it
         },
     )
@@ -76,8 +96,7 @@ class VoteBody(Schema):
         required=True,
         validate=validate.Range(min=0, max=2**63 - 1, error="Send 0 or more, at most a day ahead of the server's clock."),
         metadata={
-            "description": "The device's clock in milliseconds, or the last one sent plus one; only a higher one is applied",
-            "example": 1732345678901,
+            "description": "The device's clock in milliseconds, or the last one sent plus one; only a higher one is applied"
         },
     )
 
@@ -88,40 +107,184 @@ class ReactionCount(Schema):
     key = fields.String(required=True)
     label = fields.String(required=True)
     emoji = fields.String(required=True)
-    count = fields.Integer(required=True, metadata={"minimum": 0})
+    count = fields.Integer(allow_none=True, metadata={"minimum": 0, "description": "Where one article was asked for"})
 
 
-class ReactionsAnswer(Schema):
-    """All a widget needs to show an article's row."""
+class EntryFault(Schema):
+    """Why one article of several has no counts: the members of a problem."""
 
-    article = fields.String(required=True)
-    open = fields.Boolean(required=True, metadata={"description": "False once voting has ended"})
-    total = fields.Integer(required=True, metadata={"minimum": 0})
-    reactions = fields.List(fields.Nested(ReactionCount), required=True)
+    type = fields.String(required=True)
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    detail = fields.String(required=True)
 
 
 class ArticleCounts(Schema):
-    """The counts of one article."""
+    """The counts of one article, or `error` and none of the other members."""
 
     article = fields.String(required=True)
-    open = fields.Boolean(required=True)
-    total = fields.Integer(required=True, metadata={"minimum": 0})
-    counts = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
+    open = fields.Boolean(metadata={"description": "False once voting has ended"})
+    total = _count(required=False)
+    counts = _counts(required=False)
+    error = fields.Nested(EntryFault)
 
 
-class CountsAnswer(Schema):
+class ReactionsResponse(Schema):
+    """All a widget needs to show an article's row; or, for several articles, `articles` instead of the first three members."""
+
+    article = fields.String()
+    open = fields.Boolean(metadata={"description": "False once voting has ended"})
+    total = _count(required=False)
+    reactions = fields.List(fields.Nested(ReactionCount), required=True)
+    articles = fields.List(fields.Nested(ArticleCounts))
+
+
+class CountsResponse(Schema):
     """The counts of several articles, in the order asked."""
 
     articles = fields.List(fields.Nested(ArticleCounts), required=True)
 
 
-class VoteReceipt(Schema):
+class VoteResponse(Schema):
     """The reader's vote and the counts as they stand after it, once both are durable."""
 
     article = fields.String(required=True)
     reaction = fields.String(required=True, allow_none=True)
-    total = fields.Integer(required=True, metadata={"minimum": 0})
-    counts = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
+    total = _count()
+    counts = _counts()
+
+
+# --- the newsroom ---
+
+
+def _key(value: str) -> None:
+    try:
+        article_keys.canonical_key(value)
+    except MalformedKey as refusal:
+        raise ValidationError(refusal.detail) from None
+
+
+def _article_key() -> fields.String:
+    return fields.String(required=True, validate=_key, metadata={"minLength": 1, "maxLength": 200})
+
+
+def _web_address(value: str) -> None:
+    if not value.startswith(("http://", "https://")) or texts.has_space(value) or texts.unusable(value):
+        raise ValidationError("Write a web address, such as https://www.example.org/sport/cup-final.")
+
+
+class HumanText(fields.String):
+    """Text for people to read, by the rule of `texts`: every run of spaces becomes one."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
+        text = texts.folded(super()._deserialize(value, attr, data, **options))
+        if character := texts.unusable(text):
+            raise ValidationError(f"Leave out {character}: text has no control characters or line separators.")
+        if texts.is_blank(text):
+            raise ValidationError("Write printable text.")
+        return text
+
+
+def _text(most: int, **options: Any) -> fields.String:
+    return HumanText(validate=validate.Length(min=1, max=most), **options)
+
+
+class ArticleBody(Body):
+    """An article as its publisher describes it."""
+
+    key = _article_key()
+    title = _text(500, required=True)
+    url = fields.String(allow_none=True, validate=[validate.Length(max=2000), _web_address])
+    section = _text(200, allow_none=True)
+    authors = fields.List(_text(200), validate=validate.Length(max=20))
+    tags = fields.List(_text(100), validate=validate.Length(max=50))
+    published_at = fields.AwareDateTime(format="iso", allow_none=True, metadata={"description": "RFC 3339, with an offset"})
+
+    @post_load
+    def _in_milliseconds(self, loaded: dict[str, Any], **_: Any) -> dict[str, Any]:
+        at: datetime | None = loaded.get("published_at")
+        if at is not None:
+            if not 1000 <= at.year < 9999:  # nearer to the ends of the calendar there are zones without this time
+                raise ValidationError("Write a time between the years 1000 and 9998.", "published_at")
+            loaded["published_at"] = round(at.astimezone(UTC).timestamp() * 1000)
+        return loaded
+
+
+class ArticlesBody(Body):
+    """Articles to register or to describe anew."""
+
+    articles = fields.List(fields.Nested(ArticleBody), required=True, validate=validate.Length(min=1, max=MOST_ARTICLES))
+
+
+class DescribedResponse(Schema):
+    """How many articles are now as described."""
+
+    articles = fields.Integer(required=True)
+
+
+class ArticleNamed(Body):
+    """The article meant."""
+
+    article = _article_key()
+
+
+class MoveBody(ArticleNamed):
+    """The article and its new key."""
+
+    to = _article_key()
+
+
+class MergeBody(ArticleNamed):
+    """The article and the one it is merged into."""
+
+    into = _article_key()
+
+
+class ChangeResponse(Schema):
+    """The article after the change."""
+
+    article = fields.String(required=True)
+    closed = fields.Boolean(required=True)
+    hidden = fields.Boolean(required=True)
+
+
+class RevisionResponse(ChangeResponse):
+    """The article after the change, and how many votes it changed."""
+
+    votes = fields.Integer(required=True)
+
+
+class KeyBody(Body):
+    """A key to make."""
+
+    label = fields.String(required=True, metadata={"minLength": 1})
+    scopes = fields.List(fields.String(validate=validate.OneOf(api_keys.SCOPES)), required=True, validate=validate.Length(min=1))
+
+
+class KeyResponse(Schema):
+    """A key without its secret."""
+
+    id = fields.String(required=True)
+    label = fields.String(required=True)
+    scopes = fields.List(fields.String(), required=True)
+    created_at = fields.DateTime(required=True)
+    last_used_at = fields.DateTime(required=True, allow_none=True)
+    revoked_at = fields.DateTime(required=True, allow_none=True)
+
+
+class NewKeyResponse(KeyResponse):
+    """A key with its text, shown this once."""
+
+    key = fields.String(required=True)
+
+
+class KeysResponse(Schema):
+    """The site's keys, newest first."""
+
+    keys = fields.List(fields.Nested(KeyResponse), required=True)
+
+
+# --- problems ---
 
 
 class FieldFault(Schema):
@@ -134,70 +297,8 @@ class FieldFault(Schema):
 class Problem(Schema):
     """RFC 9457 problem details."""
 
-    type = fields.String(required=True)
+    type = fields.String(required=True, metadata={"description": "Stable; /problems explains each"})
     title = fields.String(required=True)
     status = fields.Integer(required=True)
-    detail = fields.String(required=True)
+    detail = fields.String(required=True, metadata={"description": "How to put the request right, in words that may be shown"})
     errors = fields.List(fields.Nested(FieldFault))
-
-
-def body_of(request: Request, schema: Schema, *, most_bytes: int) -> Any:
-    """The JSON body by its schema. Raises UnsupportedMediaType, RequestEntityTooLarge or ValidationError."""
-    return schema.load(strict_json(text_of(request, most_bytes=most_bytes)))
-
-
-def text_of(request: Request, *, most_bytes: int) -> bytes:
-    """The JSON body as it came. Raises UnsupportedMediaType, RequestEntityTooLarge or ValidationError.
-
-    A body that was sent in chunks tells its length only by its end, so one byte more is read.
-    """
-    if request.mimetype != "application/json":
-        raise UnsupportedMediaType
-    request.max_content_length = most_bytes + 1
-    try:
-        text = request.get_data(cache=False)
-    except (OSError, ParseException):
-        raise broken_off() from None
-    if len(text) > most_bytes:
-        raise RequestEntityTooLarge
-    if request.content_length not in (None, len(text)):
-        raise too_short()
-    return text
-
-
-def broken_off() -> ValidationError:
-    """What to say of a body that could not be read."""
-    return ValidationError("The body could not be read to its end. Send it whole, with its Content-Length.")
-
-
-def too_short() -> ValidationError:
-    """What to say of a body that ends before its length."""
-    return ValidationError("The body is shorter than its Content-Length says. Send it whole.")
-
-
-def strict_json(text: bytes) -> Any:
-    """The one JSON object that a body is. Raises ValidationError for anything else, and for a member that stands twice."""
-    try:
-        document = json.loads(text.decode("utf-8"), object_pairs_hook=_members, parse_constant=_no_constant)
-        if b"\\u" in text:  # only an escape can bring in a lone surrogate, which is no character
-            json.dumps(document, ensure_ascii=False).encode("utf-8")
-    except UnicodeError:
-        raise ValidationError("The body must be UTF-8 without lone surrogates.") from None
-    except (json.JSONDecodeError, RecursionError):
-        raise ValidationError("The body must be one JSON object.") from None
-    except ValueError as error:
-        raise ValidationError(f"The body must be JSON: {error}.") from None
-    if not isinstance(document, dict):
-        raise ValidationError("The body must be a JSON object.")
-    return document
-
-
-def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a member stands twice")
-    return members
-
-
-def _no_constant(_: str) -> NoReturn:
-    raise ValueError("NaN and Infinity are no JSON numbers")

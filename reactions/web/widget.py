@@ -1,60 +1,86 @@
-"""The widget's file, as it lies in the tree: at an address that follows version 1, and at one that never changes."""
+"""The widget's files: at addresses that follow version 1, and at one for each release, whose bytes never change."""
 
 from __future__ import annotations
 
-import hashlib
-import re
-from base64 import b64encode
+import gzip
+import json
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import NotFound
 
+from reactions.web import cors, headers
+
 blueprint = Blueprint("widget", __name__)
-_FILE = Path(__file__).parent.parent / "widget" / "v1.js"
+_FOLDER = Path(__file__).parent.parent / "widget"
+_RELEASED = _FOLDER / "released"
+_TYPES = {"js": "text/javascript; charset=utf-8", "json": "application/json"}
+
+
+class File(NamedTuple):
+    """A file as it is served: its bytes by content coding, the best coding first."""
+
+    content_type: str
+    coded: dict[str, bytes]
 
 
 @cache
-def source() -> bytes:
-    """The widget's source."""
-    return _FILE.read_bytes()
+def releases() -> dict[str, str]:
+    """The integrity of every released file (Subresource Integrity, SHA-384), by its name; the newest release last."""
+    table: dict[str, str] = json.loads((_RELEASED / "releases.json").read_bytes())
+    return table
 
 
-@cache
 def version() -> str:
-    """The version in the widget's head comment."""
-    found = re.search(rb"\b(1\.\d+\.\d+)\b", source()[:400])
-    if found is None:
-        raise RuntimeError(f"{_FILE} does not say its version")
-    return found[1].decode()
+    """The newest release."""
+    return list(releases())[-1].rpartition(".")[0]
+
+
+def integrity() -> str:
+    """The value of the integrity attribute for the newest release's script."""
+    return releases()[f"{version()}.js"]
+
+
+@blueprint.get("/widget/v1.<any(js,json):extension>", provide_automatic_options=False)
+def following(extension: str) -> Response:
+    """The newest widget of version 1: the script, or its words and drawings."""
+    return _answer(_file(_FOLDER / f"v1.{extension}"), "public, max-age=3600, stale-while-revalidate=86400")
+
+
+@blueprint.get("/widget/<name>.<any(js,json):extension>", provide_automatic_options=False)
+def pinned(name: str, extension: str) -> Response:
+    """A file of one release, for pages that pin it with Subresource Integrity."""
+    if f"{name}.{extension}" not in releases():
+        raise NotFound
+    return _answer(_file(_RELEASED / f"{name}.{extension}"), "public, max-age=31536000, immutable")
+
+
+@blueprint.route("/widget/<name>", methods=["OPTIONS"], provide_automatic_options=False)
+def preflight(name: str) -> Response:  # noqa: ARG001  the address decides, whatever is fetched
+    """Let every page fetch, also one that adds headers of its own to what it fetches."""
+    return cors.preflight(headers.PUBLIC, "GET, HEAD")
 
 
 @cache
-def integrity() -> str:
-    """The value of the integrity attribute for the pinned address (Subresource Integrity, SHA-384)."""
-    return "sha384-" + b64encode(hashlib.sha384(source()).digest()).decode()
+def _file(path: Path) -> File:
+    plain = path.read_bytes()
+    coded = {"gzip": gzip.compress(plain, 9, mtime=0), "identity": plain}
+    packed = path.with_name(f"{path.name}.br")
+    if packed.exists():
+        coded = {"br": packed.read_bytes(), **coded}
+    return File(_TYPES[path.suffix[1:]], coded)
 
 
-@blueprint.get("/widget/v1.js")
-def following() -> Response:
-    """The newest widget of version 1."""
-    return _script("public, max-age=3600, stale-while-revalidate=86400")
-
-
-@blueprint.get("/widget/<pinned>.js")
-def pinned(pinned: str) -> Response:
-    """One release of the widget, for pages that pin it with Subresource Integrity."""
-    if pinned != version():
-        raise NotFound
-    return _script("public, max-age=31536000, immutable")
-
-
-def _script(cache_control: str) -> Response:
-    response = Response(source(), content_type="text/javascript; charset=utf-8")
+def _answer(file: File, cache_control: str) -> Response:
+    accepted = request.accept_encodings
+    coding = next((coding for coding in file.coded if accepted[coding] > 0), "identity")
+    response = Response(file.coded[coding], content_type=file.content_type)
+    if coding != "identity":
+        response.content_encoding = coding
     response.headers["Cache-Control"] = cache_control
-    response.headers["Access-Control-Allow-Origin"] = "*"  # Subresource Integrity needs it
-    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers.update(headers.PUBLIC)  # Subresource Integrity needs Access-Control-Allow-Origin
+    response.vary.add("Accept-Encoding")
     response.add_etag()
     return response.make_conditional(request)  # type: ignore[return-value]

@@ -1,187 +1,292 @@
-/*! Reader Reactions 1.0.0, MIT
- * <reader-reactions heading unsaved offline closed site article lang server>, <reaction-count site article>
- * ::part: heading row button emoji label count status
- * --reactions-accent, -border, -tint, -radius, -gap, -emoji
+/*! Reader Reactions 1.1.0, MIT
+ * <reader-reactions>, <reaction-count>; attributes, also properties: site article lang server icons results, and the
+ * words heading unsaved offline closed unknown busy gone foreign votes
+ * ::part: heading row button emoji label count status; a slot for the picture of each reaction, by its key
+ * --reactions-accent -border -line -surface -tint -radius -gap -emoji -grid -label -height -break -width
  * Event reaction-change: {site, article, reaction, previous, total, counts}
  */
-if (globalThis.customElements) {
-	const script = /** @type {any} */ (document.currentScript);
-	const NAMES = "heading unsaved offline closed site article lang server".split(" ");
-	/** @type {any} */
-	const WORDS = {
-		en: "What's your reaction?|Not saved|offline|Voting is closed",
-		de: "Wie reagieren Sie darauf?|Nicht gespeichert|offline|Abstimmung beendet",
-		fr: "Quelle est votre réaction ?|Non enregistré|hors ligne|Vote clos",
-		es: "¿Cuál es su reacción?|No guardado|sin conexión|Votación cerrada",
-	};
-	const sheet = new CSSStyleSheet();
-	sheet.replaceSync(`
+try {
+	const NAMES = "heading unsaved offline closed unknown busy gone foreign votes icons results site article lang server".split(" ");
+	// Other words, and the faces, are in v1.json.
+	const ENGLISH = ["What’s your reaction?", "Not confirmed", "offline", "Voting is closed"];
+	const CSS = `
 		:host(:not([hidden])) { display: block; font-size: max(1rem, 16px); line-height: 1.25 }
-		[part=row] { display: grid; grid-template-columns: repeat(auto-fit, minmax(clamp(4em, (31em - 100%) * 99, 23%), 1fr));
-			gap: var(--reactions-gap, .25em); margin: .5em 0; max-width: 42em }
-		[part=button] { display: grid; grid-template-rows: auto 1fr auto; align-items: center; min-height: 6em; padding: .4em .1em;
-			border: 0; border-radius: var(--reactions-radius, 4px); background: none; color: inherit; font: inherit }
-		[part=emoji] { font-size: var(--reactions-emoji, 1.5em); font-variant-emoji: emoji }
-		[part=label] { hyphens: auto; overflow-wrap: anywhere }
+		[part=row] { display: flex; flex-wrap: wrap; gap: var(--gap); margin: .5em 0; max-width: var(--reactions-width, 42em);
+			--gap: var(--reactions-gap, .25em); --of: (100% + var(--gap)) / }
+		[part=button] { display: grid; grid-template: var(--reactions-grid, auto 1fr auto / 1fr); align-items: center; justify-content: center; gap: 0 .4em;
+			flex: 1 0 calc(clamp(var(--of) var(--wide), (var(--reactions-break, 31em) - 100%) * 999, var(--of) var(--narrow)) - var(--gap) - .1px);
+			box-sizing: border-box; min-width: 0; min-height: var(--reactions-height, 6em); padding: .4em .1em;
+			border: var(--reactions-line, 1px) solid #0000; border-radius: var(--reactions-radius, 4px);
+			background: var(--reactions-surface, none); color: inherit; font: inherit }
+		[part=emoji] { font-size: var(--reactions-emoji, 1.5em) }
+		svg, img, ::slotted(*) { display: block; margin: auto; width: 1.25em; height: 1.25em }
+		[part=label] { display: var(--reactions-label, block); hyphens: auto; overflow-wrap: anywhere }
 		[part=label], [part=count], [part=status] { font-size: .8em }
 		[part=count], [part=heading] { font-weight: bold }
-		[part=status] { min-height: 1.25em }
-		:enabled { border: 1px solid var(--reactions-border, color-mix(in srgb, currentColor 20%, #0000)); cursor: pointer }
+		[part=count], [part=status] { min-height: 1.25em }
+		:enabled { border-color: var(--reactions-border, color-mix(in srgb, currentColor 20%, #0000)); cursor: pointer }
 		[aria-pressed=true] { background: var(--reactions-tint, color-mix(in srgb, currentColor 8%, #0000));
 			outline: 2px solid var(--reactions-accent, currentColor); outline-offset: -2px }
 		:focus-visible { outline: 2px solid var(--reactions-accent, currentColor); outline-offset: 2px }
-		@media (hover: hover) { :enabled:hover { border-color: currentColor } }`);
-
-	/** @param {() => any} act */
-	const attempt = (act) => {
+		@media (hover: hover) { :enabled:hover { border-color: currentColor } }`;
+	const ANY = /** @type {any} */ (undefined);
+	const Any = /** @type {any} */ (Object);
+	const script = /** @type {any} */ (document.currentScript);
+	const attempt = (act = ANY) => {
 		try {
 			return act();
 		} catch {}
 	};
-
-	const store = attempt(() => localStorage) ?? {};
+	// A module has no currentScript, but the stack of an error names its file.
+	const [, home, file = "v1"] =
+		/([\w.+-]+:\/\/\S*)\/widget\/(v1|[\d.]+)\.js/.exec(`${script?.src} ${attempt(() => Error().stack)}`) ?? [];
+	const limit = AbortSignal.timeout.bind(AbortSignal);
+	const sheet = new CSSStyleSheet();
+	sheet.replaceSync(CSS);
+	const views = new Set();
+	const stories = new Map();
+	const labels = new Map();
+	const extras = new Map();
+	const told = new Set();
 	let me = "";
+	let ahead = false;
+
+	/** To the publisher, once. */
+	const tell = (text = "") => told.has(text) || (told.add(text) && console.warn(`reader-reactions: ${text}`));
 
 	const ask = async (url = "", options = {}, wanted = () => true) => {
-		for (let tries = 1; ; tries++) {
-			const signal = AbortSignal.timeout(5000);
-			const answer = await fetch(url, { credentials: "omit", signal, ...options }).catch(() => Response.error());
-			const body = await answer.json().catch(() => null);
-			if (answer.ok && body) return body;
-			const wait = Number(answer.headers.get("Retry-After"));
-			const refused = answer.status > 399 && answer.status < 500;
-			if (refused || tries > 2 || wait > 9 || !navigator.onLine || !wanted()) throw { ...(refused && body) };
+		for (let tries = 1, unsure = false; ; tries++) {
+			let answer = ANY;
+			let body = ANY;
+			const { onLine } = navigator;
+			try {
+				answer = await fetch(url, { credentials: "omit", signal: limit(2000 + 5000 * tries), ...options });
+				body = await answer.json();
+			} catch {}
+			if (answer?.ok && body) return body;
+			const status = answer?.status ?? 0;
+			const wait = Number(answer?.headers.get("Retry-After"));
+			const refused = status > 399 && status < 500;
+			unsure ||= onLine && !refused && status !== 507;
+			if (refused || tries > 2 || wait > 9 || !navigator.onLine || !wanted()) throw { ...body, status, wait, unsure };
 			await new Promise((resolve) => setTimeout(resolve, (wait + Math.random() * tries) * 1000));
 		}
 	};
 
-	class Story {
-		views = new Set();
-		queue = Promise.resolve();
-
+	class Story extends Any {
 		constructor(url = "", site = "", article = "") {
-			this.url = url;
-			this.site = site;
-			this.query = `article=${encodeURIComponent(article)}&`;
-			this.name = `reader-reactions ${site} ${article}`;
-			const [seq, choice = ""] = (store[this.name] ?? "0").split(" ");
-			this.seq = Number(seq) - Date.now() < 864e5 ? Number(seq) : 0;
-			this.choice = choice;
-			this.answer = /** @type {any} */ ({ article, reaction: choice });
+			super();
+			const query = `article=${encodeURIComponent(article)}`;
+			const name = `reader-reactions ${site} ${article}`;
+			Object.assign(this, { url, site, query, name, choice: "", views: new Set(), queue: Promise.resolve() });
+			this.seq = 0;
+			this.recall();
+			this.answer = /** @type {any} */ ({ article, reaction: this.choice });
+		}
+
+		/** Take over what another tab or an earlier page has stored. */
+		recall() {
+			const [, seq, choice] = /^(\d+) (.*)$/.exec(attempt(() => localStorage[this.name])) ?? [];
+			if (Number(seq) >= this.seq) Object.assign(this, { seq: Number(seq), choice });
+			this.draw();
 		}
 
 		choose(choice = "") {
 			this.choice = choice;
-			attempt(() => (store[this.name] = `${this.seq} ${choice}`));
+			attempt(() => (localStorage[this.name] = `${this.seq} ${choice}`));
 			this.draw();
 		}
 
 		draw() {
-			for (const view of this.views) view.draw();
+			for (const view of this.views) attempt(() => view.draw());
 		}
 
-		/** @param {any} view */
-		vote(view, reaction = "") {
-			const seq = (this.seq = Math.max(Date.now(), this.seq + 1));
-			const latest = () => seq === this.seq;
-			me ||=
-				store["reader-reactions"] ||
-				crypto.getRandomValues(new Uint8Array(32)).reduce((id, byte) => id + (byte % 16).toString(16), "");
-			attempt(() => (store["reader-reactions"] = me));
-			this.why = null;
-			this.choose(reaction);
+		tap(view = ANY, key = "", { timeStamp = 0, detail = 0 }) {
+			// A double click is one vote.
+			if (key === this.tapped && (detail > 1 || timeStamp - this.time < 200)) return;
+			const reaction = key === this.choice ? null : key;
+			const turn = (this.turn = ANY ?? {});
+			const latest = () => turn === this.turn;
+			this.recall();
+			const last = /** @type {number} */ (this.seq);
+			Object.assign(this, { tapped: key, time: timeStamp, why: null, seq: Math.max(ahead ? 0 : Date.now(), last + 1) });
+			const id = attempt(() => localStorage["reader-reactions"]);
+			if (/^[0-9a-f]{32}$/.test(id)) me = id;
+			me ||= crypto.getRandomValues(new Uint8Array(32)).reduce((id, byte) => id + (byte % 16).toString(16), "");
+			attempt(() => (localStorage["reader-reactions"] = me));
+			this.choose(reaction ?? "");
+
+			const send = async (tries = 0) => {
+				const body = JSON.stringify({ article: this.answer.article, reaction, reader: me, seq: this.seq });
+				const headers = { "Content-Type": "application/json" };
+				try {
+					return await ask(`${this.url}vote`, { method: "PUT", headers, body, keepalive: true }, latest);
+				} catch (why) {
+					if (tries > 1 || !/seq/.test(/** @type {any} */ (why).type)) throw why;
+					// The clock is ahead: count on from the last number. Or it was when it stored that.
+					ahead = !tries;
+					this.seq = ahead ? last + 1 : Date.now();
+					return send(tries + 1);
+				}
+			};
+
 			// One request at a time, then only the newest choice.
 			this.queue = this.queue.then(async () => {
 				if (!latest()) return;
-				const { article, reaction: previous } = this.answer;
-				const body = JSON.stringify({ article, reaction: reaction || null, reader: me, seq });
-				const headers = { "Content-Type": "application/json" };
+				const { reaction: previous } = this.answer;
 				try {
-					const answer = await ask(this.url + "vote", { method: "PUT", headers, body, keepalive: true }, latest);
+					const answer = await send();
 					this.answer = { ...this.answer, ...answer };
 					const detail = { ...answer, site: this.site, previous: previous || null };
 					view.dispatchEvent(new CustomEvent("reaction-change", { bubbles: true, composed: true, detail }));
-				} catch (why) {
+				} catch (failed) {
+					const why = /** @type {any} */ (failed);
+					// Votes of a page that may not vote get no answer, though everybody's questions do.
+					if (why.unsure && !why.status && (await ask(`${this.url}counts?${this.query}`).catch(() => 0))) why.status = 403;
+					if (why.status === 403) tell(`no votes from ${location.origin}. Is it an origin of the site ${this.site}?`);
+					if (why.status === 409) this.answer = { ...this.answer, open: false };
 					if (latest()) this.why = why;
 				}
-				if (latest()) this.choose(this.answer.reaction ?? "");
+				if (!latest()) return;
+				this.turn = null;
+				this.choose(this.answer.reaction ?? "");
 			});
 		}
 	}
 
-	const stories = Object.create(null);
-	const labels = Object.create(null);
-
-	/** @param {any[]} views */
-	const load = (views) => {
-		const wanted = [...new Set(views.map((view) => view.story))];
-		const [{ key, locale, story }] = views;
-
-		const get = async (path = "", chunk = wanted) => {
-			const before = chunk.map((story) => story.answer);
-			// A cache may not know the own vote.
-			const cache = chunk.some((story) => story.seq) ? "no-cache" : "default";
-			const answer = await ask(story.url + path, { cache }, () => chunk.some((story) => story.views.size));
-			const { reactions, articles = [answer] } = answer;
-			if (reactions) {
-				answer.counts = {};
-				for (const { key, count } of reactions) answer.counts[key] = count;
-				labels[key] = [...reactions];
-			}
-			chunk.forEach((story, i) => {
-				if (story.answer === before[i]) story.answer = { ...before[i], ...articles[i] };
-			});
-			for (const { story } of views) story.draw();
-		};
-
-		if (!labels[key] && views.some((view) => view.word))
-			get(`reactions?${story.query}lang=${locale}`, wanted.splice(0, 1)).catch(() => null);
-		while (wanted.length) {
-			let n = 0;
-			let path = "counts?";
-			while (wanted[n] && n < 100 && path.length < 6000) path += wanted[n++].query;
-			get(path, wanted.splice(0, n)).catch(() => null);
+	/** Ask about the view that came near; what else of the site is on the page goes along. */
+	const load = ({ key = "", locale = "", story = ANY, home = "" }) => {
+		if (!extras.has(home)) {
+			extras.set(home, 0);
+			ask(home, {}, () => false)
+				.catch(() => 1)
+				.then((found) => {
+					extras.set(home, found);
+					for (const story of stories.values()) story.draw();
+				});
 		}
+		const wanted = new Set([story]);
+		let labelled = false;
+		let length = 0;
+		for (const view of views)
+			if (view.key === key && view.story) {
+				labelled ||= view.word;
+				if (!view.story.asked && wanted.size < 100 && length < 6000) length += wanted.add(view.story) && view.story.query.length;
+			}
+
+		const get = async (chunk = ANY) => {
+			const before = chunk.map(({ answer = ANY }) => answer);
+			const query = chunk.map(({ query = "" }) => query).join("&");
+			const url = story.url + (labelled ? `reactions?${query}&lang=${locale}` : `counts?${query}`);
+			// A cache may not know the own vote.
+			const cache = chunk.some(({ seq = 0, answer = ANY }) => seq || answer.counts) ? "no-cache" : "default";
+			for (const story of chunk) story.asked = true;
+			try {
+				const answer = await ask(url, { cache }, () => chunk.some(({ views = ANY }) => views.size));
+				const { reactions, articles = [answer] } = answer;
+				if (reactions) {
+					answer.counts ??= {};
+					for (const { key, count } of reactions) answer.counts[key] = count;
+					labels.set(key, [...reactions]);
+				}
+				chunk.forEach((story = ANY, i = 0) => {
+					const { answer, choice, turn } = story;
+					if (answer === before[i]) story.answer = { ...answer, reaction: turn ? answer.reaction : choice, ...articles[i] };
+				});
+			} catch (why) {
+				const { status, detail } = /** @type {any} */ (why);
+				if (status === 400 && chunk[1]) {
+					// One key spoils the answer for the others.
+					get(chunk.splice(0, chunk.length / 2));
+					return get(chunk);
+				}
+				if (status === 404) tell(detail);
+				for (const story of chunk)
+					if (status === 400 || status === 404) story.answer = { ...story.answer, error: true };
+					else story.asked = false;
+			}
+			for (const story of chunk) story.draw();
+		};
+		get([...wanted]);
 	};
 
-	const observer = new IntersectionObserver(
-		(/** @type {any} */ entries) => {
-			const groups = Object.create(null);
-			for (const { isIntersecting, target } of entries) if (isIntersecting) (groups[target.key] ??= []).push(target);
-			Object.values(groups).forEach(load);
+	const observer = /** @type {any} */ (new IntersectionObserver(
+		(entries) => {
+			for (const { isIntersecting, target } of /** @type {any} */ (entries))
+				if (isIntersecting && target.story) {
+					if (!target.story.asked) load(target);
+				}
 		},
 		{ rootMargin: "50%" },
-	);
+	));
 
-	/** @type {(...rest: any) => any} */
-	const part = (name, tag = "div", ...children) => {
+	// A view without a key follows the page's address.
+	let path = location.pathname;
+	const follow = () => {
+		if (path !== (path = location.pathname))
+			for (const view of new Set(views)) if (!view.article) view.attributeChangedCallback();
+	};
+	setInterval(follow, 250);
+
+	const recall = ({ persisted = false }) => {
+		for (const story of stories.values()) story.recall();
+		if (persisted) for (const view of new Set(views)) view.attributeChangedCallback();
+	};
+	addEventListener("storage", /** @type {any} */ (recall));
+	addEventListener("pageshow", recall);
+
+	const part = (name = "", tag = "div", content = ANY ?? "") => {
 		const element = document.createElement(tag);
 		element.setAttribute("part", name);
-		element.append(...children);
+		element.append(content);
 		return element;
 	};
 
-	class ReactionCount extends HTMLElement {
+	const drawing = (tag = "", { paths = ANY, ...attributes }) => {
+		const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+		for (const name in attributes) element.setAttribute(name, attributes[name]);
+		for (const path of paths ?? []) element.append(drawing("path", path));
+		return element;
+	};
+
+	class ReactionCount extends /** @type {any} */ (HTMLElement) {
 		static observedAttributes = NAMES;
 		root = this.attachShadow({ mode: "open" });
-		key = "";
 
 		connectedCallback() {
-			const site = this.getAttribute("site") ?? "";
-			const article = this.getAttribute("article") || attempt(() => decodeURI(location.pathname));
-			const url = `${this.getAttribute("server") ?? script?.src.split("/widget/")[0]}/v1/sites/${site}/`;
-			const lang = this.closest("[lang]")?.getAttribute("lang") ?? "";
-			this.locale = attempt(() => Intl.getCanonicalLocales(lang)[0]) ?? navigator.language;
+			// What was set before the element was defined.
+			for (const name of NAMES)
+				if (Object.hasOwn(this, name)) {
+					const value = this[name];
+					delete this[name];
+					this[name] = value;
+				}
+			let lang;
+			for (let node = this; node; node = node.getRootNode().host) lang ??= node.closest("[lang]")?.getAttribute("lang");
+			for (const tag of ["en", navigator.language, lang])
+				this.locale = attempt(() => Intl.getCanonicalLocales(tag.replace("_", "-"))[0]) ?? this.locale;
+			const { site, server = home } = this;
+			const url = `${server}/v1/sites/${site}/`;
 			this.key = url + this.locale;
-			this.story = stories[url + article] ??= new Story(url, site, article);
-			this.story.views.add(this);
-			this.draw();
+			this.home = `${server}/widget/${file}.json`;
+			setTimeout(() => (this.site && server) || tell("give site, and server if the script is not loaded from it"), 999);
+			this.story = attempt(() => {
+				const article = (this.article || decodeURI(location.pathname)).trim().normalize();
+				if (site && server && article && [...article].length < 201)
+					return stories.get(url + article) ?? stories.set(url + article, new Story(url, site, article)).get(url + article);
+			});
+			views.add(this);
+			this.story?.views.add(this);
+			attempt(() => (this.story.asked = false));
+			attempt(() => this.draw());
 			observer.observe(this);
 		}
 
 		disconnectedCallback() {
 			observer.unobserve(this);
+			views.delete(this);
 			this.story?.views.delete(this);
+			this.story = null;
 		}
 
 		attributeChangedCallback() {
@@ -191,68 +296,135 @@ if (globalThis.customElements) {
 			}
 		}
 
-		format(n = 0, less = 0) {
-			return n === null ? "" : new Intl.NumberFormat(this.locale).format(n > less ? n - less : 0);
+		format(n = ANY, style = ANY) {
+			return typeof n === "number" ? new Intl.NumberFormat(this.locale, { style }).format(Math.max(n, 0)) : "";
 		}
 
 		draw() {
-			const { counts, total } = this.story.answer;
-			if (counts) observer.unobserve(this);
-			this.root.textContent = counts && this.format(total);
+			const { counts, total } = this.story?.answer ?? {};
+			this.root.textContent = counts ? this.format(total) : "";
 		}
 	}
+
+	for (const name of NAMES)
+		if (name !== "lang")
+			Object.defineProperty(ReactionCount.prototype, name, {
+				get() {
+					return this.getAttribute(name) ?? undefined;
+				},
+				set(value) {
+					if (value == null) this.removeAttribute(name);
+					else this.setAttribute(name, value);
+				},
+			});
 
 	class ReaderReactions extends ReactionCount {
 		#heading = part("heading");
 		#row = part("row");
 		#status = part("status");
+		#drawn = "";
 
 		constructor() {
 			super();
-			this.root.adoptedStyleSheets = [sheet];
 			this.root.append(this.#heading, this.#row, this.#status);
 			this.#row.role = "group";
 			this.#status.role = "status";
 		}
 
-		word(i = 0) {
-			return this.getAttribute(NAMES[i]) ?? (WORDS[this.locale.slice(0, 2)] ?? WORDS.en).split("|")[i];
+		/** The words, the faces and the dress; false until they are here. */
+		get extra() {
+			return extras.get(this.home);
+		}
+
+		word(i = 0, value = "") {
+			const words = this.extra?.words?.[this.locale.split("-")[0]] ?? ENGLISH;
+			return (this[NAMES[i]] ?? words[i] ?? words[1]).replace("{}", value);
+		}
+
+		/** Why a vote was not counted, in words for readers. */
+		reason({ status = 0, unsure = false, wait = 0 }) {
+			const [n, unit = ANY] = wait > 99 ? [wait / 60, "minute"] : [wait || 60, "second"];
+			if (status === 429) return this.word(5, new Intl.RelativeTimeFormat(this.locale).format(Math.ceil(n), unit));
+			const word = this.word(status === 403 || status === 404 ? 7 : status === 422 ? 6 : unsure ? 4 : 1);
+			return navigator.onLine ? word : `${word} – ${this.word(2)}`;
+		}
+
+		picture({ key = "", emoji = "" }) {
+			const slot = document.createElement("slot");
+			const { icons } = this;
+			const text = icons === "none" ? "" : `${emoji}\uFE0F`;
+			const face = !icons && this.extra?.faces?.[emoji.replace("\uFE0F", "")];
+			slot.name = key;
+			slot.append((face && attempt(() => drawing("svg", face))) || text);
+			if (/\//.test(icons)) {
+				const image = document.createElement("img");
+				image.alt = "";
+				image.onerror = () => image.replaceWith(text);
+				image.src = icons.replace("{key}", key);
+				slot.replaceChildren(image);
+			}
+			return slot;
 		}
 
 		draw() {
-			const { choice, answer, why } = this.story;
-			const known = answer.counts && labels[this.key];
-			const { children } = this.#row;
-			if (known) observer.unobserve(this);
+			const { story, ownerDocument, root } = this;
+			const { answer, choice, why } = story ?? { answer: { error: true } };
+			let style = sheet;
+			if (answer.error || ownerDocument !== document) {
+				style = new ownerDocument.defaultView.CSSStyleSheet();
+				style.replaceSync(answer.error ? ":host { display: none !important }" : CSS);
+			}
+			root.adoptedStyleSheets = [style];
+			const known =
+				this.extra && answer.counts && labels.get(this.key)?.filter(({ key = "" }) => key in answer.counts);
+			const n = known?.length ?? 7;
+			const { children } = /** @type {any} */ (this.#row);
 			this.#row.style.visibility = this.#heading.style.visibility = known ? "" : "hidden";
 			this.#row.ariaLabel = this.#heading.textContent = this.word(0);
-			if (children.length !== known?.length)
-				this.#row.replaceChildren(...Array.from(known ?? { length: 7 }, () => part("button", "button")));
-			for (const [i, { key, label, emoji }] of known?.entries() ?? []) {
-				const button = children[i];
-				const count = this.format(answer.counts[key], Number(key === answer.reaction) - Number(key === choice));
-				button.disabled = !answer.open;
-				button.ariaPressed = key === choice;
-				button.ariaLabel = label + (count && `, ${count}`);
-				button.replaceChildren(
-					part("emoji", "span", emoji + "\uFE0F"),
-					part("label", "span", label),
-					part("count", "span", count),
-				);
-				button.onclick = () => this.story.vote(this, key === choice ? "" : key);
+			const drawn = `${n} ${this.icons} ${this.extra} ${known?.map((one = ANY) => [one.key, one.label, one.emoji])}`;
+			if (drawn !== this.#drawn) {
+				this.#drawn = drawn;
+				for (const [name, most] of [["wide", 8], ["narrow", 4]])
+					this.#row.style.setProperty(`--${name}`, String(Math.ceil(n / Math.ceil(n / Number(most)))));
+				while (children.length < n) this.#row.append(part("button", "button"));
+				while (children.length > n) children[n].remove();
+				known?.forEach((one = ANY, i = 0) => {
+					children[i].replaceChildren(part("emoji", "span", this.picture(one)), part("label", "span", one.label), part("count", "span"));
+					children[i].onclick = (event = ANY) => {
+						follow();
+						this.story?.tap(this, one.key, event);
+					};
+				});
 			}
-			const unsaved = why && (why.detail || this.word(1) + (navigator.onLine ? "" : ` – ${this.word(2)}`));
-			this.#status.textContent = known && !answer.open ? this.word(3) : unsaved;
+			const results = this.results ?? "";
+			const voted = choice || !answer.open;
+			const total = answer.total + Number(!!choice) - Number(!!answer.reaction);
+			known?.forEach(({ key = "", label = "" }, i = 0) => {
+				const button = children[i];
+				const counted = answer.counts[key];
+				const n = counted + Number(key === choice) - Number(key === answer.reaction);
+				let count = counted === null ? "" : this.format(n);
+				if (voted && total > 0 && /share/.test(results)) count = this.format(n / total, "percent");
+				if (!voted && /after/.test(results)) count = "";
+				button.disabled = !answer.open;
+				button.ariaPressed = String(key === choice);
+				button.ariaLabel = label + (count && `, ${count}`);
+				button.lastChild.textContent = count;
+			});
+			let said = why ? this.reason(why) : "";
+			if (known && voted && total > 0 && /total/.test(results)) said ||= this.word(8, this.format(total));
+			this.#status.textContent = known && !answer.open ? this.word(3) : said;
 		}
 	}
 
 	if (!customElements.get("reader-reactions")) {
-		customElements.define("reader-reactions", ReaderReactions);
-		customElements.define("reaction-count", ReactionCount);
+		customElements.define("reader-reactions", /** @type {any} */ (ReaderReactions));
+		customElements.define("reaction-count", /** @type {any} */ (ReactionCount));
 	}
-	if (script?.dataset.site) {
+	// The single tag; what it made before may stand after it still, in a page that was kept.
+	for (const tag of script ? [script] : document.querySelectorAll("script[type=module][data-site]")) {
 		const view = document.createElement("reader-reactions");
-		for (const name in script.dataset) view.setAttribute(name, script.dataset[name]);
-		script.after(view);
+		for (const name in tag.dataset) view.setAttribute(name, tag.dataset[name]);
+		if (tag.dataset.site && !tag.nextElementSibling?.isEqualNode(view)) tag.after(view);
 	}
-}
+} catch {}

@@ -75,8 +75,8 @@ def test_tables_that_are_missing_are_named_with_what_makes_them(tmp_path: Path) 
     for words in (SITE, ("site", "list"), ("verify",), ("set", "show", "weekly")):
         line = terminal.fail(*words)
 
-        assert line.startswith("The database did not do what was asked: ")
-        assert line.endswith("Is `reactions db upgrade` done?")
+        assert line.startswith("The database reported an error: ")
+        assert line.endswith("Has `reactions db upgrade` been run?")
 
 
 ENGINES = "database_url: write sqlite:////path/to/file.db or postgresql://user:password@host/database."
@@ -84,7 +84,7 @@ DATABASES = {
     "an engine that is not served": ("mysql://h/d", ENGINES),
     "no address": ("nonsense", ENGINES),
     "a folder that does not exist": ("sqlite:////no/such/folder/a.db", "No such file or directory"),
-    "a server that is not there": ("postgresql://u:hunter2@127.0.0.1:{port}/d", "The database did not do what was asked: "),
+    "a server that is not there": ("postgresql://u:hunter2@127.0.0.1:{port}/d", "The database reported an error: "),
 }
 
 
@@ -114,7 +114,7 @@ def test_several_workers_with_a_limiter_of_one_are_refused_at_the_start(terminal
     assert terminal.fail("serve", workers=2).startswith("limiter_url: memory:// counts for one process only")
 
 
-HINT = "Stop what listens there, or choose another with REACTIONS_BIND=127.0.0.1:8080 (demo: --bind)."
+HINT = "Stop what listens there, or choose another address: REACTIONS_BIND=127.0.0.1:8080 (demo: --bind)."
 
 
 def test_a_port_in_use_is_said_at_once(terminal: Terminal) -> None:
@@ -138,7 +138,7 @@ def test_an_address_that_is_not_ours_is_said_at_once(terminal: Terminal, bind: s
 
 
 def test_a_socket_whose_folder_is_missing_is_said_at_once(terminal: Terminal) -> None:
-    assert terminal.fail("serve", bind="unix:/no/such/folder/a.sock") == "bind: /no/such/folder cannot be written."
+    assert terminal.fail("serve", bind="unix:/no/such/folder/a.sock") == "bind: /no/such/folder is not writable."
 
 
 def test_a_data_folder_that_cannot_be_made_is_said_at_once(terminal: Terminal, tmp_path: Path) -> None:

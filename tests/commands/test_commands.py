@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine
 
 from reactions import __version__
+from reactions.commands import COMMANDS
 from reactions.newsroom import reaction_sets
 from reactions.settings import NAMES
 from reactions.storage.engines import writing
@@ -52,7 +55,7 @@ def snippet(address: str = "http://127.0.0.1:8000") -> str:
     return (
         f'<script async src="{address}/widget/v1.js"></script>\n'
         '<reader-reactions site="weekly" article="THE-ARTICLES-SLUG-OR-ID"></reader-reactions>\n\n'
-        "Pages that pin the script use this line instead:\n\n"
+        "To pin the script, use this line instead:\n\n"
         f'<script async src="{address}/widget/{widget.version()}.js" integrity="{widget.integrity()}" '
         'crossorigin="anonymous"></script>\n'
     )
@@ -64,7 +67,7 @@ ADD = ("site", "add", "weekly", "--name", "The Weekly", "--origin", "https://wee
 def test_adding_a_site_prints_what_to_paste(terminal: Terminal) -> None:
     said = terminal.do(*ADD, public_url="https://reactions.example")
 
-    assert said == f"Site weekly added. Paste this where the reactions should stand:\n\n{snippet('https://reactions.example')}"
+    assert said == f"Site weekly added. Paste this where the reactions should appear:\n\n{snippet('https://reactions.example')}"
     assert terminal.do("site", "list") == "weekly                   The Weekly  (https://weekly.example)\n"
     assert terminal.do("site", "show", "weekly").startswith(shown()[:60])
     assert snippet() in terminal.do("site", "show", "weekly")
@@ -143,7 +146,7 @@ def test_voting_on_an_article_is_ended_and_opened_again(client: FlaskClient, ter
     reopened = terminal.do("article", "reopen", "daily", "caf\u00e9")
     counted = vote(client, article="caf\u00e9", reader=BEN)
 
-    assert (closed, reopened) == ("Voting on cafe\u0301 has ended.\n", "caf\u00e9 takes votes again.\n")
+    assert (closed, reopened) == ("Voting on cafe\u0301 has ended.\n", "Voting on caf\u00e9 is open again.\n")
     detail = "Voting on this article has ended. Its counts stay visible."
     assert refused.json == problem("article-closed", 409, "Voting has ended", detail, "#/article")
     assert counted.get_json()["total"] == 2
@@ -159,14 +162,14 @@ def test_a_closed_article_shows_its_counts(make_app: MakeApp, terminal: Terminal
 
 def test_tables_are_made_checked_and_removed(bare_terminal: Terminal) -> None:
     assert bare_terminal.fail("db", "check") == (
-        "The tables are not those of this version. `reactions db upgrade` brings them up to date."
+        "The tables are not those of this version. `reactions db upgrade` upgrades them."
     )
-    assert bare_terminal.do("db", "upgrade") == "The tables were brought up to date.\n"
+    assert bare_terminal.do("db", "upgrade") == "The tables were upgraded.\n"
     assert bare_terminal.do("db", "upgrade") == "The tables are up to date.\n"
     assert bare_terminal.do("db", "check") == "The tables are those of this version.\n"
     assert bare_terminal.do("db", "downgrade", "base", "--yes") == "The tables are at base.\n"
     assert bare_terminal.type("db", "check").code == 1
-    assert bare_terminal.do("db", "upgrade") == "The tables were brought up to date.\n"
+    assert bare_terminal.do("db", "upgrade") == "The tables were upgraded.\n"
 
 
 def test_tables_are_not_removed_without_a_yes(terminal: Terminal) -> None:
@@ -189,7 +192,7 @@ def test_tables_of_a_newer_version_are_left_alone(terminal: Terminal, engine: En
     assert terminal.fail("db", "upgrade").startswith(
         "The tables are at revision 9999, which a newer version of the service made."
     )
-    assert terminal.type("db", "check").out == "The tables are at revision 9999, of a newer version of the service.\n"
+    assert terminal.type("db", "check").out == "The tables are at revision 9999, that of a newer version of the service.\n"
 
 
 def test_the_recount_says_that_all_is_well_or_what_is_not(make_app: MakeApp, terminal: Terminal, engine: Engine) -> None:
@@ -205,7 +208,7 @@ def test_the_recount_says_that_all_is_well_or_what_is_not(make_app: MakeApp, ter
     assert (well.code, well.out) == (0, "2 votes recounted, 0 numbers differ.\n")
     assert tampered.code == 1
     assert "reaction='love', served=3, recounted=2, folded=2, hourly=2" in tampered.out
-    assert tampered.out.endswith("2 votes recounted, 1 numbers differ.\n")
+    assert tampered.out.endswith("2 votes recounted, 1 number differs.\n")
 
 
 @only_sqlite
@@ -225,5 +228,24 @@ def test_settings_are_shown_all_and_secrets_not(terminal: Terminal) -> None:
 def test_the_command_says_its_version_and_what_it_can(terminal: Terminal) -> None:
     assert terminal.do("--version") == f"reactions, version {__version__}\n"
     assert "What's your reaction?" in terminal.do("-h")
-    for group in ("site", "set", "article", "db"):
-        assert terminal.do(group, "--help").startswith(f"Usage: reactions {group}")
+    for name in COMMANDS:
+        assert terminal.do(name, "--help").startswith(f"Usage: reactions {name} ")
+
+
+def test_the_version_is_said_without_loading_the_service() -> None:
+    script = (
+        "import sys; from reactions.commands import main; sys.argv[1:] = ['--version']\ntry: main()\nexcept SystemExit: pass\n"
+    )
+    loaded = "print(*sorted({'flask', 'sqlalchemy', 'marshmallow'} & set(sys.modules)))"
+
+    said = subprocess.run([sys.executable, "-c", script + loaded], capture_output=True, text=True, check=True).stdout
+
+    assert said == f"reactions, version {__version__}\n\n"
+
+
+@only_sqlite
+def test_an_empty_list_says_so(terminal: Terminal) -> None:
+    assert terminal.do("site", "list") == "none yet\n"
+    terminal.do(*ADD)
+    assert terminal.do("key", "list", "weekly") == "none yet\n"
+    assert terminal.do("webhooks", "list", "weekly") == "none yet\n"

@@ -44,4 +44,4 @@ def test_the_demo_keeps_its_votes_when_it_is_started_again_even_on_another_port(
     assert int(str(receipt["total"])) > 100
     assert again == receipt
     assert f"{second.url}/demo/{article}" in said
-    assert "Printing a month" not in said
+    assert "Inventing a newspaper" not in said

@@ -10,10 +10,10 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from reactions.exports import cells, scope
-from reactions.exports.choosing import Choice
+from reactions.exports import formats, scope
 from reactions.exports.columns import TABLES
 from reactions.exports.files import File, Form
+from reactions.exports.scope import Choice
 from reactions.newsroom.sites import Site
 
 Row = dict[str, Any]
@@ -50,4 +50,4 @@ def _reader(kind: str) -> Callable[[str], Any]:
     readers: dict[str, Callable[[str], Any]] = {
         "integer": int, "number": float, "boolean": lambda cell: {"true": True, "false": False}[cell], "array": json.loads,
     }  # fmt: skip
-    return readers.get(kind, cells.read)
+    return readers.get(kind, formats.text_of)

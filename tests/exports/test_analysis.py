@@ -12,10 +12,10 @@ from sqlalchemy import create_engine, text
 
 from reactions.demo import seeding
 from reactions.demo.newspaper import newspaper
-from reactions.exports import folders, scope
-from reactions.exports.choosing import Choice
+from reactions.exports import files, scope
 from reactions.exports.columns import TABLES
 from reactions.exports.files import Form
+from reactions.exports.scope import Choice
 from reactions.newsroom import sites
 from reactions.storage import engines
 from reactions.votes.ballot_box import BallotBox
@@ -49,7 +49,7 @@ def demo_export(folder: Path) -> dict[str, int]:
         counts = connection.execute(text("select a.key, sum(t.n) from article a join tally t using (article_id) group by a.key"))
         totals = {key: int(n) for key, n in counts}
     with scope.opened(engine, site, Choice(), now_ms=NOON) as found:
-        folders.write(found, list(TABLES.values()), Form(), folder / "exports")
+        files.write_folder(found, list(TABLES.values()), Form(), folder / "exports")
     engine.dispose()
     return totals
 

@@ -8,24 +8,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reactions.exports import cells
+from reactions.exports import formats
 
 CHARACTERS = st.one_of(st.sampled_from("=+-@'\"\\;,\t\r\n\0u0 a＝＋－＠\u202e\ud800"), st.characters())
 
 
 @given(st.text(CHARACTERS))
 def test_every_text_comes_back_as_it_was(text: str) -> None:
-    assert cells.read(cells.written(text)) == text
+    assert formats.text_of(formats.cell_of(text)) == text
 
 
 @given(st.lists(st.text(CHARACTERS)))
 def test_every_list_comes_back_as_it_was(names: list[str]) -> None:
-    assert json.loads(cells.listed(names)) == names
+    assert json.loads(formats.cell_of_names(names)) == names
 
 
 @given(st.text(CHARACTERS))
 def test_no_part_of_a_cell_begins_like_a_formula(text: str) -> None:
-    for cell in (cells.written(text), cells.listed([text])):
+    for cell in (formats.cell_of(text), formats.cell_of_names([text])):
         parts = cell.replace("\t", ";").replace("\n", ";").replace("\r", ";").split(";")
         assert [part for part in parts if part.lstrip(" \"'").startswith(tuple("=+-@＝＋－＠")) and part != parts[0]] == []
         assert not parts[0].lstrip().startswith(tuple("=+-@＝＋－＠"))
@@ -37,7 +37,7 @@ def test_no_part_of_a_cell_begins_like_a_formula(text: str) -> None:
     "text", ["", "Cup final", "Züri: 3,5 %", "a\nb", "C:\\temp", "it's", "50-50", 'He said "no"', "😀", "שלום"]
 )
 def test_ordinary_text_stands_as_it_is(text: str) -> None:
-    assert cells.written(text) == text
+    assert formats.cell_of(text) == text
 
 
 @pytest.mark.parametrize(
@@ -52,4 +52,4 @@ def test_ordinary_text_stands_as_it_is(text: str) -> None:
     ],
 )
 def test_what_is_not_safe_is_marked(text: str, cell: str) -> None:
-    assert cells.written(text) == cell
+    assert formats.cell_of(text) == cell

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import Engine
 
 from reactions.exports import scope
-from reactions.exports.choosing import Choice
 from reactions.exports.columns import TABLES
 from reactions.exports.files import File, Form
+from reactions.exports.scope import Choice
 from reactions.refusals import MalformedCursor
 from tests import make
 from tests.exports.asking import Row, content, exported, rows_of
@@ -24,7 +24,7 @@ def following(here: Stage, table: str, since: str, *, now_ms: int) -> tuple[list
     with scope.opened(here.engine, here.site, Choice(since=since), now_ms=now_ms) as found:
         written = b"".join(File(found, TABLES[table], Form()).pieces())
         assert found.next is not None
-        return rows_of(written, table, here.site), found.next.told(here.site)
+        return rows_of(written, table, here.site), found.next.text(here.site)
 
 
 def test_a_chain_has_every_change_once_however_it_is_cut(engine: Engine) -> None:

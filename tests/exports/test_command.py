@@ -14,6 +14,7 @@ from unittest import mock
 
 import pytest
 
+from reactions.exports import files
 from tests import make
 from tests.databases import PROJECT, product_environment
 from tests.web.asking import only_sqlite
@@ -75,9 +76,9 @@ def test_a_chain_says_where_to_go_on(terminal: Terminal, tmp_path: Path) -> None
     [
         (["nowhere", "votes"], "There is no site 'nowhere'."),
         (["daily", "votes", "--columns", "reader"], "votes has no column 'reader'."),
-        (["daily", "votes", "--precision", "second"], "to the hour at most"),
+        (["daily", "votes", "--precision", "second"], "no finer than the hour"),
         (["daily", "votes", "--readers"], "another pseudonym on every article"),
-        (["daily", "votes", "--since", "x"], "no export of this site"),
+        (["daily", "votes", "--since", "x"], "This cursor is not one of this site's."),
         (["daily", "votes", "--from", "2026-03-02", "--to", "2026-03-01"], "from must not be after to"),
     ],
 )
@@ -97,12 +98,13 @@ def test_the_operator_may_allow_more_exact_times(terminal: Terminal) -> None:
 def test_a_killed_export_leaves_nothing_that_looks_complete(terminal: Terminal, tmp_path: Path, when: str) -> None:
     """Killed by signal 9 while `votes` is written, the last of the three; or when all that is missing is the description."""
     out = tmp_path / "out"
-    spot = "reactions.exports.votes.batches" if when == "before" else "reactions.exports.packages.of_files"
+    spot = "_BATCHES, votes=die" if when == "before" else "__dict__, describe_files=die"
     script = (
         "import os, signal, sys; from unittest import mock; from reactions.commands import main;"
+        "from reactions.exports import files;"
         "die = lambda *_: os.kill(os.getpid(), signal.SIGKILL);"
         f"sys.argv = ['reactions', 'export', 'daily', 'all', '-o', {str(out)!r}];"
-        f"mock.patch({spot!r}, die).start(); main()"
+        f"mock.patch.dict(files.{spot}).start(); main()"
     )
     environ = product_environment(database_url=terminal.database_url, data_dir=tmp_path, secret=make.SECRET)
 
@@ -125,7 +127,7 @@ def test_an_export_that_breaks_off_takes_away_what_it_wrote(terminal: Terminal, 
     terminal.type("export", "daily", "all", "-o", str(tmp_path / "out"))
     before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
 
-    with mock.patch("reactions.exports.votes.batches", side_effect=OSError(28, "No space left on device")):
+    with mock.patch.dict(files._BATCHES, votes=mock.Mock(side_effect=OSError(28, "No space left on device"))):
         said = terminal.type("export", "daily", "all", "-o", str(tmp_path / "out"))
 
     assert (said.code, said.err) == (1, "Error: The system: No space left on device.\n")

@@ -14,7 +14,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from reactions.exports import cells, csv_files
+from reactions.exports import formats
 from reactions.exports.columns import Column
 
 TITLES = [
@@ -34,7 +34,7 @@ _AS_CSV = "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,true,false"
 def file(tmp_path: Path) -> Path:
     batch = [range(len(TITLES)), TITLES, [-number for number in range(len(TITLES))]]
     path = tmp_path / "articles.csv"
-    path.write_bytes(b"".join(csv_files.lines(COLUMNS, [batch])))
+    path.write_bytes(b"".join(formats.csv_lines(COLUMNS, [batch])))
     return path
 
 
@@ -57,7 +57,7 @@ def by_duckdb(path: Path) -> list[tuple[int, str, int]]:
 def test_every_title_comes_back_exactly(file: Path, read: Callable[[Path], list[tuple[int, str, int]]]) -> None:
     rows = read(file)
 
-    assert [cells.read(title) for _, title, _ in rows] == TITLES
+    assert [formats.text_of(title) for _, title, _ in rows] == TITLES
     assert [(n, net) for n, _, net in rows] == [(n, -n) for n in range(len(TITLES))]
 
 
@@ -104,5 +104,5 @@ def test_a_spreadsheet_that_is_told_what_is_text_keeps_every_title(file: Path, o
 
     with saved.open(encoding="utf-8", newline="") as sheet:
         rows: list[Any] = list(csv.reader(sheet))[1:]
-    assert [cells.read(row[1]) for row in rows] == TITLES
+    assert [formats.text_of(row[1]) for row in rows] == TITLES
     assert [int(row[2]) for row in rows] == [-n for n in range(len(TITLES))]

@@ -11,10 +11,10 @@ import pytest
 from frictionless import Package, validate
 from sqlalchemy import Engine
 
-from reactions.exports import folders, scope
-from reactions.exports.choosing import Choice
+from reactions.exports import files, scope
 from reactions.exports.columns import TABLES
 from reactions.exports.files import Form
+from reactions.exports.scope import Choice
 from tests.exports.test_totals import NOWS, paper
 from tests.reports.stage import NOON, Stage
 from tests.web.asking import only_sqlite
@@ -25,7 +25,7 @@ pytestmark = only_sqlite
 def written(here: Stage, folder: Path, form: Form | None = None, choice: Choice | None = None) -> dict[str, Any]:
     """Export everything; what is said of it."""
     with scope.opened(here.engine, here.site, choice or Choice(), now_ms=NOON) as found:
-        folders.write(found, list(TABLES.values()), form or Form(), folder)
+        files.write_folder(found, list(TABLES.values()), form or Form(), folder)
     package: dict[str, Any] = json.loads((folder / "datapackage.json").read_text(encoding="utf-8"))
     return package
 

@@ -1,78 +1,18 @@
-"""What an export does not tell: who voted, exactly when, and what so few did that they could be known."""
+"""What an export does not tell: who voted, and exactly when."""
 
 from __future__ import annotations
 
 from itertools import chain
-from random import Random
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
-from reactions.exports import small_groups
-from reactions.exports.choosing import Choice, check
 from reactions.exports.columns import TABLES
+from reactions.exports.scope import Choice, check
 from reactions.refusals import MalformedExport
 from reactions.storage.engines import writing
-from tests import make
 from tests.exports.asking import content, exported
-from tests.reports.stage import HOUR_MS, NOON, Stage, stage
-
-LEAST = 5
-
-
-@given(st.lists(st.integers(0, 12), max_size=10))
-def test_what_is_hidden_cannot_be_told_from_the_total(counts: list[int]) -> None:
-    hidden = small_groups.among(counts, LEAST)
-
-    together = sum(counts[place] for place in hidden.places)
-    assert all(place in hidden.places for place, n in enumerate(counts) if 0 < n < LEAST)
-    assert not any(counts[place] == 0 for place in hidden.places)
-    if hidden.places and not hidden.total:
-        assert len(hidden.places) >= 2
-        assert together >= LEAST
-
-
-def crowd(engine: Engine, **choices: object) -> Stage:
-    """Stories with groups of one to ten readers, over some hours."""
-    rnd, here = Random(3), stage(engine, **choices)
-    for number in range(12):
-        for reaction in make.SEVEN:
-            for _ in range(rnd.choice([0, 0, *range(1, 11)])):
-                here.give(f"story-{number}", reaction, 1, NOON - rnd.randrange(3) * HOUR_MS - rnd.randrange(HOUR_MS))
-    return here
-
-
-def test_small_groups_are_hidden_and_no_total_gives_them_away(engine: Engine) -> None:
-    here = crowd(engine)
-    whole = {row["article"]: row for row in exported(here.engine, here.site, "articles", now_ms=NOON)}
-
-    rows = exported(here.engine, here.site, "articles", Choice(min_group=LEAST), now_ms=NOON)
-
-    for row in rows:
-        counts = {key: row[f"count_{key}"] for key in make.SEVEN}
-        hidden = [key for key, n in counts.items() if n is None]
-        assert [n for n in counts.values() if n is not None and 0 < n < LEAST] == []
-        assert {key: n for key, n in counts.items() if n is not None} == {
-            key: whole[row["article"]][f"count_{key}"] for key in make.SEVEN if key not in hidden
-        }
-        if hidden:
-            assert row["mood"] is row["split"] is None
-            assert [row[f"share_{key}"] for key in hidden] == [None] * len(hidden)
-            rest = None if row["total"] is None else row["total"] - sum(n for n in counts.values() if n is not None)
-            assert rest is None or (len(hidden) >= 2 and rest >= LEAST)
-    assert any(row["total"] is not None and row["mood"] is None for row in rows)
-
-
-def test_small_groups_of_an_hour_are_hidden(engine: Engine) -> None:
-    here = crowd(engine)
-
-    rows = exported(here.engine, here.site, "series", Choice(min_group=LEAST), now_ms=NOON)
-
-    assert {row["added"] for row in rows} - {None} != set()
-    assert [row for row in rows if row["added"] is not None and 0 < row["added"] < LEAST] == []
-    assert all(row["net"] is None for row in rows if row["added"] is None)
+from tests.reports.stage import NOON, stage
 
 
 @pytest.mark.parametrize("choice", [Choice(min_group=5), Choice(readers=True), Choice(precision="minute"), Choice(columns=["x"])])

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from reactions.exports.choosing import Choice
+from reactions.exports.scope import Choice
 from reactions.reports.listings import Row as Listed
 from reactions.votes.revising import Editor, merge, reset
 from tests import make
@@ -23,7 +23,7 @@ _sites = count()
 
 
 def paper(engine: Engine, seed: int, now_ms: int, zone: str) -> Stage:
-    """A site with a dozen stories, votes that come, change and go, a reset and a merge; and another site beside it."""
+    """A site with a dozen articles, votes that come, change and go, a reset and a merge; and another site beside it."""
     rnd = Random(seed)
     here, other = (stage(engine, f"{name}-{next(_sites)}", time_zone=zone, now_ms=now_ms) for name in ("one", "two"))
     for place in (here, other):
@@ -93,7 +93,7 @@ def moved_by_votes(votes: list[Row]) -> dict[str, tuple[int, int]]:
 
 
 def same_rows(articles: list[Row], here: Stage, about: dict[str, str]) -> None:
-    """The list of stories has the same articles with the same numbers; merged ones are in the export alone."""
+    """The list of articles has the same articles with the same numbers; merged ones are in the export alone."""
     listed = {row.article: row for row in here.reports().articles(here.site, asked(**about), limit=100).articles}
     found = {row["article"]: row for row in articles if row["merged_into"] is None}
     assert found.keys() == listed.keys()

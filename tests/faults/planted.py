@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from reactions.app import from_environment
+from reactions.app import create_app
+from reactions.settings import load
 from tests.faults import plants
 
 CONFIG = "config/gunicorn.conf.py"
@@ -14,4 +15,4 @@ COMMAND = ("gunicorn", "--config", CONFIG, "tests.faults.planted:planted()")
 def planted() -> object:
     """Plant, then make the application as the product's own door does."""
     getattr(plants, os.environ["PLANT"])()
-    return from_environment()
+    return create_app(load(os.environ))

@@ -268,3 +268,11 @@ def test_while_a_site_is_read_again_everybody_else_goes_on_however_long_that_tak
 
         leave.set()
         assert stuck.result(10).name == "The Weekly"
+
+
+@pytest.mark.parametrize("engine_kind", ["sqlite"], indirect=True)
+def test_a_name_may_be_written_in_any_script(engine: Engine) -> None:
+    name = "رئیس\u200cجمهور 👩\u200d💻 🫨"
+    add(engine, name=name)
+
+    assert read(engine).name == name

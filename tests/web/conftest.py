@@ -14,6 +14,7 @@ from reactions.app import create_app
 from reactions.settings import load
 from reactions.web.extensions import db
 from tests import make
+from tests.described import DescribedClient
 
 
 class MakeApp(Protocol):
@@ -24,13 +25,17 @@ class MakeApp(Protocol):
 
 @pytest.fixture
 def make_app(database_url: str, tmp_path: Path) -> Iterator[MakeApp]:
-    """Applications that serve the site "daily" from one database; settings are given by name."""
+    """Applications that serve the site "daily" from one database; settings are given by name.
+
+    Their clients fail on every response that is not as /openapi.json describes it.
+    """
     make.site(database_url)
     made: list[Flask] = []
 
     def application(**settings: Any) -> Flask:
         usual = {"database_url": database_url, "data_dir": str(tmp_path), "secret": make.SECRET, "answer_within_s": 5}
         made.append(create_app(load({}, **usual | settings)))
+        made[-1].test_client_class = DescribedClient
         return made[-1]
 
     yield application

@@ -9,8 +9,7 @@ from click.testing import CliRunner
 from flask import Flask
 from flask.cli import ScriptInfo
 
-from reactions.app import from_environment
-from reactions.commands import cli
+from reactions.commands import cli, make_app
 from reactions.web.extensions import db
 from tests import make
 from tests.databases import product_environment
@@ -60,7 +59,7 @@ class Terminal:
         return said.err.removeprefix("Error: ").strip()
 
     def _app(self) -> Flask:
-        self.made.append(from_environment())
+        self.made.append(make_app())
         return self.made[-1]
 
     def close(self) -> None:

@@ -8,10 +8,11 @@ import re
 import pytest
 from flask.testing import FlaskClient
 
-from reactions.web.problems import DESCRIPTIONS
+from reactions.web import headers, problems
 from tests import make
 from tests.databases import PROJECT
 from tests.web.asking import VOTE, only_sqlite, problem, row, vote
+from tests.web.conftest import MakeApp
 
 pytestmark = only_sqlite
 READING = {"GET", "HEAD", "OPTIONS"}
@@ -35,7 +36,7 @@ NO_ADDRESSES = (
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH", "DELETE", "TRACE", "PROPFIND", "X" * 100])
-def test_a_wrong_method_is_told_the_right_ones(client: FlaskClient, method: str) -> None:
+def test_a_wrong_method_is_answered_with_the_right_ones(client: FlaskClient, method: str) -> None:
     for path, allowed in METHODS_OF.items():
         answer = client.open(path, method=method)
 
@@ -94,6 +95,24 @@ def test_the_readable_pages_ask_nobody_else_for_anything(client: FlaskClient) ->
         }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "path", [*METHODS_OF, *NO_ADDRESSES, "/static/docs/open.js", "/v1//sites", "/dashboard", "/dashboard/sign-in"]
+)
+def test_no_browser_guesses_a_content_type(client: FlaskClient, path: str) -> None:
+    with client.open(path, method="PUT" if path == VOTE else "GET") as answer:
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_every_page_has_the_same_policy_and_only_one(make_app: MakeApp) -> None:
+    client = make_app(demo=True).test_client()
+
+    policies = {
+        client.get(path).headers["Content-Security-Policy"] for path in ("/docs", "/problems", "/dashboard/sign-in", "/demo/x")
+    }
+
+    assert policies == {headers.CONTENT_SECURITY_POLICY}
+
+
 def status_of(client: FlaskClient, path: str) -> int:
     with client.get(path) as answer:
         return answer.status_code
@@ -104,5 +123,5 @@ def test_every_type_of_problem_is_explained_at_its_own_address(client: FlaskClie
 
     anchors = re.findall(r'<dt id="([a-z-]+)"', page)
 
-    assert sorted(anchors) == sorted(name for name, _, _ in DESCRIPTIONS)
+    assert sorted(anchors) == sorted(problems.ALL)
     assert len(set(anchors)) == len(anchors)

@@ -28,8 +28,8 @@ def send(client: FlaskClient, case: Case) -> TestResponse:
     return client.open(case.path, method=case.method, data=case.body or None, headers=dict(case.headers))
 
 
-def told(answer: TestResponse) -> Expected:
-    """What an answer says, in the terms of the corpus."""
+def summary(answer: TestResponse) -> Expected:
+    """A response in the terms of the corpus."""
     document = json.loads(answer.data)
     pointers = tuple(error["pointer"] for error in document.get("errors", ()))
     return Expected(answer.status_code, document["type"].removeprefix("/problems#"), pointers)
@@ -73,7 +73,9 @@ def test_every_bad_request_is_refused_as_the_corpus_says_and_nothing_is_stored(u
 
     answers = [(case, send(unlimited, case)) for case in cases]
 
-    wrong = [f"{case.name}: {told(answer)}, not {case.expected}" for case, answer in answers if told(answer) != case.expected]
+    wrong = [
+        f"{case.name}: {summary(answer)}, not {case.expected}" for case, answer in answers if summary(answer) != case.expected
+    ]
     assert not wrong, "\n".join(wrong)
     misshapen = [f"{case.name}: {fault}" for case, answer in answers for fault in faults_of_form(case, answer)]
     assert not misshapen, "\n".join(misshapen)
@@ -114,12 +116,12 @@ def test_a_refused_vote_between_good_ones_changes_nothing(unlimited: FlaskClient
     assert again.json == {"article": "a", "reaction": "like", "total": 1, "counts": counted(like=1)}
 
 
-def test_a_body_whose_length_is_not_told_is_no_vote(unlimited: FlaskClient, engine: Engine) -> None:
+def test_a_body_without_a_length_is_no_vote(unlimited: FlaskClient, engine: Engine) -> None:
     body = filled('{"article":"a","reaction":"like","reader":"$reader","seq":$now}').encode()
 
     answer = unlimited.put(VOTE, data=body, headers=JSON, environ_overrides={"CONTENT_LENGTH": ""})
 
-    assert told(answer) == Expected(400, "invalid-request", ("#",))
+    assert summary(answer) == Expected(400, "invalid-request", ("#",))
     assert rows_stored(engine) == NOTHING
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import Engine
@@ -10,6 +12,8 @@ from tests import make
 from tests.web.asking import NOTHING, VOTE, ballot, only_sqlite, problem, rows_stored, vote
 
 pytestmark = only_sqlite
+READ = "/v1/sites/daily/reactions?article=a"
+COUNTS = "/v1/sites/daily/counts?article=a"
 
 
 def test_a_page_of_the_site_may_read_the_answer_to_its_vote(client: FlaskClient) -> None:
@@ -19,7 +23,7 @@ def test_a_page_of_the_site_may_read_the_answer_to_its_vote(client: FlaskClient)
         "Content-Type": "application/json",
         "Vary": "Origin",
         "Access-Control-Allow-Origin": make.ORIGIN,
-        "Access-Control-Expose-Headers": "RateLimit, RateLimit-Policy, Retry-After",
+        "Access-Control-Expose-Headers": "Date, RateLimit, RateLimit-Policy, Retry-After",
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
         "RateLimit-Policy": '"reader";q=30;w=60, "network";q=1500;w=60, "wide-network";q=6000;w=60, "article";q=2000;w=1',
@@ -82,11 +86,36 @@ def test_the_preflight_lets_a_page_of_the_site_vote_and_is_remembered(client: Fl
     assert {name: value for name, value in answer.headers if name != "Content-Type"} == {
         "Vary": "Origin",
         "Access-Control-Allow-Origin": make.ORIGIN,
-        "Access-Control-Expose-Headers": "RateLimit, RateLimit-Policy, Retry-After",
+        "Access-Control-Expose-Headers": "Date, RateLimit, RateLimit-Policy, Retry-After",
         "Access-Control-Allow-Methods": "PUT",
         "Access-Control-Allow-Headers": "content-type",
         "Access-Control-Max-Age": "7200",
+        "X-Content-Type-Options": "nosniff",
     }
+
+
+TRACING = "baggage,content-type,traceparent,x-datadog-trace-id"
+
+
+def test_pages_that_add_headers_to_what_they_fetch_may_vote_and_every_page_may_read(client: FlaskClient) -> None:
+    for path, method, origin in ((VOTE, "PUT", make.ORIGIN), (READ, "GET", "https://any.example"), (COUNTS, "GET", "null")):
+        asked = {"Origin": origin, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": TRACING}
+
+        answer = client.options(path, headers=asked)
+
+        assert (answer.status_code, answer.data) == (204, b"")
+        assert answer.headers["Access-Control-Allow-Origin"] in (origin, "*")
+        assert answer.headers["Access-Control-Allow-Methods"].startswith(method)
+        assert set(TRACING.split(",")) <= set(answer.headers["Access-Control-Allow-Headers"].split(", "))
+        assert answer.headers["Access-Control-Max-Age"] == "7200"
+
+
+def test_what_is_asked_of_a_preflight_comes_back_as_header_names_only(client: FlaskClient) -> None:
+    asked = {"Origin": make.ORIGIN, "Access-Control-Request-Headers": 'x-a, "<b>"\t(é);' + ",".join(f"h{n}" for n in range(900))}
+
+    allowed = client.options(VOTE, headers=asked).headers["Access-Control-Allow-Headers"]
+
+    assert re.fullmatch(r"[a-z0-9-]+(, [a-z0-9-]+){63}", allowed)
 
 
 def test_a_page_of_the_site_can_read_why_its_vote_was_refused_and_others_cannot(client: FlaskClient) -> None:
@@ -94,7 +123,7 @@ def test_a_page_of_the_site_can_read_why_its_vote_was_refused_and_others_cannot(
     limited_to_scripts = vote(client, origin=None, reaction="nope")
 
     assert own.headers["Access-Control-Allow-Origin"] == make.ORIGIN
-    assert own.headers["Access-Control-Expose-Headers"] == "RateLimit, RateLimit-Policy, Retry-After"
+    assert own.headers["Access-Control-Expose-Headers"] == "Date, RateLimit, RateLimit-Policy, Retry-After"
     assert own.headers.getlist("Vary") == ["Origin"]
     assert "Access-Control-Allow-Origin" not in limited_to_scripts.headers
 

@@ -1,4 +1,4 @@
-"""What operators and their machines ask: alive, ready, and how it is going."""
+"""Probes and metrics: /healthz, /readyz, /metrics."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_service_whose_tables_are_behind_is_not_ready_and_says_what_to_do(make
     client = make_app().test_client()
     with engine.begin() as connection:
         at = migrations.revision(connection)
-        connection.exec_driver_sql("update alembic_version set version_num = '0000'")
+        connection.exec_driver_sql("update alembic_version set version_num = '0001'")
 
     behind = client.get("/readyz")
     with engine.begin() as connection:
@@ -48,6 +48,19 @@ def test_a_service_whose_tables_are_behind_is_not_ready_and_says_what_to_do(make
     )
     assert behind.headers["Retry-After"] == "2"
     assert caught_up.status_code == 200
+
+
+def test_a_service_whose_tables_a_newer_version_has_migrated_is_ready(make_app: MakeApp, engine: Engine) -> None:
+    client = make_app().test_client()
+    with engine.begin() as connection:
+        at = migrations.revision(connection)
+        connection.exec_driver_sql("update alembic_version set version_num = '9999'")
+
+    newer = client.get("/readyz")
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"update alembic_version set version_num = '{at}'")
+
+    assert (newer.status_code, newer.json) == (200, {"ready": True})
 
 
 def test_an_empty_database_is_not_ready(make_app: MakeApp, bare_database_url: str) -> None:
@@ -133,6 +146,6 @@ def test_metrics_name_no_reader_no_article_and_no_address(make_app: MakeApp, tmp
     for _ in range(3):
         vote(client, article="canary-article", reader="ca" * 16, address="198.51.100.77")
 
-    told = client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).text
+    exposed = client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).text
 
-    assert [canary for canary in ("canary-article", "ca" * 16, "198.51.100.77", "daily") if canary in told] == []
+    assert [canary for canary in ("canary-article", "ca" * 16, "198.51.100.77", "daily") if canary in exposed] == []

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import Engine, select
 from werkzeug.test import TestResponse
 
 from reactions.newsroom import api_keys, sites
+from reactions.storage import tables
 from reactions.storage.engines import writing
 from reactions.web import current
 from tests import make
@@ -35,20 +37,20 @@ def key_of(app: Flask, site: str, *scopes: str) -> str:
 
 
 @dataclass
-class Desk:
+class Editor:
     """A client that sends a key."""
 
     client: FlaskClient
     key: str
 
-    def ask(self, method: str, path: str, body: Any = None) -> TestResponse:
+    def send(self, method: str, path: str, body: Any = None) -> TestResponse:
         headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
         return self.client.open(f"/v1/sites/{path}", method=method, json=body, headers=headers, buffered=True)
 
 
 @pytest.fixture
-def desk(app: Flask, client: FlaskClient) -> Desk:
-    return Desk(client, key_of(app, "daily", *api_keys.SCOPES))
+def editor(app: Flask, client: FlaskClient) -> Editor:
+    return Editor(client, key_of(app, "daily", *api_keys.SCOPES))
 
 
 def vote(client: FlaskClient, article: str, reaction: str | None, *, reader: str = make.ADA, seq: int = 1) -> TestResponse:
@@ -56,9 +58,9 @@ def vote(client: FlaskClient, article: str, reaction: str | None, *, reader: str
     return client.put("/v1/sites/daily/vote", json=body)
 
 
-def test_articles_are_described_in_bulk_and_repeating_it_changes_nothing(desk: Desk) -> None:
-    first = desk.ask("PUT", "daily/articles", {"articles": [CUP, {"key": "b", "title": "B"}]})
-    again = desk.ask("PUT", "daily/articles", {"articles": [CUP]})
+def test_articles_are_described_in_bulk_and_repeating_it_changes_nothing(editor: Editor) -> None:
+    first = editor.send("PUT", "daily/articles", {"articles": [CUP, {"key": "b", "title": "B"}]})
+    again = editor.send("PUT", "daily/articles", {"articles": [CUP]})
 
     assert (first.status_code, first.json, again.json) == (200, {"articles": 2}, {"articles": 1})
     assert first.headers["Cache-Control"] == "private, no-store"
@@ -73,85 +75,109 @@ def test_articles_are_described_in_bulk_and_repeating_it_changes_nothing(desk: D
         ({**CUP, "url": "javascript:alert(1)"}, "#/articles/0/url"),
         ({**CUP, "published_at": "2026-03-01T07:30:00"}, "#/articles/0/published_at"),
         ({**CUP, "published_at": "yesterday"}, "#/articles/0/published_at"),
+        ({**CUP, "published_at": "0001-01-01T00:00:00+14:00"}, "#/articles/0/published_at"),
+        ({**CUP, "published_at": "9999-12-31T23:59:59-14:00"}, "#/articles/0/published_at"),
         ({**CUP, "authors": "Ada"}, "#/articles/0/authors"),
         ({**CUP, "title": "x" * 501}, "#/articles/0/title"),
+        ({**CUP, "title": "a\u2028b"}, "#/articles/0/title"),
+        ({**CUP, "title": "a\u0092b"}, "#/articles/0/title"),
+        ({**CUP, "title": " \u200c\u00a0"}, "#/articles/0/title"),
+        ({**CUP, "section": "\u0000"}, "#/articles/0/section"),
+        ({**CUP, "url": "https://daily.example/a\u00a0b"}, "#/articles/0/url"),
         ({**CUP, "count": 5}, "#/articles/0/count"),
     ],
 )
-def test_one_bad_article_refuses_the_whole_with_its_place(desk: Desk, article: dict[str, Any], pointer: str) -> None:
-    answer = desk.ask("PUT", "daily/articles", {"articles": [article, {"key": "good", "title": "Good"}]})
+def test_one_bad_article_refuses_the_whole_with_its_place(editor: Editor, article: dict[str, Any], pointer: str) -> None:
+    answer = editor.send("PUT", "daily/articles", {"articles": [article, {"key": "good", "title": "Good"}]})
 
     assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (400, pointer)  # type: ignore[index]
-    assert desk.ask("POST", "daily/articles/close", {"article": "good"}).status_code == 404
+    assert editor.send("POST", "daily/articles/close", {"article": "good"}).status_code == 404
 
 
-def test_at_most_500_articles_are_taken_at_once(desk: Desk) -> None:
+def test_human_text_is_stored_with_its_spaces_folded(editor: Editor, engine: Engine) -> None:
+    titles = {
+        "a": "رئیس\u200cجمهور می\u200cرود",
+        "b": "Women 👩\u200d💻 🫨",
+        "c": " Budget\u202f:\u00a0le\n\tvote ",
+        "d": "Donau\u00addampf",
+    }
+    described = [{"key": key, "title": title, "authors": ["Zoë\u00a0Ä"]} for key, title in titles.items()]
+
+    assert editor.send("PUT", "daily/articles", {"articles": described}).status_code == 200
+
+    a = tables.article.c
+    with engine.connect() as connection:
+        stored = {key: (title, authors) for key, title, authors in connection.execute(select(a.key, a.title, a.authors))}
+    assert stored == {key: (title, ["Zoë Ä"]) for key, title in {**titles, "c": "Budget : le vote"}.items()}
+
+
+def test_at_most_500_articles_are_taken_at_once(editor: Editor) -> None:
     many = [{"key": f"a{n}", "title": "x"} for n in range(501)]
 
-    assert desk.ask("PUT", "daily/articles", {"articles": many}).status_code == 400
-    assert desk.ask("PUT", "daily/articles", {"articles": many[:500]}).json == {"articles": 500}
+    assert editor.send("PUT", "daily/articles", {"articles": many}).status_code == 400
+    assert editor.send("PUT", "daily/articles", {"articles": many[:500]}).json == {"articles": 500}
 
 
-def test_an_article_is_closed_reopened_hidden_and_shown(desk: Desk) -> None:
-    vote(desk.client, "hello", "like")
+def test_an_article_is_closed_reopened_hidden_and_shown(editor: Editor) -> None:
+    vote(editor.client, "hello", "like")
 
-    assert desk.ask("POST", "daily/articles/close", {"article": "hello"}).json == {
+    assert editor.send("POST", "daily/articles/close", {"article": "hello"}).json == {
         "article": "hello", "closed": True, "hidden": False,
     }  # fmt: skip
-    assert vote(desk.client, "hello", "love", seq=2).status_code == 409
-    assert desk.ask("POST", "daily/articles/reopen", {"article": "hello"}).json["closed"] is False  # type: ignore[index]
-    assert desk.ask("POST", "daily/articles/hide", {"article": "hello"}).json["hidden"] is True  # type: ignore[index]
-    shown = vote(desk.client, "hello", "love", seq=2).json
+    assert vote(editor.client, "hello", "love", seq=2).status_code == 409
+    assert editor.send("POST", "daily/articles/reopen", {"article": "hello"}).json["closed"] is False  # type: ignore[index]
+    assert editor.send("POST", "daily/articles/hide", {"article": "hello"}).json["hidden"] is True  # type: ignore[index]
+    shown = vote(editor.client, "hello", "love", seq=2).json
     assert (shown["reaction"], shown["total"], set(shown["counts"].values())) == ("love", None, {None})  # type: ignore[index]
-    assert desk.ask("POST", "daily/articles/show", {"article": "hello"}).status_code == 200
-    assert vote(desk.client, "hello", "love", seq=3).json["total"] == 1  # type: ignore[index]
+    assert editor.send("POST", "daily/articles/show", {"article": "hello"}).status_code == 200
+    assert vote(editor.client, "hello", "love", seq=3).json["total"] == 1  # type: ignore[index]
 
 
-def test_reset_restore_move_and_merge_answer_what_they_did(desk: Desk) -> None:
-    vote(desk.client, "a", "like")
-    vote(desk.client, "b", "sad", reader=make.BEN)
+def test_reset_restore_move_and_merge_answer_what_they_did(editor: Editor) -> None:
+    vote(editor.client, "a", "like")
+    vote(editor.client, "b", "sad", reader=make.BEN)
 
-    assert desk.ask("POST", "daily/articles/reset", {"article": "a"}).json["votes"] == 1  # type: ignore[index]
-    assert desk.ask("POST", "daily/articles/restore", {"article": "a"}).json["votes"] == 1  # type: ignore[index]
-    assert desk.ask("POST", "daily/articles/move", {"article": "a", "to": "c"}).json["article"] == "c"  # type: ignore[index]
-    assert desk.ask("POST", "daily/articles/move", {"article": "c", "to": "b"}).status_code == 409
-    merged = desk.ask("POST", "daily/articles/merge", {"article": "c", "into": "b"})
+    assert editor.send("POST", "daily/articles/reset", {"article": "a"}).json["votes"] == 1  # type: ignore[index]
+    assert editor.send("POST", "daily/articles/restore", {"article": "a"}).json["votes"] == 1  # type: ignore[index]
+    assert editor.send("POST", "daily/articles/move", {"article": "a", "to": "c"}).json["article"] == "c"  # type: ignore[index]
+    assert editor.send("POST", "daily/articles/move", {"article": "c", "to": "b"}).status_code == 409
+    merged = editor.send("POST", "daily/articles/merge", {"article": "c", "into": "b"})
     assert merged.json == {"article": "b", "closed": False, "hidden": False, "votes": 1}
-    counts = desk.client.get("/v1/sites/daily/counts?article=a&article=b&article=c").json
+    counts = editor.client.get("/v1/sites/daily/counts?article=a&article=b&article=c").json
     assert [entry["total"] for entry in counts["articles"]] == [2, 2, 2]  # type: ignore[index]
 
 
-def test_a_key_is_made_listed_used_and_revoked(desk: Desk) -> None:
-    made = desk.ask("POST", "daily/keys", {"label": "CMS", "scopes": ["write"]}).json
-    cms = Desk(desk.client, made["key"])  # type: ignore[index]
-    assert cms.ask("PUT", "daily/articles", {"articles": [CUP]}).status_code == 200
+def test_a_key_is_made_listed_used_and_revoked(editor: Editor) -> None:
+    made = editor.send("POST", "daily/keys", {"label": "CMS", "scopes": ["write"]}).json
+    cms = Editor(editor.client, made["key"])  # type: ignore[index]
+    assert cms.send("PUT", "daily/articles", {"articles": [CUP]}).status_code == 200
 
-    listed = desk.ask("GET", "daily/keys").json["keys"]  # type: ignore[index]
+    listed = editor.send("GET", "daily/keys").json["keys"]  # type: ignore[index]
     assert {entry["label"] for entry in listed} == {"CMS", "a test"}
     assert all("key" not in entry and entry["last_used_at"] for entry in listed)
 
-    assert desk.ask("DELETE", f"daily/keys/{made['id']}").json["revoked_at"] is not None  # type: ignore[index]
-    refused = cms.ask("PUT", "daily/articles", {"articles": [CUP]})
+    assert editor.send("DELETE", f"daily/keys/{made['id']}").json["revoked_at"] is not None  # type: ignore[index]
+    refused = cms.send("PUT", "daily/articles", {"articles": [CUP]})
     assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (401, 'Bearer realm="reactions"')
 
 
 def test_a_key_cannot_make_a_key_that_may_do_more(app: Flask, client: FlaskClient) -> None:
-    writer = Desk(client, key_of(app, "daily", "write"))
+    writer = Editor(client, key_of(app, "daily", "write"))
 
-    refused = writer.ask("POST", "daily/keys", {"label": "more", "scopes": ["write", "review"]})
+    refused = writer.send("POST", "daily/keys", {"label": "more", "scopes": ["write", "review"]})
 
     assert (refused.status_code, refused.json["type"]) == (403, "/problems#missing-scope")  # type: ignore[index]
 
 
 @pytest.mark.parametrize("key", ["", "rk_000000000000_" + "A" * 43, "nonsense"])
-def test_without_a_good_key_nothing_is_told(client: FlaskClient, key: str) -> None:
-    refused = Desk(client, key).ask("GET", "daily/keys")
+def test_a_request_without_a_valid_key_is_refused(client: FlaskClient, key: str) -> None:
+    refused = Editor(client, key).send("GET", "daily/keys")
 
     assert (refused.status_code, refused.json["type"]) == (401, "/problems#unauthorized")  # type: ignore[index]
 
 
-def test_a_key_in_the_address_is_refused(desk: Desk) -> None:
-    refused = desk.client.get(f"/v1/sites/daily/keys?key={desk.key}")
+def test_a_key_in_the_address_is_refused(editor: Editor) -> None:
+    refused = editor.client.get(f"/v1/sites/daily/keys?key={editor.key}")
 
     assert (refused.status_code, refused.json["type"]) == (400, "/problems#key-in-address")  # type: ignore[index]
 
@@ -186,7 +212,7 @@ def test_another_sites_key_learns_nothing_on_any_route(app: Flask, client: Flask
 def test_each_route_wants_its_scope(app: Flask, client: FlaskClient) -> None:
     for method, path in editor_routes(app):
         statuses = {
-            scope: Desk(client, key_of(app, "daily", scope)).ask(
+            scope: Editor(client, key_of(app, "daily", scope)).send(
                 method, path.removeprefix("/v1/sites/").replace("SITE", "daily"), {}
             )
             for scope in api_keys.SCOPES

@@ -1,93 +1,115 @@
-"""The description of the API against the service: requests derived from it by schemathesis are answered as it says."""
+"""The description of the API against the service: what it must hold, its examples, and whatever schemathesis derives from it."""
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from flask import Flask
-from schemathesis import engine, openapi
-from schemathesis.config import SchemathesisConfig
-from schemathesis.engine import Status, events
-from schemathesis.specs.openapi.schemas import OpenApiSchema
+from schemathesis import openapi
 
-from reactions.newsroom import api_keys
+from tests.described import check, document
+from tests.service import running_service
+from tests.web import seeded
 from tests.web.asking import only_sqlite
 from tests.web.conftest import MakeApp
-from tests.web.test_newsroom_api import key_of
 
-pytestmark = [only_sqlite, pytest.mark.filterwarnings("ignore:Generating overly large repr")]
-# What a JSON Schema cannot say of a good request, and the service must: no control character in a key, a reaction that the
-# site offers, a seq near its clock. No 5xx is among them.
-ANSWERS_TO_GOOD_REQUESTS = ["2xx", "304", "400", "404", "409", "422"]
+METHODS = ("get", "put", "post", "delete")
+
+
+def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Every described operation with its path and method."""
+    for path, described in document()["paths"].items():
+        yield from ((path, method, described[method]) for method in METHODS if method in described)
+
+
+OPERATIONS = {operation["operationId"]: (path, method, operation) for path, method, operation in operations()}
 
 
 @pytest.fixture
-def unlimited(make_app: MakeApp) -> Flask:
-    limits = ("votes_per_reader", "votes_per_network", "votes_per_article")
-    return make_app(**dict.fromkeys(limits, "1000000/second"))
+def seeded_app(make_app: MakeApp) -> Flask:
+    return make_app(**seeded.SETTINGS)
 
 
-def description_of(app: Flask, *, examples: int, **chosen: Any) -> OpenApiSchema:
-    """The served description, with what schemathesis needs to know beside it."""
-    given = {
-        "parameters": {"path.site_key": "daily"},
-        "generation": {"max-examples": examples, "deterministic": True},
-        # The check of ignored keys cannot ask a WSGI application again; tests/web/test_newsroom_api.py has its own.
-        "checks": {
-            "positive_data_acceptance": {"expected-statuses": ANSWERS_TO_GOOD_REQUESTS},
-            "not_a_server_error": {"expected-statuses": ["2xx", "3xx", "4xx"]},
-            "ignored_auth": {"enabled": False},
-        },
-        "continue-on-failure": True,
-        **chosen,
-    }
-    return openapi.from_wsgi("/openapi.json", app, config=SchemathesisConfig.from_dict(given))
-
-
-def faults_of(described: OpenApiSchema) -> tuple[int, list[str]]:
-    """Ask everything there is to ask: how many requests that were, and what was answered against the description."""
-    asked, faults = 0, set()
-    for event in engine.from_schema(described).execute():
-        if isinstance(event, events.ScenarioFinished):
-            asked += len(event.recorder.cases)
-            faults.update(_failures(event))
-        elif isinstance(event, events.NonFatalError | events.FatalError):
-            faults.add(str(event))
-    return asked, sorted(faults)
-
-
-def _failures(event: events.ScenarioFinished) -> Iterator[str]:
-    for checks in event.recorder.checks.values():
-        for check in checks:
-            if check.status == Status.FAILURE and check.failure_info:
-                yield f"{event.recorder.label}: {check.failure_info.failure}\n{check.failure_info.code_sample}"
-
-
-def test_the_description_is_openapi_3_1(unlimited: Flask) -> None:
-    described = description_of(unlimited, examples=1)
+@only_sqlite
+def test_the_description_is_openapi_3_1(seeded_app: Flask) -> None:
+    described = openapi.from_wsgi("/openapi.json", seeded_app)
 
     described.validate()
 
     assert described.raw_schema["openapi"] == "3.1.0"
     assert described.raw_schema["info"]["title"] == "Reader Reactions"
+    assert [server["url"] for server in described.raw_schema["servers"]] == ["./"]
 
 
-def test_whatever_can_be_derived_from_the_description_of_the_readers_routes_is_answered_as_it_says(unlimited: Flask) -> None:
-    described = description_of(unlimited, examples=30).include(path_regex="/(reactions|counts|vote)$")
-
-    asked, faults = faults_of(described)
-
-    assert not faults, "\n\n".join(faults)
-    assert asked > 100
+def test_every_operation_has_an_id_of_its_own_and_no_two_paths_are_one() -> None:
+    assert len(OPERATIONS) == sum(1 for _ in operations())
+    assert [name for name in OPERATIONS if not re.fullmatch("[a-z]+[A-Z][A-Za-z]+", name)] == []
+    shapes = [re.sub(r"{\w+}", "{}", path) for path in document()["paths"]]
+    assert len(set(shapes)) == len(shapes)
 
 
-def test_whatever_can_be_derived_from_the_description_of_the_newsrooms_routes_is_answered_as_it_says(unlimited: Flask) -> None:
-    bearer = {"Authorization": f"Bearer {key_of(unlimited, 'daily', *api_keys.SCOPES)}"}
-    described = description_of(unlimited, examples=10, headers=bearer).exclude(path_regex="/(reactions|counts|vote)$")
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_every_operation_has_an_example_of_all_that_is_sent_and_received(name: str) -> None:
+    path, _, operation = OPERATIONS[name]
+    shared = document()["paths"][path].get("parameters", [])
+    sent = {(p["in"], p["name"]): p for p in [*shared, *operation.get("parameters", [])]}
 
-    asked, faults = faults_of(described)
+    assert [key for key, parameter in sent.items() if parameter["required"] and "example" not in parameter] == []
+    if "requestBody" in operation:
+        assert operation["requestBody"]["content"]["application/json"]["example"]
+    content = operation["responses"]["200"]["content"]
+    assert any("example" in media for media in content.values())
+    assert operation["summary"].endswith(".")
 
-    assert not faults, "\n\n".join(faults)
-    assert asked > 100
+
+def test_only_bodies_are_closed_to_new_members() -> None:
+    schemas = document()["components"]["schemas"]
+
+    closed = {name for name, schema in schemas.items() if schema.get("additionalProperties") is False}
+
+    assert closed == {name for name in schemas if name.endswith("Body")} | {"ArticleNamed"}
+
+
+def test_a_route_describes_its_own_problems_and_no_others() -> None:
+    def titles(name: str, status: int) -> str:
+        reference = OPERATIONS[name][2]["responses"][str(status)]["$ref"]
+        return str(document()["components"]["responses"][reference.rpartition("/")[2]]["description"])
+
+    assert titles("castVote", 404) == "No such article. No such site."
+    assert titles("castVote", 429) == "Too many new articles today. Too many votes."
+    assert titles("moveArticle", 409) == "This key belongs to another article."
+    assert titles("getCounts", 414) == "The address is too long."
+    assert "409" not in OPERATIONS["mergeArticle"][2]["responses"]
+
+
+@only_sqlite
+def test_every_example_is_sent_and_answered_as_the_description_shows(seeded_app: Flask) -> None:
+    keys = seeded.seed(seeded_app)
+
+    fresh = seeded.examples(seeded_app, keys)
+
+    assert set(fresh) == set(OPERATIONS)
+    for name, (path, method, operation) in OPERATIONS.items():
+        response = operation["responses"]["200"]["content"]
+        media, shown = next((media, described["example"]) for media, described in response.items() if "example" in described)
+        assert seeded.shape(shown) == seeded.shape(fresh[name]["response"]), (
+            f"`python -m tests.web.seeded` writes the examples anew: {name}"
+        )
+        headers = {"Content-Type": media, **dict.fromkeys(operation["responses"]["200"]["headers"], "1")}
+        check(method.upper(), path, 200, headers, json.dumps(shown).encode() if media == "application/json" else None)
+
+
+@only_sqlite
+def test_schemathesis_finds_nothing_at_a_site_with_something_in_every_state(seeded_app: Flask, database_url: str) -> None:
+    keys = seeded.seed(seeded_app)
+
+    with running_service(database_url, settings=seeded.SETTINGS) as service:
+        run = seeded.fuzz(service.url, keys, "--max-examples", "8")
+
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert re.search(r"Tested: +21", run.stdout)
+    assert int(re.findall(r"([\d,]+) generated", run.stdout)[0].replace(",", "")) > 500

@@ -259,3 +259,30 @@ def test_a_vote_dated_within_a_day_of_the_servers_clock_is_counted(client: Flask
 
     assert [ancient.status_code, ahead.status_code, too_far.status_code] == [200, 200, 422]
     assert counts(client, ["a"]).get_json()["articles"][0]["total"] == 2
+
+
+def test_among_several_articles_a_key_that_cannot_be_used_spoils_its_own_entry_only(client: FlaskClient) -> None:
+    vote(client, article="b", reaction="love", reader=ADA)
+
+    answer = counts(client, ["a", "x" * 201, " b", "b"])
+
+    assert answer.status_code == 200
+    a, too_long, spaced, b = answer.get_json()["articles"]
+    assert (a["total"], b["total"], b["counts"]["love"]) == (0, 1, 1)
+    for entry, key in ((too_long, "x" * 201), (spaced, " b")):
+        assert set(entry) == {"article", "error"}
+        assert (entry["article"], entry["error"]["type"], entry["error"]["status"]) == (key, "/problems#malformed-key", 400)
+
+
+def test_the_rows_of_many_articles_are_one_answer_with_the_sites_labels(client: FlaskClient, engine: Engine) -> None:
+    vote(client, article="b", reaction="sad", reader=ADA)
+    stored = rows_stored(engine)
+
+    answer = client.get("/v1/sites/daily/reactions?article=a&article=%20&article=b&lang=fr")
+
+    document = answer.get_json()
+    assert [label["label"] for label in document["reactions"]][:2] == ["J’aime", "Je n’aime pas"]
+    assert [set(label) for label in document["reactions"]] == [{"key", "label", "emoji"}] * 7
+    assert [entry.get("total") for entry in document["articles"]] == [0, None, 1]
+    assert document["articles"][2] == counts(client, ["b"]).get_json()["articles"][0]
+    assert rows_stored(engine) == stored

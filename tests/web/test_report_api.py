@@ -71,10 +71,10 @@ def editor(here: Stage, client: FlaskClient, engine: Engine) -> Editor:
 
 
 SCHEMA_OF = {
-    "dashboard": report_schemas.DashboardAnswer,
-    "articles": report_schemas.ListingAnswer,
-    "articles/one?article=vote": report_schemas.ArticleAnswer,
-    "series": report_schemas.SeriesAnswer,
+    "dashboard": report_schemas.DashboardResponse,
+    "articles": report_schemas.ListingResponse,
+    "articles/one?article=vote": report_schemas.ArticleResponse,
+    "series": report_schemas.SeriesResponse,
 }
 
 

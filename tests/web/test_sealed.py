@@ -27,7 +27,7 @@ FOREIGN, MISSING = "secretstory", "nonesuch-00"  # of one length, so that an ans
 OWN = "ours"
 
 
-class Ask(NamedTuple):
+class Attempt(NamedTuple):
     """A request to one's own site that names something; `name` fills the gaps."""
 
     method: str
@@ -79,7 +79,7 @@ def own_key(app: Flask) -> str:
         return api_keys.create(connection, daily, scopes=api_keys.SCOPES, label="ours", now_ms=current.now_ms())[1]
 
 
-def asks(app: Flask) -> Iterator[Ask]:
+def attempts(app: Flask) -> Iterator[Attempt]:
     """Every request that an editor's route takes with an article or a key named in it, each place for a name in turn."""
     described = app.test_client().get("/openapi.json").json
     assert described
@@ -87,10 +87,10 @@ def asks(app: Flask) -> Iterator[Ask]:
         shared = operations.get("parameters", [])
         for method, operation in operations.items():
             if method != "parameters" and operation.get("security"):
-                yield from _asks(described, path, method, [*shared, *operation.get("parameters", [])], operation)
+                yield from _attempts(described, path, method, [*shared, *operation.get("parameters", [])], operation)
 
 
-def _asks(described: Any, path: str, method: str, parameters: list[Any], operation: Any) -> Iterator[Ask]:
+def _attempts(described: Any, path: str, method: str, parameters: list[Any], operation: Any) -> Iterator[Attempt]:
     schema = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
     members = described["components"]["schemas"][schema["$ref"].rpartition("/")[2]]["properties"] if schema else {}
     places = [name for name in ("article", "into") if name in members]
@@ -98,9 +98,9 @@ def _asks(described: Any, path: str, method: str, parameters: list[Any], operati
     for filled in _paths(path, parameters):
         for place in places:
             usual = {"article": OWN, "into": OWN, "to": "elsewhere"}
-            yield Ask(method.upper(), filled, {n: "{name}" if n == place else usual[n] for n in members}, {})
+            yield Attempt(method.upper(), filled, {n: "{name}" if n == place else usual[n] for n in members}, {})
         if queried or "{name}" in filled:
-            yield Ask(method.upper(), filled, None, {"article": "{name}"} if queried else {})
+            yield Attempt(method.upper(), filled, None, {"article": "{name}"} if queried else {})
 
 
 def _paths(path: str, parameters: list[Any]) -> Iterator[str]:
@@ -115,17 +115,17 @@ def test_a_name_of_another_sites_answers_the_bytes_of_one_that_nobody_used(
     app: Flask, client: FlaskClient, foreign_key_id: str, own_key: str
 ) -> None:
     headers = {"Authorization": f"Bearer {own_key}"}
-    asked = list(asks(app))
+    tried = list(attempts(app))
 
-    def answer(ask: Ask, name: str) -> TestResponse:
-        return client.open(**ask.named(name), headers=headers)
+    def answer(attempt: Attempt, name: str) -> TestResponse:
+        return client.open(**attempt.named(name), headers=headers)
 
-    for ask in asked:
-        foreign, missing = (foreign_key_id, "0" * 12) if "/keys/" in ask.path else (FOREIGN, MISSING)
-        theirs, nobodys = answer(ask, foreign), answer(ask, missing)
-        assert (theirs.status_code, nobodys.status_code) == (404, 404), ask
-        assert theirs.data.replace(foreign.encode(), missing.encode()) == nobodys.data, ask
-    assert {ask.path.rpartition("/")[2] for ask in asked} >= {"close", "reset", "move", "merge", "one", "{name}"}
+    for attempt in tried:
+        foreign, missing = (foreign_key_id, "0" * 12) if "/keys/" in attempt.path else (FOREIGN, MISSING)
+        theirs, nobodys = answer(attempt, foreign), answer(attempt, missing)
+        assert (theirs.status_code, nobodys.status_code) == (404, 404), attempt
+        assert theirs.data.replace(foreign.encode(), missing.encode()) == nobodys.data, attempt
+    assert {attempt.path.rpartition("/")[2] for attempt in tried} >= {"close", "reset", "move", "merge", "one", "{name}"}
 
 
 def test_another_sites_things_are_as_they_were_after_every_attempt(
@@ -135,9 +135,9 @@ def test_another_sites_things_are_as_they_were_after_every_attempt(
         return client.get(f"/v1/sites/weekly/reactions?article={FOREIGN}").json
 
     before = shown()
-    for ask in asks(app):
-        name = foreign_key_id if "/keys/" in ask.path else FOREIGN
-        client.open(**ask.named(name), headers={"Authorization": f"Bearer {own_key}"})
+    for attempt in attempts(app):
+        name = foreign_key_id if "/keys/" in attempt.path else FOREIGN
+        client.open(**attempt.named(name), headers={"Authorization": f"Bearer {own_key}"})
 
     assert shown() == before
     with app.app_context(), current.reading() as connection:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import json
 from base64 import b64encode
 
+import pytest
 from flask.testing import FlaskClient
 
 from reactions.web import widget
@@ -12,22 +15,31 @@ from tests.databases import PROJECT
 from tests.web.asking import only_sqlite
 
 pytestmark = only_sqlite
-FILE = (PROJECT / "reactions" / "widget" / "v1.js").read_bytes()
+WIDGET = PROJECT / "reactions" / "widget"
+FILE = (WIDGET / "v1.js").read_bytes()
+RELEASED = WIDGET / "released"
 SHARED = {
     "Content-Type": "text/javascript; charset=utf-8",
     "Access-Control-Allow-Origin": "*",
     "Cross-Origin-Resource-Policy": "cross-origin",
     "X-Content-Type-Options": "nosniff",
+    "Vary": "Accept-Encoding",
 }
 FOLLOWING = "public, max-age=3600, stale-while-revalidate=86400"
 PINNED = "public, max-age=31536000, immutable"
 
 
-def test_the_widget_on_the_wire_is_the_file_in_the_tree(client: FlaskClient) -> None:
-    for path, cache_control in (("/widget/v1.js", FOLLOWING), (f"/widget/{widget.version()}.js", PINNED)):
-        answer = client.get(path)
+def integrity_of(content: bytes) -> str:
+    return "sha384-" + b64encode(hashlib.sha384(content).digest()).decode()
 
-        assert (answer.status_code, answer.data) == (200, FILE)
+
+def test_the_widget_on_the_wire_is_the_file_in_the_tree(client: FlaskClient) -> None:
+    pinned = f"{widget.version()}.js"
+    released = (RELEASED / pinned).read_bytes()
+    for path, cache_control, file in (("v1.js", FOLLOWING, FILE), (pinned, PINNED, released)):
+        answer = client.get(f"/widget/{path}")
+
+        assert (answer.status_code, answer.data) == (200, file)
         headers = {name: value for name, value in answer.headers if name not in ("ETag", "Date", "Content-Length")}
         assert headers == {**SHARED, "Cache-Control": cache_control}
 
@@ -63,7 +75,32 @@ def test_a_release_that_is_not_here_is_not_answered_with_another(client: FlaskCl
 def test_the_integrity_that_is_printed_is_that_of_the_bytes_served(client: FlaskClient) -> None:
     pinned = client.get(f"/widget/{widget.version()}.js").data
 
-    assert widget.integrity() == "sha384-" + b64encode(hashlib.sha384(pinned).digest()).decode()
+    assert widget.integrity() == integrity_of(pinned)
+
+
+def test_every_release_keeps_its_address_and_its_bytes(client: FlaskClient) -> None:
+    """Pages pin them by their hash: a changed byte, or a file that is gone, and the row is gone from those pages."""
+    releases = json.loads((RELEASED / "releases.json").read_bytes())
+
+    assert releases["1.0.0.js"] == "sha384-fMLrS6LJgd+4p45HPQvsUTusQsqOAw/Mz0CZJjVCucKoRgABJ6iBSfBqhSUBMYMi"
+    assert set(releases) == {path.name for path in RELEASED.iterdir() if path.suffix == ".js"}
+    for name, integrity in releases.items():
+        answer = client.get(f"/widget/{name}")
+        assert (answer.status_code, integrity_of(answer.data)) == (200, integrity), name
+        assert answer.headers["Cache-Control"] == PINNED
+
+
+@pytest.mark.parametrize("path", ["v1.js", "1.0.0.js"])
+def test_browsers_are_sent_the_widget_packed(client: FlaskClient, path: str) -> None:
+    plain = client.get(f"/widget/{path}")
+
+    packed = client.get(f"/widget/{path}", headers={"Accept-Encoding": "gzip, deflate, zstd"})
+
+    assert gzip.decompress(packed.data) == plain.data
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert packed.headers["ETag"] != plain.headers["ETag"]
+    refusing = client.get(f"/widget/{path}", headers={"Accept-Encoding": "gzip;q=0, identity"})
+    assert (refusing.data, refusing.headers.get("Content-Encoding")) == (plain.data, None)
 
 
 def test_pages_of_every_origin_get_the_same_bytes_and_headers(client: FlaskClient) -> None:
@@ -74,4 +111,4 @@ def test_pages_of_every_origin_get_the_same_bytes_and_headers(client: FlaskClien
 
     told = [sorted((n, v) for n, v in answer.headers if n != "Date") for answer in answers]
     assert told == [told[0]] * 3
-    assert "Vary" not in answers[0].headers
+    assert answers[0].headers["Vary"] == "Accept-Encoding"

@@ -83,8 +83,8 @@ def test_a_screen_reader_hears_a_named_group_of_toggle_buttons(page: Page, publi
 
     expect(reactions).to_match_aria_snapshot(
         """
-        - text: What's your reaction?
-        - group "What's your reaction?":
+        - text: What’s your reaction?
+        - group "What’s your reaction?":
           - button "Like, 1"
           - button "Dislike, 0"
           - button "Love, 0"

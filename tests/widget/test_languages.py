@@ -28,14 +28,22 @@ def test_the_words_are_the_publishers_to_choose(failing_page: Page, publisher: P
 @pytest.mark.parametrize(
     ("lang", "heading"),
     [
-        ("en", "What's your reaction?"),
+        ("en", "What’s your reaction?"),
         ("de-AT", "Wie reagieren Sie darauf?"),
         ("fr", "Quelle est votre réaction ?"),
         ("es-MX", "¿Cuál es su reacción?"),
-        ("nl", "What's your reaction?"),
-        ("en_US", "What's your reaction?"),
-        ("", "What's your reaction?"),
-        ("x<y>", "What's your reaction?"),
+        ("it", "Qual è la tua reazione?"),
+        ("pt-BR", "Qual é a sua reação?"),
+        ("nl", "Wat is uw reactie?"),
+        ("pl", "Jaka jest Twoja reakcja?"),
+        ("sv", "Hur reagerar du?"),
+        ("tr", "Tepkiniz nedir?"),
+        ("uk", "Яка ваша реакція?"),
+        ("ar", "ما هو تفاعلك؟"),
+        ("fi", "What’s your reaction?"),
+        ("de_AT", "Wie reagieren Sie darauf?"),
+        ("", "What’s your reaction?"),
+        ("x<y>", "What’s your reaction?"),
     ],
 )
 def test_the_heading_speaks_the_language_of_the_page(page: Page, publisher: Publisher, lang: str, heading: str) -> None:

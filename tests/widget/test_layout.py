@@ -215,7 +215,7 @@ def test_in_forced_colours_the_pressed_button_stands_out(browser: Browser, publi
 
 
 def test_emoji_are_asked_for_in_colour(page: Page, publisher: Publisher) -> None:
-    reactions = open_row(page, publisher.article(publisher.key()))
+    reactions = open_row(page, publisher.page(row(publisher.key(), 'icons="emoji"')))
 
     emoji = reactions.locator("[part=emoji]").all_inner_texts()
 

@@ -123,7 +123,7 @@ def test_a_changed_article_takes_along_neither_refusals_nor_numbers(failing_page
 
 def test_while_another_article_loads_the_old_counts_are_not_shown(page: Page, publisher: Publisher) -> None:
     reactions = open_row(page, publisher.article(publisher.key()))
-    page.route("**/counts?*", lambda route: None)
+    page.route("**/v1/**", lambda route: None)
 
     reactions.evaluate("(row) => row.setAttribute('article', 'other')")
 

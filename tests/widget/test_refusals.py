@@ -22,10 +22,12 @@ from tests.widget.steps import (
     open_row,
     ready,
     stored,
+    tap_again,
     until,
 )
 
-UNSAVED = "Not saved"
+UNCONFIRMED = "Not confirmed. Please try again."
+FOREIGN = "Voting doesn’t work on this page"
 OPEN_TO_ALL = {"Access-Control-Allow-Origin": "*"}
 
 
@@ -37,7 +39,7 @@ def test_voting_that_has_closed_meanwhile_is_refused_with_the_reason(failing_pag
 
     button(reactions, "love").click()
 
-    expect(reactions.get_by_role("status")).to_contain_text("has ended")
+    expect(reactions.get_by_role("status")).to_have_text("Voting is closed")
     expect_shown(reactions, {"like": 1}, pressed=None)
     publisher.expect_counts(key, {"like": 1})
 
@@ -57,7 +59,7 @@ def test_a_reaction_that_is_no_longer_offered_is_refused_with_the_reason(failing
 
     button(reactions, "wow").click()
 
-    expect(reactions.get_by_role("status")).to_contain_text("no such reaction")
+    expect(reactions.get_by_role("status")).to_have_text("This reaction is no longer offered")
     expect_shown(reactions, {"like": 1}, pressed=None)
 
 
@@ -71,7 +73,7 @@ def test_a_foreign_page_shows_counts_and_rolls_a_vote_back(failing_page: Page, p
 
     button(reactions, "like").click()
 
-    expect_said(reactions, UNSAVED)
+    expect(reactions.get_by_role("status")).to_have_text(FOREIGN, timeout=15_000)
     expect_shown(reactions, {"like": 1}, pressed=None)
     publisher.expect_counts(key, {"like": 1})
     elsewhere.close()
@@ -89,7 +91,7 @@ def test_a_reader_over_the_limit_is_told_how_long_to_wait(failing_page: Page, pu
 
     button(reactions, "love").click()
 
-    expect(reactions.get_by_role("status")).to_contain_text("Try again in ")
+    expect(reactions.get_by_role("status")).to_contain_text("Please try again in ")
     expect(reactions.get_by_role("status")).to_contain_text(" second")
     expect_shown(reactions, {"like": 1}, pressed="like")
     failing_page.reload()
@@ -106,7 +108,7 @@ def test_offline_it_rolls_back_at_once_and_online_it_works(failing_page: Page, p
     expect_said(reactions, "Not saved – offline")
     expect_shown(reactions, {}, pressed=None)
     failing_page.context.set_offline(False)
-    button(reactions, "like").click()
+    tap_again(reactions, "like")
     expect_shown(reactions, {"like": 1}, pressed="like")
     expect_said(reactions, "")
     publisher.expect_counts(key, {"like": 1})
@@ -168,7 +170,7 @@ def test_a_long_pause_is_not_waited_for(failing_page: Page, publisher: Publisher
 
     button(reactions, "like").click()
 
-    expect_said(reactions, UNSAVED)
+    expect_said(reactions, UNCONFIRMED)
     expect_shown(reactions, {}, pressed=None)
     assert len(ballots(asked)) == 1
 
@@ -180,12 +182,12 @@ def test_after_three_attempts_it_gives_up_and_says_so(failing_page: Page, publis
     button(reactions, "sad").click()
     expect(button(reactions, "sad")).to_have_attribute("aria-pressed", "true")  # optimistic while it tries
 
-    expect_said(reactions, UNSAVED)
+    expect(reactions.get_by_role("status")).to_have_text(FOREIGN, timeout=15_000)
     expect_shown(reactions, {}, pressed=None)
     assert len(ballots(asked)) == 3
 
 
-def test_a_service_that_never_answers_is_given_five_seconds(
+def test_a_service_that_never_answers_is_given_seven_seconds(
     failing_page: Page, publisher: Publisher, asked: list[Request]
 ) -> None:
     hear_changes(failing_page)
@@ -194,7 +196,7 @@ def test_a_service_that_never_answers_is_given_five_seconds(
 
     button(reactions, "like").click()
 
-    failing_page.wait_for_function("heard.length == 1", timeout=9_000)
+    failing_page.wait_for_function("heard.length == 1", timeout=15_000)
     first, second = ballots(asked)
     assert first == second
 
@@ -225,7 +227,7 @@ def test_a_service_that_is_gone_leaves_a_quiet_gap_of_the_same_height(failing_pa
     failed: list[Request] = []
     failing_page.on("requestfailed", lambda request: failed.append(request))
     failing_page.goto(address)
-    until(failing_page, lambda: len(failed) == 3)
+    until(failing_page, lambda: len(failed) == 4)
     frames(failing_page)
 
     gone = failing_page.locator("reader-reactions")

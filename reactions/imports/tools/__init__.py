@@ -1,5 +1,69 @@
-"""The tools whose totals can be imported, a module each: what its files look like, and what they mean.
+"""The tools whose totals can be imported: the table of them all. docs/import.md says where the form of each is known from."""
 
-A module has `NAME`, `KEY` (how an article's key is made, unless the operator says otherwise), `read` and `reactions`.
-docs/import.md says for each where its form is known from.
-"""
+from __future__ import annotations
+
+from reactions.imports.tools import comments, documents, tables
+from reactions.imports.tools.tool import Tool
+
+TOOLS: tuple[Tool, ...] = (
+    Tool(
+        "varient",
+        "{post_id}",
+        "Import the table `reactions` of Varient 2.x or 3.x, as CSV.",
+        tables.read_varient,
+        tables.same_keys,
+    ),
+    Tool(
+        "waline",
+        "{path}",
+        "Import Waline's counters: the table wl_Counter as CSV, or a JSON export. Map each with --reaction 0=like and so on.",
+        comments.read_waline,
+        comments.none_known,
+    ),
+    Tool(
+        "open-heart",
+        "{path}",
+        "Import answers of an Open Heart server: emoji and counts, or such objects by address.",
+        documents.read_open_heart,
+        documents.same_emoji,
+        about_one=True,
+    ),
+    Tool(
+        "applause",
+        "{path}",
+        "Import the claps of applause-button. Add --reaction claps=love, unless the site offers clapping hands.",
+        documents.read_applause,
+        documents.applause_reactions,
+    ),
+    Tool(
+        "lyket",
+        "{id}",
+        "Import the totals of Lyket's like and clap buttons.",
+        documents.read_lyket,
+        documents.lyket_reactions,
+    ),
+    Tool(
+        "artalk",
+        "{path}",
+        "Import the votes on Artalk's comments, summed up by page, from an export in Artrans. Map vote_up and vote_down.",
+        comments.read_artalk,
+        comments.none_known,
+        adds_up=True,
+    ),
+    Tool(
+        "disqus",
+        "{path}",
+        "Import Disqus reactions: answers of threadReactions/loadReactions, one or an object of such by address.",
+        comments.read_disqus,
+        comments.disqus_reactions,
+        about_one=True,
+    ),
+    Tool(
+        "ulike",
+        "{post_id}",
+        "Import WP ULike's rows: the table wp_ulike as CSV.",
+        tables.read_ulike,
+        tables.same_keys,
+        adds_up=True,
+    ),
+)

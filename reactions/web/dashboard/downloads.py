@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from flask import Response, stream_with_context
 
-from reactions.exports import csv_files
+from reactions.exports import formats
 from reactions.newsroom.sites import Site
 from reactions.reports import words
 from reactions.reports.listings import Row
@@ -48,6 +48,6 @@ def _surprise(surprise: Surprise | None) -> list[Cell]:
 
 
 def _download(header: list[str], rows: Iterator[list[Cell]], name: str) -> Response:
-    response = Response(stream_with_context(csv_files.table(header, rows)), content_type="text/csv; charset=utf-8")
+    response = Response(stream_with_context(formats.csv_table(header, rows)), content_type="text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response

@@ -17,6 +17,7 @@ _OF_HTTP = {
     404: ("There is no such page", "The address may be mistyped, or the page has moved."),
     405: ("This method is not allowed", "The page exists, but cannot be requested in this way."),
     413: ("Too large", "What was sent is larger than this page accepts."),
+    429: ("Too many attempts", "Somebody on this network tried to sign in too often. Wait a minute, then try again."),
 }
 
 

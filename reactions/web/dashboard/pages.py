@@ -11,15 +11,11 @@ from werkzeug.exceptions import NotFound
 
 from reactions.refusals import MalformedCursor, MalformedFilter, MalformedPeriod, Refusal, UnknownSort
 from reactions.reports import words
-from reactions.web import editors, report_params
+from reactions.web import editors, guards, headers, report_params
 from reactions.web.dashboard import charts, downloads, error_pages, view_models
 
 blueprint = Blueprint("dashboard", __name__, url_prefix="/dashboard")
 
-CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
 _SIGN_IN = {"dashboard.sign_in", "dashboard.enter", "dashboard.sign_out"}
 _INSIDE = re.compile(r"/dashboard(?:[/?][^\\\s]*)?")
 _WRONG_KEY = "This key is not known, was revoked, or lacks the scope read. Check that all of it was copied."
@@ -92,6 +88,7 @@ def sign_in() -> ResponseReturnValue:
 
 
 @blueprint.post("/sign-in")
+@guards.sign_in
 def enter() -> ResponseReturnValue:
     """Open a session with the key from the form."""
     if editors.sign_in(request.form.get("key", "")) is None:
@@ -123,16 +120,7 @@ for _refusal in (MalformedPeriod, MalformedFilter, MalformedCursor, UnknownSort)
 blueprint.register_error_handler(Exception, error_pages.page_for)
 
 
-@blueprint.after_request
-def keep_to_ourselves(response: Response) -> Response:
-    """Load nothing from elsewhere, be framed nowhere, and leave no copy in a cache."""
-    response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-    response.headers["Cache-Control"] = "private, no-store"
-    response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
-    response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
-    response.headers["Referrer-Policy"] = "same-origin"
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    return response
+blueprint.after_request(headers.private_page)
 
 
 def _page(name: str, **model: Any) -> str:

@@ -86,8 +86,8 @@ BOMB = (
 EXTERNAL = b"""<!DOCTYPE rss [<!ENTITY secret SYSTEM "file:///etc/passwd">]>
 <rss><channel><item><title>&secret;</title><link>https://daily.example/a</link></item></channel></rss>"""
 
-REMOTE_DTD = b"""<!DOCTYPE rss SYSTEM "http://127.0.0.1:9/rss.dtd">
-<rss><channel><item><title>a</title><link>https://daily.example/a</link></item></channel></rss>"""
+REMOTE_DTD = b"""<!DOCTYPE rss PUBLIC "-//Netscape Communications//DTD RSS 0.91//EN" "http://127.0.0.1:%d/rss-0.91.dtd">
+<rss version="0.91"><channel><item><title>a</title><link>https://daily.example/a</link></item></channel></rss>"""
 
 
 def table(*rows: str, header: str = "key,title,url,section,authors,tags,published_at") -> bytes:

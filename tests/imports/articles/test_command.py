@@ -10,7 +10,9 @@ from sqlalchemy import Engine, select
 
 from reactions.storage import tables
 from tests import make
+from tests.boxes import booth
 from tests.imports.articles import samples
+from tests.make import ADA
 from tests.web.terminal import Said, Terminal
 
 BAD = samples.table("a,A,,,,,", ",B,,,,,", "c,C,,,,,yesterday")
@@ -49,14 +51,14 @@ def test_each_format_is_found_out(terminal: Terminal, engine: Engine, content: b
 
     number = f"{len(found)} article" + "s" * (len(found) > 1)
     assert (said.code, said.err) == (0, "")
-    assert said.out == f"{number} read: {len(found)} new, 0 changed, 0 as they were.\n"
+    assert said.out == f"{number} read: {len(found)} new, 0 changed, 0 unchanged.\n"
     assert keys(engine) == found
 
 
 def test_repeating_it_changes_nothing(terminal: Terminal) -> None:
     import_(terminal, samples.CSV)
 
-    assert import_(terminal, samples.CSV).out == "2 articles read: 0 new, 0 changed, 2 as they were.\n"
+    assert import_(terminal, samples.CSV).out == "2 articles read: 0 new, 0 changed, 2 unchanged.\n"
 
 
 def test_a_file_with_a_bad_line_is_rejected_with_every_bad_line_named(terminal: Terminal, engine: Engine) -> None:
@@ -65,8 +67,8 @@ def test_a_file_with_a_bad_line_is_rejected_with_every_bad_line_named(terminal: 
     assert said.code == 1
     assert said.err.splitlines() == [
         "Line 3: has no url to take the article's key from.",
-        "Line 4: published_at 'yesterday' is no time such as 2026-03-01T07:30:00+01:00.",
-        "Error: 2 of 3 articles cannot be imported, so nothing was. Mend the file, or import the rest with --partial.",
+        "Line 4: published_at 'yesterday' is not a time such as 2026-03-01T07:30:00+01:00.",
+        "Error: 2 of 3 articles cannot be imported, so nothing was. Correct the file, or import the rest with --partial.",
     ]
     assert keys(engine) == set()
 
@@ -75,8 +77,8 @@ def test_the_rest_of_a_bad_file_is_imported_when_asked_for(terminal: Terminal, e
     said = import_(terminal, BAD, "--partial")
 
     assert said.code == 0
-    assert said.out == "1 article read: 1 new, 0 changed, 0 as they were.\n"
-    assert said.err.splitlines()[-1] == "2 lines were left out."
+    assert said.out == "1 article read: 1 new, 0 changed, 0 unchanged.\n"
+    assert said.err.splitlines()[-1] == "2 lines left out."
     assert len(said.err.splitlines()) == 3
     assert keys(engine) == {"a"}
 
@@ -108,3 +110,41 @@ def test_a_missing_file_and_a_missing_site_are_said_in_a_line(terminal: Terminal
     file = terminal.folder / "rss.xml"
     file.write_bytes(samples.RSS)
     assert terminal.fail("articles", "import", "herald", str(file)) == "There is no site 'herald'."
+
+
+@pytest.mark.parametrize(
+    ("voted", "key"), [("https://daily.example/sport/goals", "url"), ("tag:daily.example,2026:goals", "guid")]
+)
+def test_keys_are_taken_from_where_they_have_votes(terminal: Terminal, engine: Engine, voted: str, key: str) -> None:
+    booth(engine).cast(ADA, "like", seq=1, article=voted)
+
+    said = import_(terminal, samples.ATOM)
+
+    assert (said.code, said.err) == (0, "")
+    assert said.out == "2 articles read: 1 new, 1 changed, 0 unchanged.\n"
+    assert voted in keys(engine)
+
+
+def test_titles_that_reach_no_article_with_votes_are_reported(terminal: Terminal, engine: Engine) -> None:
+    daily = booth(engine)
+    daily.cast(ADA, "like", seq=1, article="goals")
+    daily.cast(ADA, "like", seq=1, article="quiet-day")
+    daily.cast(ADA, "like", seq=1, article="withdrawn")
+    daily.cast(ADA, None, seq=2, article="withdrawn")
+
+    said = import_(terminal, samples.ATOM)
+
+    assert said.code == 0
+    assert said.err == (
+        "Warning: none of these 2 has votes; 2 articles with votes have no title, such as 'goals'. Try another --key.\n"
+    )
+    assert import_(terminal, samples.table("goals,Five goals,,,,,")).err == ""
+    assert import_(terminal, samples.ATOM).err.startswith("Warning: none of these 2 has votes; 1 article with votes has no title")
+
+
+def test_one_bad_headline_does_not_block_the_others(terminal: Terminal, engine: Engine) -> None:
+    said = import_(terminal, samples.table("a,A,,,,,", "b,B\u2028C,,,,,"), "--partial")
+
+    assert said.code == 0
+    assert said.err.splitlines()[0] == "Line 3: title contains U+2028, a control character or line separator."
+    assert keys(engine) == {"a"}

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event, select
 
-from reactions.imports import article_files, article_storing
-from reactions.imports.article_entries import Choices
-from reactions.imports.article_storing import Outcome
+from reactions.imports import article_files, descriptions
+from reactions.imports.article_files import ArticleOptions
+from reactions.imports.descriptions import Outcome
+from reactions.imports.sources import Source
 from reactions.newsroom import articles, interventions, sites
 from reactions.newsroom.sites import Site
 from reactions.storage import tables
@@ -30,8 +32,9 @@ def site(engine: Engine, database_url: str) -> Site:
 
 @pytest.fixture
 def import_(engine: Engine, site: Site) -> Callable[..., Outcome]:
-    def imported(content: bytes, *, now_ms: int = NOW_MS, **choices: Any) -> Outcome:
-        return article_storing.store(engine, site, article_files.read(content, Choices(**choices)).statements, now_ms=now_ms)
+    def imported(content: bytes, *, now_ms: int = NOW_MS, **options: Any) -> Outcome:
+        reading = article_files.check(article_files.read(Source(BytesIO(content))), ArticleOptions(**options))
+        return descriptions.store(engine, site, reading.articles, now_ms=now_ms)
 
     return imported
 

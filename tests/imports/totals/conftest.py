@@ -30,18 +30,18 @@ def daily(terminal: Terminal, engine: Engine) -> Booth:
 
 
 @pytest.fixture
-def bring(terminal: Terminal) -> Callable[..., Said]:
+def import_file(terminal: Terminal) -> Callable[..., Said]:
     """Type `reactions import TOOL daily FILE`, with a file of this content."""
 
-    def bring(tool: str, content: str | bytes, *options: str, name: str = "their.file") -> Said:
+    def type_(tool: str, content: str | bytes, *options: str, name: str = "their.file") -> Said:
         file = terminal.folder / name
         file.write_bytes(content.encode() if isinstance(content, str) else content)
         return terminal.type("import", tool, "daily", str(file), *options)
 
-    return bring
+    return type_
 
 
-Bring = Callable[..., Said]
+ImportFile = Callable[..., Said]
 
 
 def imported(engine: Engine) -> dict[str, dict[str, int]]:

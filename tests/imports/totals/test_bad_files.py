@@ -11,7 +11,7 @@ from sqlalchemy import Engine, create_engine
 from reactions.storage import engines
 from tests.databases import SqliteFiles
 from tests.imports.totals import samples
-from tests.imports.totals.conftest import Bring, everything
+from tests.imports.totals.conftest import ImportFile, everything
 
 
 @pytest.fixture
@@ -31,8 +31,6 @@ HEADER = "post_id,re_like\n"
 LONG = HEADER + "".join(f"{number},{number}\n" for number in range(5000))
 TORN = gzip.compress(LONG.encode())[:-3000]
 FLIPPED = bytearray(gzip.compress(LONG.encode()))
-INSERT = "INSERT INTO reactions (post_id, re_like)"
-CUT = samples.VARIENT_MYSQLDUMP[: samples.VARIENT_MYSQLDUMP.index("(3,2")]
 FLIPPED[5000] ^= 0xFF
 
 BAD = {
@@ -41,12 +39,13 @@ BAD = {
     "negative": ("varient", HEADER + "a,1\nb,-4\n", "Line 3: like is -4, and no total is less than 0."),
     "overflow": ("varient", HEADER + "a,2147483648\n", "Line 2: like is 2147483648, more than 2,147,483,647."),
     "huge": ("varient", HEADER + f"a,{'9' * 5000}\n", "Line 2: like is 9999"),
-    "fraction": ("varient", HEADER + "a,1.5\n", "Line 2: like is '1.5', no whole number."),
-    "words": ("varient", HEADER + "a,many\n", "Line 2: like is 'many', no whole number."),
-    "other digits": ("varient", HEADER + "a,٣\n", "Line 2: like is '٣', no whole number."),
+    "fraction": ("varient", HEADER + "a,1.5\n", "Line 2: like is '1.5', which is not a whole number."),
+    "words": ("varient", HEADER + "a,many\n", "Line 2: like is 'many', which is not a whole number."),
+    "other digits": ("varient", HEADER + "a,٣\n", "Line 2: like is '٣', which is not a whole number."),
     "encoding": ("varient", HEADER.encode() + b"a,1\n\xfcber,2\n", "Error: Line 3: not UTF-8."),
-    "UTF-16": ("varient", (HEADER + "a,1\n").encode("utf-16"), "Error: Line 1: not UTF-8."),
-    "twice": ("varient", HEADER + "a,1\nb,1\na,2\n", "Line 4: 'a' has like already, from line 2. --add-up adds such up."),
+    "UTF-16 without its mark": ("varient", (HEADER + "a,1\n").encode("utf-16-le"), "Line 1: not UTF-8, or UTF-16 with"),
+    "torn UTF-16": ("varient", (HEADER + "a,1\n").encode("utf-16")[:-1], "Error: Line 2: not UTF-16-LE."),
+    "twice": ("varient", HEADER + "a,1\nb,1\na,2\n", "Line 4: 'a' has like already, from line 2. --add-up adds up"),
     "twice, and 0": ("varient", HEADER + "a,0\na,2\n", "Line 3: 'a' has like already, from line 2."),
     "torn gzip": ("varient", TORN, "the gzip file cannot be unpacked further: it ends too early."),
     "damaged gzip": ("varient", bytes(FLIPPED), "the gzip file cannot be unpacked further: it is damaged."),
@@ -60,40 +59,42 @@ BAD = {
     "empty": ("varient", "", "Error: Line 1: the file is empty"),
     "only a header": ("varient", HEADER, "Error: The file holds no reaction at all."),
     "only zeros": ("varient", HEADER + "a,0\n", "Error: The file holds no reaction at all."),
-    "another dump": ("varient", samples.WALINE_SQLITE, "has no table `reactions`. The tables it has: wl_comment, wl_counter."),
-    "torn dump": ("varient", CUT, "Error: The dump ends in the middle of a statement"),
-    "unclosed": ("varient", CUT + "'(3", "Error: The dump ends in the middle of a statement"),
-    "no columns": ("varient", "INSERT INTO `reactions` VALUES (1,2,3);\n", "Error: Line 1: the dump does not name the table"),
-    "values": ("varient", INSERT + " VALUES (1,2),(3);", "Line 1: has 1 values, but the table has 2"),
-    "expression": ("varient", INSERT + " VALUES (1,abs(-2));", "Line 1: like is 'abs ( -2 )', no whole"),
-    "another tool's table": ("varient", INSERT.replace("re_like", "user_id") + " VALUES (1,2);", "Line 1: has no column re_like"),
     "no JSON": ("applause", "{", "Error: Line 1: not JSON: Expecting property name"),
     "no JSON later": ("applause", '{"url": "a", "claps": 1}\n{"url": "b", "claps": \n', "Error: Line 2: not JSON"),
-    "deep": ("applause", "[" * 100_000, "Error: The file is no JSON that can be imported: it is nested too deep"),
-    "digits": ("open-heart", f'{{"a": {{"👍": {"9" * 5000}}}}}', "Error: The file is no JSON that can be imported"),
-    "NaN": ("open-heart", '{"a": {"👍": NaN}}', "Error: The file holds NaN, which is no number of JSON."),
-    "true": ("open-heart", '{"a": {"👍": true}}', "Answer 1: 👍 is 'True', no whole number."),
+    "deep": ("applause", "[" * 100_000, "Error: The file is not strict JSON: it is nested too deeply."),
+    "digits": ("open-heart", f'{{"a": {{"👍": {"9" * 5000}}}}}', "not strict JSON: a number in it is too long."),
+    "NaN": ("open-heart", '{"a": {"👍": NaN}}', "Error: The file is not strict JSON: NaN is not a JSON number."),
+    "true": ("open-heart", '{"a": {"👍": true}}', "Answer 1: 👍 is 'True', which is not a whole number."),
     "list": ("open-heart", '["👍"]', "Error: An Open Heart answer is an object"),
     "no article": ("open-heart", '{"👍": 3}', "Answer 1: '👍' has no object of emoji and counts."),
-    "member twice": ("open-heart", '{"a": {"👍": 1, "👍": 2}}', "Error: The member '👍' stands twice in one object."),
+    "member twice": ("open-heart", '{"a": {"👍": 1, "👍": 2}}', "the member '👍' stands twice in one object."),
     "emoji twice": ("open-heart", '{"a": {"❤": 1, "❤️": 2}}', "Answer 1: has one emoji twice"),
     "unknown emoji": ("open-heart", '{"a": {"🥨": 1}}', "Answer 1: has 1 of '🥨', and nothing says which reaction that is."),
     "no counters": ("waline", '{"data": {"Comment": []}}', "Error: The file has no counters"),
     "no url": ("waline", '[{"reaction0": 1}]', "Counter 1: has no url."),
     "claps": ("applause", samples.APPLAUSE, "Item 1: has 7 of 'claps', and nothing says which reaction that is."),
     "no item": ("applause", "[3, null]", "Item 1: has no url and claps."),
+    "no artrans": ("artalk", '[{"vote_up": "1"}]', "Comment 1: has no page_key"),
+    "artalk, no mapping": ("artalk", samples.ARTALK, "Comment 1: has 3 of 'vote_up', and nothing says which reaction that is."),
+    "no reactions": ("disqus", '{"/rain": {"response": {}}}', "Answer 1: '/rain' has no list of reactions with text and votes."),
+    "one answer": ("disqus", json.dumps(samples.DISQUS_ONE), "add --article KEY."),
+    "disqus, another text": ("disqus", samples.DISQUS.replace("Love", "Hate"), "has 2 of 'hate', and nothing says which"),
+    "ulike's comments": ("ulike", "comment_id,status\n1,like\n", "Error: Line 1: the columns are comment_id, status."),
+    "ulike's status": ("ulike", "post_id,status\n1,meh\n", "Line 2: has 1 of 'meh', and nothing says which reaction"),
     "up and down": ("lyket", json.dumps(samples.lyket("a", -3, "score")), "Button 1: has neither total_likes nor total_claps."),
     "no button": ("lyket", "[1]", "Button 1: has no id and attributes"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_a_bad_file_is_refused_with_its_line_and_reason_and_changes_nothing(bring: Bring, engine: Engine, case: str) -> None:
+def test_a_bad_file_is_refused_with_its_line_and_reason_and_changes_nothing(
+    import_file: ImportFile, engine: Engine, case: str
+) -> None:
     tool, content, told = BAD[case]
-    bring("varient", samples.VARIENT_CSV)
+    import_file("varient", samples.VARIENT_CSV)
     before = everything(engine)
 
-    said = bring(tool, content)
+    said = import_file(tool, content)
 
     assert said.code == 1
     assert said.out == ""
@@ -103,19 +104,28 @@ def test_a_bad_file_is_refused_with_its_line_and_reason_and_changes_nothing(brin
     assert everything(engine) == before
 
 
+@pytest.mark.parametrize("tool", ["varient", "waline"])
+@pytest.mark.parametrize("dump", samples.DUMPS)
+def test_an_sql_dump_is_refused_with_what_to_do_instead(import_file: ImportFile, dump: str, tool: str) -> None:
+    said = import_file(tool, samples.DUMPS[dump])
+
+    assert said.code == 1
+    assert said.err.startswith("Error: This is an SQL dump. Export the one table as CSV instead: docs/import.md has a line for")
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
         (("--reaction", "like=joy"), "This site has no reaction 'joy'."),
-        (("--reaction", "like"), "'like' is no pair."),
+        (("--reaction", "like"), "'like' is not a pair."),
         (("--key", "{slug}"), "there is no {slug}. There is: post_id, re_like"),
         (("--source", "Old Blog"), "a name has 1 to 64 of a-z"),
     ],
 )
-def test_a_bad_option_is_refused(bring: Bring, engine: Engine, options: tuple[str, ...], told: str) -> None:
+def test_a_bad_option_is_refused(import_file: ImportFile, engine: Engine, options: tuple[str, ...], told: str) -> None:
     before = everything(engine)
 
-    said = bring("varient", HEADER + "a,1\n", *options)
+    said = import_file("varient", HEADER + "a,1\n", *options)
 
     assert said.code != 0
     assert told in said.err
@@ -134,24 +144,24 @@ def test_a_bad_option_is_refused(bring: Bring, engine: Engine, options: tuple[st
         ('key = "{a}"\n[reactions]\nn = "joy"', "This site has no reaction 'joy'."),
     ],
 )
-def test_a_bad_mapping_is_refused(bring: Bring, tmp_path: object, mapping: str, told: str) -> None:
+def test_a_bad_mapping_is_refused(import_file: ImportFile, tmp_path: object, mapping: str, told: str) -> None:
     file = tmp_path / "mapping.toml"  # type: ignore[operator]
     file.write_text(mapping, encoding="utf-8")
 
-    said = bring("csv", "a,n\nx,1\n", "--mapping", str(file))
+    said = import_file("csv", "a,n\nx,1\n", "--mapping", str(file))
 
     assert said.code == 1
     assert told in said.err
 
 
-def test_faults_are_told_up_to_a_number(bring: Bring) -> None:
-    said = bring("varient", HEADER + "a,x\n" * 1000)
+def test_faults_are_told_up_to_a_number(import_file: ImportFile) -> None:
+    said = import_file("varient", HEADER + "a,x\n" * 1000)
 
     assert len(said.err.splitlines()) == 21
     assert said.err.splitlines()[-1].endswith("so nothing was. These are the first.")
 
 
-def test_sums_beyond_the_most_are_refused(bring: Bring) -> None:
-    said = bring("varient", HEADER + "a,2147483647\na,1\n", "--add-up")
+def test_sums_beyond_the_most_are_refused(import_file: ImportFile) -> None:
+    said = import_file("varient", HEADER + "a,2147483647\na,1\n", "--add-up")
 
     assert "Line 3: The sum of like is 2,147,483,648, more than 2,147,483,647." in said.err

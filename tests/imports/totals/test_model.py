@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from sqlalchemy import Engine
 
-from reactions.imports import bringing, planning
+from reactions.imports import apply, totals
 from reactions.imports.record import Import
-from reactions.imports.staging import Stage
-from reactions.imports.total_checking import Amounts
+from reactions.imports.totals import Amounts, Stage
 from reactions.refusals import ImportConflict, UnknownImport, UnreadableImport
 from reactions.storage import tables
 from reactions.storage.engines import writing
@@ -31,23 +30,21 @@ Totals = st.dictionaries(Key, st.dictionaries(st.sampled_from(["like", "sad", "w
 Sources = st.sampled_from(["waline", "old-blog"])
 
 
-def bring(daily: Booth, source: str, totals: Mapping[str, Mapping[str, int]], file_hash: str = "") -> bool:
+def import_totals(daily: Booth, source: str, brought: Mapping[str, Mapping[str, int]], file_hash: str = "") -> bool:
     """Import totals as a source; return whether anything changed."""
     with Stage() as stage:
-        for key, amounts in totals.items():
+        for key, amounts in brought.items():
             assert stage.add(Amounts("Line 1", key, amounts), add_up=False) is None
-        planned = planning.plan(daily.engine, daily.site, source, stage)
+        plan = totals.plan(daily.engine, daily.site, source, stage)
         new = Import(
-            daily.site.id, source, "csv", "file.csv", file_hash or sha256(repr(totals).encode()).hexdigest(), "a test", NOON_MS
+            daily.site.id, source, "csv", "file.csv", file_hash or sha256(repr(brought).encode()).hexdigest(), "a test", NOON_MS
         )
-        return planning.bring(daily.box, planned, new)
+        return apply.apply_import(daily.box, plan, new)
 
 
 def remove(daily: Booth, source: str) -> None:
-    with planning.removal(daily.engine, daily.site, source) as planned:
-        known = planned.known
-        assert known is not None
-        daily.box.transact(lambda connection: bringing.take_back(connection, daily.site, known, planned.stage))
+    with totals.plan_removal(daily.engine, daily.site, source) as plan:
+        apply.remove_import(daily.box, plan)
 
 
 class Importing(RuleBasedStateMachine):
@@ -57,7 +54,7 @@ class Importing(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.brought: dict[str, Counter[tuple[str, str]]] = {}
+        self.model: dict[str, Counter[tuple[str, str]]] = {}
         self.votes: Counter[tuple[str, str]] = Counter()
         self.leads = {key: key for key in ("morning", "noon", "night")}
         self.readers = 0
@@ -69,22 +66,22 @@ class Importing(RuleBasedStateMachine):
                 if table.name != "site":
                     connection.execute(table.delete())
 
-    @rule(source=Sources, totals=Totals)
-    def bring(self, source: str, totals: dict[str, dict[str, int]]) -> None:
-        if not any(n for amounts in totals.values() for n in amounts.values()):
+    @rule(source=Sources, brought=Totals)
+    def import_(self, source: str, brought: dict[str, dict[str, int]]) -> None:
+        if not any(n for amounts in brought.values() for n in amounts.values()):
             with pytest.raises(UnreadableImport):
-                bring(self.daily, source, totals)
+                import_totals(self.daily, source, brought)
             return
         wanted: Counter[tuple[str, str]] = Counter()
-        for key, amounts in totals.items():
+        for key, amounts in brought.items():
             wanted.update({(self.leads[key], reaction): n for reaction, n in amounts.items()})
-        bring(self.daily, source, totals)
-        assert bring(self.daily, source, totals) is False
-        self.brought[source] = +wanted
+        import_totals(self.daily, source, brought)
+        assert import_totals(self.daily, source, brought) is False
+        self.model[source] = +wanted
 
     @rule(source=Sources)
     def remove(self, source: str) -> None:
-        if self.brought.pop(source, None) is not None:
+        if self.model.pop(source, None) is not None:
             remove(self.daily, source)
             return
         with pytest.raises(UnknownImport):
@@ -98,13 +95,13 @@ class Importing(RuleBasedStateMachine):
 
     @rule(key=Key, into=Key)
     def merge(self, key: str, into: str) -> None:
-        present = {article for counts in (self.votes, *self.brought.values()) for article, _ in counts}
+        present = {article for counts in (self.votes, *self.model.values()) for article, _ in counts}
         source, target = self.leads[key], self.leads[into]
         if source == target or not {source, target} <= present or not {key, into} <= present:
             return
         revising.merge(Editor(self.daily.engine, self.daily.box, self.daily.site, by="a test", now_ms=NOON_MS), key, into=into)
         self.leads = {name: target if led == source else led for name, led in self.leads.items()}
-        for counts in (self.votes, *self.brought.values()):
+        for counts in (self.votes, *self.model.values()):
             for article, reaction in list(counts):
                 if article == source:
                     counts[target, reaction] += counts.pop((article, reaction))
@@ -112,13 +109,13 @@ class Importing(RuleBasedStateMachine):
     @invariant()
     def what_is_imported_is_the_model(self) -> None:
         wanted: dict[str, dict[str, int]] = {}
-        for (article, reaction), n in sum(self.brought.values(), Counter[tuple[str, str]]()).items():
+        for (article, reaction), n in sum(self.model.values(), Counter[tuple[str, str]]()).items():
             wanted.setdefault(article, {})[reaction] = n
         assert imported(self.daily.engine) == wanted
 
     @invariant()
     def what_is_shown_is_votes_and_imports(self) -> None:
-        both = self.votes + sum(self.brought.values(), Counter[tuple[str, str]]())
+        both = self.votes + sum(self.model.values(), Counter[tuple[str, str]]())
         for key, article in self.leads.items():
             assert self.daily.shown(key) == {reaction: n for (of, reaction), n in both.items() if of == article}
 
@@ -147,48 +144,48 @@ def daily(engine: Engine, database_url: str) -> Booth:
 def test_an_import_that_was_overtaken_changes_nothing(daily: Booth) -> None:
     with Stage() as stage:
         stage.add(Amounts("Line 1", "noon", {"like": 7}), add_up=False)
-        planned = planning.plan(daily.engine, daily.site, "waline", stage)
-        bring(daily, "waline", {"noon": {"like": 3}})
+        plan = totals.plan(daily.engine, daily.site, "waline", stage)
+        import_totals(daily, "waline", {"noon": {"like": 3}})
         new = Import(daily.site.id, "waline", "csv", "file.csv", "other", "a test", NOON_MS)
 
         with pytest.raises(ImportConflict):
-            planning.bring(daily.box, planned, new)
+            apply.apply_import(daily.box, plan, new)
 
     assert imported(daily.engine) == {"noon": {"like": 3}}
 
 
 def test_an_import_over_a_merge_that_came_between_changes_nothing(daily: Booth) -> None:
-    bring(daily, "waline", {"noon": {"like": 3}, "night": {"like": 1}})
+    import_totals(daily, "waline", {"noon": {"like": 3}, "night": {"like": 1}})
     with Stage() as stage:
         stage.add(Amounts("Line 1", "noon", {"like": 7}), add_up=False)
-        planned = planning.plan(daily.engine, daily.site, "waline", stage)
+        plan = totals.plan(daily.engine, daily.site, "waline", stage)
         revising.merge(Editor(daily.engine, daily.box, daily.site, by="a test", now_ms=NOON_MS), "noon", into="night")
         new = Import(daily.site.id, "waline", "csv", "file.csv", "other", "a test", NOON_MS)
 
         with pytest.raises(ImportConflict):
-            planning.bring(daily.box, planned, new)
+            apply.apply_import(daily.box, plan, new)
 
     assert imported(daily.engine) == {"night": {"like": 4}}
     assert faults(daily.engine) == []
 
 
 def test_an_import_that_fails_on_its_way_leaves_nothing(daily: Booth, monkeypatch: pytest.MonkeyPatch) -> None:
-    bring(daily, "waline", {"noon": {"like": 3}})
+    import_totals(daily, "waline", {"noon": {"like": 3}})
     before = everything(daily.engine)
     with monkeypatch.context() as patch:
         patch.setattr("reactions.votes.tallies.shift_imported", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            bring(daily, "waline", {"noon": {"like": 4}, "night": {"sad": 1}})
+            import_totals(daily, "waline", {"noon": {"like": 4}, "night": {"sad": 1}})
 
     assert everything(daily.engine) == before
 
 
 def test_a_large_import_is_written_in_chunks(daily: Booth) -> None:
-    totals = {f"story-{number}": {"like": number + 1, "sad": 1} for number in range(1200)}
+    brought = {f"story-{number}": {"like": number + 1, "sad": 1} for number in range(1200)}
 
-    bring(daily, "waline", totals)
+    import_totals(daily, "waline", brought)
 
-    assert imported(daily.engine) == totals
+    assert imported(daily.engine) == brought
     remove(daily, "waline")
     assert imported(daily.engine) == {}
     assert faults(daily.engine) == []

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, create_engine, select, text
 
-from reactions.exports import folders, scope
-from reactions.exports.choosing import Choice
+from reactions.exports import files, scope
 from reactions.exports.columns import TABLES
 from reactions.exports.files import Form
+from reactions.exports.scope import Choice
 from reactions.newsroom import sites
 from reactions.storage import engines, tables
 from reactions.storage.engines import writing
@@ -21,7 +21,7 @@ from tests.databases import SqliteFiles
 from tests.exports.asking import content
 from tests.exports.test_totals import NOWS, paper
 from tests.imports.totals.conftest import everything, faults
-from tests.imports.totals.test_model import bring
+from tests.imports.totals.test_model import import_totals
 from tests.make import ADA, BEN, CIA
 from tests.reports.stage import Stage, stage
 from tests.web.terminal import Terminal
@@ -47,7 +47,7 @@ def terminal(tmp_path: Path, database_url: str) -> Iterator[Terminal]:
 
 def write(here: Stage, folder: Path, *, form: Form | None = None, choice: Choice | None = None) -> None:
     with scope.opened(here.engine, here.site, choice or Choice(), now_ms=here.now_ms) as found:
-        folders.write(found, list(TABLES.values()), form or Form(), folder)
+        files.write_folder(found, list(TABLES.values()), form or Form(), folder)
 
 
 def small(engine: Engine) -> Stage:
@@ -59,11 +59,11 @@ def small(engine: Engine) -> Stage:
         (BEN, None, 2, "rain"), (BEN, "love", 3, "rain"),
     ):  # fmt: skip
         daily.cast(reader, reaction, seq=seq, article=article, now_ms=NOON_MS + seq * 3_600_000)
-    bring(daily, "waline", {"rain": {"like": 7}, "fog": {"sad": 2}})
+    import_totals(daily, "waline", {"rain": {"like": 7}, "fog": {"sad": 2}})
     return here
 
 
-def files(engine: Engine, key: str, *, now_ms: int) -> dict[str, bytes]:
+def rows_of(engine: Engine, key: str, *, now_ms: int) -> dict[str, bytes]:
     with engine.connect() as connection:
         site = sites.named(connection, key)
     return {table: content(engine, site, table, now_ms=now_ms) for table in TABLES}
@@ -89,8 +89,8 @@ def test_a_site_comes_back_as_it_was(
 
     said = terminal.do("import", "export", here.site.key, str(tmp_path / "export"))
 
-    assert said.endswith("changes of votes brought back.\n")
-    assert files(engine, here.site.key, now_ms=here.now_ms) == files(elsewhere, here.site.key, now_ms=here.now_ms)
+    assert said.endswith("changes of votes restored.\n")
+    assert rows_of(engine, here.site.key, now_ms=here.now_ms) == rows_of(elsewhere, here.site.key, now_ms=here.now_ms)
     assert hours(engine, here.site.key) == hours(elsewhere, here.site.key)
     assert faults(engine) == []
 
@@ -104,7 +104,7 @@ def test_imported_totals_and_strange_keys_come_back(
 
     terminal.do("import", "export", "daily", str(tmp_path / "export"))
 
-    assert files(engine, "daily", now_ms=here.now_ms) == files(elsewhere, "daily", now_ms=here.now_ms)
+    assert rows_of(engine, "daily", now_ms=here.now_ms) == rows_of(elsewhere, "daily", now_ms=here.now_ms)
     assert booth(engine).shown("rain") == {"like": 7, "sad": 1, "love": 1}
     assert faults(engine) == []
 
@@ -121,7 +121,7 @@ def test_readers_vote_on_and_the_export_can_be_taken_back(
 
     said = terminal.do("import", "remove", "daily", "export")
 
-    assert said == "9 reactions from export, and 6 changes of votes taken away.\n"
+    assert said == "9 reactions from export, and 6 changes of votes removed.\n"
     assert booth(engine).shown("rain") == {"like": 1}
     assert len(hours(engine)) == 1
     assert faults(engine) == []
@@ -148,7 +148,7 @@ def test_a_dry_run_reads_everything_and_changes_nothing(
 
     said = terminal.do("import", "export", "daily", str(tmp_path / "export"), "--dry-run")
 
-    assert said == "Would be: 3 articles and 6 changes of votes. Nothing was changed.\n"
+    assert said == "Would restore 3 articles and 6 changes of votes. Nothing was changed.\n"
     assert everything(engine) == before
 
 
@@ -185,16 +185,16 @@ def test_another_export_under_the_same_name_is_refused(
 @pytest.mark.parametrize(
     ("file", "old", "new", "told"),
     [
-        ("votes.csv", b"like", b"lick", "votes.csv, line 3: to is 'lick', which is no reaction of the export."),
-        ("votes.csv", b",false", b",true", "votes.csv, line 2: is a vote that is held for review."),
+        ("votes.csv", b"like", b"lick", "votes.csv, line 3: to is 'lick', which is not a reaction of the export."),
+        ("votes.csv", b",false", b",true", "votes.csv, line 2: the vote is held for review."),
         ("votes.csv", b",sad,vote", b",wow,vote", "is not the file that datapackage.json describes"),
         ("votes.csv", b",like,sad,", b",love,sad,", "takes back love, which nobody has at that time."),
         ("votes.csv", b"\r\n2025", b"\r\n20x5", "at cannot be '20x5"),
         ("votes.csv", b"at,article", b"at,articles", "votes.csv, line 1: the header is not the one"),
-        ("articles.csv", b"[]", b"{}", "articles.csv, line 2: authors is no list of names."),
+        ("articles.csv", b"[]", b"{}", "articles.csv, line 2: authors is not a list of names."),
         ("articles.csv", b"\xf0\x9f\x8c\x9e", b"\xff", "not UTF-8."),
         ("datapackage.json", b'"1.0"', b'"2.0"', "The export has version 2.0; this service reads 1.0."),
-        ("datapackage.json", b'"min_group": 0', b'"min_group": 5', "The export is of a part of its site."),
+        ("datapackage.json", b'"min_group": 0', b'"min_group": 5', "The export holds only a part of its site."),
         ("datapackage.json", b'"resources"', b'"sources"', "does not describe an export of this service."),
     ],
 )  # fmt: skip
@@ -225,7 +225,7 @@ def test_counts_that_the_votes_do_not_make_are_refused(
 
     said = terminal.fail("import", "export", "daily", str(tmp_path / "wrong"))
 
-    assert "tells of 5 love, but the export makes 1. Nothing was changed." in said
+    assert "has 5 love, but the votes of the export make 1. Nothing was changed." in said
     assert everything(engine) == before
 
 

@@ -1,4 +1,4 @@
-"""A site, its editors' webhooks, and a postman whose clock tests set."""
+"""A site, its editors' webhooks, and a sender whose clock tests set."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from sqlalchemy import Engine, select
 
 from reactions.newsroom import sites
 from reactions.newsroom.sites import Site
-from reactions.notices import outbox, raising, webhooks
-from reactions.notices.outbox import Attempt, Postman
-from reactions.notices.raising import Alert, Finding
+from reactions.notices import alerts, outbox, webhooks
+from reactions.notices.alerts import Alert, Finding
+from reactions.notices.outbox import Attempt, Sender
 from reactions.notices.webhooks import Webhook
 from reactions.storage import tables
 from reactions.storage.engines import writing
@@ -28,27 +28,27 @@ HOUR_MS = 3_600_000
 
 
 @dataclass
-class Desk:
+class Newsroom:
     """A newsroom with a database. `now_ms` is the time everywhere."""
 
     engine: Engine
     site: Site
     now_ms: int = NOON_MS
-    die: float = 0.5
+    jitter: float = 0.5
 
-    def postman(self, **choices: Any) -> Postman:
+    def sender(self, **choices: Any) -> Sender:
         usual: dict[str, Any] = {"timeout_s": 2.0, "attempts": 9, "private_allowed": True}
-        return Postman(self.engine, KEY, clock=lambda: self.now_ms, die=lambda: self.die, **usual | choices)
+        return Sender(self.engine, KEY, clock=lambda: self.now_ms, jitter=lambda: self.jitter, **usual | choices)
 
     def webhook(self, url: str) -> Webhook:
         with writing(self.engine) as connection:
             return webhooks.add(connection, self.site, url, private_allowed=True, now_ms=self.now_ms)
 
     def raise_(self, *findings: Finding) -> list[Alert]:
-        return raising.raise_all(self.engine, self.site, findings, now_ms=self.now_ms)
+        return alerts.raise_all(self.engine, self.site, findings, now_ms=self.now_ms)
 
     def deliver(self, **choices: Any) -> list[Attempt]:
-        return outbox.deliver(self.postman(**choices), [self.site.id])
+        return outbox.deliver(self.sender(**choices), [self.site.id])
 
     def later(self, seconds: float) -> None:
         self.now_ms += round(seconds * 1000)
@@ -61,7 +61,7 @@ class Desk:
 
     def alerts(self) -> list[Alert]:
         with self.engine.connect() as connection:
-            return raising.latest(connection, self.site, limit=50)
+            return alerts.latest(connection, self.site, limit=50)
 
 
 def finding(rule: str = "surging", article_id: int = 7, **others: Any) -> Finding:
@@ -72,32 +72,32 @@ def finding(rule: str = "surging", article_id: int = 7, **others: Any) -> Findin
         headline="Surging: Goat takes the 7:42",
         detail="312 approving reactions within 3 hours; 40 would be usual.",
         figures={"gained": 312, "expected": 40.25},
-        rest_ms=12 * HOUR_MS,
+        cooling_off_ms=12 * HOUR_MS,
     )
     return replace(usual, **others)
 
 
 @pytest.fixture
-def desk(engine: Engine, database_url: str) -> Desk:
+def newsroom(engine: Engine, database_url: str) -> Newsroom:
     make.site(database_url, time_zone="Europe/Berlin")
     with engine.connect() as connection:
-        return Desk(engine, sites.named(connection, "daily"))
+        return Newsroom(engine, sites.named(connection, "daily"))
 
 
 @pytest.fixture
-def make_desk(engine: Engine, database_url: str) -> Callable[[str], Desk]:
-    def other(key: str) -> Desk:
+def make_newsroom(engine: Engine, database_url: str) -> Callable[[str], Newsroom]:
+    def other(key: str) -> Newsroom:
         make.site(database_url, key, name=key.title(), origins=[f"https://{key}.example"])
         with engine.connect() as connection:
-            return Desk(engine, sites.named(connection, key))
+            return Newsroom(engine, sites.named(connection, key))
 
     return other
 
 
 @pytest.fixture
-def terminal(tmp_path: Path, database_url: str, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
-    """A terminal at the desk's database, at the desk's time."""
-    monkeypatch.setattr(current, "now_ms", lambda: desk.now_ms)
+def terminal(tmp_path: Path, database_url: str, newsroom: Newsroom, monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
+    """A terminal at the newsroom's database, at the newsroom's time."""
+    monkeypatch.setattr(current, "now_ms", lambda: newsroom.now_ms)
     opened = Terminal(tmp_path, database_url)
     yield opened
     opened.close()

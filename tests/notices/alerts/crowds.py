@@ -10,7 +10,7 @@ from reactions.storage.engines import writing
 from reactions.votes import rules
 from tests import boxes, make
 from tests.boxes import NOON_MS
-from tests.notices.alerts.conftest import Desk
+from tests.notices.alerts.conftest import Newsroom
 
 HOUR_MS = 3_600_000
 _readers = count(1)
@@ -19,9 +19,9 @@ _readers = count(1)
 class Crowd:
     """Readers of one site. Times are hours before noon."""
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
-        self.box = boxes.booth(desk.engine).box
+    def __init__(self, newsroom: Newsroom) -> None:
+        self.newsroom = newsroom
+        self.box = boxes.booth(newsroom.engine).box
 
     def publish(self, key: str, *, hours_ago: float, section: str | None = None, title: str | None = None) -> None:
         said = Description(
@@ -31,15 +31,15 @@ class Crowd:
             section=section,
             published_at=NOON_MS - round(hours_ago * HOUR_MS),
         )
-        with writing(self.desk.engine) as connection:
-            articles.describe(connection, self.desk.site, [said], at_ms=NOON_MS)
+        with writing(self.newsroom.engine) as connection:
+            articles.describe(connection, self.newsroom.site, [said], at_ms=NOON_MS)
 
     def vote(self, key: str, *, hours_ago: float = 0, **reactions: int) -> None:
         """So many new readers give each reaction."""
         at_ms = NOON_MS - round(hours_ago * HOUR_MS)
         ballots = [
             rules.ballot(
-                self.desk.site,
+                self.newsroom.site,
                 article=key,
                 reaction=reaction,
                 reader=bytes.fromhex(make.reader(next(_readers))),

@@ -94,7 +94,7 @@ def receiving(*answers: Any, certificate: tuple[str, str] | None = None) -> Iter
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*certificate)
         server.socket = context.wrap_socket(server.socket, server_side=True)
-    receiver.url = f"http://127.0.0.1:{server.server_port}/hook?desk=news"
+    receiver.url = f"http://127.0.0.1:{server.server_port}/hook?tool=chat"
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:

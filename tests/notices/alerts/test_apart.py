@@ -7,10 +7,10 @@ import re
 import pytest
 from sqlalchemy import Engine, event
 
-from reactions.notices import digest, outbox, watching
+from reactions.notices import digest, outbox, rules
 from reactions.reports.query import Memory, Reading
 from reactions.storage.engines import snapshot
-from tests.notices.alerts.conftest import Desk, finding
+from tests.notices.alerts.conftest import Newsroom, finding
 from tests.notices.alerts.crowds import Crowd
 from tests.notices.alerts.receiver import receiving
 
@@ -36,53 +36,53 @@ class Watcher:
 
 
 @pytest.fixture
-def busy(desk: Desk) -> Crowd:
-    crowd = Crowd(desk)
+def busy(newsroom: Newsroom) -> Crowd:
+    crowd = Crowd(newsroom)
     crowd.usual_paper()
     crowd.publish("goat", hours_ago=2)
     crowd.vote("goat", hours_ago=1.5, like=150)
     return crowd
 
 
-def test_looking_reads_no_vote_and_writes_nothing(desk: Desk, busy: Crowd) -> None:
-    watcher = Watcher(desk.engine)
+def test_examining_reads_no_vote_and_writes_nothing(newsroom: Newsroom, busy: Crowd) -> None:
+    watcher = Watcher(newsroom.engine)
 
-    with snapshot(desk.engine) as connection:
-        assert watching.findings(connection, desk.site, now_ms=desk.now_ms)
-        reading = Reading(connection, desk.site, desk.now_ms, Memory(keep_s=0, items=0))
-        digest.read(reading, digest.yesterday(desk.site.time_zone, desk.now_ms))
+    with snapshot(newsroom.engine) as connection:
+        assert rules.findings(connection, newsroom.site, now_ms=newsroom.now_ms)
+        reading = Reading(connection, newsroom.site, newsroom.now_ms, Memory(keep_s=0, items=0))
+        digest.read(reading, digest.yesterday(newsroom.site.time_zone, newsroom.now_ms))
 
     assert watcher.written == set()
     assert {"article", "hourly", "tally"} <= watcher.read
     assert watcher.read.isdisjoint({"vote", "event"})
 
 
-def test_raising_and_sending_write_to_tables_of_their_own(desk: Desk) -> None:
+def test_raising_and_sending_write_to_tables_of_their_own(newsroom: Newsroom) -> None:
     with receiving(500) as receiver:
-        desk.webhook(receiver.url)
-        watcher = Watcher(desk.engine)
-        desk.raise_(finding())
-        desk.deliver()
-        desk.later(3600)
-        desk.deliver()
+        newsroom.webhook(receiver.url)
+        watcher = Watcher(newsroom.engine)
+        newsroom.raise_(finding())
+        newsroom.deliver()
+        newsroom.later(3600)
+        newsroom.deliver()
 
     assert watcher.written == OURS
     assert watcher.read <= OURS | {"webhook"}
 
 
-def test_while_a_receiver_keeps_us_waiting_votes_are_counted(desk: Desk, busy: Crowd) -> None:
+def test_while_a_receiver_keeps_us_waiting_votes_are_counted(newsroom: Newsroom, busy: Crowd) -> None:
     """A message is on its way outside of any transaction: on SQLite one would hold up every vote."""
     with receiving("silence") as receiver:
-        desk.webhook(receiver.url)
-        desk.raise_(finding())
-        send = outbox.posting.post
+        newsroom.webhook(receiver.url)
+        newsroom.raise_(finding())
+        send = outbox.post
 
         def vote_meanwhile(*given: object, **named: object) -> None:
             busy.vote("goat", like=1)
             send(*given, **named)  # type: ignore[arg-type]
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(outbox.posting, "post", vote_meanwhile)
-            (attempt,) = desk.deliver(timeout_s=0.2)
+            patch.setattr(outbox, "post", vote_meanwhile)
+            (attempt,) = newsroom.deliver(timeout_s=0.2)
 
     assert attempt.state == "waiting"

@@ -17,7 +17,8 @@ from reactions.settings import load
 from reactions.storage.engines import writing
 from reactions.web.extensions import db
 from tests import make
-from tests.notices.alerts.conftest import Desk, finding
+from tests.described import DescribedClient
+from tests.notices.alerts.conftest import Newsroom, finding
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 URL = "/v1/sites/daily/alerts.atom"
@@ -26,7 +27,7 @@ FEED_ONCE, ENTRY_ONCE = ("id", "title", "updated"), ("id", "title", "updated", "
 
 
 @pytest.fixture
-def app(desk: Desk, database_url: str, tmp_path: Path) -> Iterator[Flask]:
+def app(newsroom: Newsroom, database_url: str, tmp_path: Path) -> Iterator[Flask]:
     given = {"database_url": database_url, "data_dir": str(tmp_path), "secret": make.SECRET}
     made = create_app(load({}, **given, public_url="https://reactions.example"))
     yield made
@@ -36,12 +37,13 @@ def app(desk: Desk, database_url: str, tmp_path: Path) -> Iterator[Flask]:
 
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
+    app.test_client_class = DescribedClient
     return app.test_client(use_cookies=False)
 
 
-def key(desk: Desk, *scopes: str) -> str:
-    with writing(desk.engine) as connection:
-        return api_keys.create(connection, desk.site, scopes=scopes, label="feed reader", now_ms=desk.now_ms)[1]
+def key(newsroom: Newsroom, *scopes: str) -> str:
+    with writing(newsroom.engine) as connection:
+        return api_keys.create(connection, newsroom.site, scopes=scopes, label="feed reader", now_ms=newsroom.now_ms)[1]
 
 
 def ask(client: FlaskClient, key_text: str, url: str = URL) -> TestResponse:
@@ -53,12 +55,12 @@ def once(element: etree._Element, name: str) -> str:
     return str(found.text)
 
 
-def test_the_feed_is_what_the_specification_wants(desk: Desk, client: FlaskClient) -> None:
-    desk.raise_(finding(headline='Surging: <b>"Goat" & co.</b>'))
-    desk.later(60)
-    desk.raise_(finding("turned sour", article={"key": "k", "title": None, "url": None, "section": None}))
+def test_the_feed_is_what_the_specification_wants(newsroom: Newsroom, client: FlaskClient) -> None:
+    newsroom.raise_(finding(headline='Surging: <b>"Goat" & co.</b>'))
+    newsroom.later(60)
+    newsroom.raise_(finding("turned sour", article={"key": "k", "title": None, "url": None, "section": None}))
 
-    answer = ask(client, key(desk, "read"))
+    answer = ask(client, key(newsroom, "read"))
 
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "application/atom+xml; charset=utf-8"
@@ -78,12 +80,12 @@ def test_the_feed_is_what_the_specification_wants(desk: Desk, client: FlaskClien
     assert feed.findtext(f"{ATOM}author/{ATOM}name") == "Reader Reactions"
 
 
-def test_every_entry_has_what_a_feed_reader_needs(desk: Desk, client: FlaskClient) -> None:
-    desk.raise_(finding(headline='Surging: <b>"Goat" & co.</b>'))
-    desk.later(60)
-    desk.raise_(finding("turned sour", article={"key": "k", "title": None, "url": None, "section": None}))
+def test_every_entry_has_what_a_feed_reader_needs(newsroom: Newsroom, client: FlaskClient) -> None:
+    newsroom.raise_(finding(headline='Surging: <b>"Goat" & co.</b>'))
+    newsroom.later(60)
+    newsroom.raise_(finding("turned sour", article={"key": "k", "title": None, "url": None, "section": None}))
 
-    sour, surge = etree.fromstring(ask(client, key(desk, "read")).data).findall(f"{ATOM}entry")
+    sour, surge = etree.fromstring(ask(client, key(newsroom, "read")).data).findall(f"{ATOM}entry")
 
     assert {name: once(surge, name) for name in ENTRY_ONCE} == {
         "id": once(surge, "id"),
@@ -98,48 +100,48 @@ def test_every_entry_has_what_a_feed_reader_needs(desk: Desk, client: FlaskClien
     assert sour.findall(f"{ATOM}link") == []
 
 
-def test_an_entry_keeps_its_id(desk: Desk, client: FlaskClient) -> None:
-    desk.raise_(finding())
-    reader = key(desk, "read")
+def test_an_entry_keeps_its_id(newsroom: Newsroom, client: FlaskClient) -> None:
+    newsroom.raise_(finding())
+    reader = key(newsroom, "read")
 
     first, second = (etree.fromstring(ask(client, reader).data).findtext(f"{ATOM}entry/{ATOM}id") for _ in range(2))
 
     assert first == second
 
 
-def test_a_feed_without_alerts_is_one_all_the_same(desk: Desk, client: FlaskClient) -> None:
-    feed = etree.fromstring(ask(client, key(desk, "read")).data)
+def test_a_feed_without_alerts_is_one_all_the_same(newsroom: Newsroom, client: FlaskClient) -> None:
+    feed = etree.fromstring(ask(client, key(newsroom, "read")).data)
 
     assert feed.findall(f"{ATOM}entry") == []
     assert once(feed, "updated")
 
 
-def test_what_xml_cannot_hold_does_not_break_the_feed(desk: Desk, client: FlaskClient) -> None:
+def test_what_xml_cannot_hold_does_not_break_the_feed(newsroom: Newsroom, client: FlaskClient) -> None:
     article = {"key": "a\ufffe\uffff", "title": None, "url": None, "section": None}
-    desk.raise_(finding(headline="Surging: a\ufffe\uffff", article=article))
+    newsroom.raise_(finding(headline="Surging: a\ufffe\uffff", article=article))
 
-    feed = etree.fromstring(ask(client, key(desk, "read")).data)
+    feed = etree.fromstring(ask(client, key(newsroom, "read")).data)
 
     assert feed.findtext(f"{ATOM}entry/{ATOM}title") == "Surging: a\ufffd\ufffd"
 
 
-def test_the_feed_has_the_last_fifty(desk: Desk, client: FlaskClient) -> None:
+def test_the_feed_has_the_last_fifty(newsroom: Newsroom, client: FlaskClient) -> None:
     for number in range(51):
-        desk.later(1)
-        desk.raise_(finding(article_id=number, headline=f"Surging: {number}"))
+        newsroom.later(1)
+        newsroom.raise_(finding(article_id=number, headline=f"Surging: {number}"))
 
     titles = [
-        entry.findtext(f"{ATOM}title") for entry in etree.fromstring(ask(client, key(desk, "read")).data).iter(f"{ATOM}entry")
+        entry.findtext(f"{ATOM}title") for entry in etree.fromstring(ask(client, key(newsroom, "read")).data).iter(f"{ATOM}entry")
     ]
 
     assert titles == [f"Surging: {number}" for number in range(50, 0, -1)]
 
 
-def test_the_feed_is_only_for_who_may_read_this_site(desk: Desk, client: FlaskClient) -> None:
+def test_the_feed_is_only_for_who_may_read_this_site(newsroom: Newsroom, client: FlaskClient) -> None:
     assert ask(client, "").status_code == 401
     assert ask(client, "rk_000000000000_" + "x" * 43).status_code == 401
-    assert ask(client, key(desk, "write")).status_code == 403
-    reader = key(desk, "read")
+    assert ask(client, key(newsroom, "write")).status_code == 403
+    reader = key(newsroom, "read")
     foreign, missing = (ask(client, reader, f"/v1/sites/{site}/alerts.atom") for site in ("herald", "nonesuch"))
     assert (foreign.status_code, foreign.data) == (missing.status_code, missing.data)
     assert foreign.status_code == 404

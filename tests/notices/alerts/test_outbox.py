@@ -9,26 +9,26 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import create_engine
 
-from reactions.notices import outbox, signing, webhooks
+from reactions.notices import outbox, webhooks
 from reactions.notices.outbox import Attempt
 from reactions.storage import engines
 from reactions.storage.engines import writing
-from tests.notices.alerts.conftest import HOUR_MS, KEY, Desk, finding
+from tests.notices.alerts.conftest import HOUR_MS, KEY, Newsroom, finding
 from tests.notices.alerts.receiver import receiving
 
 
-def test_an_alert_arrives_signed(desk: Desk) -> None:
+def test_an_alert_arrives_signed(newsroom: Newsroom) -> None:
     with receiving() as receiver:
-        webhook = desk.webhook(receiver.url)
-        (alert,) = desk.raise_(finding())
+        webhook = newsroom.webhook(receiver.url)
+        (alert,) = newsroom.raise_(finding())
 
-        assert desk.deliver() == [Attempt(receiver.url, "sent", None)]
+        assert newsroom.deliver() == [Attempt(receiver.url, "sent", None)]
 
     (sent,) = receiver.sent
-    assert sent.path == "/hook?desk=news"
+    assert sent.path == "/hook?tool=chat"
     assert sent.headers["content-type"] == "application/json"
-    assert sent.headers["webhook-timestamp"] == str(desk.now_ms // 1000)
-    assert sent.is_signed_with(signing.shown(signing.secret_of(KEY, webhook.id)))
+    assert sent.headers["webhook-timestamp"] == str(newsroom.now_ms // 1000)
+    assert sent.is_signed_with(webhooks.displayed(webhooks.secret_of(KEY, webhook.id)))
     assert json.loads(sent.body) == {
         "type": "alert.surging",
         "timestamp": "2025-11-25T12:00:00Z",
@@ -44,28 +44,28 @@ def test_an_alert_arrives_signed(desk: Desk) -> None:
     }
 
 
-def test_what_was_sent_is_not_sent_again(desk: Desk) -> None:
+def test_what_was_sent_is_not_sent_again(newsroom: Newsroom) -> None:
     with receiving() as receiver:
-        desk.webhook(receiver.url)
-        desk.raise_(finding())
-        desk.deliver()
-        desk.later(86_400)
+        newsroom.webhook(receiver.url)
+        newsroom.raise_(finding())
+        newsroom.deliver()
+        newsroom.later(86_400)
 
-        assert desk.deliver() == []
+        assert newsroom.deliver() == []
         assert len(receiver.sent) == 1
 
 
 @pytest.mark.parametrize("answer", [500, 404, 301, 302, 503])
-def test_what_was_refused_is_sent_again_with_the_same_id_and_a_new_time(desk: Desk, answer: int) -> None:
+def test_what_was_refused_is_sent_again_with_the_same_id_and_a_new_time(newsroom: Newsroom, answer: int) -> None:
     with receiving((answer, {"Location": "http://127.0.0.1:9/elsewhere"})) as receiver:
-        desk.webhook(receiver.url)
-        desk.raise_(finding())
+        newsroom.webhook(receiver.url)
+        newsroom.raise_(finding())
 
-        assert desk.deliver() == [Attempt(receiver.url, "waiting", f"127.0.0.1 answered {answer}.")]
-        desk.later(59)
-        assert desk.deliver() == []
-        desk.later(1)
-        assert desk.deliver() == [Attempt(receiver.url, "sent", None)]
+        assert newsroom.deliver() == [Attempt(receiver.url, "waiting", f"127.0.0.1 answered {answer}.")]
+        newsroom.later(59)
+        assert newsroom.deliver() == []
+        newsroom.later(1)
+        assert newsroom.deliver() == [Attempt(receiver.url, "sent", None)]
 
     first, second = receiver.sent
     assert (first.id, first.body) == (second.id, second.body)
@@ -77,96 +77,96 @@ def test_the_waits_grow_threefold_up_to_half_a_day_with_a_fifth_of_chance() -> N
     assert (outbox.wait_s(1, 0.0), outbox.wait_s(1, 1.0)) == (48, 72)
 
 
-def test_after_nine_attempts_a_message_is_given_up_and_can_be_sent_after_all(desk: Desk) -> None:
+def test_after_nine_attempts_a_message_is_given_up_and_can_be_sent_after_all(newsroom: Newsroom) -> None:
     with receiving(*[500] * 9) as receiver:
-        webhook = desk.webhook(receiver.url)
-        desk.raise_(finding())
+        webhook = newsroom.webhook(receiver.url)
+        newsroom.raise_(finding())
         outcomes = []
         for _ in range(12):
-            outcomes += desk.deliver()
-            desk.later(12 * 3600)
+            outcomes += newsroom.deliver()
+            newsroom.later(12 * 3600)
 
         assert [outcome.state for outcome in outcomes] == ["waiting"] * 8 + ["given up"]
-        with desk.engine.connect() as connection:
-            assert webhooks.standing(connection, webhook) == webhooks.Standing(0, 0, 1, "127.0.0.1 answered 500.")
+        with newsroom.engine.connect() as connection:
+            assert webhooks.deliveries(connection, webhook) == webhooks.Deliveries(0, 0, 1, "127.0.0.1 answered 500.")
 
-        with writing(desk.engine) as connection:
-            assert outbox.retry(connection, webhook, now_ms=desk.now_ms) == 1
-        assert desk.deliver() == [Attempt(receiver.url, "sent", None)]
-        with desk.engine.connect() as connection:
-            assert webhooks.standing(connection, webhook) == webhooks.Standing(1, 0, 0, None)
+        with writing(newsroom.engine) as connection:
+            assert outbox.retry(connection, webhook, now_ms=newsroom.now_ms) == 1
+        assert newsroom.deliver() == [Attempt(receiver.url, "sent", None)]
+        with newsroom.engine.connect() as connection:
+            assert webhooks.deliveries(connection, webhook) == webhooks.Deliveries(1, 0, 0, None)
 
 
-def test_a_receiver_may_ask_for_more_time(desk: Desk) -> None:
+def test_a_receiver_may_ask_for_more_time(newsroom: Newsroom) -> None:
     with receiving((429, {"Retry-After": "600"})) as receiver:
-        desk.webhook(receiver.url)
-        desk.raise_(finding())
-        desk.deliver()
+        newsroom.webhook(receiver.url)
+        newsroom.raise_(finding())
+        newsroom.deliver()
 
-    assert desk.deliveries()[0]["next_at"] == desk.now_ms + 600_000
+    assert newsroom.deliveries()[0]["next_at"] == newsroom.now_ms + 600_000
 
 
-def test_a_receiver_that_is_gone_for_good_gets_nothing_more(desk: Desk) -> None:
+def test_a_receiver_that_is_gone_for_good_gets_nothing_more(newsroom: Newsroom) -> None:
     with receiving(410) as receiver:
-        desk.webhook(receiver.url)
-        desk.raise_(finding())
+        newsroom.webhook(receiver.url)
+        newsroom.raise_(finding())
 
-        assert desk.deliver() == [Attempt(receiver.url, "given up", "127.0.0.1 answered 410.")]
+        assert newsroom.deliver() == [Attempt(receiver.url, "given up", "127.0.0.1 answered 410.")]
 
 
 @pytest.mark.parametrize("manner", ["silence", "drip"])
-def test_a_receiver_that_does_not_come_to_an_end_is_left(desk: Desk, manner: str) -> None:
+def test_a_receiver_that_does_not_come_to_an_end_is_left(newsroom: Newsroom, manner: str) -> None:
     with receiving(manner) as receiver:
-        desk.webhook(receiver.url)
-        desk.raise_(finding())
+        newsroom.webhook(receiver.url)
+        newsroom.raise_(finding())
 
-        assert desk.deliver(timeout_s=0.4) == [Attempt(receiver.url, "waiting", "127.0.0.1 did not answer within 0.4 s.")]
+        assert newsroom.deliver(timeout_s=0.4) == [Attempt(receiver.url, "waiting", "127.0.0.1 did not answer within 0.4 s.")]
 
 
-def test_a_receiver_that_is_away_is_told_of(desk: Desk) -> None:
+def test_a_receiver_that_is_away_is_told_of(newsroom: Newsroom) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/"
-        desk.webhook(url)
-        desk.raise_(finding())
+        newsroom.webhook(url)
+        newsroom.raise_(finding())
 
-        assert desk.deliver() == [Attempt(url, "waiting", "127.0.0.1 did not take the message: Connection refused.")]
+        assert newsroom.deliver() == [Attempt(url, "waiting", "127.0.0.1 did not accept the message: Connection refused.")]
 
 
-def test_a_slow_receiver_does_not_hold_up_the_others(desk: Desk) -> None:
+def test_a_slow_receiver_does_not_hold_up_the_others(newsroom: Newsroom) -> None:
     with receiving("silence") as slow, receiving() as quick:
-        desk.webhook(slow.url)
-        desk.webhook(quick.url)
-        desk.raise_(finding())
+        newsroom.webhook(slow.url)
+        newsroom.webhook(quick.url)
+        newsroom.raise_(finding())
 
-        states = {attempt.url: attempt.state for attempt in desk.deliver(timeout_s=0.4)}
+        states = {attempt.url: attempt.state for attempt in newsroom.deliver(timeout_s=0.4)}
 
     assert states == {slow.url: "waiting", quick.url: "sent"}
 
 
-def test_private_targets_are_not_visited_once_the_settings_forbid_it(desk: Desk) -> None:
+def test_private_targets_are_not_visited_once_the_settings_forbid_it(newsroom: Newsroom) -> None:
     with receiving() as receiver:
-        desk.webhook(receiver.url)
-        desk.raise_(finding())
+        newsroom.webhook(receiver.url)
+        newsroom.raise_(finding())
 
-        (attempt,) = desk.deliver(private_allowed=False)
+        (attempt,) = newsroom.deliver(private_allowed=False)
 
     assert attempt.state == "waiting"
     assert "private network" in str(attempt.problem)
     assert receiver.sent == []
 
 
-def test_of_several_processes_that_deliver_at_once_one_sends_each_message(desk: Desk) -> None:
-    others = [create_engine(desk.engine.url) for _ in range(3)]
+def test_of_several_processes_that_deliver_at_once_one_sends_each_message(newsroom: Newsroom) -> None:
+    others = [create_engine(newsroom.engine.url) for _ in range(3)]
     for engine in others:
         engines.prepare(engine)
     with receiving() as receiver:
-        desk.webhook(receiver.url)
-        desk.raise_(*(finding(article_id=number) for number in range(20)))
-        desks = [Desk(engine, desk.site, desk.now_ms) for engine in others]
+        newsroom.webhook(receiver.url)
+        newsroom.raise_(*(finding(article_id=number) for number in range(20)))
+        newsrooms = [Newsroom(engine, newsroom.site, newsroom.now_ms) for engine in others]
 
         with ThreadPoolExecutor(3) as pool:
-            outcomes = [attempt for attempts in pool.map(Desk.deliver, desks) for attempt in attempts]
+            outcomes = [attempt for attempts in pool.map(Newsroom.deliver, newsrooms) for attempt in attempts]
 
     assert len(receiver.sent) == 20
     assert len({sent.id for sent in receiver.sent}) == 20
@@ -175,22 +175,22 @@ def test_of_several_processes_that_deliver_at_once_one_sends_each_message(desk: 
         engine.dispose()
 
 
-def test_a_message_whose_process_died_on_the_way_is_sent_by_the_next(desk: Desk) -> None:
+def test_a_message_whose_process_died_on_the_way_is_sent_by_the_next(newsroom: Newsroom) -> None:
     with receiving() as receiver:
-        desk.webhook(receiver.url)
-        desk.raise_(finding())
-        dying = desk.postman()
+        newsroom.webhook(receiver.url)
+        newsroom.raise_(finding())
+        dying = newsroom.sender()
         with pytest.raises(MemoryError):
-            _deliver_until_it_dies(dying, desk)
-        assert desk.deliver() == []
+            _deliver_until_it_dies(dying, newsroom)
+        assert newsroom.deliver() == []
 
-        desk.later(72)
-        assert desk.deliver() == [Attempt(receiver.url, "sent", None)]
+        newsroom.later(72)
+        assert newsroom.deliver() == [Attempt(receiver.url, "sent", None)]
 
 
-def _deliver_until_it_dies(postman: outbox.Postman, desk: Desk) -> None:
+def _deliver_until_it_dies(sender: outbox.Sender, newsroom: Newsroom) -> None:
     """Claim, then die before anything is sent: the clock is asked first for the claim, then for the message."""
-    times = iter([desk.now_ms, desk.now_ms])
+    times = iter([newsroom.now_ms, newsroom.now_ms])
 
     def clock() -> int:
         try:
@@ -198,40 +198,40 @@ def _deliver_until_it_dies(postman: outbox.Postman, desk: Desk) -> None:
         except StopIteration:
             raise MemoryError from None
 
-    outbox.deliver(outbox.Postman(postman.engine, postman.key, clock, 1.0, 9, True, die=lambda: 0.5), [desk.site.id])
+    outbox.deliver(outbox.Sender(sender.engine, sender.key, clock, 1.0, 9, True, jitter=lambda: 0.5), [newsroom.site.id])
 
 
-def test_a_message_whose_process_died_in_the_last_attempt_is_given_up(desk: Desk) -> None:
+def test_a_message_whose_process_died_in_the_last_attempt_is_given_up(newsroom: Newsroom) -> None:
     with receiving() as receiver:
-        desk.webhook(receiver.url)
-        desk.raise_(finding())
+        newsroom.webhook(receiver.url)
+        newsroom.raise_(finding())
         with pytest.raises(MemoryError):
-            _deliver_until_it_dies(desk.postman(), desk)
-        desk.later(72)
+            _deliver_until_it_dies(newsroom.sender(), newsroom)
+        newsroom.later(72)
 
-        (attempt,) = desk.deliver(attempts=1)
+        (attempt,) = newsroom.deliver(attempts=1)
 
-    assert attempt == Attempt(receiver.url, "given up", "The process that tried it last did not come back.")
+    assert attempt == Attempt(receiver.url, "given up", "The process that made the last attempt did not finish it.")
 
 
-def test_a_removed_webhook_gets_nothing_more(desk: Desk) -> None:
+def test_a_removed_webhook_gets_nothing_more(newsroom: Newsroom) -> None:
     with receiving() as receiver:
-        webhook = desk.webhook(receiver.url)
-        desk.raise_(finding())
-        with writing(desk.engine) as connection:
-            webhooks.remove(connection, desk.site, webhook.id)
+        webhook = newsroom.webhook(receiver.url)
+        newsroom.raise_(finding())
+        with writing(newsroom.engine) as connection:
+            webhooks.remove(connection, newsroom.site, webhook.id)
 
-        assert desk.deliver() == []
-        assert desk.deliveries() == []
+        assert newsroom.deliver() == []
+        assert newsroom.deliveries() == []
 
 
-def test_what_was_settled_a_month_ago_is_forgotten(desk: Desk) -> None:
+def test_what_was_settled_a_month_ago_is_forgotten(newsroom: Newsroom) -> None:
     with receiving() as receiver:
-        desk.webhook(receiver.url)
-        desk.raise_(finding())
-        desk.deliver()
+        newsroom.webhook(receiver.url)
+        newsroom.raise_(finding())
+        newsroom.deliver()
         for days, left in ((29, 1), (2, 0)):
-            desk.now_ms += days * 24 * HOUR_MS
-            with writing(desk.engine) as connection:
-                outbox.forget_settled(connection, now_ms=desk.now_ms)
-            assert len(desk.deliveries()) == left
+            newsroom.now_ms += days * 24 * HOUR_MS
+            with writing(newsroom.engine) as connection:
+                outbox.forget_settled(connection, now_ms=newsroom.now_ms)
+            assert len(newsroom.deliveries()) == left

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from reactions.notices import posting, targets
-from reactions.notices.targets import Unreachable
+from reactions.notices import outbox, webhooks
+from reactions.notices.webhooks import Unreachable
 from tests import certificates
 from tests.notices.alerts.receiver import Receiver, receiving
 
@@ -19,8 +19,8 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
 
 
 def post(url: str) -> None:
-    to = targets.target(url, private_allowed=True)
-    posting.post(to, b'{"\xc3\xbc": 1}', {"webhook-id": "msg_1"}, timeout_s=2, private_allowed=True)
+    to = webhooks.target(url, private_allowed=True)
+    outbox.post(to, b'{"\xc3\xbc": 1}', {"webhook-id": "msg_1"}, timeout_s=2, private_allowed=True)
 
 
 def secure_url(receiver: Receiver, host: str = "localhost") -> str:
@@ -55,10 +55,10 @@ def test_nothing_goes_to_a_target_of_another_name(certificate: tuple[str, str], 
 def test_a_handshake_that_never_ends_is_left() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        to = targets.target(f"https://127.0.0.1:{port}/", private_allowed=True)
+        to = webhooks.target(f"https://127.0.0.1:{port}/", private_allowed=True)
 
         with pytest.raises(Unreachable, match=r"did not answer within 0\.3 s"):
-            posting.post(to, b"{}", {}, timeout_s=0.3, private_allowed=True)
+            outbox.post(to, b"{}", {}, timeout_s=0.3, private_allowed=True)
 
 
 def test_a_name_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:

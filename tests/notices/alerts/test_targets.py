@@ -7,22 +7,22 @@ from typing import Any
 
 import pytest
 
-from reactions.notices import targets
-from reactions.notices.targets import Target, Unreachable
+from reactions.notices import webhooks
+from reactions.notices.webhooks import Target, Unreachable
 from reactions.refusals import MalformedWebhook
 
 
 @pytest.mark.parametrize(
     ("url", "target"),
     [
-        ("https://hooks.example.org/in?desk=1", Target(True, "hooks.example.org", 443, "/in?desk=1")),
+        ("https://hooks.example.org/in?tool=1", Target(True, "hooks.example.org", 443, "/in?tool=1")),
         ("http://hooks.example.org:8080", Target(False, "hooks.example.org", 8080, "/")),
         ("https://8.8.8.8/x", Target(True, "8.8.8.8", 443, "/x")),
         ("https://[2a00:1450:4001:801::200e]/", Target(True, "2a00:1450:4001:801::200e", 443, "/")),
     ],
 )
 def test_an_address_of_the_web_is_a_target(url: str, target: Target) -> None:
-    assert targets.target(url, private_allowed=False) == target
+    assert webhooks.target(url, private_allowed=False) == target
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_an_address_of_the_web_is_a_target(url: str, target: Target) -> None:
 )  # fmt: skip
 def test_anything_else_is_none(url: str) -> None:
     with pytest.raises(MalformedWebhook):
-        targets.target(url, private_allowed=True)
+        webhooks.target(url, private_allowed=True)
 
 
 PRIVATE = [
@@ -49,8 +49,8 @@ PRIVATE = [
 @pytest.mark.parametrize("host", PRIVATE)
 def test_an_address_of_our_own_network_is_refused_unless_the_settings_allow_it(host: str) -> None:
     with pytest.raises(MalformedWebhook, match="private network"):
-        targets.target(f"http://{host}/", private_allowed=False)
-    targets.target(f"http://{host}/", private_allowed=True)
+        webhooks.target(f"http://{host}/", private_allowed=False)
+    webhooks.target(f"http://{host}/", private_allowed=True)
 
 
 def resolving_to(*addresses: str) -> Any:
@@ -67,14 +67,14 @@ def test_a_name_that_stands_for_our_own_network_is_not_visited(monkeypatch: pyte
     monkeypatch.setattr(socket, "getaddrinfo", resolving_to("127.0.0.1", "fd00::1"))
 
     with pytest.raises(Unreachable, match="private network"):
-        targets.addresses(HOOKS, private_allowed=False)
-    assert targets.addresses(HOOKS, private_allowed=True) == ["127.0.0.1", "fd00::1"]
+        webhooks.addresses(HOOKS, private_allowed=False)
+    assert webhooks.addresses(HOOKS, private_allowed=True) == ["127.0.0.1", "fd00::1"]
 
 
 def test_of_several_addresses_only_the_public_ones_are_visited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", resolving_to("10.0.0.1", "8.8.8.8"))
 
-    assert targets.addresses(HOOKS, private_allowed=False) == ["8.8.8.8"]
+    assert webhooks.addresses(HOOKS, private_allowed=False) == ["8.8.8.8"]
 
 
 def test_a_name_that_is_not_known_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,5 +83,5 @@ def test_a_name_that_is_not_known_is_said_to_be(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
 
-    with pytest.raises(Unreachable, match=r"hooks\.example\.org cannot be found: Name or service not known"):
-        targets.addresses(HOOKS, private_allowed=False)
+    with pytest.raises(Unreachable, match=r"hooks\.example\.org cannot be resolved: Name or service not known"):
+        webhooks.addresses(HOOKS, private_allowed=False)

@@ -8,13 +8,13 @@ from html.parser import HTMLParser
 import pytest
 from sqlalchemy import Connection
 
-from reactions.notices import digest, rendering
+from reactions.notices import digest
 from reactions.notices.digest import Digest
 from reactions.refusals import MalformedPeriod
 from reactions.reports.listings import Row
 from reactions.reports.query import Memory, Reading
 from reactions.storage.engines import snapshot
-from tests.notices.alerts.conftest import Desk
+from tests.notices.alerts.conftest import Newsroom
 from tests.notices.alerts.crowds import Crowd
 
 DAY = date(2025, 11, 25)
@@ -45,7 +45,7 @@ Most reacted to
 Most loved
 ----------
  1. Goat takes the <7:42> & pays
-    Local: mood +0.93 of 81 votes
+    Local: mood +0.93 from 81 votes
     https://daily.example/goat
 
 Most divided
@@ -63,25 +63,25 @@ More: {LINK}
 """
 
 
-def reading(connection: Connection, desk: Desk) -> Reading:
-    return Reading(connection, desk.site, desk.now_ms, Memory(keep_s=0, items=0))
+def reading(connection: Connection, newsroom: Newsroom) -> Reading:
+    return Reading(connection, newsroom.site, newsroom.now_ms, Memory(keep_s=0, items=0))
 
 
-def digest_of(desk: Desk, day: date = DAY) -> Digest:
-    with snapshot(desk.engine) as connection:
-        return digest.read(reading(connection, desk), day)
+def digest_of(newsroom: Newsroom, day: date = DAY) -> Digest:
+    with snapshot(newsroom.engine) as connection:
+        return digest.read(reading(connection, newsroom), day)
 
 
-def text(desk: Desk, day: date = DAY, *, link: str = "") -> str:
-    return rendering.text(digest_of(desk, day), dashboard_url=link)
+def text(newsroom: Newsroom, day: date = DAY, *, link: str = "") -> str:
+    return digest.text(digest_of(newsroom, day), dashboard_url=link)
 
 
 def keys(rows: list[Row]) -> list[str]:
     return [row.article for row in rows]
 
 
-def test_the_lists_of_a_day(desk: Desk, yesterday: Crowd) -> None:
-    found = digest_of(desk)
+def test_the_lists_of_a_day(newsroom: Newsroom, yesterday: Crowd) -> None:
+    found = digest_of(newsroom)
 
     assert (found.board.totals.net, found.board.totals.previous_net) == (134, 10)
     assert keys(list(found.board.lists.top)) == ["goat", "tax", "few"]
@@ -89,42 +89,44 @@ def test_the_lists_of_a_day(desk: Desk, yesterday: Crowd) -> None:
     assert keys(list(found.divided)) == ["tax"]
 
 
-def test_the_text(desk: Desk, yesterday: Crowd) -> None:
-    assert text(desk, link=LINK) == TEXT
+def test_the_text(newsroom: Newsroom, yesterday: Crowd) -> None:
+    assert text(newsroom, link=LINK) == TEXT
 
 
-def test_an_article_that_still_moves_is_told_of_in_the_morning_and_not_in_old_digests(desk: Desk, yesterday: Crowd) -> None:
-    desk.now_ms -= 12 * 3_600_000  # the evening of the day itself
+def test_an_article_that_still_moves_is_told_of_in_the_morning_and_not_in_old_digests(
+    newsroom: Newsroom, yesterday: Crowd
+) -> None:
+    newsroom.now_ms -= 12 * 3_600_000  # the evening of the day itself
     yesterday.vote("goat", hours_ago=-6.3, love=90)
 
-    assert "Trending now\n------------\n 1. Goat takes the <7:42> & pays\n" in text(desk)
-    assert "Trending now" not in text(desk, date(2025, 11, 24))
+    assert "Trending now\n------------\n 1. Goat takes the <7:42> & pays\n" in text(newsroom)
+    assert "Trending now" not in text(newsroom, date(2025, 11, 24))
 
 
-def test_a_day_without_votes_says_so(desk: Desk) -> None:
-    assert text(desk).splitlines()[3:] == ["No reader reacted on this day."]
-    assert "No reader reacted on this day." in rendering.html(digest_of(desk), dashboard_url="")
+def test_a_day_without_votes_says_so(newsroom: Newsroom) -> None:
+    assert text(newsroom).splitlines()[3:] == ["No reader reacted on this day."]
+    assert "No reader reacted on this day." in digest.html(digest_of(newsroom), dashboard_url="")
 
 
-def test_one_reaction_is_singular_and_has_no_day_before(desk: Desk) -> None:
-    crowd = Crowd(desk)
+def test_one_reaction_is_singular_and_has_no_day_before(newsroom: Newsroom) -> None:
+    crowd = Crowd(newsroom)
     crowd.vote("no-title", wow=1)
 
-    said = text(desk)
+    said = text(newsroom)
 
     assert "1 reaction, none the day before\n" in said
     assert " 1. no-title\n    1 reaction\n\n" in said + "\n\n"
     assert "Mood" not in said
 
 
-def test_the_day_is_a_day_where_the_site_is(desk: Desk) -> None:
-    crowd = Crowd(desk)
+def test_the_day_is_a_day_where_the_site_is(newsroom: Newsroom) -> None:
+    crowd = Crowd(newsroom)
     crowd.publish("late", hours_ago=100)
     crowd.vote("late", hours_ago=12.5, like=1)  # half past eleven in London, half past midnight in Berlin
     crowd.vote("late", hours_ago=13.5, like=4)
 
-    assert "1 reaction," in text(desk)
-    assert "4 reactions," in text(desk, date(2025, 11, 24))
+    assert "1 reaction," in text(newsroom)
+    assert "4 reactions," in text(newsroom, date(2025, 11, 24))
 
 
 @pytest.mark.parametrize(
@@ -139,9 +141,9 @@ def test_yesterday_is_the_day_before_there(now: str, day: date) -> None:
     assert digest.yesterday("Europe/Berlin", round(datetime.fromisoformat(now).timestamp() * 1000)) == day
 
 
-def test_tomorrow_has_no_digest_yet(desk: Desk) -> None:
+def test_tomorrow_has_no_digest_yet(newsroom: Newsroom) -> None:
     with pytest.raises(MalformedPeriod, match="still to come"):
-        digest_of(desk, date(2025, 11, 26))
+        digest_of(newsroom, date(2025, 11, 26))
 
 
 class _Page(HTMLParser):
@@ -162,8 +164,8 @@ class _Page(HTMLParser):
         self.shown += data
 
 
-def test_the_page_says_the_same_and_loads_nothing(desk: Desk, yesterday: Crowd) -> None:
-    html = rendering.html(digest_of(desk), dashboard_url=LINK)
+def test_the_page_says_the_same_and_loads_nothing(newsroom: Newsroom, yesterday: Crowd) -> None:
+    html = digest.html(digest_of(newsroom), dashboard_url=LINK)
     page = _Page(html)
 
     assert page.tags.isdisjoint({"script", "link", "style", "img", "iframe", "form"})
@@ -174,13 +176,13 @@ def test_the_page_says_the_same_and_loads_nothing(desk: Desk, yesterday: Crowd) 
         assert said in page.shown
 
 
-def test_the_subject(desk: Desk, yesterday: Crowd) -> None:
-    assert rendering.subject(digest_of(desk)) == "The Daily, Tuesday: 134 reactions"
+def test_the_subject(newsroom: Newsroom, yesterday: Crowd) -> None:
+    assert digest.subject(digest_of(newsroom)) == "The Daily, Tuesday: 134 reactions"
 
 
-def test_a_long_title_is_folded_in_the_text(desk: Desk) -> None:
-    crowd = Crowd(desk)
+def test_a_long_title_is_folded_in_the_text(newsroom: Newsroom) -> None:
+    crowd = Crowd(newsroom)
     crowd.publish("long", hours_ago=5, title="word " * 40)
     crowd.vote("long", hours_ago=1, like=1)
 
-    assert max(map(len, text(desk).splitlines())) <= rendering.WIDTH
+    assert max(map(len, text(newsroom).splitlines())) <= digest.TEXT_COLUMNS

@@ -1,0 +1,148 @@
+"""The changes of votes: summed up by article, hour and reaction (the series), and one by one (the votes).
+
+Events have no number of their own. Within an article they are in the order of their times, except that a change never stands
+before what its reader did earlier, even if the clocks of two machines disagree: so the rows can be replayed without knowing whose
+they are. In the order of readers they would tell who is who across articles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime
+from functools import cache, lru_cache
+from hashlib import blake2b
+from itertools import chain, groupby
+from operator import itemgetter
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Select, bindparam, case, exists, func, select
+
+from reactions.exports import articles, small_groups
+from reactions.exports.formats import Batch
+from reactions.exports.scope import PRECISIONS, Scope
+from reactions.storage import tables
+from reactions.times import HOUR_MS
+
+NAME_BYTES = 10
+_e, _v, _h = tables.event.c, tables.vote.c, tables.hourly.c
+
+
+def series_batches(scope: Scope) -> Iterator[Batch]:
+    """The rows, column by column, in the order of articles, hours and reactions."""
+    table, value, place = articles.listed(scope.connection.dialect.name)
+    query = (
+        select(place, _h.hour_utc, _h.reaction, _h.added, _h.removed)
+        .select_from(table)
+        .join(tables.hourly, _h.article_id == value)
+        .where(scope.within)
+        .order_by(place, _h.hour_utc, articles.bytewise(scope.connection, _h.reaction))
+    )
+    for page in articles.pages(scope.connection, scope.site, tables.article.c.key):
+        chosen = scope.matching(page)
+        keys = [row.key for row in chosen]
+        given = {"ids": articles.given(scope.connection, [row.article_id for row in chosen])}
+        rows = articles.parts(scope.connection, query, given) if chosen else ()
+        for part in _by_article(rows) if scope.choice.min_group > 1 else rows:
+            columns = _series_columns(part, keys, scope.zone)
+            yield small_groups.of_series(columns, scope.choice.min_group) if scope.choice.min_group > 1 else columns
+
+
+def _by_article(parts: Iterable[Sequence[Any]]) -> Iterator[Sequence[Any]]:
+    """The rows of one article at a time: small groups are hidden beside all others of their article."""
+    for _, rows in groupby(chain.from_iterable(parts), key=itemgetter(0)):
+        yield list(rows)
+
+
+def _series_columns(rows: Any, keys: list[str], zone: ZoneInfo) -> Batch:
+    places, hours, reactions, added, removed = zip(*rows, strict=True)
+    net = [given - taken for given, taken in zip(added, removed, strict=True)]
+    days = [local_day(hour, zone) for hour in hours]
+    return [[hour * HOUR_MS for hour in hours], days, [keys[place] for place in places], reactions, added, removed, net]
+
+
+@lru_cache(maxsize=4096)
+def local_day(hour: int, zone: ZoneInfo) -> date:
+    """The day of the zone in which a UTC hour begins."""
+    return datetime.fromtimestamp(hour * 3600, UTC).astimezone(zone).date()
+
+
+def vote_batches(scope: Scope) -> Iterator[Batch]:
+    """The rows, column by column, in the order of articles and of what happened to them."""
+    a = tables.article.c
+    for page in articles.pages(scope.connection, scope.site, a.key, a.section):
+        chosen = _moved(scope, scope.matching(page))
+        if not chosen:
+            continue
+        given = {"ids": articles.given(scope.connection, [row.article_id for row in chosen]), **_between(scope)}
+        dialect = scope.connection.dialect.name
+        held = bool(scope.connection.execute(_any_held(dialect), {"ids": given["ids"]}).scalar_one())
+        events = _events(dialect, held=held, readers=scope.choice.readers, dated=scope.hours is not None)
+        keys, sections = [row.key for row in chosen], [row.section for row in chosen]
+        for rows in articles.parts(scope.connection, events, given):
+            yield _vote_columns(scope, rows, keys, sections, held=held)
+
+
+def _moved(scope: Scope, chosen: Sequence[Any]) -> Sequence[Any]:
+    """The articles with anything in the hours of the scope: events are read of these alone."""
+    if scope.hours is None or not chosen:
+        return chosen
+    _, value, _ = listed = articles.listed(scope.connection.dialect.name)
+    query = select(_h.article_id).distinct().select_from(listed[0]).join(tables.hourly, _h.article_id == value)
+    given = {"ids": articles.given(scope.connection, [row.article_id for row in chosen])}
+    moved = set(scope.connection.execute(query.where(scope.within), given).scalars())
+    return [row for row in chosen if row.article_id in moved]
+
+
+def _between(scope: Scope) -> dict[str, int]:
+    return {} if scope.hours is None else {"begin": scope.hours.start * HOUR_MS, "end": scope.hours.stop * HOUR_MS}
+
+
+def _vote_columns(scope: Scope, rows: Sequence[Any], keys: Sequence[str], sections: Sequence[str | None], *, held: bool) -> Batch:
+    places, at, left, taken_up, causes, *others = zip(*rows, strict=True)
+    unit_ms = PRECISIONS[scope.choice.precision]
+    columns: list[Any] = [
+        [at_ms - at_ms % unit_ms for at_ms in at],
+        [keys[place] for place in places],
+        [sections[place] for place in places],
+        left,
+        taken_up,
+        causes,
+        [bool(mark) for mark in others[0]] if held else [False] * len(at),
+    ]
+    if scope.choice.readers:
+        columns.append([_name(voter, scope.reader_key) for voter in others[-1]])
+    return columns
+
+
+def _name(voter: bytes, key: bytes) -> str:
+    return blake2b(voter, key=key, digest_size=NAME_BYTES).hexdigest()
+
+
+@cache
+def _any_held(dialect: str) -> Select[Any]:
+    table, value, _ = articles.listed(dialect)
+    return select(exists().where(_v.article_id.in_(select(value).select_from(table)), _v.held))
+
+
+@cache
+def _events(dialect: str, *, held: bool, readers: bool, dated: bool) -> Select[Any]:
+    """The events of the listed articles. That a vote is held is looked up only where some vote is: it costs a third."""
+    table, value, place = articles.listed(dialect)
+    earlier = tables.event.alias()
+    before = (
+        select(func.max(earlier.c.at))
+        .where(earlier.c.article_id == _e.article_id, earlier.c.voter == _e.voter, earlier.c.seq <= _e.seq)
+        .scalar_subquery()
+    )
+    turn = case((_e.from_reaction.is_(None), _e.at), else_=before)
+    more = ([_v.held] if held else []) + ([_e.voter] if readers else [])
+    query = (
+        select(place, _e.at, _e.from_reaction, _e.to_reaction, _e.cause, *more)
+        .select_from(table)
+        .join(tables.event, _e.article_id == value)
+        .order_by(place, turn, _e.seq, _e.voter)
+    )
+    if held:
+        query = query.join(tables.vote, (_v.article_id == _e.article_id) & (_v.voter == _e.voter))
+    return query.where(_e.at >= bindparam("begin"), _e.at < bindparam("end")) if dated else query

@@ -1,0 +1,227 @@
+"""How files are written: text that is safe in a cell, CSV, Parquet and Arrow.
+
+CSV is as RFC 4180 has it: CRLF, UTF-8, a header, quotes where they are needed. This is the only place that writes it: exports
+column by column, because that is quick, the dashboard's tables row by row.
+
+Most text stands as it is. Text that a spreadsheet would take for a formula, or that programs read differently, is marked: an
+apostrophe goes before it, and within it a backslash becomes two, and controls and line ends but LF are escaped as in JSON.
+`text_of` undoes that. A list of names is a JSON array and needs no mark. A spreadsheet that splits a line at other signs than
+the comma must not find a formula there either: a semicolon, tab or line end before one is escaped too.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from io import StringIO
+from typing import Any
+
+from reactions.exports.columns import VERSION, Column, Table
+from reactions.refusals import MalformedExport
+from reactions.times import rfc3339
+
+MARK = "'"
+_FORMULA = "[=+\\-@\uff0b\uff0d\uff1d\uff20]"
+_UNSAFE = "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]"
+_HIDDEN_FORMULA = f"[;\t\n](?=[\\s\"']*{_FORMULA})"
+_TO_MARK = re.compile(f"\\A(?:\\s*{_FORMULA}|['\t\r\n])|{_UNSAFE}|{_HIDDEN_FORMULA}")
+_TO_ESCAPE = re.compile(f"\\\\|{_UNSAFE}|{_HIDDEN_FORMULA}")
+_UNSAFE_IN_JSON = re.compile(f"{_UNSAFE}|{_HIDDEN_FORMULA}")
+_ESCAPED = re.compile(r"\\(?:\\|u([0-9a-f]{4}))")
+BOM = b"\xef\xbb\xbf"  # without it Excel takes UTF-8 for the code page of its own country
+Batch = Sequence[Sequence[Any]]  # some rows, column by column; times are UTC milliseconds
+_MOST_REMEMBERED = 4096
+ROWS_IN_GROUP = 100_000  # of Parquet and Arrow, at least
+
+
+def cell_of(text: str) -> str:
+    """The text as it stands in a cell."""
+    return MARK + _TO_ESCAPE.sub(_escape, text) if _TO_MARK.search(text) else text
+
+
+def text_of(cell: str) -> str:
+    """The text that a cell stands for."""
+    return _ESCAPED.sub(_unescape, cell[1:]) if cell.startswith(MARK) else cell
+
+
+def cell_of_names(names: Sequence[str]) -> str:
+    """Names as a JSON array on one line."""
+    return _UNSAFE_IN_JSON.sub(_escape, json.dumps(list(names), ensure_ascii=False, separators=(",", ":")))
+
+
+def _escape(found: re.Match[str]) -> str:
+    return "\\\\" if found[0] == "\\" else f"\\u{ord(found[0]):04x}"
+
+
+def _unescape(found: re.Match[str]) -> str:
+    return chr(int(found[1], 16)) if found[1] else "\\"
+
+
+def csv_lines(columns: Sequence[Column], batches: Iterable[Batch], *, bom: bool = False) -> Iterator[bytes]:
+    """The file in pieces, the header alone first."""
+    yield (BOM if bom else b"") + _rows([[column.name for column in columns]])
+    form_of = [_form(column) for column in columns]
+    for batch in batches:
+        written = [map(form, column) if form else column for form, column in zip(form_of, batch, strict=True)]
+        yield _rows(zip(*written, strict=True))
+
+
+def csv_table(header: Sequence[str], rows: Iterable[Sequence[str | float | None]]) -> Iterator[bytes]:
+    """A table with a header, for Excel: text is made safe, yes and no stand for true and false."""
+    yield BOM + _rows([header])
+    for row in rows:
+        yield _rows([[_plain(cell) for cell in row]])
+
+
+def _rows(rows: Iterable[Iterable[Any]]) -> bytes:
+    text = StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()
+
+
+def _plain(cell: str | float | None) -> str | float | None:
+    if isinstance(cell, bool):
+        return "yes" if cell else "no"
+    return cell_of(cell) if isinstance(cell, str) else cell
+
+
+class _Remembered(dict[Any, str]):
+    """The written forms of values; most columns hold the same few over and over."""
+
+    def __init__(self, form: Callable[[Any], str]) -> None:
+        self._form = form
+        self[None] = ""
+
+    def __missing__(self, value: Any) -> str:
+        if len(self) >= _MOST_REMEMBERED:
+            self.clear()
+            self[None] = ""
+        self[value] = written = self._form(value)
+        return written
+
+
+def _form(column: Column) -> Callable[[Any], str] | None:
+    """How a column is written; None for what the writer can do by itself."""
+    if column.free:
+        return _Remembered(cell_of).__getitem__
+    if column.type == "datetime":
+        unit_ms = column.precision_ms
+        return _Remembered(lambda at_ms: rfc3339(at_ms, unit_ms=unit_ms)).__getitem__
+    if column.type == "array":
+        return cell_of_names
+    if column.type == "boolean":
+        return {True: "true", False: "false"}.__getitem__
+    return None
+
+
+class Sink:
+    """A file that is only written to, and knows how much has gone through it."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self._waiting: list[bytes] = []
+        self._size = 0
+
+    def taken(self) -> bytes:
+        """What was written since the last time."""
+        content = b"".join(self._waiting)
+        self._waiting.clear()
+        return content
+
+    def write(self, content: bytes) -> int:
+        """Take some bytes."""
+        self._waiting.append(bytes(content))
+        self._size += len(content)
+        return len(content)
+
+    def tell(self) -> int:
+        """How many bytes came so far."""
+        return self._size
+
+    def flush(self) -> None:
+        """Keep what waits: it is taken, not sent."""
+
+    def close(self) -> None:
+        """Take no more."""
+        self.closed = True
+
+    def writable(self) -> bool:
+        """True: it is written to."""
+        return True
+
+    def readable(self) -> bool:
+        """False: it is never read."""
+        return False
+
+    def seekable(self) -> bool:
+        """False: it only goes on."""
+        return False
+
+
+def arrow() -> Any:
+    """The module pyarrow. Raises MalformedExport where it is not installed."""
+    try:
+        import pyarrow
+    except ImportError:
+        raise MalformedExport(
+            "This service writes CSV only. Parquet and Arrow need reader-reactions[analysis], which its operator installs.",
+            pointer="#/format",
+        ) from None
+    return pyarrow
+
+
+def arrow_pieces(table: Table, columns: Sequence[Column], batches: Iterable[Batch], *, parquet: bool) -> Iterator[bytes]:
+    """The file in pieces. The first may be empty: nothing of a group is written before it is full."""
+    pa, sink = arrow(), Sink()
+    schema = _schema(pa, table, columns)
+    with _writer(pa, sink, schema, parquet=parquet) as writer:
+        yield sink.taken()
+        for group in _groups(pa, schema, batches):
+            if parquet:
+                writer.write_table(group, row_group_size=len(group))
+            else:
+                writer.write_table(group, max_chunksize=len(group))
+            yield sink.taken()
+    yield sink.taken()
+
+
+def _writer(pa: Any, sink: Sink, schema: Any, *, parquet: bool) -> Any:
+    if not parquet:
+        return pa.ipc.new_file(sink, schema)
+    import pyarrow.parquet
+
+    return pyarrow.parquet.ParquetWriter(sink, schema, compression="zstd")
+
+
+def _groups(pa: Any, schema: Any, batches: Iterable[Batch]) -> Iterator[Any]:
+    waiting: list[Any] = []
+    for batch in batches:
+        arrays = [pa.array(column, type=field.type) for column, field in zip(batch, schema, strict=True)]
+        waiting.append(pa.record_batch(arrays, schema=schema))
+        if sum(map(len, waiting)) >= ROWS_IN_GROUP:
+            yield pa.Table.from_batches(waiting).combine_chunks()
+            waiting = []
+    if waiting:
+        yield pa.Table.from_batches(waiting).combine_chunks()
+
+
+def _schema(pa: Any, table: Table, columns: Sequence[Column]) -> Any:
+    types = {
+        "string": pa.string(),
+        "array": pa.list_(pa.string()),
+        "integer": pa.int64(),
+        "number": pa.float64(),
+        "boolean": pa.bool_(),
+        "date": pa.date32(),
+        "datetime": pa.timestamp("ms", tz="UTC"),
+    }
+    fields = [
+        pa.field(
+            column.name, types[column.type], nullable=not column.always, metadata={"meaning": column.meaning, "unit": column.unit}
+        )
+        for column in columns
+    ]
+    return pa.schema(fields, metadata={"table": table.name, "version": json.dumps(VERSION)})

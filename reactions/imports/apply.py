@@ -1,0 +1,110 @@
+"""The transactions of imports: totals of other tools come and go, an export of ours comes back, all of it or nothing.
+
+All run in the ballot box. Totals are the other part of a tally and never touch a vote. The votes of an export are counted by
+`counting`, as any others; only their voters are invented.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from reactions.imports import record
+from reactions.imports.own_exports import Restoration, RestoredArticle
+from reactions.imports.record import Import
+from reactions.imports.sources import chunks
+from reactions.imports.totals import Plan, Stage
+from reactions.newsroom import articles, interventions
+from reactions.newsroom.sites import Site
+from reactions.refusals import UnreadableImport
+from reactions.storage.engines import plan_lists_anew
+from reactions.votes import counting, imported, ledger, tallies
+from reactions.votes.ballot_box import BallotBox
+
+_ARTICLES_AT_ONCE = 200
+
+
+def apply_import(box: BallotBox, plan: Plan, new: Import) -> bool:
+    """Apply a plan, and record it as `new`; return whether there was anything to change. Raises ImportConflict."""
+    known = plan.known
+    if not plan.changed and known is not None and (known.file_hash, known.format) == (new.file_hash, new.format):
+        return False
+    box.transact(lambda connection: _apply(connection, plan, new))
+    return True
+
+
+def remove_import(box: BallotBox, plan: Plan) -> None:
+    """Undo an import by the plan of its removal; votes that it brought are as if they had never been. Raises ImportConflict."""
+    assert plan.known is not None
+    known = plan.known
+    box.transact(lambda connection: _remove(connection, plan.site, known, plan.stage))
+
+
+def restore_export(box: BallotBox, site: Site, new: Import, restoration: Restoration) -> Import:
+    """Restore an export; return what was recorded. Raises ImportConflict where articles have votes, or the source an import.
+
+    Raises UnreadableImport unless the votes add up to the counts in the export.
+    """
+    return box.transact(lambda connection: _restore(connection, site, new, restoration))
+
+
+def _apply(connection: Connection, plan: Plan, new: Import) -> None:
+    plan_lists_anew(connection)
+    record.put(connection, new, known=plan.known)
+    for newcomers in plan.stage.newcomers():
+        articles.register(connection, plan.site, dict(newcomers), at_ms=new.at, by=new.by)
+    _change_amounts(connection, new.source, plan.stage)
+
+
+def _remove(connection: Connection, site: Site, known: Import, stage: Stage) -> None:
+    plan_lists_anew(connection)
+    record.delete_import(connection, known)
+    _change_amounts(connection, known.source, stage)
+    if known.votes:
+        for ids in chunks(articles.ids_in(connection, site), _ARTICLES_AT_ONCE):
+            tallies.unshift(connection, ledger.strike_out(connection, ids, record.tag_of(site, known.source)))
+
+
+def _restore(connection: Connection, site: Site, new: Import, restoration: Restoration) -> Import:
+    plan_lists_anew(connection)
+    for chunk in restoration.articles():
+        _restore_articles(connection, site, chunk)
+    for chunk in restoration.articles():
+        interventions.restore_merges(connection, {a.article_id: a.merged_into for a in chunk if a.merged_into is not None})
+    votes = 0
+    for ballots in restoration.ballots():
+        votes += len(counting.count(connection, ballots, pseudonym_key=b""))
+    for changes in restoration.amounts():
+        imported.change(connection, new.source, changes)
+        tallies.shift_imported(connection, {(c.article_id, c.reaction): c.after for c in changes})
+    for chunk in restoration.articles():
+        _check_counts(connection, chunk)
+    done = replace(new, votes=votes)
+    record.put(connection, done, known=None)
+    return done
+
+
+def _change_amounts(connection: Connection, source: str, stage: Stage) -> None:
+    """Change the tallies last, because theirs are the locks that votes wait for."""
+    for chunk in stage.changes():
+        imported.change(connection, source, chunk)
+    for chunk in stage.changes():
+        tallies.shift_imported(connection, {(c.article_id, c.reaction): c.after - c.before for c in chunk})
+
+
+def _restore_articles(connection: Connection, site: Site, chunk: Sequence[RestoredArticle]) -> None:
+    ledger.refuse_any_of(connection, site.key, {article.article_id: article.key for article in chunk})
+    articles.write_rows(connection, site, {a.article_id: {"key": a.key, **a.fields} for a in chunk})
+    articles.add_aliases(connection, site, {alias: a.article_id for a in chunk for alias in a.aliases})
+
+
+def _check_counts(connection: Connection, chunk: Sequence[RestoredArticle]) -> None:
+    counted = tallies.counts_of(connection, [article.article_id for article in chunk])
+    for article in chunk:
+        for reaction, count in article.counts.items():
+            if (votes := counted[article.article_id].get(reaction, 0)) != count:
+                raise UnreadableImport(
+                    f"{article.place}: has {count:,} {reaction}, but the votes of the export make {votes:,}. Nothing was changed."
+                )

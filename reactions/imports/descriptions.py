@@ -1,0 +1,138 @@
+"""Storing what a file says of articles, in one transaction that holds only what is new: a repeated import writes nothing.
+
+Votes are stored under the keys that the widget sends. If a file's keys differ from them, its titles would not reach the articles
+that have votes: so its keys are compared with those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, exists, func, select
+
+from reactions.imports import article_files
+from reactions.imports.article_files import DescribedArticle, Unusable
+from reactions.imports.feeds import Entry
+from reactions.imports.sources import Fault, chunks
+from reactions.newsroom import articles
+from reactions.newsroom.articles import Description
+from reactions.newsroom.sites import Site
+from reactions.refusals import MalformedKey
+from reactions.storage import tables
+from reactions.storage.engines import plan_lists_anew, writing
+
+_CHUNK = 500  # articles in one query, well under the parameters a database takes
+_MOST_COMPARED = 2000  # entries whose keys are compared with those that have votes
+_SOURCES = ("column", "path", "url", "guid")  # of keys; where several fit alike, the first
+_a, _t = tables.article.c, tables.tally.c
+_HAS_VOTES = exists().where(_t.article_id == _a.article_id, _t.n + _t.imported > 0)
+_FIELDS = ("title", "url", "section", "authors", "tags", "published_at")
+_STORED = select(_a.article_id, _a.key, *(_a[name] for name in _FIELDS))
+_NOTHING = Description(key="", title="")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How many articles an import registered, changed, and found as it describes them."""
+
+    new: int
+    changed: int
+    same: int
+
+
+@dataclass(frozen=True, slots=True)
+class Untitled:
+    """How many articles with votes have no title, and the key of one of them."""
+
+    count: int
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    new: list[Description]
+    changed: list[Description]
+    same: int
+
+
+def likely_key(engine: Engine, site: Site, entries: Sequence[Entry | Fault]) -> str | None:
+    """What to take keys from, as in ArticleOptions: that under which most entries have votes; None where none has any."""
+    compared = [entry for entry in entries[:_MOST_COMPARED] if isinstance(entry, Entry)]
+    with engine.connect() as connection:
+        plan_lists_anew(connection)
+        found = {source: _with_votes(connection, site, list(_keys(compared, source))) for source in _SOURCES}
+    best = max(_SOURCES, key=found.__getitem__)
+    return best if found[best] and best != "column" else None
+
+
+def missed_articles(engine: Engine, site: Site, described: Sequence[DescribedArticle]) -> Untitled | None:
+    """The articles with votes that have no title, if none of those described has votes."""
+    untitled = select(func.count(), func.min(_a.key)).where(
+        _a.site_id == site.id, _a.title.is_(None), _a.merged_into.is_(None), _HAS_VOTES
+    )
+    with engine.connect() as connection:
+        plan_lists_anew(connection)
+        if _with_votes(connection, site, [article.key for article in described]):
+            return None
+        count, example = connection.execute(untitled).one()
+    return Untitled(count, example) if count else None
+
+
+def _keys(entries: Sequence[Entry], source: str) -> set[str]:
+    keys = set()
+    for entry in entries:
+        with suppress(Unusable, MalformedKey):
+            keys.add(article_files.key_of(entry, source))
+    return keys
+
+
+def _with_votes(connection: Connection, site: Site, keys: Sequence[str]) -> int:
+    """How many of the keys lead to an article with votes."""
+    count = 0
+    for chunk in chunks(keys, _CHUNK):
+        ids = articles.ids_of(connection, site, chunk).values()
+        count += connection.execute(select(func.count()).where(_a.article_id.in_(ids), _HAS_VOTES)).scalar_one()
+    return count
+
+
+def store(engine: Engine, site: Site, described: Sequence[DescribedArticle], *, now_ms: int) -> Outcome:
+    """Describe the site's articles. Fields that were not mentioned stay as they were. Raises MalformedKey."""
+    with engine.connect() as connection:
+        plan_lists_anew(connection)
+        plan = _planned(connection, site, described)
+    # Everything is worked out before the transaction begins: while it holds SQLite's write lock, votes wait.
+    if writes := [*plan.new, *plan.changed]:
+        with writing(engine) as connection:
+            plan_lists_anew(connection)
+            for chunk in chunks(writes, _CHUNK):
+                articles.describe(connection, site, chunk, at_ms=now_ms)
+    return Outcome(len(plan.new), len(plan.changed), plan.same)
+
+
+def _planned(connection: Connection, site: Site, described: Sequence[DescribedArticle]) -> _Plan:
+    own_keys = {article.key for article in described}
+    new: list[Description] = []
+    changed: list[Description] = []
+    for chunk in chunks(described, _CHUNK):
+        ids = articles.ids_of(connection, site, [article.key for article in chunk])
+        rows = {row.article_id: row for row in connection.execute(_STORED.where(_a.article_id.in_(ids.values())))}
+        for article in chunk:
+            row = rows.get(ids[article.key])
+            # A file may name an article by its former keys too; what it says under the present key stands.
+            if row is not None and row.key != article.key and row.key in own_keys:
+                continue
+            wanted = _merged(article, row)
+            if row is None:
+                new.append(wanted)
+            elif any(getattr(wanted, name) != getattr(row, name) for name in _FIELDS):
+                changed.append(wanted)
+    return _Plan(new, changed, len(described) - len(new) - len(changed))
+
+
+def _merged(article: DescribedArticle, row: Row[Any] | None) -> Description:
+    """What the file says, over what is stored."""
+    stored = {name: getattr(row or _NOTHING, name) for name in _FIELDS}
+    return Description(key=article.key, **(stored | article.fields))

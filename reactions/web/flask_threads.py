@@ -1,0 +1,175 @@
+"""Flask behind the event loop: each request takes a thread once its body is here, and gives it back whoever stops reading."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping, Sequence
+from typing import Any
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+from a2wsgi import WSGIMiddleware
+from marshmallow import ValidationError
+
+from reactions.refusals import Overloaded
+from reactions.web import problems, requests
+from reactions.web.headers import Header
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+_BODY_S = 30.0  # seconds a client has to send a body
+_MOST_BODY_BYTES = 1_048_576  # of one body: more than any route takes
+_BODIES_BYTES = 64 * 2**20  # of all bodies that are being read
+_READ_S = 30.0  # seconds a client may leave a part of an answer unread
+_WAITING_A_THREAD = 8  # requests that may wait for each thread; more are told to come back
+_ASCII = "".join(map(chr, range(0x21, 0x7F)))
+
+
+class ClientGone(Exception):
+    """The client closed the connection before it was answered."""
+
+
+class FlaskThreads:
+    """A WSGI application as an ASGI one, in a bounded number of threads with a bounded queue before them."""
+
+    def __init__(self, wsgi_app: Any, *, threads: int) -> None:
+        self._app = WSGIMiddleware(_environ_as_wsgi_says(wsgi_app), workers=threads)
+        self._most = threads * (1 + _WAITING_A_THREAD)
+        self._present = 0
+        self._bodies_bytes = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer in one of the threads; more than can be served soon are told to come back."""
+        try:
+            body = b"" if _is_without_body(scope) else await self._buffered(receive)
+            self._check_room()
+        except ClientGone:
+            return
+        except (Overloaded, ValidationError) as refused:
+            status, text, headers = problems.of(refused, route=None)
+            await answer(send, status, text, [*headers, ("Connection", "close")])
+            return
+        scope = {
+            **scope,
+            "headers": [(name, value) for name, value in scope["headers"] if b"_" not in name],  # `X_Forwarded_For` is no header
+            "query_string": quote_from_bytes(scope["query_string"], safe=_ASCII).encode("ascii"),
+        }
+        client = scope["reactions.client"] = _Client(body, receive, send)
+        self._present += 1
+        try:
+            await self._app(scope, client.receive, client.send)  # type: ignore[arg-type]
+        finally:
+            self._present -= 1
+            client.close()
+
+    def _check_room(self) -> None:
+        if self._present >= self._most or self._bodies_bytes > _BODIES_BYTES:
+            raise Overloaded("The service is busy. Send the same request again in a moment.")
+
+    async def _buffered(self, receive: Receive) -> bytes:
+        """A body, whole before a thread is taken. Raises ClientGone, Overloaded, or ValidationError if it takes too long.
+
+        One that is longer than any route takes is read no further: Flask refuses it.
+        """
+        body = bytearray()
+        try:
+            async with asyncio.timeout(_BODY_S):
+                while len(body) <= _MOST_BODY_BYTES:
+                    message = await receive()
+                    if message["type"] != "http.request":
+                        raise ClientGone
+                    part = message.get("body", b"")
+                    body += part
+                    self._bodies_bytes += len(part)
+                    self._check_room()
+                    if not message.get("more_body", False):
+                        break
+        except TimeoutError:
+            raise requests.broken_off() from None
+        finally:
+            self._bodies_bytes -= len(body)
+        return bytes(body)
+
+
+async def answer(send: Send, status: int, body: bytes, headers: Sequence[Header]) -> None:
+    """Send a whole answer."""
+    sent = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    if status != 304:
+        sent.append((b"content-length", str(len(body)).encode("ascii")))
+    await send({"type": "http.response.start", "status": status, "headers": sent})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _is_without_body(scope: Scope) -> bool:
+    """True if no body follows, or one so long that Flask refuses it unread."""
+    for name, value in scope["headers"]:
+        if name == b"transfer-encoding":
+            return False
+        if name == b"content-length":
+            return not value.isdigit() or int(value[:9]) > _MOST_BODY_BYTES or int(value) == 0
+    return True
+
+
+class _Client:
+    """Who a thread of Flask's answers: it has to read in time, and costs nothing once it is gone."""
+
+    def __init__(self, body: bytes, receive: Receive, send: Send) -> None:
+        self._body: bytes | None = body
+        self._receive = receive
+        self._send = send
+        self._parts = 0
+        self._watching: asyncio.Task[None] | None = None
+        self.gone = False
+
+    async def receive(self) -> Message:
+        """The body, which is here, once."""
+        body, self._body = self._body, None
+        return {"type": "http.request", "body": body} if body is not None else {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        """Send a part of the answer, or drop it: whoever makes the parts must never wait for a client that is gone."""
+        if self.gone:
+            return
+        self._parts += 1
+        if self._parts == 3:  # a head and two parts: a stream, so see whether anybody reads on
+            self._watching = asyncio.create_task(self._watch())
+        try:
+            async with asyncio.timeout(_READ_S):
+                await self._send(message)
+        except (TimeoutError, OSError):
+            self.gone = True
+
+    async def _watch(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self.gone = True
+
+    def close(self) -> None:
+        """End the watch."""
+        if self._watching is not None:
+            self._watching.cancel()
+
+
+def _environ_as_wsgi_says(app: Any) -> Any:
+    """Mend what a2wsgi leaves out: the path as the bytes that came, and the end of a body without a length."""
+
+    def mended(environ: dict[str, Any], start_response: Callable[..., object]) -> Any:
+        scope = environ["asgi.scope"]
+        environ["PATH_INFO"] = unquote_to_bytes(scope["raw_path"]).decode("latin-1")
+        environ["wsgi.input_terminated"] = True
+        return _while_read(app(environ, start_response), scope["reactions.client"])
+
+    return mended
+
+
+def _while_read(parts: Any, client: _Client) -> Iterator[bytes]:
+    """The parts of an answer, until nobody reads them any more."""
+    try:
+        for part in parts:
+            if client.gone:
+                return
+            yield part
+    finally:
+        getattr(parts, "close", lambda: None)()

@@ -1,0 +1,188 @@
+"""The hot path: votes in the usual form and counts from memory, settled ahead of Flask, whose layers cost more than all that is
+checked here. `asgi` and `WsgiDoor` are its two doors, with one set of checks; everything else is Flask's to answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+import orjson
+
+from reactions.newsroom.sites import Directory, Site
+from reactions.settings import Proxies
+from reactions.times import now_ms
+from reactions.votes import networks, rules
+from reactions.votes.ballot_box import BallotBox
+from reactions.votes.rules import Ballot, Receipt
+from reactions.web import cors, metrics, problems, requests, schemas
+from reactions.web.counts import PARAMETERS, Address, CachedResponse, CountsMemory, CountsReader
+from reactions.web.headers import NOSNIFF, Header
+from reactions.web.limits import VoteLimits, Voter
+
+VOTE = re.compile("/v1/sites/([a-z0-9-]{1,63})/vote")
+COUNTS = re.compile("/v1/sites/([a-z0-9-]{1,63})/(reactions|counts)")
+ROUTE = "/v1/sites/<site_key>/vote"
+
+# What the widget sends, to the byte. A body that is written otherwise is read by the schema, which says what is wrong with it.
+_WIDGETS_BODY = re.compile(
+    rb'\{"article":"([^"\\\x00-\x1f\x7f-\xff]{1,200})","reaction":(?:"([a-z0-9_-]{1,32})"|null),'
+    rb'"reader":"([0-9a-f]{32})","seq":([0-9]{1,15})\}'
+)
+_RECEIPT = [("Content-Type", "application/json"), ("Cache-Control", "no-store"), NOSNIFF]
+_body = schemas.VoteBody()
+
+
+class VoteRequest(NamedTuple):
+    """What is read of a request to vote, beside its body."""
+
+    origin: str | None
+    fetch_mode: str | None
+    peer: str
+    forwarded_for: str
+
+
+@dataclass(frozen=True)
+class HotPath:
+    """What the two doors share, for one application."""
+
+    directory: Directory
+    ballot_box: BallotBox
+    limits: VoteLimits
+    memory: CountsMemory
+    counts: CountsReader
+    proxies: Proxies
+
+    def ballot(self, site: Site, request: VoteRequest, body: bytes) -> tuple[Ballot, Voter]:
+        """The ballot in a body whose origin was checked, and whom to limit.
+
+        Raises ValidationError and what `rules.ballot` does.
+        """
+        article, reaction, reader, seq = _read(body)
+        ballot = rules.ballot(site, article=article, reaction=reaction, reader=reader, seq=seq, now_ms=now_ms())
+        address = networks.client_address(request.peer, request.forwarded_for, self.proxies)
+        return ballot, self.limits.voter(site=site.key, address=address, reader=reader)
+
+    def receipt(self, receipt: Receipt) -> tuple[bytes, list[Header]]:
+        """What a reader is answered whose vote is durable."""
+        counts = receipt.counts
+        answer = {
+            "article": counts.article,
+            "reaction": receipt.reaction,
+            "total": counts.total,
+            "counts": counts.by_reaction,
+        }
+        return orjson.dumps(answer), [*_RECEIPT, ("RateLimit-Policy", self.limits.policy_field)]
+
+    def cast(self, site: Site, request: VoteRequest, body: bytes) -> tuple[bytes, list[Header]]:
+        """Count a vote whose origin was checked; return the receipt and its headers once it is durable.
+
+        Raises what `ballot` and `BallotBox.cast` do.
+        """
+        return self.receipt(self.ballot_box.cast(*self.ballot(site, request, body)))
+
+    def known(self, address: Address) -> CachedResponse | None:
+        """The answer about counts for an address, if it is in memory and still good."""
+        found = self.memory.find(address)
+        if found is not None:
+            metrics.reads.inc()
+        return found
+
+
+def _read(body: bytes) -> tuple[str, str | None, bytes, int]:
+    """Article, reaction, reader and seq of a vote's body. Raises ValidationError."""
+    usual = _WIDGETS_BODY.fullmatch(body)
+    if usual:
+        article, reaction, reader, seq = usual.groups()
+        chosen = None if reaction is None else reaction.decode("ascii")
+        return article.decode("ascii"), chosen, bytes.fromhex(reader.decode("ascii")), int(seq)
+    read = _body.load(requests.json_object(body))
+    return read["article"], read["reaction"], bytes.fromhex(read["reader"]), read["seq"]
+
+
+def plain_query(what: str, query: bytes) -> dict[str, list[str]] | None:
+    """The parameters of a query about counts; None for one that Flask should look at, and may have to refuse."""
+    try:
+        pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=200)
+    except ValueError:
+        return None
+    lists: dict[str, list[str]] = {name: [] for name in PARAMETERS[what]}
+    for name, value in pairs:
+        if name not in lists:
+            return None
+        lists[name].append(value)
+    return lists
+
+
+class WsgiDoor:
+    """WSGI middleware that settles what it can and passes on everything else."""
+
+    def __init__(self, app: Any, hot_path: HotPath) -> None:
+        self._app = app
+        self._hot = hot_path
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
+        """Answer a vote or known counts, or let Flask answer."""
+        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        if method == "GET" and (answer := self._hot.known((path, environ["QUERY_STRING"]))):
+            if answer.is_known(environ.get("HTTP_IF_NONE_MATCH", "")):
+                start_response("304 NOT MODIFIED", answer.headers)
+                return ()
+            length = ("Content-Length", str(len(answer.body)))
+            start_response("200 OK", [*answer.headers, ("Content-Type", "application/json"), length])
+            return (answer.body,)
+        address = VOTE.fullmatch(path) if method == "PUT" else None
+        if address is None or not _usual(environ):
+            return self._app(environ, start_response)  # type: ignore[no-any-return]
+        return self._vote(address[1], environ, start_response)
+
+    def _vote(self, site_key: str, environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
+        page: list[Header] = cors.NO_ORIGIN
+        try:
+            site = self._hot.directory.find(site_key)
+            request = request_of(environ)
+            page = cors.check_origin(site, request.origin, request.fetch_mode)
+            body, headers = self._hot.cast(site, request, _whole(environ))
+            status = "200 OK"
+        except Exception as error:  # noqa: BLE001  `problems.of` logs what is a bug
+            found = problems.of(error, route=ROUTE)
+            status, body, headers = f"{found.status} {problems.PHRASE[found.status]}", found.body, found.headers
+        start_response(status, [*page, *headers, ("Content-Length", str(len(body)))])
+        return (body,)
+
+
+def request_of(environ: dict[str, Any]) -> VoteRequest:
+    """What is read of a WSGI request to vote."""
+    return VoteRequest(
+        environ.get("HTTP_ORIGIN"),
+        environ.get("HTTP_SEC_FETCH_MODE"),
+        environ.get("REMOTE_ADDR") or "",
+        environ.get("HTTP_X_FORWARDED_FOR", ""),
+    )
+
+
+def _usual(environ: dict[str, Any]) -> bool:
+    """True for JSON of a length that is known beforehand and allowed."""
+    length = environ.get("CONTENT_LENGTH") or ""
+    return (
+        environ.get("CONTENT_TYPE") == "application/json"
+        and "HTTP_TRANSFER_ENCODING" not in environ
+        and length.isdecimal()
+        and length.isascii()
+        and int(length) <= requests.SMALL_BODY_BYTES
+    )
+
+
+def _whole(environ: dict[str, Any]) -> bytes:
+    """The whole body. Raises ValidationError if it ends early."""
+    length = int(environ["CONTENT_LENGTH"])
+    try:
+        text: bytes = environ["wsgi.input"].read(length)
+    except Exception:  # noqa: BLE001  each server has its own errors for a body that breaks off
+        raise requests.broken_off() from None
+    if len(text) != length:
+        raise requests.too_short()
+    return text

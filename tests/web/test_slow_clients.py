@@ -1,0 +1,163 @@
+"""Clients that are slow or gone cost nobody else anything: every wait has a deadline, and a place in a queue that can fill."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+
+from tests import make
+from tests.databases import SqliteFiles
+from tests.engines import free_port, wait_until
+from tests.service import Service, running_service
+
+DRIPPING = 300
+HEAD = b"PUT /v1/sites/daily/vote HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n"
+
+
+@pytest.fixture(scope="module")
+def service(sqlite_files: SqliteFiles, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    url = sqlite_files.copy_to(tmp_path_factory.mktemp("slow"))
+    make.site(url)
+    with running_service(url, port=free_port(), settings={"threads": 2, "votes_per_network": "1000000/minute"}) as running:
+        yield running
+
+
+def vote(service: Service, number: int) -> int:
+    body = json.dumps({"article": "a", "reaction": "like", "reader": make.reader(number), "seq": 1})
+    with closing(http.client.HTTPConnection("127.0.0.1", service.port, timeout=10)) as connection:
+        connection.request("PUT", "/v1/sites/daily/vote", body, {"Content-Type": "application/json", "Origin": make.ORIGIN})
+        return connection.getresponse().status
+
+
+def sockets(service: Service, stack: ExitStack, first: bytes) -> list[socket.socket]:
+    """Many connections that have sent a beginning."""
+    opened = [stack.enter_context(socket.create_connection(("127.0.0.1", service.port), timeout=20)) for _ in range(DRIPPING)]
+    for each in opened:
+        each.sendall(first)
+    return opened
+
+
+def drip(opened: list[socket.socket], over: threading.Event) -> None:
+    """A byte now and then on each, as long as it is let in."""
+    while not over.wait(0.5):
+        for each in opened:
+            try:
+                each.send(b"a")
+            except OSError:
+                continue
+
+
+@pytest.mark.parametrize("first", [b"GET /healthz HTTP/1.1\r\nX: ", HEAD], ids=["heads", "bodies"])
+def test_clients_that_drip_stop_nobody(service: Service, first: bytes) -> None:
+    over = threading.Event()
+    with ExitStack() as stack:
+        opened = sockets(service, stack, first)
+        dripping = threading.Thread(target=drip, args=(opened, over))
+        dripping.start()
+        try:
+            statuses = [vote(service, number) for number in range(50)]
+            alive, _ = service.get("/healthz")
+            started = time.monotonic()
+            wait_until(lambda: all(map(is_closed, opened)), timeout_s=20, why="every dripping connection was ended")
+            waited_s = time.monotonic() - started
+        finally:
+            over.set()
+            dripping.join()
+
+    assert statuses == [200] * 50
+    assert alive == 200
+    assert waited_s < 15
+
+
+def is_closed(connection: socket.socket) -> bool:
+    connection.settimeout(0.001)
+    try:
+        while connection.recv(4096):
+            pass
+    except TimeoutError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def test_what_flasks_threads_cannot_serve_soon_is_told_to_come_back(service: Service) -> None:
+    """Two threads, both kept busy by bodies that do not end, and sixteen places to wait: the next is answered at once."""
+    begun = b"PUT /v1/sites/daily/articles HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\nContent-Length: 9\r\n\r\n"
+    with ExitStack() as stack:
+        for _ in range(40):
+            stack.enter_context(socket.create_connection(("127.0.0.1", service.port))).sendall(begun)
+
+        def told() -> bool:
+            with closing(http.client.HTTPConnection("127.0.0.1", service.port, timeout=10)) as connection:
+                connection.request("GET", "/openapi.json")
+                answer = connection.getresponse()
+                answer.read()
+                return (answer.status, answer.headers["Retry-After"]) == (503, "1") or answer.status == 200
+
+        assert told()
+        assert vote(service, 1000) == 200
+    wait_until(lambda: service.get("/openapi.json")[0] == 200, timeout_s=20, why="the threads are free again")
+
+
+def test_a_head_that_is_too_large_is_a_problem(service: Service) -> None:
+    too_long = b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n"
+    too_many = b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X: y\r\n" * 120 + b"\r\n"
+    too_big = b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 70_000 + b"\r\n\r\n"
+
+    assert [raw(service, sent) for sent in (too_long, too_many, too_big)] == [414, 431, 431]
+
+
+def raw(service: Service, sent: bytes) -> int:
+    with socket.create_connection(("127.0.0.1", service.port), timeout=10) as connection:
+        connection.sendall(sent)
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        assert json.loads(answer.read())["status"] == answer.status
+        return answer.status
+
+
+def test_a_worker_that_ends_answers_what_is_still_sent_on_open_connections(sqlite_files: SqliteFiles, tmp_path: Path) -> None:
+    """A rolling restart: clients that keep their connections vote on while the service is asked to end."""
+    url = sqlite_files.copy_to(tmp_path)
+    make.site(url)
+    outcomes: list[str] = []
+    with running_service(url, port=free_port(), settings={"votes_per_network": "1000000/minute"}) as running:
+        threads = [threading.Thread(target=vote_on, args=(running, first, outcomes)) for first in range(0, 8000, 1000)]
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: len(outcomes) > 50, why="votes are cast")
+        running.stop()
+        for thread in threads:
+            thread.join()
+
+    assert set(outcomes) == {"200", "ended"}
+    assert outcomes.count("ended") == 8
+
+
+def vote_on(service: Service, first: int, outcomes: list[str]) -> None:
+    """Vote on one connection until the service says that it closes it."""
+    with closing(http.client.HTTPConnection("127.0.0.1", service.port, timeout=10)) as connection:
+        for number in range(first, first + 1000):
+            body = json.dumps({"article": "a", "reaction": "like", "reader": make.reader(number), "seq": 1})
+            try:
+                connection.request(
+                    "PUT", "/v1/sites/daily/vote", body, {"Content-Type": "application/json", "Origin": make.ORIGIN}
+                )
+                answer = connection.getresponse()
+                answer.read()
+            except (OSError, http.client.HTTPException) as error:
+                outcomes.append(f"cut: {error!r}")
+                return
+            outcomes.append(str(answer.status))
+            if answer.will_close:
+                outcomes.append("ended")
+                return
