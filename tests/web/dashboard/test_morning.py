@@ -150,7 +150,7 @@ def test_without_scripts_the_figures_are_there_as_tables(browser: Browser, paper
     page = context.new_page()
     sign_in(page, paper)
 
-    expect(page.locator(".lead")).to_contain_text("in the hour before")
+    expect(page.locator(".lead")).to_contain_text("since")
     expect(page.locator(".plot")).to_be_hidden()
     page.get_by_text("As a table").click()
     expect(page.get_by_role("columnheader", name="Taken back")).to_be_visible()

@@ -152,7 +152,7 @@ def test_a_failed_update_is_said_and_tried_again(page: Page, paper: Paper, compl
     page.route("**/dashboard?*", lambda route: route.abort())
     wait(page)
     expect(page.locator("#alarm")).to_have_text("The figures could not be updated. Trying again every half minute.")
-    expect(page.locator(".lead b")).to_contain_text("reaction")
+    expect(page.locator(".lead b")).to_contain_text("reader")
     page.unroute("**/dashboard?*")
 
     wait(page)
