@@ -16,7 +16,7 @@ from typing import Any
 
 import psycopg
 
-from reactions.newsroom.articles import id_of
+from reactions.newsroom.article_keys import id_of
 from tests import make
 
 HOUR_MS = 3_600_000

@@ -93,7 +93,7 @@ WRONG = [
     ("ANSWER_WITHIN_S", "inf", "Special numeric values (nan or infinity) are not permitted. (it is 'inf')"),
     ("ANSWER_WITHIN_S", "0", "Must be greater than or equal to 0.1. (it is '0')"),
     ("DEMO", "perhaps", "Not a valid boolean. (it is 'perhaps')"),
-    ("WORKER_CLASS", "gevent", "Must be one of: gthread, sync. (it is 'gevent')"),
+    ("WORKER_CLASS", "gevent", "Must be one of: uvicorn, gthread, sync. (it is 'gevent')"),
     ("LOG_LEVEL", "INFO", "Must be one of: debug, info, warning, error. (it is 'INFO')"),
     ("BIND", "8000", f"{BIND} (it is '8000')"),
     ("BIND", ":8000", f"{BIND} (it is ':8000')"),

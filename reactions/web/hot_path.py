@@ -30,7 +30,7 @@ ROUTE = "/v1/sites/<site_key>/vote"
 # What the widget sends, to the byte. A body that is written otherwise is read by the schema, which says what is wrong with it.
 _WIDGETS_BODY = re.compile(
     rb'\{"article":"([^"\\\x00-\x1f\x7f-\xff]{1,200})","reaction":(?:"([a-z0-9_-]{1,32})"|null),'
-    rb'"reader":"([0-9a-f]{32})","seq":([0-9]{1,15})\}'
+    rb'"reader":"([0-9a-f]{32})","seq":(0|[1-9][0-9]{0,14})\}'
 )
 _RECEIPT = [("Content-Type", "application/json"), ("Cache-Control", "no-store"), NOSNIFF]
 _body = schemas.VoteBody()

@@ -2,6 +2,7 @@
 
 A body is taken only as it is described: right types, nothing missing, no unknown member. A response may gain members in later
 versions, so no description of a response forbids them.
+The file is longer than others because it is the whole vocabulary of the API's bodies, and its parts use each other.
 """
 
 from __future__ import annotations
