@@ -45,7 +45,7 @@ def nothing_stored(service: Service) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Received:
     status: int
     content_type: str
     body: bytes
@@ -62,7 +62,7 @@ def get(path: str, *fields: str) -> bytes:
     return put(*fields, body=b"", method="GET", path=path)
 
 
-def talk(service: Service, sent: bytes, *, then_silent: bool = False) -> Answer:
+def talk(service: Service, sent: bytes, *, then_silent: bool = False) -> Received:
     """Send bytes on a connection of their own and read one answer."""
     started = time.monotonic()
     with socket.create_connection(("127.0.0.1", service.port), timeout=5) as connection:
@@ -75,7 +75,7 @@ def talk(service: Service, sent: bytes, *, then_silent: bool = False) -> Answer:
         return _read(connection, started)
 
 
-def _read(connection: socket.socket, started: float) -> Answer:
+def _read(connection: socket.socket, started: float) -> Received:
     with connection.makefile("rb") as stream:
         status = int(stream.readline().split()[1])
         fields: dict[str, str] = {}
@@ -83,7 +83,7 @@ def _read(connection: socket.socket, started: float) -> Answer:
             name, _, value = line.decode("latin-1").partition(":")
             fields[name.lower()] = value.strip()
         body = stream.read(int(fields.get("content-length", "0")))
-    return Answer(status, fields.get("content-type", ""), body, time.monotonic() - started)
+    return Received(status, fields.get("content-type", ""), body, time.monotonic() - started)
 
 
 CHUNKED = "Transfer-Encoding: chunked"
