@@ -8,6 +8,7 @@ import orjson
 from flask import Response
 from marshmallow import ValidationError
 
+from reactions.newsroom import article_keys
 from reactions.reports import listing, periods, ranking
 from reactions.reports.periods import Period
 from reactions.web import current, editors, headers, questions, report_schemas, requests
@@ -88,7 +89,8 @@ def article(site_key: str) -> Response:
     site = editors.require(site_key, "read")
     given = questions.given([{"name": "article"}, _UNIT, questions.ZONE])
     life = current.newsroom().article(site, given["article"], unit=given["unit"], time_zone=given["time_zone"])
-    return _answer({"article": life.article, "unit": life.unit, "series": life.series, "marks": life.marks, "peers": life.peers})
+    found = {"article": life.article, "mixed_words": article_keys.mixed_words(life.article.article)}
+    return _answer({**found, "unit": life.unit, "series": life.series, "marks": life.marks, "peers": life.peers})
 
 
 @blueprint.get(
