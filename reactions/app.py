@@ -102,12 +102,14 @@ def _parts(settings: Settings) -> current.Parts:
             answer_within_s=settings.answer_within_s,
             one_article_per_transaction=settings.one_article_per_transaction,
             admit=limits.admit,
+            budget=limits.may_register,
             listener=settled,
         ),
         limits=limits,
         memory=memory,
         counts=CountsReader(engine, memory, settings),
         proxies=proxy_networks(settings.trusted_proxies),
+        article_signing_key=readers.derived_key(secret, "article-signatures"),
     )
     newsroom = Newsroom(engine, cursor_key=readers.derived_key(secret, "cursors"), clock=current.now_ms)
     return current.Parts(settings=settings, hot_path=hot_path, newsroom=newsroom)

@@ -208,6 +208,7 @@ class Settings:
     keyed_requests_per_network: str = _checked(_is_limit)
     wrong_keys_per_network: str = _checked(_is_limit)
     sign_ins_per_network: str = _checked(_is_limit)
+    new_articles_per_network: str = _checked(_is_limit)
     smtp_url: str = _checked(_is_smtp_url)
     mail_from: str = _checked(_is_mail_from)
     webhook_timeout_s: float = _between(0.1, 20)

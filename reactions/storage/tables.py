@@ -48,6 +48,7 @@ site = Table(
     Column("reader_scope", String(8), nullable=False),
     Column("close_after_days", Integer),
     Column("section_reactions", JSON, nullable=False, server_default=text("'{}'")),
+    Column("article_patterns", JSON, nullable=False, server_default=text("'[]'")),
     UniqueConstraint("key"),
 )
 
@@ -69,6 +70,15 @@ article = Table(
     Column("merged_into", BigInteger),
     Column("merged_from", JSON, nullable=False, server_default=text("'[]'")),
     Index(None, "site_id", "first_seen_at"),
+    sqlite_with_rowid=False,
+)
+
+article_quota = Table(
+    "article_quota",
+    metadata,
+    Column("site_id", Integer, primary_key=True, autoincrement=False),
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("n", Integer, nullable=False),
     sqlite_with_rowid=False,
 )
 

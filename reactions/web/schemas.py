@@ -99,6 +99,13 @@ class VoteBody(Body):
             "description": "The device's clock in milliseconds, or the last one sent plus one; only a higher one is applied"
         },
     )
+    sig = fields.String(
+        validate=validate.Regexp("^[0-9a-f]{64}\\Z", error="Send 64 lower-case hexadecimal digits, or leave sig out."),
+        metadata={
+            "description": "The publisher's signature of the article's key; a new article with one needs no quota",
+            "pattern": "^[0-9a-f]{64}$",
+        },
+    )
 
 
 class ReactionCount(Schema):
