@@ -1,4 +1,8 @@
-"""Belief: a counted quota of new articles, and the keys that need none."""
+"""Belief: a counted quota of new articles, and a ledger that only named procedures change.
+
+On SQLite a trigger keeps the ledger closed. On PostgreSQL the owner gives the right to change it away and takes it back inside a
+procedure's transaction, because a distributed engine refuses triggers on hot tables: docs/decisions/0015-closed-ledger.md.
+"""
 
 import re
 
@@ -17,6 +21,7 @@ _SPACES = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 
 def upgrade() -> None:
     op.add_column("site", sa.Column("article_patterns", sa.JSON, nullable=False, server_default=sa.text("'[]'")))
+    op.add_column("site", sa.Column("forgotten_votes", sa.String(9), nullable=False, server_default="kept"))
     op.create_table(
         "article_quota",
         sa.Column("site_id", sa.Integer, primary_key=True, autoincrement=False),
@@ -25,11 +30,59 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     _let_old_keys_lead_on()
+    op.create_table(
+        "ledger_procedure",
+        sa.Column("id", sa.String(32), primary_key=True),
+        sa.Column("what", sa.String(16), nullable=False),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sa.Column("events", sa.BigInteger, nullable=False),
+        sa.Column("open", sa.Boolean, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "ledger_digest",
+        sa.Column("day", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("events", sa.BigInteger, nullable=False),
+        sa.Column("digest", sa.LargeBinary(64), nullable=False),
+        sa.Column("chain", sa.LargeBinary(64), nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "ledger_correction",
+        sa.Column("day", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("events", sa.BigInteger, nullable=False),
+        sa.Column("digest", sa.LargeBinary(64), nullable=False),
+        sqlite_with_rowid=False,
+    )
+    _close_ledger()
 
 
 def downgrade() -> None:
-    op.drop_table("article_quota")
-    op.drop_column("site", "article_patterns")
+    _open_ledger()
+    for table in ("ledger_correction", "ledger_digest", "ledger_procedure", "article_quota"):
+        op.drop_table(table)
+    for column in ("forgotten_votes", "article_patterns"):
+        op.drop_column("site", column)
+
+
+def _close_ledger() -> None:
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("REVOKE UPDATE, DELETE, TRUNCATE ON event FROM CURRENT_USER")
+        return
+    for change in ("UPDATE", "DELETE"):
+        op.execute(
+            f"CREATE TRIGGER ledger_closed_{change.lower()} BEFORE {change} ON event "  # noqa: S608
+            "WHEN NOT EXISTS (SELECT 1 FROM ledger_procedure WHERE open) "
+            "BEGIN SELECT RAISE(ABORT, 'the ledger is closed'); END"
+        )
+
+
+def _open_ledger() -> None:
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("GRANT UPDATE, DELETE, TRUNCATE ON event TO CURRENT_USER")
+        return
+    for change in ("update", "delete"):
+        op.execute(f"DROP TRIGGER ledger_closed_{change}")
 
 
 def _let_old_keys_lead_on() -> None:

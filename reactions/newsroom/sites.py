@@ -20,6 +20,7 @@ from reactions.storage import tables
 
 POLICIES = ("open", "known")
 SCOPES = ("article", "site")
+FORGOTTEN = ("kept", "withdrawn")  # what becomes of the votes of a reader who wants to be forgotten
 DEFAULTS: Mapping[str, Any] = {
     "time_zone": "UTC",
     "article_policy": "open",
@@ -28,6 +29,7 @@ DEFAULTS: Mapping[str, Any] = {
     "close_after_days": None,
     "section_reactions": {},
     "article_patterns": [],
+    "forgotten_votes": "kept",
 }
 _KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _DEVIATING = re.compile("[ß\u1e9e\u03c2]")
@@ -57,6 +59,7 @@ class Site:
     close_after_days: int | None
     section_reactions: Mapping[str, Sequence[str]] = field(repr=False)
     article_patterns: Sequence[str] = field(default=(), repr=False)
+    forgotten_votes: str = "kept"
 
     def offered_in(self, section: str | None) -> ReactionSet:
         """The reactions offered on the articles of a section: the site's set, or the part chosen for the section."""
@@ -219,7 +222,8 @@ def _section_reactions(value: Mapping[str, Sequence[str]]) -> dict[str, list[str
     return {section: list(dict.fromkeys(chosen)) for section, chosen in value.items()}
 
 
-def _patterns(value: Sequence[str]) -> list[str]:
+def patterns(value: Sequence[str]) -> list[str]:
+    """Patterns of article keys, none of which matches every key. Raises MalformedSite."""
     if len(value) > _MOST_PATTERNS or not all(0 < len(pattern) <= 200 and pattern.isprintable() for pattern in value):
         raise MalformedSite(
             f"A site has at most {_MOST_PATTERNS} patterns of article keys, such as news/*, of 1 to 200 characters."
@@ -250,5 +254,6 @@ _FORM_OF: dict[str, Callable[[Any], Any]] = {
     "reader_scope": _one_of(SCOPES),
     "close_after_days": _days,
     "section_reactions": _section_reactions,
-    "article_patterns": _patterns,
+    "article_patterns": patterns,
+    "forgotten_votes": _one_of(FORGOTTEN),
 }

@@ -49,6 +49,7 @@ site = Table(
     Column("close_after_days", Integer),
     Column("section_reactions", JSON, nullable=False, server_default=text("'{}'")),
     Column("article_patterns", JSON, nullable=False, server_default=text("'[]'")),
+    Column("forgotten_votes", String(9), nullable=False, server_default="kept"),
     UniqueConstraint("key"),
 )
 
@@ -156,6 +157,36 @@ event = Table(
     Column("to_reaction", String(32)),
     Column("cause", String(16), nullable=False),
     Column("at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+ledger_procedure = Table(
+    "ledger_procedure",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("what", String(16), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("events", BigInteger, nullable=False),
+    Column("open", Boolean, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+ledger_digest = Table(
+    "ledger_digest",
+    metadata,
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("events", BigInteger, nullable=False),
+    Column("digest", LargeBinary(64), nullable=False),
+    Column("chain", LargeBinary(64), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+ledger_correction = Table(
+    "ledger_correction",
+    metadata,
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("events", BigInteger, nullable=False),
+    Column("digest", LargeBinary(64), nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -15,7 +15,7 @@ from reactions.newsroom.articles import Description
 from reactions.newsroom.sites import Site
 from reactions.storage.engines import writing
 from reactions.times import rfc3339
-from reactions.votes import revising
+from reactions.votes import removing, revising
 from reactions.votes.revising import Editor
 from reactions.web import current, editors, headers, schemas
 from reactions.web.openapi import ApiBlueprint, View
@@ -26,6 +26,8 @@ ARTICLES_BYTES = 1_048_576
 _SITE = "/v1/sites/<site_key>"
 
 blueprint = ApiBlueprint("newsroom", description="What the newsroom and its CMS change. Needs a key of the site.")
+_MOST_DELETED = 1000  # in one request; repeat it until it deletes none
+_deletion = schemas.DeletionBody()
 _articles, _named, _move, _merge, _key = ArticlesBody(), ArticleNamed(), MoveBody(), MergeBody(), KeyBody()
 
 
@@ -125,6 +127,23 @@ def move(site_key: str) -> Response:
     with writing(current.engine()) as connection:
         interventions.move(connection, site, key, to=to, at_ms=current.now_ms(), by=editors.by())
     return _state(site, to)
+
+
+@blueprint.delete(
+    f"{_SITE}/articles",
+    "deleteArticles",
+    body=schemas.DeletionBody,
+    response=schemas.DeletionResponse,
+    problems=["unknown-article", "overloaded"],
+    scope="review",
+)
+def delete_articles(site_key: str) -> Response:
+    """Delete an article with its votes for good, or up to 1,000 articles without a description whose keys match a pattern."""
+    site = editors.require(site_key, "review")
+    body = body_of(request, _deletion)
+    if "article" in body:
+        return respond({"deleted": removing.delete_article(_editor(site), article_keys.canonical_key(body["article"]))})
+    return respond({"deleted": removing.delete_matching(_editor(site), body["pattern"], most=_MOST_DELETED)})
 
 
 @blueprint.get(f"{_SITE}/keys", "listKeys", response=schemas.KeysResponse, scope="write")

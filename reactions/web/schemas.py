@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
+from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate, validates_schema
 
 from reactions import texts
 from reactions.newsroom import api_keys, article_keys
@@ -171,8 +171,8 @@ def _key(value: str) -> None:
         raise ValidationError(refusal.detail) from None
 
 
-def _article_key() -> fields.String:
-    return fields.String(required=True, validate=_key, metadata={"minLength": 1, "maxLength": 200})
+def _article_key(*, required: bool = True) -> fields.String:
+    return fields.String(required=required, validate=_key, metadata={"minLength": 1, "maxLength": 200})
 
 
 def _web_address(value: str) -> None:
@@ -245,6 +245,24 @@ class MergeBody(ArticleNamed):
     """The article and the one it is merged into."""
 
     into = _article_key()
+
+
+class DeletionBody(Body):
+    """The article to delete, or the pattern of keys without a description."""
+
+    article = _article_key(required=False)
+    pattern = fields.String(validate=validate.Length(1, 200), metadata={"example": "junk/*"})
+
+    @validates_schema
+    def _one_of_both(self, given: dict[str, Any], **_: Any) -> None:
+        if len(given) != 1:
+            raise ValidationError("Send either article or pattern.")
+
+
+class DeletionResponse(Schema):
+    """How many articles were deleted."""
+
+    deleted = fields.Integer(required=True)
 
 
 class ChangeResponse(Schema):
