@@ -109,6 +109,7 @@ def _parts(settings: Settings) -> current.Parts:
         memory=memory,
         counts=CountsReader(engine, memory, settings),
         proxies=proxy_networks(settings.trusted_proxies),
+        pseudonym_key=readers.derived_key(secret, "pseudonym"),
         article_signing_key=readers.derived_key(secret, "article-signatures"),
     )
     newsroom = Newsroom(engine, cursor_key=readers.derived_key(secret, "cursors"), clock=current.now_ms)

@@ -209,6 +209,7 @@ class Settings:
     wrong_keys_per_network: str = _checked(_is_limit)
     sign_ins_per_network: str = _checked(_is_limit)
     new_articles_per_network: str = _checked(_is_limit)
+    forgettings_per_network: str = _checked(_is_limit)
     smtp_url: str = _checked(_is_smtp_url)
     mail_from: str = _checked(_is_mail_from)
     webhook_timeout_s: float = _between(0.1, 20)

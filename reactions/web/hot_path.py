@@ -58,6 +58,7 @@ class HotPath:
     counts: CountsReader
     proxies: Proxies
     article_signing_key: bytes
+    pseudonym_key: bytes
 
     def ballot(self, site: Site, request: VoteRequest, body: bytes) -> tuple[Ballot, Voter]:
         """The ballot in a body whose origin was checked, and whom to limit.

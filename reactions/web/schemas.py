@@ -64,6 +64,18 @@ def _counts(*, required: bool = True) -> fields.Dict:
 # --- readers ---
 
 
+def _reader() -> fields.String:
+    return fields.String(
+        required=True,
+        error_messages=_TEXT_MESSAGES,
+        validate=validate.Regexp("^[0-9a-f]{32}\\Z", error="Send 32 lower-case hexadecimal digits, made at random."),
+        metadata={
+            "description": "A random 128-bit id that the reader's device made and keeps",
+            "pattern": "^[0-9a-f]{32}$",  # as ECMAScript, which OpenAPI speaks, writes it
+        },
+    )
+
+
 class VoteBody(Body):
     """The whole desired state of one reader's vote, so that sending it twice is harmless."""
 
@@ -83,15 +95,7 @@ class VoteBody(Body):
             "pattern": "^[a-z0-9][a-z0-9_-]{0,31}$",
         },
     )
-    reader = fields.String(
-        required=True,
-        error_messages=_TEXT_MESSAGES,
-        validate=validate.Regexp("^[0-9a-f]{32}\\Z", error="Send 32 lower-case hexadecimal digits, made at random."),
-        metadata={
-            "description": "A random 128-bit id that the reader's device made and keeps",
-            "pattern": "^[0-9a-f]{32}$",  # as ECMAScript, which OpenAPI speaks, writes it
-        },
-    )
+    reader = _reader()
     seq = StrictInteger(
         required=True,
         validate=validate.Range(min=0, max=2**63 - 1, error="Send 0 or more, at most a day ahead of the server's clock."),
@@ -106,6 +110,20 @@ class VoteBody(Body):
             "pattern": "^[0-9a-f]{64}$",
         },
     )
+
+
+class ReaderBody(Body):
+    """Who is to be forgotten."""
+
+    error_messages = {"unknown": "There is no such member. Send reader."}  # noqa: RUF012
+
+    reader = _reader()
+
+
+class ForgottenResponse(Schema):
+    """On how many articles the reader had voted."""
+
+    votes = fields.Integer(required=True)
 
 
 class ReactionCount(Schema):
