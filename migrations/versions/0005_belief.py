@@ -1,4 +1,4 @@
-"""Belief: a counted quota of new articles, and a ledger that only named procedures change.
+"""Belief: a counted quota of new articles, a ledger that only named procedures change, keys that expire, sessions that end.
 
 On SQLite a trigger keeps the ledger closed. On PostgreSQL the owner gives the right to change it away and takes it back inside a
 procedure's transaction, because a distributed engine refuses triggers on hot tables: docs/decisions/0015-closed-ledger.md.
@@ -27,6 +27,16 @@ def upgrade() -> None:
         sa.Column("site_id", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("day", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("n", sa.Integer, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.add_column("api_key", sa.Column("made_by", sa.String(12)))
+    op.add_column("api_key", sa.Column("expires_at", sa.BigInteger))
+    op.create_table(
+        "editor_session",
+        sa.Column("id", sa.LargeBinary(32), primary_key=True),
+        sa.Column("key_id", sa.String(12), nullable=False),
+        sa.Column("created_at", sa.BigInteger, nullable=False),
+        sa.Column("used_at", sa.BigInteger, nullable=False),
         sqlite_with_rowid=False,
     )
     _let_old_keys_lead_on()
@@ -59,7 +69,9 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     _open_ledger()
-    for table in ("ledger_correction", "ledger_digest", "ledger_procedure", "article_quota"):
+    for column in ("expires_at", "made_by"):
+        op.drop_column("api_key", column)
+    for table in ("editor_session", "ledger_correction", "ledger_digest", "ledger_procedure", "article_quota"):
         op.drop_table(table)
     for column in ("forgotten_votes", "article_patterns"):
         op.drop_column("site", column)

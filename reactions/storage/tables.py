@@ -220,7 +220,19 @@ api_key = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("last_used_at", BigInteger),
     Column("revoked_at", BigInteger),
+    Column("made_by", String(12)),
+    Column("expires_at", BigInteger),
     Index(None, "site_id"),
+)
+
+editor_session = Table(
+    "editor_session",
+    metadata,
+    Column("id", LargeBinary(32), primary_key=True),
+    Column("key_id", String(12), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("used_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 alert = Table(

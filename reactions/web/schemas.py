@@ -302,6 +302,7 @@ class KeyBody(Body):
 
     label = fields.String(required=True, metadata={"minLength": 1})
     scopes = fields.List(fields.String(validate=validate.OneOf(api_keys.SCOPES)), required=True, validate=validate.Length(min=1))
+    expires_after_days = StrictInteger(validate=validate.Range(1, 3650))
 
 
 class KeyResponse(Schema):
@@ -313,6 +314,8 @@ class KeyResponse(Schema):
     created_at = fields.DateTime(required=True)
     last_used_at = fields.DateTime(required=True, allow_none=True)
     revoked_at = fields.DateTime(required=True, allow_none=True)
+    expires_at = fields.DateTime(required=True, allow_none=True)
+    made_by = fields.String(required=True, allow_none=True, metadata={"description": "The id of the key it was made with"})
 
 
 class NewKeyResponse(KeyResponse):

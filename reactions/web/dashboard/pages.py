@@ -23,7 +23,7 @@ _WRONG_KEY = "This key is not known, was revoked, or may not read. Check that al
 @blueprint.before_request
 def ask_for_a_key() -> ResponseReturnValue | None:
     """Let in who has a session; lead everybody else to the sign-in page, and back afterwards."""
-    came_from_elsewhere = request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site")
+    came_from_elsewhere = request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site") or not editors.is_own_origin()
     if request.method == "POST":
         return trouble.page(403, "Not from here", "This form was sent by another site's page.") if came_from_elsewhere else None
     if request.endpoint in _DOOR:
