@@ -92,6 +92,12 @@ def _is_public_url(value: str) -> None:
         raise ValidationError('Write it as "https://reactions.example.org".')
 
 
+def _is_contact(value: str) -> None:
+    """Where to report a weakness, or nothing."""
+    if value and not re.fullmatch(r"(mailto:[^\s@]+@[^\s@]+|https://[^\s]+)", value):
+        raise ValidationError('Write it as "mailto:security@example.org" or "https://example.org/security".')
+
+
 def _is_folder(value: str) -> None:
     """A folder's name."""
     try:
@@ -221,6 +227,7 @@ class Settings:
     export_within_s: float = _number(1)
     log_level: str = _checked(validate.OneOf(["debug", "info", "warning", "error"]))
     metrics_token: str = _plain()
+    security_contact: str = _checked(_is_contact)
     demo: bool = _plain()
 
     @property
@@ -374,7 +381,7 @@ def secret_of(settings: Settings) -> bytes:
         return settings.secret.encode(errors="surrogateescape")
     path = settings.data_path / "secret"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         kept = _kept_secret(path)
     except OSError as error:
         raise InvalidSettings(f"data_dir: {path} cannot be read or written: {error.strerror}.") from None
