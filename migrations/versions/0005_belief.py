@@ -1,7 +1,7 @@
 """Belief: a counted quota of new articles, a ledger that only named procedures change, keys that expire, sessions that end.
 
 On SQLite a trigger keeps the ledger closed. On PostgreSQL the owner gives the right to change it away and takes it back inside a
-procedure's transaction, because a distributed engine refuses triggers on hot tables: docs/decisions/0015-closed-ledger.md.
+procedure's transaction, because a distributed engine refuses triggers on hot tables: docs/decisions/0016-closed-ledger.md.
 """
 
 import re

@@ -38,6 +38,12 @@ _POLICIES: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ),
     ("--close-after-days", "0", "Age at which articles close; 0: never.", {"type": int}),
     (
+        "--forgotten-votes",
+        "kept",
+        "Votes of readers who want to be forgotten. kept: they count as nobody's. withdrawn: they end.",
+        {"type": click.Choice(sites.FORGOTTEN)},
+    ),
+    (
         "--reader-scope",
         "article",
         "article: a reader has another pseudonym on every article. site: the same on all.",
@@ -151,6 +157,8 @@ def show_site(found: Site) -> None:
         "origins": ", ".join(sorted(found.origins)),
         "time zone": found.time_zone,
         "articles": f"{found.article_policy}, at most {found.new_articles_per_day:,} new ones a day",
+        "patterns": ", ".join(found.article_patterns) or "none",
+        "forgotten": f"votes are {found.forgotten_votes}",
         "closing": f"after {found.close_after_days} days" if found.close_after_days else "never",
         "reader scope": found.reader_scope,
         "reactions": ", ".join(f"{r.emoji} {r.key}" for r in found.reactions.offered),

@@ -95,7 +95,7 @@ def refuse_key_in_address() -> Response | None:
     if not _KEY_TEXT.search(request.full_path):
         return None
     detail = "Send the key in the Authorization header, and make a new one: this one may have been read."
-    return problem(400, "key-in-address", "Do not put a key in a URL", detail)
+    return problem("key-in-address", detail)
 
 
 def sign_out() -> None:
