@@ -15,7 +15,7 @@ _reader = schemas.ReaderBody()
 _CACHED = ("Cache-Control", "ETag")
 _VOTE_PROBLEMS = (
     "malformed-key", "foreign-origin", "unknown-article", "article-closed", "unknown-reaction", "retired-reaction",
-    "seq-out-of-range", "article-quota-spent", "too-many-votes", "overloaded",
+    "seq-out-of-range", "article-quota-spent", "too-many-votes", "overloaded", "key-in-address",
 )  # fmt: skip
 
 
@@ -33,7 +33,7 @@ blueprint = ApiBlueprint("readers", description="What the widget asks for. No ke
     ],
     response=schemas.ReactionsResponse,
     headers=_CACHED,
-    problems=["malformed-key"],
+    problems=["malformed-key", "key-in-address"],
 )
 def reactions_of(site_key: str) -> Response:
     """The row of an article: its reactions with labels and counts. For several: the site's labels, and the counts of each."""
@@ -46,7 +46,7 @@ def reactions_of(site_key: str) -> Response:
     parameters=[query("article", f"1 to {MOST_ARTICLES} article keys, each as a parameter of its own", many=True, example="a")],
     response=schemas.CountsResponse,
     headers=_CACHED,
-    problems=["malformed-key"],
+    problems=["malformed-key", "key-in-address"],
 )
 def counts_of(site_key: str) -> Response:
     """The counts of many articles, in the order asked. Among several, a key that cannot be used spoils its own entry only."""
@@ -81,7 +81,7 @@ def vote_preflight(site_key: str) -> Response:
     body=schemas.ReaderBody,
     response=schemas.ForgottenResponse,
     headers=["Cache-Control"],
-    problems=["foreign-origin", "too-many-votes", "overloaded"],
+    problems=["foreign-origin", "too-many-votes", "overloaded", "key-in-address"],
 )
 def forget(site_key: str) -> Response:
     """Forget a reader: afterwards no row holds a pseudonym of theirs. Their votes are kept as nobody's, or withdrawn."""
