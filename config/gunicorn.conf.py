@@ -50,6 +50,7 @@ accesslog = None  # an access log would hold readers' addresses
 errorlog = "-"
 loglevel = "warning" if _settings.log_level == "info" else _settings.log_level
 control_socket_disable = True
+forwarder_headers = ""  # by default a header named SCRIPT_NAME or PATH_INFO from a trusted peer would move our addresses
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 

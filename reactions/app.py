@@ -19,6 +19,7 @@ from reactions.web import (
     current,
     dashboard,
     demo_paper,
+    editors,
     export_api,
     extensions,
     guards,
@@ -46,9 +47,10 @@ def create_app(settings: Settings) -> Flask:
     logs.configure(settings.log_level)
     app = Flask(__name__, static_folder="web/static", template_folder="web/templates")
     app.config["MAX_CONTENT_LENGTH"] = 1_048_576
-    app.config["SESSION_COOKIE_NAME"] = "reactions_session"
+    secure = settings.address.startswith("https")
+    app.config["SESSION_COOKIE_NAME"] = "__Host-reactions_session" if secure else "reactions_session"
     app.config["SESSION_COOKIE_SAMESITE"] = "Strict"
-    app.config["SESSION_COOKIE_SECURE"] = settings.address.startswith("https")
+    app.config["SESSION_COOKIE_SECURE"] = secure
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.engine_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engines.options(settings)
     app.config["SQLALCHEMY_BINDS"] = {"ballots": {"url": settings.engine_url, **engines.options_of_the_ballot_box(settings)}}
@@ -78,9 +80,11 @@ def asgi_app(app: Flask) -> AsgiDoor:
 def _make_data_folder(settings: Settings) -> None:
     if settings.on_sqlite and not settings.database_url:
         try:
-            settings.data_path.mkdir(parents=True, exist_ok=True)
+            settings.data_path.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise InvalidSettings(f"data_dir: {settings.data_path} cannot be made: {error.strerror}.") from None
+    if settings.on_sqlite:
+        engines.keep_private(settings.engine_url)
 
 
 def _parts(settings: Settings) -> current.Parts:
@@ -102,12 +106,15 @@ def _parts(settings: Settings) -> current.Parts:
             answer_within_s=settings.answer_within_s,
             one_article_per_transaction=settings.one_article_per_transaction,
             admit=limits.admit,
+            budget=limits.may_register,
             listener=settled,
         ),
         limits=limits,
         memory=memory,
         counts=CountsReader(engine, memory, settings),
         proxies=proxy_networks(settings.trusted_proxies),
+        pseudonym_key=readers.derived_key(secret, "pseudonym"),
+        article_signing_key=readers.derived_key(secret, "article-signatures"),
     )
     reports = Reports(engine, cursor_key=readers.derived_key(secret, "cursors"), clock=current.now_ms)
     return current.Parts(settings=settings, hot_path=hot_path, reports=reports)
@@ -123,6 +130,7 @@ def _register(app: Flask, settings: Settings) -> None:
     problems.register(app)
     headers.install(app)
     guards.install(app)
+    app.before_request(editors.refuse_key_in_address)
     openapi.install(
         app, [reader_api.blueprint, newsroom_api.blueprint, report_api.blueprint, export_api.blueprint, atom.blueprint]
     )

@@ -92,6 +92,12 @@ def _is_public_url(value: str) -> None:
         raise ValidationError('Write it as "https://reactions.example.org".')
 
 
+def _is_contact(value: str) -> None:
+    """Where to report a weakness, or nothing."""
+    if value and not re.fullmatch(r"(mailto:[^\s@]+@[^\s@]+|https://[^\s]+)", value):
+        raise ValidationError('Write it as "mailto:security@example.org" or "https://example.org/security".')
+
+
 def _is_folder(value: str) -> None:
     """A folder's name."""
     try:
@@ -208,6 +214,8 @@ class Settings:
     keyed_requests_per_network: str = _checked(_is_limit)
     wrong_keys_per_network: str = _checked(_is_limit)
     sign_ins_per_network: str = _checked(_is_limit)
+    new_articles_per_network: str = _checked(_is_limit)
+    forgettings_per_network: str = _checked(_is_limit)
     smtp_url: str = _checked(_is_smtp_url)
     mail_from: str = _checked(_is_mail_from)
     webhook_timeout_s: float = _between(0.1, 20)
@@ -219,6 +227,7 @@ class Settings:
     export_within_s: float = _number(1)
     log_level: str = _checked(validate.OneOf(["debug", "info", "warning", "error"]))
     metrics_token: str = _plain()
+    security_contact: str = _checked(_is_contact)
     demo: bool = _plain()
 
     @property
@@ -372,7 +381,7 @@ def secret_of(settings: Settings) -> bytes:
         return settings.secret.encode(errors="surrogateescape")
     path = settings.data_path / "secret"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         kept = _kept_secret(path)
     except OSError as error:
         raise InvalidSettings(f"data_dir: {path} cannot be read or written: {error.strerror}.") from None

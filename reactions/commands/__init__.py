@@ -38,6 +38,8 @@ COMMANDS = {
     "webhooks": "alerts.webhooks",
     "db": "database.db",
     "verify": "database.verify",
+    "seal": "database.seal",
+    "retention": "retention.retention",
     "settings": "serving.settings",
     "openapi": "serving.openapi",
 }

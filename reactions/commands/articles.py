@@ -11,7 +11,7 @@ from flask.cli import AppGroup
 from reactions.commands import operator
 from reactions.newsroom import article_keys, interventions, sites
 from reactions.storage.engines import writing
-from reactions.votes import revising
+from reactions.votes import removing, revising
 from reactions.votes.revising import Editor
 from reactions.web import current
 
@@ -87,6 +87,22 @@ def restore(site: str, key: str) -> None:
     """Undo the last reset, except for readers who have voted since."""
     count = revising.undo_reset(_editor(site), article_keys.canonical_key(key))
     click.echo(f"{count:,} votes restored.")
+
+
+@article.command("delete")
+@click.argument("site")
+@click.argument("key", required=False)
+@click.option("--pattern", help="Delete every article without a description whose key matches, such as 'junk/*'.")
+@click.confirmation_option(prompt="This deletes votes for good. Go on?")
+def delete(site: str, key: str | None, pattern: str | None) -> None:
+    """Delete an article with its votes, or those that match a pattern."""
+    if (key is None) == (pattern is None):
+        raise click.UsageError("Give either a key or --pattern.")
+    if key is not None:
+        removing.delete_article(_editor(site), article_keys.canonical_key(key))
+        click.echo(f"{key} is deleted.")
+    elif pattern is not None:
+        click.echo(f"{removing.delete_matching(_editor(site), pattern):,} articles deleted.")
 
 
 def _intervene(change: Callable[..., None], site: str, key: str, **more: str) -> None:

@@ -7,7 +7,7 @@ from flask.cli import AppGroup, with_appcontext
 
 from reactions.storage import migrations
 from reactions.storage.engines import snapshot
-from reactions.votes import integrity
+from reactions.votes import integrity, sealing
 from reactions.web import current
 
 db = AppGroup("db", help="Upgrade and check the tables.")
@@ -58,6 +58,7 @@ def verify() -> None:
             *integrity.imported_differences(connection),
             *integrity.readers_differences(connection),
             *integrity.left_behind(connection),
+            *sealing.differences(connection),
         ]
     for difference in differences[:_SHOWN]:
         click.echo(str(difference))
@@ -65,3 +66,14 @@ def verify() -> None:
     click.echo(f"{votes:,} vote{'s' * (votes != 1)} recounted, {differ}.")
     if differences:
         raise click.exceptions.Exit(1)
+
+
+@click.command("seal")
+@with_appcontext
+def seal() -> None:
+    """Seal the ledger of the days that are over.
+
+    From then on `verify` reports any change of their events. For a timer, once a day.
+    """
+    days, chain = sealing.seal(current.engine(), now_ms=current.now_ms())
+    click.echo(f"{days:,} days sealed. The last chain value, to be kept elsewhere: {chain}")

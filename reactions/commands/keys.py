@@ -9,6 +9,7 @@ from flask.cli import AppGroup
 
 from reactions.newsroom import api_keys, sites
 from reactions.storage.engines import writing
+from reactions.times import DAY_MS
 from reactions.web import current
 
 key = AppGroup("key", help="Add, list and revoke API keys.")
@@ -22,14 +23,18 @@ key = AppGroup("key", help="Add, list and revoke API keys.")
     multiple=True,
     required=True,
     type=click.Choice(api_keys.SCOPES),
-    help="read: reports and exports. write: describe and move articles. review: close, hide, reset and merge them. Repeatable.",
+    help="read: reports and exports. write: describe and move articles. review: close, hide, reset, merge "
+    "and delete them. keys: manage keys. Repeatable.",
 )
 @click.option("--label", required=True, help="What the key is for, such as CMS.")
-def add(site: str, scopes: tuple[str, ...], label: str) -> None:
+@click.option("--expires-after-days", type=click.IntRange(1, 3650), help="Days after which the key ends.  [default: never]")
+def add(site: str, scopes: tuple[str, ...], label: str, expires_after_days: int | None) -> None:
     """Add an API key and print it. It cannot be shown again."""
+    now_ms = current.now_ms()
+    expires_at = now_ms + expires_after_days * DAY_MS if expires_after_days else None
     with writing(current.engine()) as connection:
         found = sites.named(connection, site)
-        _, text = api_keys.create(connection, found, scopes=scopes, label=label, now_ms=current.now_ms())
+        _, text = api_keys.create(connection, found, scopes=scopes, label=label, now_ms=now_ms, expires_at=expires_at)
     click.echo("Store this key now; it cannot be shown again:", err=True)
     click.echo(text)
 
@@ -51,7 +56,7 @@ def list_all(site: str) -> None:
 @click.argument("site")
 @click.argument("key_id")
 def revoke(site: str, key_id: str) -> None:
-    """Revoke an API key at once."""
+    """Revoke an API key, and those that were made with it, at once."""
     with writing(current.engine()) as connection:
         ended = api_keys.revoke(connection, sites.named(connection, site), key_id, now_ms=current.now_ms())
     click.echo(f"{ended.label} ({ended.id}) is revoked.")

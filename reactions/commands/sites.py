@@ -9,7 +9,7 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
-from reactions.newsroom import reaction_sets, sites
+from reactions.newsroom import reaction_sets, registering, sites
 from reactions.newsroom.reaction_sets import ReactionSet
 from reactions.newsroom.sites import Site
 from reactions.settings import shipped
@@ -30,7 +30,19 @@ _POLICIES: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
         {"type": click.Choice(sites.POLICIES)},
     ),
     ("--new-articles-per-day", "10000", "Articles that votes may register in a day.", {"type": int}),
+    (
+        "--article-pattern",
+        "none",
+        "Keys that need no daily quota, such as 'news/*'. Repeatable; replaces all; '' for none.",
+        {"multiple": True},
+    ),
     ("--close-after-days", "0", "Age at which articles close; 0: never.", {"type": int}),
+    (
+        "--forgotten-votes",
+        "kept",
+        "Votes of readers who want to be forgotten. kept: they count as nobody's. withdrawn: they end.",
+        {"type": click.Choice(sites.FORGOTTEN)},
+    ),
     (
         "--reader-scope",
         "article",
@@ -99,7 +111,9 @@ def change(key: str, origins: tuple[str, ...], **given: Any) -> None:
 
 def _given(policies: dict[str, Any]) -> dict[str, Any]:
     """The options that were used; on the command line, 0 days means never."""
-    given = {option: value for option, value in policies.items() if value is not None}
+    given = {option: value for option, value in policies.items() if value not in (None, ())}
+    if "article_pattern" in given:
+        given["article_patterns"] = [pattern for pattern in given.pop("article_pattern") if pattern]
     if given.get("close_after_days") == 0:
         given["close_after_days"] = None
     return given
@@ -126,6 +140,15 @@ def show(key: str) -> None:
     click.echo(f"\n{snippet(found)}")
 
 
+@site.command("signing-key")
+@click.argument("key")
+def signing_key(key: str) -> None:
+    """Show the key that the publisher signs article keys with."""
+    with current.reading() as connection:
+        found = sites.named(connection, key)
+    click.echo(registering.signing_key(current.parts().hot_path.article_signing_key, found.key))
+
+
 def show_site(found: Site) -> None:
     """Print the fields of a site."""
     lines = {
@@ -134,6 +157,8 @@ def show_site(found: Site) -> None:
         "origins": ", ".join(sorted(found.origins)),
         "time zone": found.time_zone,
         "articles": f"{found.article_policy}, at most {found.new_articles_per_day:,} new ones a day",
+        "patterns": ", ".join(found.article_patterns) or "none",
+        "forgotten": f"votes are {found.forgotten_votes}",
         "closing": f"after {found.close_after_days} days" if found.close_after_days else "never",
         "reader scope": found.reader_scope,
         "reactions": ", ".join(f"{r.emoji} {r.key}" for r in found.reactions.offered),

@@ -20,6 +20,7 @@ from reactions.newsroom import articles, interventions
 from reactions.newsroom.sites import Site
 from reactions.refusals import UnreadableImport
 from reactions.storage.engines import plan_lists_anew
+from reactions.times import now_ms
 from reactions.votes import counting, imported, ledger, tallies
 from reactions.votes.ballot_box import BallotBox
 
@@ -64,7 +65,8 @@ def _remove(connection: Connection, site: Site, known: Import, stage: Stage) -> 
     _change_amounts(connection, known.source, stage)
     if known.votes:
         for ids in chunks(articles.ids_in(connection, site), _ARTICLES_AT_ONCE):
-            tallies.unshift(connection, ledger.strike_out(connection, ids, record.tag_of(site, known.source)))
+            shifts = ledger.strike_out(connection, ids, record.tag_of(site, known.source), what="take back", at_ms=now_ms())
+            tallies.unshift(connection, shifts)
 
 
 def _restore(connection: Connection, site: Site, new: Import, restoration: Restoration) -> Import:
@@ -76,6 +78,8 @@ def _restore(connection: Connection, site: Site, new: Import, restoration: Resto
     votes = 0
     for ballots in restoration.ballots():
         votes += len(counting.count(connection, ballots, pseudonym_key=b""))
+    for chunk in restoration.articles():
+        ledger.account_for(connection, [a.article_id for a in chunk], record.tag_of(site, new.source), at_ms=new.at)
     for changes in restoration.amounts():
         imported.change(connection, new.source, changes)
         tallies.shift_imported(connection, {(c.article_id, c.reaction): c.after for c in changes})

@@ -20,7 +20,7 @@ from reactions.newsroom.sites import Site
 from reactions.refusals import MalformedApiKey, UnknownApiKey
 from reactions.storage import tables
 
-SCOPES = ("read", "write", "review")
+SCOPES = ("read", "write", "review", "keys")
 USED_WITHIN_MS = 60_000  # how exact `last_used_at` is; every request would be a write otherwise
 _FORM = re.compile(r"rk_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 
@@ -38,14 +38,36 @@ class ApiKey:
     created_at: int
     last_used_at: int | None
     revoked_at: int | None
+    made_by: str | None = None
+    expires_at: int | None = None
+
+    def good_at(self, now_ms: int) -> bool:
+        """True unless the key is revoked or has expired."""
+        return self.revoked_at is None and (self.expires_at is None or now_ms < self.expires_at)
 
 
-def create(connection: Connection, site: Site, *, scopes: Collection[str], label: str, now_ms: int) -> tuple[ApiKey, str]:
-    """Make a key; return it and its text, which cannot be had again. Raises MalformedApiKey."""
+def create(
+    connection: Connection,
+    site: Site,
+    *,
+    scopes: Collection[str],
+    label: str,
+    now_ms: int,
+    made_by: ApiKey | None = None,
+    expires_at: int | None = None,
+) -> tuple[ApiKey, str]:
+    """Make a key; return it and its text, which cannot be had again. Raises MalformedApiKey.
+
+    A key that was made with another ends with it: it is revoked with it, and expires no later.
+    """
     if not scopes or not set(scopes) <= set(SCOPES):
         raise MalformedApiKey(f"A key has one or more of the scopes {', '.join(SCOPES)}.")
     if not 1 <= len(label.strip()) <= 100 or texts.is_blank(label) or texts.unusable(label):
         raise MalformedApiKey("A key's label has 1 to 100 printable characters: what it is for, such as CMS.")
+    if made_by is not None and made_by.expires_at is not None:
+        expires_at = min(expires_at or made_by.expires_at, made_by.expires_at)
+    if expires_at is not None and expires_at <= now_ms:
+        raise MalformedApiKey("A key expires in the future, or never.")
     key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     row = {
         "id": key_id,
@@ -54,24 +76,26 @@ def create(connection: Connection, site: Site, *, scopes: Collection[str], label
         "label": label.strip(),
         "secret_hash": _hash(secret),
         "created_at": now_ms,
+        "made_by": made_by.id if made_by else None,
+        "expires_at": expires_at,
     }
     connection.execute(insert(tables.api_key).values(row))
     return named(connection, site, key_id), f"rk_{key_id}_{secret}"
 
 
-def proven(connection: Connection, text: str) -> ApiKey | None:
-    """The key that `text` is, unless it is unknown, wrong or revoked. Takes the same time for every wrong secret."""
+def proven(connection: Connection, text: str, *, now_ms: int) -> ApiKey | None:
+    """The key that `text` is, unless it is unknown, wrong, revoked or expired. Takes the same time for every wrong secret."""
     form = _FORM.fullmatch(text)
     row = _row(connection, form[1]) if form else None
     if form is None or row is None or not hmac.compare_digest(bytes(row.secret_hash), _hash(form[2])):
         return None
-    return None if row.revoked_at is not None else _key(row)
+    return key if (key := _key(row)).good_at(now_ms) else None
 
 
-def still_good(connection: Connection, key_id: str) -> ApiKey | None:
-    """The key with this id unless it was revoked: what a session that it opened asks."""
+def still_good(connection: Connection, key_id: str, *, now_ms: int) -> ApiKey | None:
+    """The key with this id unless it was revoked or has expired: what a session that it opened asks."""
     row = _row(connection, key_id)
-    return None if row is None or row.revoked_at is not None else _key(row)
+    return key if row is not None and (key := _key(row)).good_at(now_ms) else None
 
 
 def named(connection: Connection, site: Site, key_id: str) -> ApiKey:
@@ -89,10 +113,13 @@ def all_of(connection: Connection, site: Site) -> list[ApiKey]:
 
 
 def revoke(connection: Connection, site: Site, key_id: str, *, now_ms: int) -> ApiKey:
-    """End a key; doing it again changes nothing. Raises UnknownApiKey."""
+    """End a key and every key that was made with it; doing it again changes nothing. Raises UnknownApiKey."""
     named(connection, site, key_id)
-    ending = update(tables.api_key).where(_k.id == key_id, _k.revoked_at.is_(None)).values(revoked_at=now_ms)
-    connection.execute(ending)
+    ending = {key_id}
+    while made := set(connection.execute(select(_k.id).where(_k.made_by.in_(ending), _k.id.not_in(ending))).scalars()):
+        ending |= made
+    ended = update(tables.api_key).where(_k.id.in_(ending), _k.revoked_at.is_(None))
+    connection.execute(ended.values(revoked_at=now_ms))
     return named(connection, site, key_id)
 
 
@@ -111,7 +138,8 @@ def _row(connection: Connection, key_id: str) -> Row[Any] | None:
 
 
 def _key(row: Row[Any]) -> ApiKey:
-    return ApiKey(row.id, row.site_id, frozenset(row.scopes), row.label, row.created_at, row.last_used_at, row.revoked_at)
+    times = row.created_at, row.last_used_at, row.revoked_at
+    return ApiKey(row.id, row.site_id, frozenset(row.scopes), row.label, *times, row.made_by, row.expires_at)
 
 
 def _hash(secret: str) -> bytes:

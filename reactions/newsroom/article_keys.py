@@ -11,38 +11,89 @@ import unicodedata
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from reactions.newsroom import characters
 from reactions.refusals import MalformedKey
 
 KEY_CHARACTERS = 200
 _PLAIN = re.compile(r"[!-~](?:[ -~]{0,198}[!-~])?")
 _RULE = f"An article key has 1 to {KEY_CHARACTERS} characters"
-# Controls, surrogates, private use, separators of lines; then what turns the direction of text, and what nobody can see:
-# two keys that look alike would be two articles. The joiners U+200C and U+200D are part of words and emoji, but never at an end.
-_REFUSED_CATEGORIES = {"Cc", "Cs", "Co", "Zl", "Zp"}
-_REFUSED = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff\u00ad\u180e\u200b\u2060")
+_NON_JOINER, _JOINER = "\u200c", "\u200d"
+_RA = "\u09b0\u0cb0"  # of Bengali and Kannada: a joiner between it and a virama tells two conjuncts apart
+
+_FOLDED = re.compile(f"[{characters.FOLDED}]+")
+_INVISIBLE = re.compile(f"[{characters.INVISIBLE}]")
+# Where a joiner is seen: UAX #31 for the orthography of words, UTS #51 for emoji. Each looks at what is left and right of it.
+_JOINED_ON_THE_LEFT = re.compile(f"[{characters.JOINS_LEFT}][{characters.TRANSPARENT}]*\\Z")
+_JOINED_ON_THE_RIGHT = re.compile(f"[{characters.TRANSPARENT}]*[{characters.JOINS_RIGHT}]")
+_CONJUNCT = re.compile(rf"\w[{characters.TRANSPARENT}]*[{characters.VIRAMA}][{characters.TRANSPARENT}]*\Z")
+_CONSONANT = re.compile(rf"[{characters.TRANSPARENT}]*\w")
+_DEPENDENT_VOWEL = re.compile(f"[{characters.DEPENDENT_VOWEL}]")
+_PICTOGRAPH = re.compile(f"[{characters.PICTOGRAPH}]")
+_PICTOGRAPH_BEFORE = re.compile(f"[{characters.PICTOGRAPH}][\U0001f3fb-\U0001f3ff]?\\Z")
+_WORD = re.compile(r"[^\W\d_]+")
+_LETTER_OF = {script: re.compile(f"[{letters}]") for script, letters in characters.LETTERS_OF.items()}
 
 # What `decodeURI` of a browser leaves as it is: characters that would mean something else once decoded.
 _DECODABLE = re.compile("(?:%(?!3B|2F|3F|3A|40|26|3D|2B|24|2C|23)[0-9A-F]{2})+", re.IGNORECASE)
 
 
 def canonical_key(key: str) -> str:
-    """The one form of an article key: Unicode NFC, 1 to 200 characters, no space at either end, no control character.
+    """The one form of an article key: Unicode NFC, 1 to 200 characters, nothing that cannot be seen.
 
-    Slashes, spaces inside, capitals and any script are kept as they are: "News/1" and "news/1" are two articles.
+    What looks alike is one key: variation selectors are left out, every kind of space is U+0020. Joiners stay where a word or an
+    emoji is written with them. Slashes, spaces inside, capitals and any script are kept: "News/1" and "news/1" are two articles.
     Raises MalformedKey.
     """
     if key.isascii() and _PLAIN.fullmatch(key):
         return key
     if len(key) > KEY_CHARACTERS * 4:
         raise MalformedKey(f"{_RULE}; this one is far longer. A slug, a path or the CMS id will do.")
-    key = unicodedata.normalize("NFC", key)
+    key = unicodedata.normalize("NFC", "".join(map(_folded, _FOLDED.sub("", key))))
     if not 1 <= len(key) <= KEY_CHARACTERS:
         raise MalformedKey(f"{_RULE}; this one has {len(key)}.")
-    if key != key.strip().strip("\u200c\u200d"):
-        raise MalformedKey("An article key must not start or end with a space or a joiner.")
-    if bad := [c for c in key if c in _REFUSED or unicodedata.category(c) in _REFUSED_CATEGORIES]:
-        raise MalformedKey(f"An article key must not contain U+{ord(bad[0]):04X}: no control, direction or invisible characters.")
+    if key != key.strip():
+        raise MalformedKey("An article key must not start or end with a space.")
+    if (bad := next((at for at in range(len(key)) if not _is_seen(key, at)), None)) is not None:
+        raise MalformedKey(
+            f"An article key must not contain U+{ord(key[bad]):04X} here: no control, direction, invisible or unassigned "
+            "characters, and joiners only where a word or an emoji is written with them."
+        )
     return key
+
+
+def mixed_words(key: str) -> list[str]:
+    """The words of a key whose letters are of several alphabets that share shapes, as Latin and Cyrillic do.
+
+    They are reported, not refused: such a key looks like another one, and some names are written so.
+    """
+    return [word for word in _WORD.findall(key) if not word.isascii() and sum(map(bool, _alphabets(word))) > 1]
+
+
+def _alphabets(word: str) -> list[re.Match[str] | None]:
+    return [letter.search(word) for letter in _LETTER_OF.values()]
+
+
+def _folded(character: str) -> str:
+    return " " if unicodedata.category(character) == "Zs" else character
+
+
+def _is_seen(key: str, at: int) -> bool:
+    """True for a character that can be told from its absence. Unassigned ones may one day be anything."""
+    character = key[at]
+    if character in (_NON_JOINER, _JOINER):
+        return _is_joiner_needed(key[:at], character, key[at + 1 :])
+    return not (_INVISIBLE.match(character) or unicodedata.category(character) == "Cn")
+
+
+def _is_joiner_needed(before: str, joiner: str, after: str) -> bool:
+    if joiner == _NON_JOINER and _JOINED_ON_THE_LEFT.search(before) and _JOINED_ON_THE_RIGHT.match(after):
+        return True
+    if _CONJUNCT.search(before):
+        return bool(_CONSONANT.match(after)) if joiner == _NON_JOINER else not _DEPENDENT_VOWEL.match(after)
+    if joiner == _NON_JOINER:
+        return False
+    conjunct_of_ra = before[-1:] in set(_RA) and bool(re.match(f"[{characters.VIRAMA}]", after))
+    return conjunct_of_ra or bool(_PICTOGRAPH_BEFORE.search(before) and _PICTOGRAPH.match(after))
 
 
 class ArticleKey(NamedTuple):

@@ -1,5 +1,5 @@
-"""Articles: what is voted on. A site's article is found by its key or an alias, registered by a reader's first ballot or by the
-publisher, and described by the publisher. What editors do to articles is in `interventions`.
+"""Articles: what is voted on. A site's article is found by its key or an alias, and described by the publisher. What a reader's
+first ballot registers is in `registering`, what editors do to articles in `interventions`.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Executable, Row, Text, bindparam, cast, exists, func, select
+from sqlalchemy import Connection, Executable, Row, Text, bindparam, cast, func, select
 
 from reactions.newsroom import article_keys
 from reactions.newsroom.article_keys import ArticleKey
 from reactions.newsroom.sites import Site
-from reactions.refusals import ArticleClosed, ArticleQuotaSpent, KeyTaken, MalformedKey, Refusal, UnknownArticle
+from reactions.refusals import KeyTaken, MalformedKey, Refusal, UnknownArticle
 from reactions.storage import statements, tables
 from reactions.storage.engines import insert_for
 from reactions.times import DAY_MS
@@ -28,18 +28,23 @@ _a, _alias, _done = tables.article.c, tables.article_alias.c, tables.interventio
 BORN_MS = func.coalesce(func.nullif(_a.published_at, 0), _a.first_seen_at)  # `born_ms`, for the database
 
 _ArticleRow = Row[*tuple[Any, ...]]
-_Name = tuple[int, str]  # a site's id and a canonical key: two keys may share an id, never a name
+Name = tuple[int, str]  # a site's id and a canonical key: two keys may share an id, never a name
 
 
 class Place(NamedTuple):
-    """Where a ballot wants to go: `at_ms` is its time, UTC."""
+    """Where a ballot wants to go: `at_ms` is its time, UTC; `network` a keyed hash of where it comes from, empty if unknown.
+
+    `signed` tells that the publisher has signed the key.
+    """
 
     site: Site
     key: ArticleKey
     at_ms: int
+    network: str = ""
+    signed: bool = False
 
     @property
-    def name(self) -> _Name:
+    def name(self) -> Name:
         """What tells this article from every other."""
         return self.site.id, self.key.text
 
@@ -86,7 +91,7 @@ def closes_at_ms(site: Site, published_at: int | None, first_seen_at: int) -> in
 
 def find(connection: Connection, site: Site, keys: Collection[ArticleKey], *, now_ms: int) -> dict[str, Article]:
     """The registered ones among the articles with these keys, aliases included, by key. Creates nothing."""
-    found = _find(connection, [Place(site, key, now_ms) for key in keys])
+    found = find_places(connection, [Place(site, key, now_ms) for key in keys])
     return {key: article for (_, key), article in found.items() if isinstance(article, Article)}
 
 
@@ -101,7 +106,7 @@ def get(connection: Connection, site: Site, key: str) -> Article:
 def ids_of(connection: Connection, site: Site, keys: Collection[str]) -> dict[str, int]:
     """The id behind each canonical key, whether it is registered, an alias, or new. Raises MalformedKey."""
     places = [Place(site, ArticleKey(key, article_keys.id_of(site.key, key)), 0) for key in keys]
-    found = _find(connection, places)
+    found = find_places(connection, places)
     if refused := [outcome for outcome in found.values() if isinstance(outcome, Refusal)]:
         raise refused[0]
     return {
@@ -129,18 +134,6 @@ def last_registered_at(connection: Connection, site: Site) -> int:
     """When the site's newest article was registered, UTC milliseconds; 0 if it has none."""
     newest = select(func.max(_a.first_seen_at)).where(_a.site_id == site.id)
     return connection.execute(newest).scalar_one() or 0
-
-
-def find_open(connection: Connection, places: Collection[Place]) -> dict[_Name, Article | Refusal]:
-    """For each place, by its name, its open article, or why it takes no votes.
-
-    An article that nobody knows is registered on the way, where the site allows. Needs a writing transaction.
-    """
-    found = _find(connection, places)
-    missing = [place for place in places if place.name not in found]
-    for site in {place.site for place in missing}:
-        found |= _register_by_readers(connection, site, [place for place in missing if place.site is site])
-    return {place.name: _refused_if_closed(found[place.name]) for place in places}
 
 
 def describe(connection: Connection, site: Site, descriptions: Sequence[Description], *, at_ms: int) -> None:
@@ -207,7 +200,7 @@ _SELECT_ALIASES = select(_alias.key, _alias.article_id).where(
 )
 
 
-def _find(connection: Connection, places: Collection[Place]) -> dict[_Name, Article | Refusal]:
+def find_places(connection: Connection, places: Collection[Place]) -> dict[Name, Article | Refusal]:
     """The articles behind places: by their id, else by an alias; a merged one leads on to where it went."""
     rows = _rows(connection, {place.key.id for place in places})
     found = {place.name: row for place in places if (row := rows.get(place.key.id)) and (row.site_id, row.key) == place.name}
@@ -216,15 +209,15 @@ def _find(connection: Connection, places: Collection[Place]) -> dict[_Name, Arti
     if any(row.merged_into is not None for row in found.values()):
         targets = _rows(connection, [row.merged_into for row in found.values() if row.merged_into is not None])
         found = {name: row if row.merged_into is None else targets[row.merged_into] for name, row in found.items()}
-    outcome: dict[_Name, Article | Refusal] = {p.name: _article(found[p.name], p) for p in places if p.name in found}
+    outcome: dict[Name, Article | Refusal] = {p.name: _article(found[p.name], p) for p in places if p.name in found}
     for place in places:
         if place.name not in found and place.key.id in rows:
-            outcome[place.name] = _same_id()
+            outcome[place.name] = same_id()
     return outcome
 
 
-def _find_by_alias(connection: Connection, places: Collection[Place]) -> dict[_Name, _ArticleRow]:
-    led: dict[_Name, int] = {}
+def _find_by_alias(connection: Connection, places: Collection[Place]) -> dict[Name, _ArticleRow]:
+    led: dict[Name, int] = {}
     for site_id in {place.site.id for place in places}:
         asked = {place.key.text for place in places if place.site.id == site_id}
         for key, article_id in connection.execute(_SELECT_ALIASES, {"site_id": site_id, "keys": list(asked)}):
@@ -250,44 +243,9 @@ def _article(row: _ArticleRow, place: Place) -> Article:
     )
 
 
-def _same_id() -> MalformedKey:
+def same_id() -> MalformedKey:
+    """Why a key is refused whose id belongs to another one."""
     return MalformedKey("This key cannot be told from another article's. Change one character of it.")
-
-
-def _register_by_readers(connection: Connection, site: Site, places: Sequence[Place]) -> dict[_Name, Article | Refusal]:
-    if site.article_policy == "known":
-        refusal = UnknownArticle("This site takes reactions only on articles it has registered, and not on this one.")
-        return {place.name: refusal for place in places}
-    today = max(place.at_ms for place in places) // DAY_MS * DAY_MS
-    room = max(site.new_articles_per_day - _count_registered_by_readers(connection, site, since_ms=today), 0)
-    first_of = {place.key.id: place for place in reversed(places)}
-    welcome = [place for _, place in sorted(first_of.items())[:room]]
-    rows = [{"article_id": p.key.id, "site_id": site.id, "key": p.key.text, "first_seen_at": p.at_ms} for p in welcome]
-    if rows:
-        connection.execute(insert_for(connection)(tables.article).on_conflict_do_nothing(), rows)
-    spent = ArticleQuotaSpent("The daily limit for new articles of this site has been reached. Try again tomorrow.")
-    outcome: dict[_Name, Article | Refusal] = {
-        place.name: spent if first_of[place.key.id].name == place.name else _same_id() for place in places
-    }
-    outcome.update({place.name: Article(place.key.id, place.key.text) for place in welcome})
-    return outcome
-
-
-def _count_registered_by_readers(connection: Connection, site: Site, *, since_ms: int) -> int:
-    """How many articles the site's readers registered since then; those with a title, or from an import, are the newsroom's."""
-    imported = exists().where(_done.article_id == _a.article_id, _done.what == IMPORTED)
-    recent = (
-        select(_a.article_id)
-        .where(_a.site_id == site.id, _a.first_seen_at >= since_ms, _a.title.is_(None), ~imported)
-        .limit(site.new_articles_per_day)
-    )
-    return connection.execute(select(func.count()).select_from(recent.subquery())).scalar_one()
-
-
-def _refused_if_closed(article: Article | Refusal) -> Article | Refusal:
-    if isinstance(article, Article) and article.closed:
-        return ArticleClosed("Voting on this article has ended. Its counts stay visible.")
-    return article
 
 
 def _row(site: Site, article_id: int, key: str, description: Description, at_ms: int) -> dict[str, object]:

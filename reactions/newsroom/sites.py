@@ -20,6 +20,7 @@ from reactions.storage import tables
 
 POLICIES = ("open", "known")
 SCOPES = ("article", "site")
+FORGOTTEN = ("kept", "withdrawn")  # what becomes of the votes of a reader who wants to be forgotten
 DEFAULTS: Mapping[str, Any] = {
     "time_zone": "UTC",
     "article_policy": "open",
@@ -27,10 +28,13 @@ DEFAULTS: Mapping[str, Any] = {
     "reader_scope": "article",
     "close_after_days": None,
     "section_reactions": {},
+    "article_patterns": [],
+    "forgotten_votes": "kept",
 }
 _KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _DEVIATING = re.compile("[ß\u1e9e\u03c2]")
 _NO_SUCH_SITE = "There is no such site. The key is the one shown by `reactions site list`."
+_MOST_PATTERNS = 100
 _REMEMBERED = 4096  # sites, known and unknown, that one process keeps in mind
 
 
@@ -38,8 +42,9 @@ _REMEMBERED = 4096  # sites, known and unknown, that one process keeps in mind
 class Site:
     """A site as it was read; two readings of the same site are two objects.
 
-    `article_policy`: "open" registers an article with its first ballot, at most `new_articles_per_day`; "known" takes ballots on
-    registered articles only. `reader_scope`: "article" gives a reader another pseudonym on every article, "site" one for all.
+    `article_policy`: "open" registers an article with its first ballot, at most `new_articles_per_day` beside those whose key
+    matches one of `article_patterns`; "known" takes ballots on registered articles only. `reader_scope`: "article" gives a reader
+    another pseudonym on every article, "site" one for all.
     """
 
     id: int
@@ -53,6 +58,8 @@ class Site:
     reader_scope: str
     close_after_days: int | None
     section_reactions: Mapping[str, Sequence[str]] = field(repr=False)
+    article_patterns: Sequence[str] = field(default=(), repr=False)
+    forgotten_votes: str = "kept"
 
     def offered_in(self, section: str | None) -> ReactionSet:
         """The reactions offered on the articles of a section: the site's set, or the part chosen for the section."""
@@ -215,6 +222,19 @@ def _section_reactions(value: Mapping[str, Sequence[str]]) -> dict[str, list[str
     return {section: list(dict.fromkeys(chosen)) for section, chosen in value.items()}
 
 
+def patterns(value: Sequence[str]) -> list[str]:
+    """Patterns of article keys, none of which matches every key. Raises MalformedSite."""
+    if len(value) > _MOST_PATTERNS or not all(0 < len(pattern) <= 200 and pattern.isprintable() for pattern in value):
+        raise MalformedSite(
+            f"A site has at most {_MOST_PATTERNS} patterns of article keys, such as news/*, of 1 to 200 characters."
+        )
+    if too_wide := [pattern for pattern in value if not pattern.strip("*?[]!-")]:
+        raise MalformedSite(
+            f"{too_wide[0]!r} matches every key, so anybody could fill the tables. Begin it with a prefix: news/*."
+        )
+    return list(dict.fromkeys(value))
+
+
 def _one_of(choices: Sequence[str]) -> Callable[[str], str]:
     def chosen(value: str) -> str:
         if value not in choices:
@@ -234,4 +254,6 @@ _FORM_OF: dict[str, Callable[[Any], Any]] = {
     "reader_scope": _one_of(SCOPES),
     "close_after_days": _days,
     "section_reactions": _section_reactions,
+    "article_patterns": patterns,
+    "forgotten_votes": _one_of(FORGOTTEN),
 }

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event, make_url
@@ -52,6 +54,18 @@ def options_of_the_ballot_box(settings: Settings) -> dict[str, Any]:
     """
     chosen = {**options(settings, lock_ms=_BALLOT_LOCK_MS), "pool_pre_ping": False}
     return chosen if settings.on_sqlite else {**chosen, "pool_size": 1}
+
+
+def keep_private(url: str) -> None:
+    """Let nobody but the service's user read an SQLite file, whatever umask it is started with; its journals inherit that.
+
+    Where this is not ours to decide, as in a folder that cannot be written, connecting tells what is wrong.
+    """
+    file = make_url(url).database
+    if file and file != ":memory:" and not file.startswith("file:"):
+        with suppress(OSError):
+            os.close(os.open(file, os.O_CREAT | os.O_RDONLY, 0o600))
+            Path(file).chmod(0o600)
 
 
 def prepare(engine: Engine) -> None:

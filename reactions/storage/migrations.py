@@ -8,6 +8,7 @@ tables are built concurrently (`create_index`). docs/operating.md has the rules 
 from __future__ import annotations
 
 import fcntl
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -153,7 +154,7 @@ def _alone(engine: Engine, give_up_s: float) -> Iterator[Connection]:
     """
     file = engine.url.database
     if engine.dialect.name == "sqlite" and file:
-        with open(f"{file}.migrating", "w") as lock:
+        with open(f"{file}.migrating", "w", opener=_private) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             with writing(engine) as connection:
                 yield connection
@@ -165,6 +166,10 @@ def _alone(engine: Engine, give_up_s: float) -> Iterator[Connection]:
             yield connection
         finally:
             connection.invalidate()  # closed, not given back: the session's lock and settings must not reach a vote
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, mode=0o600)
 
 
 def _take_lock(connection: Connection, give_up_s: float) -> None:

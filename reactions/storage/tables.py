@@ -51,6 +51,8 @@ site = Table(
     Column("reader_scope", String(8), nullable=False),
     Column("close_after_days", Integer),
     Column("section_reactions", JSON, nullable=False, server_default=text("'{}'")),
+    Column("article_patterns", JSON, nullable=False, server_default=text("'[]'")),
+    Column("forgotten_votes", String(9), nullable=False, server_default="kept"),
     UniqueConstraint("key"),
 )
 
@@ -72,6 +74,15 @@ article = Table(
     Column("merged_into", BigInteger),
     Column("merged_from", JSON, nullable=False, server_default=text("'[]'")),
     Index(None, "site_id", "first_seen_at"),
+    sqlite_with_rowid=False,
+)
+
+article_quota = Table(
+    "article_quota",
+    metadata,
+    Column("site_id", Integer, primary_key=True, autoincrement=False),
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("n", Integer, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -153,6 +164,36 @@ event = Table(
     sqlite_with_rowid=False,
 )
 
+ledger_procedure = Table(
+    "ledger_procedure",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("what", String(16), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("events", BigInteger, nullable=False),
+    Column("open", Boolean, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+ledger_digest = Table(
+    "ledger_digest",
+    metadata,
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("events", BigInteger, nullable=False),
+    Column("digest", LargeBinary(64), nullable=False),
+    Column("chain", LargeBinary(64), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+ledger_correction = Table(
+    "ledger_correction",
+    metadata,
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("events", BigInteger, nullable=False),
+    Column("digest", LargeBinary(64), nullable=False),
+    sqlite_with_rowid=False,
+)
+
 article_alias = Table(
     "article_alias",
     metadata,
@@ -183,7 +224,19 @@ api_key = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("last_used_at", BigInteger),
     Column("revoked_at", BigInteger),
+    Column("made_by", String(12)),
+    Column("expires_at", BigInteger),
     Index(None, "site_id"),
+)
+
+editor_session = Table(
+    "editor_session",
+    metadata,
+    Column("id", LargeBinary(32), primary_key=True),
+    Column("key_id", String(12), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("used_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 alert = Table(

@@ -18,6 +18,7 @@ from typing import NamedTuple, Protocol, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from reactions.newsroom.registering import Budget, no_budget
 from reactions.refusals import Overloaded, Refusal
 from reactions.storage import engines, outages
 from reactions.storage.engines import writing
@@ -86,6 +87,7 @@ class BallotBox:
         answer_within_s: float,
         one_article_per_transaction: bool = False,
         admit: Admit = admit_all,
+        budget: Budget = no_budget,
         listener: Listener | None = None,
     ) -> None:
         self._engine = engine
@@ -95,6 +97,7 @@ class BallotBox:
         self._answer_within_s = answer_within_s
         self._one_article = one_article_per_transaction
         self._admit = admit
+        self._budget = budget
         self._listener = listener
         self._locked_until: dict[int, float] = {}
         self._starting = threading.Lock()
@@ -270,7 +273,7 @@ class BallotBox:
     def _commit(self, ballots: Sequence[Ballot]) -> list[Outcome]:
         def count(connection: Connection) -> list[Outcome]:
             engines.take_part_in_counting(connection)
-            return counting.count(connection, ballots, pseudonym_key=self._pseudonym_key)
+            return counting.count(connection, ballots, pseudonym_key=self._pseudonym_key, budget=self._budget)
 
         outcomes = self._durably(count)
         if len(outcomes) != len(ballots):

@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, String, case, func, literal_column, select, tuple_
 
-from reactions.newsroom import articles
+from reactions.newsroom import registering
 from reactions.newsroom.article_keys import ArticleKey
 from reactions.newsroom.articles import Article, Place
+from reactions.newsroom.registering import Budget
 from reactions.refusals import Refusal, UnknownReaction
 from reactions.storage import tables
 from reactions.storage.statements import ManyRows
@@ -35,12 +36,15 @@ class _Change(NamedTuple):
     voted_before: bool
 
 
-def count(connection: Connection, ballots: Sequence[Ballot], *, pseudonym_key: bytes) -> list[Outcome]:
+def count(
+    connection: Connection, ballots: Sequence[Ballot], *, pseudonym_key: bytes, budget: Budget = registering.no_budget
+) -> list[Outcome]:
     """Count a batch inside the caller's writing transaction; the outcomes stand in the order of the ballots.
 
-    Ballots on articles that are closed, unknown or beyond the quota are refused. Nothing is durable until the caller commits.
+    Ballots are refused on articles that are closed or unknown, or new and beyond the quota or the `budget` of their network.
+    Nothing is durable until the caller commits.
     """
-    placed = _placed(connection, ballots)
+    placed = _placed(connection, ballots, budget)
     voters = _voters(connection, ballots, placed, pseudonym_key)
     present = _apply(connection, ballots, voters)
     counted = tallies.counts_of(connection, {article_id for article_id, _ in voters.values()})
@@ -57,15 +61,15 @@ def count(connection: Connection, ballots: Sequence[Ballot], *, pseudonym_key: b
     return outcomes
 
 
-def _placed(connection: Connection, ballots: Sequence[Ballot]) -> list[Article | Refusal]:
+def _placed(connection: Connection, ballots: Sequence[Ballot], budget: Budget) -> list[Article | Refusal]:
     """The article of each ballot, or why it is refused. An editor's ballot names its article itself."""
     places = {(b.site.id, b.article): _place(b) for b in ballots if b.voter is None}
-    found = articles.find_open(connection, places.values()) if places else {}
+    found = registering.find_open(connection, places.values(), budget=budget) if places else {}
     return [_checked(b, found[b.site.id, b.article]) if b.voter is None else Article(b.article_id, b.article) for b in ballots]
 
 
 def _place(ballot: Ballot) -> Place:
-    return Place(ballot.site, ArticleKey(ballot.article, ballot.article_id), ballot.at_ms)
+    return Place(ballot.site, ArticleKey(ballot.article, ballot.article_id), ballot.at_ms, ballot.network, ballot.signed)
 
 
 def _checked(ballot: Ballot, article: Article | Refusal) -> Article | Refusal:

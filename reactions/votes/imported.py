@@ -6,7 +6,7 @@ The imported part of a tally is the sum of these amounts over all sources; both 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -51,6 +51,15 @@ def change(connection: Connection, source: str, changes: Sequence[Change]) -> No
         connection.execute(_amount_upsert(connection.dialect.name), present)
     if gone:
         connection.execute(_STRIKE_OUT, gone)
+
+
+def remove(connection: Connection, site_id: int, article_ids: Collection[int]) -> None:
+    """Forget what was imported for articles whose tallies go with it. An import under way finds that its source was revised."""
+    sources = set(connection.execute(select(_n.source).where(_n.article_id.in_(article_ids))).scalars())
+    if sources:
+        revised = update(tables.imported_source).where(_s.site_id == site_id, _s.source.in_(sources))
+        connection.execute(revised.values(revision=_s.revision + 1))
+        connection.execute(delete(tables.imported_amount).where(_n.article_id.in_(article_ids)))
 
 
 def merge(connection: Connection, site_id: int, article_id: int, *, into: int) -> None:

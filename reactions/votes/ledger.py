@@ -1,20 +1,27 @@
 """The ledger: one event for each applied change of a vote, appended in the transaction that counts it, never changed.
 
-What an import has replayed is struck out when the import is taken back, with its votes: they were never cast here.
+The database refuses to change or delete an event outside of `procedure`, which only a few named ones use: taking back an import
+that brought votes, deleting an article, forgetting a reader. What they change is recorded, and accounted for in the digests of
+`sealing`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import uuid
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, tuple_, update
 
 from reactions.refusals import ImportConflict
 from reactions.storage import tables
 from reactions.storage.statements import ManyRows
+from reactions.votes import sealing
 from reactions.votes.rules import CAST
 from reactions.votes.tallies import Shift
+
+Voter = tuple[int, bytes]
 
 
 class Event(NamedTuple):
@@ -29,8 +36,10 @@ class Event(NamedTuple):
     at_ms: int
 
 
-_e, _v = tables.event.c, tables.vote.c
-_APPEND = ManyRows(tables.event, ["article_id", "voter", "seq", "from_reaction", "to_reaction", "cause", "at"])
+_e, _v, _p = tables.event.c, tables.vote.c, tables.ledger_procedure.c
+_COLUMNS = ("article_id", "voter", "seq", "from_reaction", "to_reaction", "cause", "at")
+_EVENT = select(*(_e[name] for name in _COLUMNS))
+_APPEND = ManyRows(tables.event, _COLUMNS)
 
 
 def append(connection: Connection, events: Sequence[Event]) -> None:
@@ -47,17 +56,82 @@ def refuse_any_of(connection: Connection, site_key: str, keys: Mapping[int, str]
         )
 
 
-def strike_out(connection: Connection, article_ids: Collection[int], tag: bytes) -> list[Shift]:
+@contextmanager
+def procedure(connection: Connection, what: str, *, at_ms: int) -> Iterator[list[Event]]:
+    """Open the ledger to the rest of the caller's transaction; append to the list what is removed from it.
+
+    One procedure runs at a time. It is on record, with how many events it removed, and nobody else sees the ledger open.
+    """
+    sealing.take_turn(connection)
+    record = {"id": uuid.uuid4().hex, "what": what, "at": at_ms, "events": 0, "open": True}
+    connection.execute(insert(tables.ledger_procedure).values(record))
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("GRANT UPDATE, DELETE ON event TO CURRENT_USER")
+    removed: list[Event] = []
+    yield removed
+    sealing.correct(connection, removed)
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("REVOKE UPDATE, DELETE ON event FROM CURRENT_USER")
+    done = update(tables.ledger_procedure).where(_p.id == record["id"])
+    connection.execute(done.values(open=False, events=len(removed)))
+
+
+def strike_out(connection: Connection, article_ids: Collection[int], tag: bytes, *, what: str, at_ms: int) -> list[Shift]:
     """Remove the votes and events of voters that begin with a tag; return the events as changes of tallies."""
-    lowest, highest = tag.ljust(16, b"\0"), tag.ljust(16, b"\xff")
-    theirs = (_e.article_id.in_(article_ids), _e.voter.between(lowest, highest))
-    asked = select(_e.article_id, _e.voter, _e.at, _e.from_reaction, _e.to_reaction, _e.cause).where(*theirs)
-    seen: set[tuple[int, bytes]] = set()
+    of_event = _e.article_id.in_(article_ids) & _of_tag(_e.voter, tag)
+    of_vote = _v.article_id.in_(article_ids) & _of_tag(_v.voter, tag)
+    return _strike_out(connection, of_event, of_vote, what=what, at_ms=at_ms)
+
+
+def strike_out_voters(connection: Connection, voters: Collection[Voter], *, what: str, at_ms: int) -> list[Shift]:
+    """Remove the votes and events of some voters on some articles; return the events as changes of tallies."""
+    of_event, of_vote = tuple_(_e.article_id, _e.voter).in_(voters), tuple_(_v.article_id, _v.voter).in_(voters)
+    return _strike_out(connection, of_event, of_vote, what=what, at_ms=at_ms)
+
+
+def rename(connection: Connection, to: Mapping[Voter, bytes], *, what: str, at_ms: int) -> None:
+    """Give voters other names in their events."""
+    theirs = _EVENT.where(tuple_(_e.article_id, _e.voter).in_(list(to)))
+    events = [Event(*row) for row in connection.execute(theirs)]
+    if not events:
+        return
+    with procedure(connection, what, at_ms=at_ms) as removed:
+        connection.execute(_RENAME, [{"a": article_id, "v": voter, "to": new} for (article_id, voter), new in to.items()])
+        removed += events
+    renamed = [event._replace(voter=to[event.article_id, bytes(event.voter)]) for event in events]
+    sealing.correct(connection, renamed, sign=-1)
+
+
+_RENAME = update(tables.event).where(_e.article_id == bindparam("a"), _e.voter == bindparam("v")).values(voter=bindparam("to"))
+
+
+def account_for(connection: Connection, article_ids: Collection[int], tag: bytes, *, at_ms: int) -> None:
+    """Let the digests of sealed days expect the events of voters that begin with a tag: an import has brought them."""
+    sealing.take_turn(connection)
+    theirs = _EVENT.where(_e.article_id.in_(article_ids), _of_tag(_e.voter, tag))
+    brought = [Event(*row) for row in connection.execute(theirs)]
+    sealing.correct(connection, brought, sign=-1)
+    record = {"id": uuid.uuid4().hex, "what": "restore", "at": at_ms, "events": len(brought), "open": False}
+    connection.execute(insert(tables.ledger_procedure).values(record))
+
+
+def _strike_out(
+    connection: Connection, of_event: ColumnElement[bool], of_vote: ColumnElement[bool], *, what: str, at_ms: int
+) -> list[Shift]:
+    events = [Event(*row) for row in connection.execute(_EVENT.where(of_event))]
+    if events:
+        with procedure(connection, what, at_ms=at_ms) as removed:
+            connection.execute(delete(tables.event).where(of_event))
+            removed += events
+    connection.execute(delete(tables.vote).where(of_vote))
+    seen: set[Voter] = set()
     shifts: list[Shift] = []
-    for article_id, voter, at, left, taken_up, cause in connection.execute(asked.order_by(_e.seq)):
-        is_first = (article_id, voter) not in seen
-        seen.add((article_id, voter))
-        shifts.append(Shift(article_id, at, left, taken_up, is_first and cause == CAST))
-    connection.execute(delete(tables.event).where(*theirs))
-    connection.execute(delete(tables.vote).where(_v.article_id.in_(article_ids), _v.voter.between(lowest, highest)))
+    for event in sorted(events, key=lambda event: event.seq):
+        voter = event.article_id, bytes(event.voter)
+        shifts.append(Shift(event.article_id, event.at_ms, event.left, event.taken_up, voter not in seen and event.cause == CAST))
+        seen.add(voter)
     return shifts
+
+
+def _of_tag(voter: ColumnElement[bytes], tag: bytes) -> ColumnElement[bool]:
+    return voter.between(tag.ljust(16, b"\0"), tag.ljust(16, b"\xff"))

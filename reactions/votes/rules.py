@@ -24,7 +24,7 @@ class Ballot:
     """A request for one vote: this reaction, or none; `ballot` makes a reader's, `revising` an editor's.
 
     `reader` is the raw id and is never stored. `at_ms` is UTC. `voter` is the pseudonym of the vote that an editor revises;
-    such ballots are counted on closed articles too.
+    such ballots are counted on closed articles too. `network` and `signed` are those of `articles.Place`.
     """
 
     site: Site
@@ -36,6 +36,8 @@ class Ballot:
     at_ms: int
     cause: str
     voter: bytes | None = None
+    network: str = ""
+    signed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +65,25 @@ class Receipt:
     article_id: int
 
 
-def ballot(site: Site, *, article: str, reaction: str | None, reader: bytes, seq: int, now_ms: int, cause: str = CAST) -> Ballot:
+def ballot(
+    site: Site,
+    *,
+    article: str,
+    reaction: str | None,
+    reader: bytes,
+    seq: int,
+    now_ms: int,
+    cause: str = "vote",
+    network: str = "",
+    signed: bool = False,
+) -> Ballot:
     """A ballot by the rules of the site. Raises MalformedKey, UnknownReaction, RetiredReaction or SeqOutOfRange."""
     key = article_keys.article_key(site.key, article)
     if reaction is not None:
         site.reactions.choose(reaction)
     if not 0 <= seq <= now_ms + DAY_MS:
         raise SeqOutOfRange("seq is the device's clock in milliseconds: 0 or more, at most a day ahead of the server's.")
-    return Ballot(site, key.text, key.id, reaction, reader, seq, now_ms, cause)
+    return Ballot(site, key.text, key.id, reaction, reader, seq, now_ms, cause, None, network, signed)
 
 
 def shown(site: Site, key: str, counted: Mapping[str, int], article: Article | None = None) -> Counts:

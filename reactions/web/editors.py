@@ -5,18 +5,22 @@ The site comes from the key. Another site's address answers what a missing one a
 
 from __future__ import annotations
 
-from flask import request, session
+import re
+from urllib.parse import urlsplit
 
-from reactions.newsroom import api_keys, sites
+from flask import Response, request, session
+
+from reactions.newsroom import api_keys, editor_sessions, sites
 from reactions.newsroom.api_keys import ApiKey
 from reactions.newsroom.sites import Site
 from reactions.refusals import UnknownSite
 from reactions.storage.engines import writing
 from reactions.web import current, guards
-from reactions.web.problems import Denied
+from reactions.web.problems import Denied, problem
 
-_SESSION = "key"
+_SESSION = "session"
 _KEY = "reactions.key"  # where in the environ the proven key of a request is kept
+_KEY_TEXT = re.compile(r"rk_[0-9a-f]{12}_[A-Za-z0-9_-]{43}")
 _IN_ADDRESS = {"api_key", "key", "token", "access_token"}
 
 
@@ -42,19 +46,30 @@ def by() -> str:
     return f"{key.id} {key.label}"[:100]
 
 
+def key() -> ApiKey:
+    """The key in use."""
+    return _bearer()
+
+
 def key_id() -> str:
     """The id of the key in use."""
     return _bearer().id
 
 
 def signed_in(scope: str = "read") -> Site | None:
-    """The site of the session, unless nobody is signed in, the key was revoked since, or it lacks the scope."""
-    key_id = session.get(_SESSION)
-    if not key_id:
+    """The site of the session, unless nobody is signed in, the session or its key has ended, or the key lacks the scope."""
+    token, now_ms = session.get(_SESSION), current.now_ms()
+    if not token:
         return None
     with current.reading() as connection:
-        key = api_keys.still_good(connection, key_id)
-    return site_of(key) if key and scope in key.scopes else None
+        found = editor_sessions.find(connection, token, now_ms=now_ms)
+    if found is None:
+        return None
+    key, use_is_news = found
+    if use_is_news:
+        with writing(current.engine()) as connection:
+            editor_sessions.note_use(connection, token, now_ms=now_ms)
+    return site_of(key) if scope in key.scopes else None
 
 
 def sign_in(text: str) -> Site | None:
@@ -63,12 +78,31 @@ def sign_in(text: str) -> Site | None:
     if key is None or "read" not in key.scopes:
         return None
     session.clear()
-    session[_SESSION] = key.id
+    with writing(current.engine()) as connection:
+        session[_SESSION] = editor_sessions.begin(connection, key, now_ms=current.now_ms())
     return site_of(key)
 
 
+def is_own_origin() -> bool:
+    """False if a browser says that the request comes from another origin's page, or hides which."""
+    origin = request.headers.get("Origin")
+    own = {request.host, urlsplit(current.parts().settings.address).netloc}
+    return origin is None or urlsplit(origin).netloc in own
+
+
+def refuse_key_in_address() -> Response | None:
+    """Refuse any request that has a whole key in its address, whatever it asks: addresses end up in logs."""
+    if not _KEY_TEXT.search(request.full_path):
+        return None
+    detail = "Send the key in the Authorization header, and make a new one: this one may have been read."
+    return problem("key-in-address", detail)
+
+
 def sign_out() -> None:
-    """End the session."""
+    """End the session, also for whoever has copied its cookie."""
+    if token := session.get(_SESSION):
+        with writing(current.engine()) as connection:
+            editor_sessions.end(connection, token)
     session.clear()
 
 
@@ -104,9 +138,9 @@ def _proven_bearer() -> ApiKey:
 
 
 def _proven(text: str) -> ApiKey | None:
-    with current.reading() as connection:
-        key = api_keys.proven(connection, text)
     now_ms = current.now_ms()
+    with current.reading() as connection:
+        key = api_keys.proven(connection, text, now_ms=now_ms)
     if key is not None and api_keys.use_is_news(key, now_ms):
         with writing(current.engine()) as connection:
             api_keys.note_use(connection, key, now_ms=now_ms)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from datetime import UTC, datetime, timedelta
 
 from flask import Blueprint, Response, jsonify, request
 from sqlalchemy.exc import SQLAlchemyError
@@ -48,6 +49,17 @@ def exposed_metrics() -> Response:
             guards.count_wrong_key()
         raise Unauthorized(www_authenticate=WWWAuthenticate("bearer"))
     return Response(metrics.exposition(), content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+@blueprint.get("/.well-known/security.txt")
+def security_txt() -> Response:
+    """Where to report a weakness (RFC 9116)."""
+    contact = current.parts().settings.security_contact
+    if not contact:
+        raise NotFound
+    expires = datetime.fromtimestamp(current.now_ms() / 1000, UTC).replace(microsecond=0) + timedelta(days=180)
+    text = f"Contact: {contact}\nExpires: {expires:%Y-%m-%dT%H:%M:%SZ}\nPreferred-Languages: en\n"
+    return Response(text, content_type="text/plain; charset=utf-8", headers={"X-Content-Type-Options": "nosniff"})
 
 
 def _not_ready(detail: str) -> Response:

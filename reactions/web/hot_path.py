@@ -4,6 +4,7 @@ checked here. `asgi` and `WsgiDoor` are its two doors, with one set of checks; e
 
 from __future__ import annotations
 
+import hmac
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 
+from reactions.newsroom import registering
 from reactions.newsroom.sites import Directory, Site
 from reactions.settings import Proxies
 from reactions.times import now_ms
@@ -55,16 +57,33 @@ class HotPath:
     memory: CountsMemory
     counts: CountsReader
     proxies: Proxies
+    article_signing_key: bytes
+    pseudonym_key: bytes
 
     def ballot(self, site: Site, request: VoteRequest, body: bytes) -> tuple[Ballot, Voter]:
         """The ballot in a body whose origin was checked, and whom to limit.
 
         Raises ValidationError and what `rules.ballot` does.
         """
-        article, reaction, reader, seq = _read(body)
-        ballot = rules.ballot(site, article=article, reaction=reaction, reader=reader, seq=seq, now_ms=now_ms())
+        article, reaction, reader, seq, sig = _read(body)
         address = networks.client_address(request.peer, request.forwarded_for, self.proxies)
-        return ballot, self.limits.voter(site=site.key, address=address, reader=reader)
+        voter = self.limits.voter(site=site.key, address=address, reader=reader)
+        ballot = rules.ballot(
+            site,
+            article=article,
+            reaction=reaction,
+            reader=reader,
+            seq=seq,
+            now_ms=now_ms(),
+            network=voter.wide_network or voter.network,
+            signed=sig is not None and self._is_signed(site, article, sig),
+        )
+        return ballot, voter
+
+    def _is_signed(self, site: Site, article: str, sig: str) -> bool:
+        """True if the publisher has signed the article's key. A wrong signature is no fault: it only helps nothing."""
+        expected = registering.signature(registering.signing_key(self.article_signing_key, site.key), article)
+        return hmac.compare_digest(expected, sig)
 
     def receipt(self, receipt: Receipt) -> tuple[bytes, list[Header]]:
         """What a reader is answered whose vote is durable."""
@@ -92,15 +111,15 @@ class HotPath:
         return found
 
 
-def _read(body: bytes) -> tuple[str, str | None, bytes, int]:
-    """Article, reaction, reader and seq of a vote's body. Raises ValidationError."""
+def _read(body: bytes) -> tuple[str, str | None, bytes, int, str | None]:
+    """Article, reaction, reader, seq and signature of a vote's body. Raises ValidationError."""
     usual = _WIDGETS_BODY.fullmatch(body)
     if usual:
         article, reaction, reader, seq = usual.groups()
         chosen = None if reaction is None else reaction.decode("ascii")
-        return article.decode("ascii"), chosen, bytes.fromhex(reader.decode("ascii")), int(seq)
+        return article.decode("ascii"), chosen, bytes.fromhex(reader.decode("ascii")), int(seq), None
     read = _body.load(requests.json_object(body))
-    return read["article"], read["reaction"], bytes.fromhex(read["reader"]), read["seq"]
+    return read["article"], read["reaction"], bytes.fromhex(read["reader"]), read["seq"], read.get("sig")
 
 
 def plain_query(what: str, query: bytes) -> dict[str, list[str]] | None:

@@ -17,6 +17,8 @@ from typing import NamedTuple
 import structlog
 from limits import parse_many
 
+from reactions.newsroom.articles import Place
+from reactions.newsroom.sites import Site
 from reactions.settings import Settings
 from reactions.votes import networks, readers
 from reactions.votes.rules import Ballot
@@ -60,6 +62,8 @@ class VoteLimits:
         self._per_wide_network = policies("wide-network", settings.votes_per_wide_network)
         self._per_reader = policies("reader", settings.votes_per_reader)
         self._per_article = policies("article", settings.votes_per_article)
+        self._forgetting = policies("forgetting", settings.forgettings_per_network)
+        self._new_articles = policies("new-articles", settings.new_articles_per_network)
         every = (*self._per_reader, *self._per_network, *self._per_wide_network, *self._per_article)
         self.policy_field = ", ".join(f'"{p.name}";q={p.amount};w={p.window_s}' for p in every)
 
@@ -82,6 +86,19 @@ class VoteLimits:
             _refused(spent) if isinstance(voter, Voter) and (spent := next(waits)) else ballot
             for ballot, voter in zip(ballots, facts, strict=True)
         ]
+
+    def may_register(self, places: Sequence[Place]) -> Sequence[bool]:
+        """Whether the network of each place may register one more article; counts those that may."""
+        asks: list[list[Ask]] = [[(policy, place.network) for policy in self._new_articles if place.network] for place in places]
+        return [spent is None for spent in self.store.hit([place.site.id for place in places], asks)]
+
+    def take_forgetting(self, site: Site, address: str) -> None:
+        """Count a request to forget a reader, which looks at every article of the site. Raises TooMany."""
+        network, wide = networks.prefixes_of(address)
+        who = readers.limit_key(self._key, site.key, wide or network)
+        (spent,) = self.store.hit([site.id], [[(policy, who) for policy in self._forgetting]])
+        if spent:
+            raise _refused(spent)
 
     def _asks(self, ballot: Ballot, voter: Voter) -> list[Ask]:
         asks = [(policy, voter.network) for policy in self._per_network]

@@ -14,8 +14,8 @@ from reactions.newsroom.api_keys import ApiKey
 from reactions.newsroom.articles import Description
 from reactions.newsroom.sites import Site
 from reactions.storage.engines import writing
-from reactions.times import rfc3339
-from reactions.votes import revising
+from reactions.times import DAY_MS, rfc3339
+from reactions.votes import removing, revising
 from reactions.votes.revising import Editor
 from reactions.web import current, editors, headers, schemas
 from reactions.web.openapi import ApiBlueprint, View
@@ -26,6 +26,8 @@ ARTICLES_BYTES = 1_048_576
 _SITE = "/v1/sites/<site_key>"
 
 blueprint = ApiBlueprint("newsroom", description="What the newsroom and its CMS change. Needs a key of the site.")
+_MOST_DELETED = 1000  # in one request; repeat it until it deletes none
+_deletion = schemas.DeletionBody()
 _articles, _named, _move, _merge, _key = ArticlesBody(), ArticleNamed(), MoveBody(), MergeBody(), KeyBody()
 
 
@@ -127,10 +129,27 @@ def move(site_key: str) -> Response:
     return _state(site, to)
 
 
-@blueprint.get(f"{_SITE}/keys", "listKeys", response=schemas.KeysResponse, scope="write")
+@blueprint.delete(
+    f"{_SITE}/articles",
+    "deleteArticles",
+    body=schemas.DeletionBody,
+    response=schemas.DeletionResponse,
+    problems=["unknown-article", "overloaded"],
+    scope="review",
+)
+def delete_articles(site_key: str) -> Response:
+    """Delete an article with its votes for good, or up to 1,000 articles without a description whose keys match a pattern."""
+    site = editors.require(site_key, "review")
+    body = body_of(request, _deletion)
+    if "article" in body:
+        return respond({"deleted": removing.delete_article(_editor(site), article_keys.canonical_key(body["article"]))})
+    return respond({"deleted": removing.delete_matching(_editor(site), body["pattern"], most=_MOST_DELETED)})
+
+
+@blueprint.get(f"{_SITE}/keys", "listKeys", response=schemas.KeysResponse, scope="keys")
 def list_keys(site_key: str) -> Response:
     """List the site's keys, without their secrets."""
-    site = editors.require(site_key, "write")
+    site = editors.require(site_key, "keys")
     with current.reading() as connection:
         return respond({"keys": [_shown(key) for key in api_keys.all_of(connection, site)]})
 
@@ -141,23 +160,32 @@ def list_keys(site_key: str) -> Response:
     body=KeyBody,
     response=schemas.NewKeyResponse,
     problems=["malformed-key-request"],
-    scope="write",
+    scope="keys",
 )
 def add_key(site_key: str) -> Response:
-    """Make a key with some of the scopes of the one in use. Its text is shown this once."""
-    site = editors.require(site_key, "write")
+    """Make a key with some of the scopes of the one in use, and revoked with it. Its text is shown this once."""
+    site = editors.require(site_key, "keys")
     body = body_of(request, _key)
+    now_ms, days = current.now_ms(), body.get("expires_after_days")
     for scope in body["scopes"]:
         editors.require(site_key, scope)
     with writing(current.engine()) as connection:
-        made, text = api_keys.create(connection, site, scopes=body["scopes"], label=body["label"], now_ms=current.now_ms())
+        made, text = api_keys.create(
+            connection,
+            site,
+            scopes=body["scopes"],
+            label=body["label"],
+            now_ms=now_ms,
+            made_by=editors.key(),
+            expires_at=now_ms + days * DAY_MS if days else None,
+        )
     return respond({**_shown(made), "key": text})
 
 
-@blueprint.delete(f"{_SITE}/keys/<key_id>", "revokeKey", response=schemas.KeyResponse, problems=["unknown-key"], scope="write")
+@blueprint.delete(f"{_SITE}/keys/<key_id>", "revokeKey", response=schemas.KeyResponse, problems=["unknown-key"], scope="keys")
 def revoke_key(site_key: str, key_id: str) -> Response:
-    """Revoke a key at once. Idempotent."""
-    site = editors.require(site_key, "write")
+    """Revoke a key and those that were made with it, at once. Idempotent."""
+    site = editors.require(site_key, "keys")
     with writing(current.engine()) as connection:
         return respond(_shown(api_keys.revoke(connection, site, key_id, now_ms=current.now_ms())))
 
@@ -201,6 +229,8 @@ def _shown(key: ApiKey) -> dict[str, Any]:
         "created_at": _time(key.created_at),
         "last_used_at": _time(key.last_used_at),
         "revoked_at": _time(key.revoked_at),
+        "expires_at": _time(key.expires_at),
+        "made_by": key.made_by,
     }
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import orjson
 from flask import Response, request
 
+from reactions.votes import forgetting, networks
 from reactions.web import cors, current, hot_path, requests, schemas
 from reactions.web.counts import MOST_ARTICLES, PARAMETERS
-from reactions.web.headers import PUBLIC
+from reactions.web.headers import NOSNIFF, PUBLIC
 from reactions.web.openapi import ApiBlueprint, query
 
+_reader = schemas.ReaderBody()
 _CACHED = ("Cache-Control", "ETag")
 _VOTE_PROBLEMS = (
     "malformed-key", "foreign-origin", "unknown-article", "article-closed", "unknown-reaction", "retired-reaction",
-    "seq-out-of-range", "article-quota-spent", "too-many-votes", "overloaded",
+    "seq-out-of-range", "article-quota-spent", "too-many-votes", "overloaded", "key-in-address",
 )  # fmt: skip
 
 
@@ -30,7 +33,7 @@ blueprint = ApiBlueprint("readers", description="What the widget asks for. No ke
     ],
     response=schemas.ReactionsResponse,
     headers=_CACHED,
-    problems=["malformed-key"],
+    problems=["malformed-key", "key-in-address"],
 )
 def reactions_of(site_key: str) -> Response:
     """The row of an article: its reactions with labels and counts. For several: the site's labels, and the counts of each."""
@@ -43,7 +46,7 @@ def reactions_of(site_key: str) -> Response:
     parameters=[query("article", f"1 to {MOST_ARTICLES} article keys, each as a parameter of its own", many=True, example="a")],
     response=schemas.CountsResponse,
     headers=_CACHED,
-    problems=["malformed-key"],
+    problems=["malformed-key", "key-in-address"],
 )
 def counts_of(site_key: str) -> Response:
     """The counts of many articles, in the order asked. Among several, a key that cannot be used spoils its own entry only."""
@@ -70,6 +73,34 @@ def vote(site_key: str) -> Response:
 def vote_preflight(site_key: str) -> Response:
     """Tell a browser whether a page may vote."""
     return cors.preflight(cors.let_page_read(current.site(site_key)), "PUT")
+
+
+@blueprint.delete(
+    "/v1/sites/<site_key>/vote/reader",
+    "forgetReader",
+    body=schemas.ReaderBody,
+    response=schemas.ForgottenResponse,
+    headers=["Cache-Control"],
+    problems=["foreign-origin", "too-many-votes", "overloaded", "key-in-address"],
+)
+def forget(site_key: str) -> Response:
+    """Forget a reader: afterwards no row holds a pseudonym of theirs. Their votes are kept as nobody's, or withdrawn."""
+    site, hot = current.site(site_key), current.parts().hot_path
+    page = cors.let_page_read(site)
+    reader = bytes.fromhex(requests.body_of(request, _reader)["reader"])
+    asked = hot_path.request_of(request.environ)
+    hot.limits.take_forgetting(site, networks.client_address(asked.peer, asked.forwarded_for, hot.proxies))
+    votes = forgetting.forget(
+        current.engine(), hot.ballot_box, site, reader=reader, key=hot.pseudonym_key, now_ms=current.now_ms()
+    )
+    headers = [*page, ("Content-Type", "application/json"), ("Cache-Control", "no-store"), NOSNIFF]
+    return Response(orjson.dumps({"votes": votes}), headers=headers)
+
+
+@blueprint.preflight("/v1/sites/<site_key>/vote/reader")
+def forget_preflight(site_key: str) -> Response:
+    """Tell a browser whether a page may ask to forget its reader."""
+    return cors.preflight(cors.let_page_read(current.site(site_key)), "DELETE")
 
 
 @blueprint.preflight("/v1/sites/<site_key>/<any(reactions, counts):what>")

@@ -8,6 +8,7 @@ import orjson
 from flask import Response
 from marshmallow import ValidationError
 
+from reactions.newsroom import article_keys
 from reactions.reports import listings
 from reactions.reports.periods import Period
 from reactions.web import current, editors, headers, report_params, report_schemas, requests
@@ -100,7 +101,8 @@ def article(site_key: str) -> Response:
     site = editors.require(site_key, "read")
     params = report_params.strict(_ARTICLE)
     life = current.reports().article(site, params["article"], unit=params["unit"], time_zone=params["time_zone"])
-    return _answer({"article": life.article, "unit": life.unit, "series": life.series, "marks": life.marks, "peers": life.peers})
+    found = {"article": life.article, "mixed_words": article_keys.mixed_words(life.article.article)}
+    return _answer({**found, "unit": life.unit, "series": life.series, "marks": life.marks, "peers": life.peers})
 
 
 @blueprint.get(

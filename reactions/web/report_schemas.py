@@ -253,6 +253,9 @@ class ArticleResponse(Schema):
     """All about one article, since its publication."""
 
     article = fields.Nested(RowShown, required=True)
+    mixed_words = fields.List(
+        fields.String(), required=True, metadata={"description": "Words of the key whose letters are of several alphabets."}
+    )
     unit = _text()
     series = _many(BucketShown)
     marks = _many(MarkShown)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
+from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate, validates_schema
 
 from reactions import texts
 from reactions.newsroom import api_keys, article_keys
@@ -65,6 +65,18 @@ def _counts(*, required: bool = True) -> fields.Dict:
 # --- readers ---
 
 
+def _reader() -> fields.String:
+    return fields.String(
+        required=True,
+        error_messages=_TEXT_MESSAGES,
+        validate=validate.Regexp("^[0-9a-f]{32}\\Z", error="Send 32 lower-case hexadecimal digits, made at random."),
+        metadata={
+            "description": "A random 128-bit id that the reader's device made and keeps",
+            "pattern": "^[0-9a-f]{32}$",  # as ECMAScript, which OpenAPI speaks, writes it
+        },
+    )
+
+
 class VoteBody(Body):
     """The whole desired state of one reader's vote, so that sending it twice is harmless."""
 
@@ -84,15 +96,7 @@ class VoteBody(Body):
             "pattern": "^[a-z0-9][a-z0-9_-]{0,31}$",
         },
     )
-    reader = fields.String(
-        required=True,
-        error_messages=_TEXT_MESSAGES,
-        validate=validate.Regexp("^[0-9a-f]{32}\\Z", error="Send 32 lower-case hexadecimal digits, made at random."),
-        metadata={
-            "description": "A random 128-bit id that the reader's device made and keeps",
-            "pattern": "^[0-9a-f]{32}$",  # as ECMAScript, which OpenAPI speaks, writes it
-        },
-    )
+    reader = _reader()
     seq = StrictInteger(
         required=True,
         validate=validate.Range(min=0, max=2**63 - 1, error="Send 0 or more, at most a day ahead of the server's clock."),
@@ -100,6 +104,27 @@ class VoteBody(Body):
             "description": "The device's clock in milliseconds, or the last one sent plus one; only a higher one is applied"
         },
     )
+    sig = fields.String(
+        validate=validate.Regexp("^[0-9a-f]{64}\\Z", error="Send 64 lower-case hexadecimal digits, or leave sig out."),
+        metadata={
+            "description": "The publisher's signature of the article's key; a new article with one needs no quota",
+            "pattern": "^[0-9a-f]{64}$",
+        },
+    )
+
+
+class ReaderBody(Body):
+    """Who is to be forgotten."""
+
+    error_messages = {"unknown": "There is no such member. Send reader."}  # noqa: RUF012
+
+    reader = _reader()
+
+
+class ForgottenResponse(Schema):
+    """On how many articles the reader had voted."""
+
+    votes = fields.Integer(required=True)
 
 
 class ReactionCount(Schema):
@@ -165,8 +190,8 @@ def _key(value: str) -> None:
         raise ValidationError(refusal.detail) from None
 
 
-def _article_key() -> fields.String:
-    return fields.String(required=True, validate=_key, metadata={"minLength": 1, "maxLength": 200})
+def _article_key(*, required: bool = True) -> fields.String:
+    return fields.String(required=required, validate=_key, metadata={"minLength": 1, "maxLength": 200})
 
 
 def _web_address(value: str) -> None:
@@ -241,6 +266,24 @@ class MergeBody(ArticleNamed):
     into = _article_key()
 
 
+class DeletionBody(Body):
+    """The article to delete, or the pattern of keys without a description."""
+
+    article = _article_key(required=False)
+    pattern = fields.String(validate=validate.Length(1, 200), metadata={"example": "junk/*"})
+
+    @validates_schema
+    def _one_of_both(self, given: dict[str, Any], **_: Any) -> None:
+        if len(given) != 1:
+            raise ValidationError("Send either article or pattern.")
+
+
+class DeletionResponse(Schema):
+    """How many articles were deleted."""
+
+    deleted = fields.Integer(required=True)
+
+
 class ChangeResponse(Schema):
     """The article after the change."""
 
@@ -260,6 +303,7 @@ class KeyBody(Body):
 
     label = fields.String(required=True, metadata={"minLength": 1})
     scopes = fields.List(fields.String(validate=validate.OneOf(api_keys.SCOPES)), required=True, validate=validate.Length(min=1))
+    expires_after_days = StrictInteger(validate=validate.Range(1, 3650))
 
 
 class KeyResponse(Schema):
@@ -271,6 +315,8 @@ class KeyResponse(Schema):
     created_at = fields.DateTime(required=True)
     last_used_at = fields.DateTime(required=True, allow_none=True)
     revoked_at = fields.DateTime(required=True, allow_none=True)
+    expires_at = fields.DateTime(required=True, allow_none=True)
+    made_by = fields.String(required=True, allow_none=True, metadata={"description": "The id of the key it was made with"})
 
 
 class NewKeyResponse(KeyResponse):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -106,3 +107,14 @@ def test_the_service_is_composed_of_what_several_workers_need(compose: dict[str,
     assert environment["REACTIONS_LIMITER_URL"].startswith("redis://redis:")
     assert set(service["depends_on"]) <= set(compose["services"])
     assert [port for port in service["ports"] if not port.startswith("127.0.0.1:")] == []
+
+
+def test_no_header_of_a_peer_moves_our_addresses() -> None:
+    assert runpy.run_path(str(PROJECT / "config" / "gunicorn.conf.py"))["forwarder_headers"] == ""
+
+
+def test_the_redis_of_compose_wants_a_password() -> None:
+    compose = (PROJECT / "deploy" / "compose.yaml").read_text(encoding="utf-8")
+
+    assert "redis://:${REDIS_PASSWORD" in compose
+    assert '"--requirepass"' in compose

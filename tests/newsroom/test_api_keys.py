@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine, select
 
-from reactions.newsroom import api_keys
+from reactions.newsroom import api_keys, editor_sessions
 from reactions.refusals import MalformedApiKey, UnknownApiKey
 from reactions.storage import tables
 from reactions.storage.engines import writing
@@ -24,9 +24,9 @@ def created(daily: Booth, *scopes: str) -> tuple[api_keys.ApiKey, str]:
         return api_keys.create(connection, daily.site, scopes=scopes or ("read",), label="CMS", now_ms=NOON_MS)
 
 
-def proven(daily: Booth, text: str) -> api_keys.ApiKey | None:
+def proven(daily: Booth, text: str, now_ms: int = NOON_MS) -> api_keys.ApiKey | None:
     with daily.engine.connect() as connection:
-        return api_keys.proven(connection, text)
+        return api_keys.proven(connection, text, now_ms=now_ms)
 
 
 def test_a_key_proves_itself_and_its_secret_is_nowhere_in_the_database(daily: Booth) -> None:
@@ -58,7 +58,7 @@ def test_a_revoked_key_proves_nothing_and_is_still_listed(daily: Booth) -> None:
     assert proven(daily, text) is None
     with daily.engine.connect() as connection:
         assert [entry.revoked_at for entry in api_keys.all_of(connection, daily.site)] == [NOON_MS + 1]
-        assert api_keys.still_good(connection, key.id) is None
+        assert api_keys.still_good(connection, key.id, now_ms=NOON_MS) is None
 
 
 def test_use_is_noted_to_the_minute(daily: Booth) -> None:
@@ -87,3 +87,45 @@ def test_a_site_cannot_revoke_another_sites_key(engine: Engine, database_url: st
 
     with writing(engine) as connection, pytest.raises(UnknownApiKey):
         api_keys.revoke(connection, booth(engine, "weekly").site, key.id, now_ms=NOON_MS)
+
+
+def test_revoking_a_key_ends_every_key_that_was_made_with_it(daily: Booth) -> None:
+    with writing(daily.engine) as connection:
+        make_key = lambda by: api_keys.create(  # noqa: E731
+            connection, daily.site, scopes=["read"], label="x", now_ms=NOON_MS, made_by=by
+        )[0]
+        first, other = make_key(None), make_key(None)
+        second = make_key(first)
+        third = make_key(second)
+        api_keys.revoke(connection, daily.site, first.id, now_ms=NOON_MS)
+        revoked = {key.id for key in api_keys.all_of(connection, daily.site) if key.revoked_at}
+
+    assert revoked == {first.id, second.id, third.id}
+    assert other.id not in revoked
+
+
+def test_a_key_expires_and_so_do_those_made_with_it(daily: Booth) -> None:
+    with writing(daily.engine) as connection:
+        chosen = {"scopes": ["read"], "label": "x", "now_ms": NOON_MS}
+        key, text = api_keys.create(connection, daily.site, **chosen, expires_at=NOON_MS + 10)
+        made, _ = api_keys.create(connection, daily.site, **chosen, made_by=key, expires_at=NOON_MS + 99)
+        with pytest.raises(MalformedApiKey):
+            api_keys.create(connection, daily.site, **chosen, expires_at=NOON_MS)
+
+    assert made.expires_at == NOON_MS + 10
+    assert proven(daily, text, NOON_MS + 9) == key
+    assert proven(daily, text, NOON_MS + 10) is None
+
+
+def test_a_session_ends_when_idle_when_old_and_at_sign_out(daily: Booth) -> None:
+    key, _ = created(daily)
+    hour = 3_600_000
+    with writing(daily.engine) as connection:
+        token = editor_sessions.begin(connection, key, now_ms=NOON_MS)
+        good = lambda hours: editor_sessions.find(connection, token, now_ms=NOON_MS + hours * hour) is not None  # noqa: E731
+        assert (good(11), good(12)) == (True, False)
+        for hours in range(10, 168, 10):
+            editor_sessions.note_use(connection, token, now_ms=NOON_MS + hours * hour)
+        assert (good(167), good(168)) == (True, False)
+        editor_sessions.end(connection, token)
+        assert not good(161)

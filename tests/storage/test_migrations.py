@@ -154,3 +154,18 @@ def test_an_unknown_revision_is_refused_with_those_there_are(bare: Engine) -> No
 
     with pytest.raises(MigrationRefused, match=r"no revision '0815'. There are: 0001, 0002"):
         migrations.downgrade(bare, "0815")
+
+
+def test_articles_with_a_key_of_the_old_form_keep_their_votes_under_the_new_one(bare: Engine) -> None:
+    migrations.upgrade(bare)
+    migrations.downgrade(bare, "0004")
+    with engines.writing(bare) as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO article (article_id, site_id, key, first_seen_at) VALUES (7, 1, 'a\u2764\ufe0f', 1)"
+        )
+
+    migrations.upgrade(bare)
+
+    with bare.connect() as connection:
+        led = connection.execute(select(tables.article_alias.c.key, tables.article_alias.c.article_id)).all()
+    assert [tuple(row) for row in led] == [("a\u2764", 7)]

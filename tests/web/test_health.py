@@ -149,3 +149,11 @@ def test_metrics_name_no_reader_no_article_and_no_address(make_app: MakeApp, tmp
     exposed = client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).text
 
     assert [canary for canary in ("canary-article", "ca" * 16, "198.51.100.77", "daily") if canary in exposed] == []
+
+
+def test_where_to_report_a_weakness_is_told_by_setting(make_app: MakeApp) -> None:
+    answer = make_app(security_contact="mailto:security@daily.example").test_client().get("/.well-known/security.txt")
+
+    assert answer.content_type == "text/plain; charset=utf-8"
+    assert answer.text.startswith("Contact: mailto:security@daily.example\nExpires: 2")
+    assert make_app().test_client().get("/.well-known/security.txt").status_code == 404

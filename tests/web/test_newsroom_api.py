@@ -162,11 +162,37 @@ def test_a_key_is_made_listed_used_and_revoked(editor: Editor) -> None:
 
 
 def test_a_key_cannot_make_a_key_that_may_do_more(app: Flask, client: FlaskClient) -> None:
-    writer = Editor(client, key_of(app, "daily", "write"))
+    writer = Editor(client, key_of(app, "daily", "write", "keys"))
 
     refused = writer.send("POST", "daily/keys", {"label": "more", "scopes": ["write", "review"]})
 
     assert (refused.status_code, refused.json["type"]) == (403, "/problems#missing-scope")  # type: ignore[index]
+
+
+def test_a_key_that_writes_neither_lists_nor_makes_nor_revokes_keys(app: Flask, client: FlaskClient) -> None:
+    cms = Editor(client, key_of(app, "daily", "read", "write", "review"))
+
+    answers = [cms.send("GET", "daily/keys"), cms.send("POST", "daily/keys", {}), cms.send("DELETE", "daily/keys/000000000000")]
+
+    assert [answer.status_code for answer in answers] == [403, 403, 403]
+
+
+def test_what_a_key_has_made_ends_with_it_and_no_later(editor: Editor) -> None:
+    made = editor.send("POST", "daily/keys", {"label": "a", "scopes": ["keys"], "expires_after_days": 3}).json
+    maker = Editor(editor.client, made["key"])  # type: ignore[index]
+    later = maker.send("POST", "daily/keys", {"label": "b", "scopes": ["keys"], "expires_after_days": 9}).json
+
+    assert (later["made_by"], later["expires_at"]) == (made["id"], made["expires_at"])  # type: ignore[index]
+    editor.send("DELETE", f"daily/keys/{made['id']}")  # type: ignore[index]
+    assert Editor(editor.client, later["key"]).send("GET", "daily/keys").status_code == 401  # type: ignore[index]
+
+
+@pytest.mark.parametrize("path", ["/dashboard?x=KEY", "/v1/sites/daily/counts?article=KEY", "/dashboard/KEY"])
+def test_a_key_in_any_address_is_refused(editor: Editor, path: str) -> None:
+    refused = editor.client.get(path.replace("KEY", editor.key))
+
+    assert (refused.status_code, refused.json["type"]) == (400, "/problems#key-in-address")  # type: ignore[index]
+    assert editor.key not in refused.text
 
 
 @pytest.mark.parametrize("key", ["", "rk_000000000000_" + "A" * 43, "nonsense"])
@@ -218,4 +244,4 @@ def test_each_route_wants_its_scope(app: Flask, client: FlaskClient) -> None:
             for scope in api_keys.SCOPES
         }
         refused = [scope for scope, answer in statuses.items() if answer.status_code == 403]
-        assert len(refused) == 2, (method, path, refused)
+        assert len(refused) == len(api_keys.SCOPES) - 1, (method, path, refused)

@@ -24,7 +24,7 @@ _WRONG_KEY = "This key is not known, was revoked, or lacks the scope read. Check
 @blueprint.before_request
 def ask_for_a_key() -> ResponseReturnValue | None:
     """Admit whoever has a session; send everybody else to the sign-in page, and back afterwards."""
-    came_from_elsewhere = request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site")
+    came_from_elsewhere = request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site") or not editors.is_own_origin()
     if request.method == "POST":
         return (
             error_pages.page(403, "Not allowed", "This form was sent from a page of another site.")

@@ -47,7 +47,10 @@ def test_the_cookie_needs_https_where_the_service_has_it(make_app: MakeApp) -> N
 
     answer = app.test_client().post(SIGN_IN, data={"key": key_of(app)}, base_url="https://reactions.example.org")
 
-    assert "Secure" in answer.headers["Set-Cookie"].split("; ")
+    cookie = answer.headers["Set-Cookie"].split("; ")
+    assert {"Secure", "Path=/"} <= set(cookie)
+    assert cookie[0].startswith("__Host-reactions_session=")
+    assert not any(part.startswith("Domain") for part in cookie)
 
 
 @pytest.mark.parametrize("text", ["", "rk_", "rk_0123456789ab_" + "x" * 43, "<script>", "é" * 200, "\0"])
@@ -76,10 +79,21 @@ def test_a_revoked_key_closes_the_session_it_opened(app: Flask, browser_tab: Fla
 def test_signing_out_ends_the_session(browser_tab: FlaskClient, key: str) -> None:
     browser_tab.post(SIGN_IN, data={"key": key})
 
+    copied = browser_tab.get_cookie("reactions_session")
+
     answer = browser_tab.post("/dashboard/sign-out")
 
     assert (answer.status_code, answer.location) == (303, SIGN_IN)
     assert browser_tab.get(FRONT).status_code == 303
+    assert copied is not None
+    browser_tab.set_cookie("reactions_session", copied.value)
+    assert browser_tab.get(FRONT).status_code == 303
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost.evil.example"])
+def test_a_form_of_another_origin_opens_no_session(browser_tab: FlaskClient, key: str, origin: str) -> None:
+    assert browser_tab.post(SIGN_IN, data={"key": key}, headers={"Origin": origin}).status_code == 403
+    assert browser_tab.post(SIGN_IN, data={"key": key}, headers={"Origin": "http://localhost"}).status_code == 303
 
 
 @pytest.mark.parametrize("page", PAGES)

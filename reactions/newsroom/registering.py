@@ -1,0 +1,127 @@
+"""Articles that readers register with their first ballot, and what keeps strangers from filling the tables with made-up ones.
+
+Beside the site's quota for a day, a stored counter, each network has a budget of its own, so that one of them cannot spend the
+quota of all. Keys that match one of the site's patterns need no quota, keys that the publisher has signed need neither.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable, Collection, Sequence
+from fnmatch import fnmatchcase
+
+from sqlalchemy import Connection, delete, select
+
+from reactions.newsroom import articles
+from reactions.newsroom.articles import Article, Name, Place
+from reactions.newsroom.sites import Site
+from reactions.refusals import ArticleClosed, ArticleQuotaSpent, Refusal, UnknownArticle
+from reactions.storage import tables
+from reactions.storage.engines import insert_for
+from reactions.times import DAY_MS
+
+SIGNED = "signed"  # the mark of an article whose key the publisher had signed when a reader registered it
+# Asked once for all new articles of a batch: for each place, whether its network may register one more.
+Budget = Callable[[Sequence[Place]], Sequence[bool]]
+
+_q = tables.article_quota.c
+_SITE_SPENT = "The daily limit for new articles of this site has been reached. Try again tomorrow."
+_NETWORK_SPENT = "Too many new articles were voted on from your network. Try again later."
+
+
+def no_budget(places: Sequence[Place]) -> Sequence[bool]:
+    """Let every network register."""
+    return [True] * len(places)
+
+
+def signing_key(key: bytes, site_key: str) -> str:
+    """The text that a publisher signs article keys with; `key` is the service's, for this purpose."""
+    return hmac.digest(key, site_key.encode(), "sha256").hex()
+
+
+def signature(signing: str, article: str) -> str:
+    """What a publisher writes into `data-sig`: HMAC-SHA256 over the article key as it stands in the page, in hexadecimal."""
+    return hmac.new(signing.encode(), article.encode(), hashlib.sha256).hexdigest()
+
+
+def find_open(connection: Connection, places: Collection[Place], *, budget: Budget = no_budget) -> dict[Name, Article | Refusal]:
+    """For each place, by its name, its open article, or why it takes no votes.
+
+    An article that nobody knows is registered on the way, where the site allows. Needs a writing transaction.
+    """
+    found = articles.find_places(connection, places)
+    missing = [place for place in places if place.name not in found]
+    for site in sorted({place.site for place in missing}, key=lambda site: site.id):  # in order: each locks its quota
+        found |= _register(connection, site, [place for place in missing if place.site is site], budget)
+    return {place.name: _refused_if_closed(found[place.name]) for place in places}
+
+
+def forget_quotas(connection: Connection, *, before_ms: int) -> None:
+    """Remove the counters of days that are over."""
+    connection.execute(delete(tables.article_quota).where(_q.day < before_ms // DAY_MS))
+
+
+def _register(connection: Connection, site: Site, places: Sequence[Place], budget: Budget) -> dict[Name, Article | Refusal]:
+    if site.article_policy == "known":
+        refusal = UnknownArticle("This site takes reactions only on articles it has registered, and not on this one.")
+        return {place.name: refusal for place in places}
+    first_of = {place.key.id: place for place in reversed(places)}
+    welcome, refused = _admitted(connection, site, [place for _, place in sorted(first_of.items())], budget)
+    if welcome:
+        _write(connection, site, welcome)
+    outcome: dict[Name, Article | Refusal] = {
+        place.name: articles.same_id() for place in places if first_of[place.key.id].name != place.name
+    }
+    return outcome | refused | {place.name: Article(place.key.id, place.key.text) for place in welcome}
+
+
+def _admitted(
+    connection: Connection, site: Site, places: Sequence[Place], budget: Budget
+) -> tuple[list[Place], dict[Name, Refusal]]:
+    """The places whose articles may be registered, and why the others may not."""
+    welcome = [place for place in places if place.signed]
+    strangers = [place for place in places if not place.signed]
+    allowed = dict(zip((place.name for place in strangers), budget(strangers) if strangers else (), strict=True))
+    refused: dict[Name, Refusal] = {
+        place.name: ArticleQuotaSpent(_NETWORK_SPENT) for place in strangers if not allowed[place.name]
+    }
+    within = [place for place in strangers if allowed[place.name]]
+    welcome += [place for place in within if _matches(site, place)]
+    counted = [place for place in within if not _matches(site, place)]
+    room = _take(connection, site, len(counted), day=max(place.at_ms for place in places) // DAY_MS)
+    refused |= {place.name: ArticleQuotaSpent(_SITE_SPENT) for place in counted[room:]}
+    return welcome + counted[:room], refused
+
+
+def _matches(site: Site, place: Place) -> bool:
+    return any(fnmatchcase(place.key.text, pattern) for pattern in site.article_patterns)
+
+
+def _take(connection: Connection, site: Site, wanted: int, *, day: int) -> int:
+    """How many of the articles wanted the site's quota for the day still allows; they are counted.
+
+    A spent quota is only read: a flood of made-up keys then neither writes nor waits for a lock.
+    """
+    spent = connection.execute(select(_q.n).where(_q.site_id == site.id, _q.day == day)).scalar() or 0
+    if not wanted or spent >= site.new_articles_per_day:
+        return 0
+    statement = insert_for(connection)(tables.article_quota).values(site_id=site.id, day=day, n=wanted)
+    counted = statement.on_conflict_do_update(index_elements=["site_id", "day"], set_={"n": _q.n + statement.excluded.n})
+    after = connection.execute(counted.returning(_q.n)).scalar_one()
+    return max(0, wanted - max(0, int(after) - site.new_articles_per_day))
+
+
+def _write(connection: Connection, site: Site, places: Sequence[Place]) -> None:
+    places = sorted(places, key=lambda place: place.key.id)  # in order: two batches cannot wait for each other
+    rows = [{"article_id": p.key.id, "site_id": site.id, "key": p.key.text, "first_seen_at": p.at_ms} for p in places]
+    connection.execute(insert_for(connection)(tables.article).on_conflict_do_nothing(), rows)
+    marks = [{"article_id": p.key.id, "at": p.at_ms, "what": SIGNED, "by": "the publisher"} for p in places if p.signed]
+    if marks:
+        connection.execute(insert_for(connection)(tables.intervention).on_conflict_do_nothing(), marks)
+
+
+def _refused_if_closed(article: Article | Refusal) -> Article | Refusal:
+    if isinstance(article, Article) and article.closed:
+        return ArticleClosed("Voting on this article has ended. Its counts stay visible.")
+    return article

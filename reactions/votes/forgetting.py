@@ -1,0 +1,94 @@
+"""Forgetting a reader: no row holds their pseudonyms any more.
+
+A pseudonym cannot be turned back into an id, but the reader brings the id: it is tried on every article of the site. What is
+found gets a random voter instead, another one on each article, in the votes and in the ledger. So every count stays what the
+votes and the events say it is; a site may choose that the votes are withdrawn first.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterator, Sequence
+from functools import cache
+from itertools import chain
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Engine, Text, bindparam, cast, select, update
+
+from reactions.newsroom.sites import Site
+from reactions.storage import tables
+from reactions.votes import ledger, readers
+from reactions.votes.ballot_box import BallotBox
+from reactions.votes.ledger import Voter
+from reactions.votes.rules import Ballot, Receipt
+
+_TRIED_AT_ONCE = 500
+_RENAMED_AT_ONCE = 100
+_a, _v = tables.article.c, tables.vote.c
+
+
+class _Vote(NamedTuple):
+    article_id: int
+    voter: bytes
+    reaction: str | None
+    seq: int
+
+
+def forget(engine: Engine, box: BallotBox, site: Site, *, reader: bytes, key: bytes, now_ms: int) -> int:
+    """Forget a reader by their raw id; return on how many articles they had voted. `key` is that of the pseudonyms."""
+    with engine.connect() as connection:
+        votes = list(_votes(connection, _candidates(connection, site, reader, key)))
+    if site.forgotten_votes == "withdrawn":
+        _withdraw(box, site, [vote for vote in votes if vote.reaction is not None], now_ms)
+    for first in range(0, len(votes), _RENAMED_AT_ONCE):
+        voters = [(vote.article_id, vote.voter) for vote in votes[first : first + _RENAMED_AT_ONCE]]
+        box.transact(lambda connection, voters=voters: _rename(connection, voters, now_ms))  # type: ignore[misc]
+    return len(votes)
+
+
+def _candidates(connection: Connection, site: Site, reader: bytes, key: bytes) -> list[Voter]:
+    """Under which pseudonyms the reader may have voted: by either scope, because a site may have changed its own."""
+    rows = connection.execute(select(_a.article_id, cast(_a.merged_from, Text)).where(_a.site_id == site.id))
+    everywhere = readers.pseudonym(key, site=site.key, article_id=None, reader=reader)
+    candidates: list[Voter] = []
+    for article_id, merged in rows:
+        former = [] if merged == "[]" else json.loads(merged)
+        candidates.append((article_id, everywhere))
+        candidates += [
+            (article_id, readers.pseudonym(key, site=site.key, article_id=each, reader=reader)) for each in (article_id, *former)
+        ]
+    return candidates
+
+
+def _votes(connection: Connection, candidates: Sequence[Voter]) -> Iterator[_Vote]:
+    for first in range(0, len(candidates), _TRIED_AT_ONCE):
+        some = candidates[first : first + _TRIED_AT_ONCE]
+        found = connection.exec_driver_sql(_tried(connection.dialect.name, len(some)), tuple(chain.from_iterable(some)))
+        yield from (_Vote(article_id, bytes(voter), reaction, seq) for article_id, voter, reaction, seq in found)
+
+
+@cache
+def _tried(dialect: str, pairs: int) -> str:
+    """Its text is made once: building it anew for each 500 pairs takes longer than the database takes to try them."""
+    pair = "(?, ?)" if dialect == "sqlite" else "(%s::bigint, %s::bytea)"
+    listed = ", ".join([pair] * pairs)
+    return f"SELECT article_id, voter, reaction, seq FROM vote WHERE (article_id, voter) IN (VALUES {listed})"  # noqa: S608
+
+
+def _withdraw(box: BallotBox, site: Site, votes: Sequence[_Vote], now_ms: int) -> None:
+    ballots = [Ballot(site, "", v.article_id, None, b"", v.seq + 1, now_ms, "forget", v.voter) for v in votes]
+    for answer in box.count(ballots):
+        if not isinstance(answer, Receipt):
+            raise answer
+
+
+def _rename(connection: Connection, voters: Sequence[Voter], now_ms: int) -> None:
+    to = {voter: secrets.token_bytes(readers.PSEUDONYM_BYTES) for voter in voters}
+    ledger.rename(connection, to, what="forget", at_ms=now_ms)
+    connection.execute(_RENAME_VOTE, [{"a": a, "v": v, "to": new} for (a, v), new in to.items()])
+
+
+_RENAME_VOTE = (
+    update(tables.vote).where(_v.article_id == bindparam("a"), _v.voter == bindparam("v")).values(voter=bindparam("to"))
+)

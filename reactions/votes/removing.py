@@ -1,0 +1,115 @@
+"""Articles that go, with their votes: those that editors delete, and those that strangers made up and nobody votes on.
+
+Voting on an article is closed first. Then its votes and events go in small steps, each a transaction in which every number still
+agrees, so that no reader elsewhere waits long; its rows go last. Described articles go one by one, never by a pattern.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from sqlalchemy import Connection, Engine, Select, delete, exists, func, select, update
+
+from reactions.newsroom import articles
+from reactions.newsroom.sites import Site, patterns
+from reactions.storage import engines, tables
+from reactions.storage.engines import writing
+from reactions.times import DAY_MS
+from reactions.votes import imported, ledger, tallies
+from reactions.votes.ballot_box import BallotBox
+from reactions.votes.revising import Editor
+
+JUNK_DAYS = 7
+_VOTES_AT_ONCE = 200
+_ARTICLES_AT_ONCE = 100
+_a, _v, _i, _alias = tables.article.c, tables.vote.c, tables.intervention.c, tables.article_alias.c
+
+
+@dataclass(frozen=True, slots=True)
+class _Removal:
+    editor: Editor
+    what: str
+
+    def remove(self, ids: Sequence[int], *, most_votes: int | None = None) -> int:
+        """Remove articles; with `most_votes`, only those that have no more. Return how many."""
+        engine, box = self.editor.engine, self.editor.box
+        with writing(engine) as connection:
+            open_ones = _a.article_id.in_(ids) & _a.closed_at.is_(None)
+            closed = connection.execute(select(_a.article_id).where(open_ones)).scalars().all()
+            connection.execute(update(tables.article).where(open_ones).values(closed_at=self.editor.now_ms))
+        engines.wait_for_counting(engine)  # a batch that read an article as open may not have committed yet
+        leaving = list(ids)
+        if most_votes is not None:
+            leaving = self._keep(ids, closed, most_votes)
+        if leaving:
+            while box.transact(lambda connection: self._strike_some(connection, leaving)) == _VOTES_AT_ONCE:
+                pass
+            box.transact(lambda connection: _erase(connection, self.editor.site, leaving))
+        return len(leaving)
+
+    def _keep(self, ids: Sequence[int], closed: Collection[int], most_votes: int) -> list[int]:
+        """Open those again that were voted on meanwhile; return the others."""
+        with writing(self.editor.engine) as connection:
+            counted = select(_v.article_id).where(_v.article_id.in_(ids)).group_by(_v.article_id)
+            voted = set(connection.execute(counted.having(func.count() > most_votes)).scalars())
+            again = voted & set(closed)
+            connection.execute(update(tables.article).where(_a.article_id.in_(again)).values(closed_at=None))
+        return [article_id for article_id in ids if article_id not in voted]
+
+    def _strike_some(self, connection: Connection, ids: Sequence[int]) -> int:
+        some = select(_v.article_id, _v.voter).where(_v.article_id.in_(ids)).order_by(_v.article_id, _v.voter)
+        voters = [(article_id, bytes(voter)) for article_id, voter in connection.execute(some.limit(_VOTES_AT_ONCE))]
+        if voters:
+            shifts = ledger.strike_out_voters(connection, voters, what=self.what, at_ms=self.editor.now_ms)
+            tallies.unshift(connection, shifts)
+        return len(voters)
+
+
+def delete_article(editor: Editor, key: str) -> int:
+    """Delete an article, its votes and all its keys; return how many articles that were. Raises UnknownArticle."""
+    with editor.engine.connect() as connection:
+        article = articles.get(connection, editor.site, key)
+    return _Removal(editor, "delete").remove([*article.merged_from, article.article_id])
+
+
+def delete_matching(editor: Editor, pattern: str, *, most: int | None = None) -> int:
+    """Delete the articles without a description whose key matches a pattern, `most` at most; return how many.
+
+    Raises MalformedSite for a pattern that matches every key.
+    """
+    patterns([pattern])
+    with editor.engine.connect() as connection:
+        strangers = connection.execute(_strangers(editor.site).with_only_columns(_a.article_id, _a.key)).all()
+    ids = [article_id for article_id, key in strangers if fnmatchcase(key, pattern)][:most]
+    return sum(map(_Removal(editor, "delete").remove, _pages(ids)))
+
+
+def collect_junk(engine: Engine, box: BallotBox, site: Site, *, now_ms: int) -> int:
+    """Remove articles that readers registered a week ago, that nobody described or changed, with fewer than 2 votes."""
+    touched = exists().where(_i.article_id == _a.article_id)
+    led = exists().where(_alias.article_id == _a.article_id)
+    votes = select(func.count()).select_from(tables.vote).where(_v.article_id == _a.article_id).scalar_subquery()
+    old = _strangers(site).where(_a.first_seen_at < now_ms - JUNK_DAYS * DAY_MS, ~touched, ~led, votes < 2)
+    with engine.connect() as connection:
+        ids = [article_id for (article_id,) in connection.execute(old)]
+    removal = _Removal(Editor(engine, box, site, by="retention", now_ms=now_ms), "junk")
+    return sum(removal.remove(page, most_votes=1) for page in _pages(ids))
+
+
+def _strangers(site: Site) -> Select[int]:
+    plain = (_a.title.is_(None), _a.merged_into.is_(None))
+    return select(_a.article_id).where(_a.site_id == site.id, *plain).order_by(_a.article_id)
+
+
+def _pages(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    for first in range(0, len(ids), _ARTICLES_AT_ONCE):
+        yield ids[first : first + _ARTICLES_AT_ONCE]
+
+
+def _erase(connection: Connection, site: Site, ids: Sequence[int]) -> None:
+    """Remove what is left of articles that have no votes."""
+    imported.remove(connection, site.id, ids)
+    for table in (tables.tally, tables.hourly, tables.intervention, tables.article_alias, tables.article):
+        connection.execute(delete(table).where(table.c.article_id.in_(ids)))

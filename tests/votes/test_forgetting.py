@@ -1,0 +1,69 @@
+"""A reader who wants to be forgotten is, and every number still agrees. On both engines."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import Engine, select
+
+from reactions.storage import tables
+from reactions.storage.engines import snapshot
+from reactions.times import DAY_MS
+from reactions.votes import forgetting, integrity, readers, revising, sealing
+from reactions.votes.revising import Editor
+from tests import make
+from tests.boxes import NOON_MS, Booth, booth
+from tests.make import ADA, BEN
+
+KEY = b"k" * 32  # of tests/boxes.py
+
+
+@pytest.fixture(params=[("article", "kept"), ("site", "kept"), ("article", "withdrawn"), ("site", "withdrawn")], ids="-".join)
+def daily(engine: Engine, database_url: str, request: pytest.FixtureRequest) -> Booth:
+    scope, forgotten = request.param
+    make.site(database_url, reader_scope=scope, forgotten_votes=forgotten)
+    return booth(engine)
+
+
+def forget(daily: Booth, reader: str) -> int:
+    chosen = {"reader": bytes.fromhex(reader), "key": KEY, "now_ms": NOON_MS + 3 * DAY_MS}
+    return forgetting.forget(daily.engine, daily.box, daily.site, **chosen)
+
+
+def names(daily: Booth, *, reader: str) -> int:
+    """How many rows bear a pseudonym of the reader."""
+    with daily.engine.connect() as connection:
+        ids = list(connection.execute(select(tables.article.c.article_id)).scalars())
+        known = {readers.pseudonym(KEY, site="daily", article_id=each, reader=bytes.fromhex(reader)) for each in (None, *ids)}
+        columns = (tables.vote.c.voter, tables.event.c.voter)
+        return sum(bytes(voter) in known for column in columns for voter in connection.execute(select(column)).scalars())
+
+
+def test_a_forgotten_reader_is_in_no_row_and_every_number_agrees(daily: Booth) -> None:
+    for key in ("a", "b"):
+        daily.cast(ADA, "like", seq=1, article=key)
+        daily.cast(ADA, "love", seq=2, article=key)
+        daily.cast(BEN, "wow", seq=1, article=key)
+    daily.cast(ADA, "sad", seq=1, article="c")
+    editor = Editor(daily.engine, daily.box, daily.site, by="a test", now_ms=NOON_MS)
+    revising.merge(editor, "c", into="a")
+    sealing.seal(daily.engine, now_ms=NOON_MS + 2 * DAY_MS)
+    before = names(daily, reader=BEN)
+    shown = daily.shown("a")
+
+    assert forget(daily, ADA) > 0
+
+    assert (names(daily, reader=ADA), names(daily, reader=BEN)) == (0, before)
+    assert daily.shown("a") == (shown if daily.site.forgotten_votes == "kept" else {"wow": 1})
+    with snapshot(daily.engine) as connection:
+        assert [*integrity.differences(connection), *sealing.differences(connection)] == []
+    assert forget(daily, ADA) == 0
+
+
+def test_a_forgotten_reader_may_vote_again_as_somebody_new(daily: Booth) -> None:
+    daily.cast(ADA, "like", seq=5)
+    forget(daily, ADA)
+
+    daily.cast(ADA, "love", seq=1)
+
+    assert daily.shown() == ({"like": 1, "love": 1} if daily.site.forgotten_votes == "kept" else {"love": 1})
+    assert daily.differences() == []
