@@ -87,8 +87,17 @@ try {
 		/** Take over what another tab or an earlier page has stored. */
 		recall() {
 			const [, seq, choice] = /^(\d+) (.*)$/.exec(attempt(() => localStorage[this.name])) ?? [];
-			if (Number(seq) >= this.seq) Object.assign(this, { seq: Number(seq), choice });
+			if (!seq || Number(seq) < this.seq) return;
+			this.seq = Number(seq);
+			if (choice === this.choice) return;
+			Object.assign(this, { choice, turn: null });
 			this.draw();
+			// The counts on show may have been read before that vote or after it: read them again once it is counted.
+			if (this.answer) setTimeout(() => this.again(), 2000);
+		}
+
+		again() {
+			for (const view of new Set(this.views)) view.attributeChangedCallback();
 		}
 
 		choose(choice = "") {
@@ -105,11 +114,12 @@ try {
 			// A double click is one vote.
 			if (key === this.tapped && (detail > 1 || timeStamp - this.time < 200)) return;
 			const reaction = key === this.choice ? null : key;
-			const turn = (this.turn = ANY ?? {});
-			const latest = () => turn === this.turn;
 			this.recall();
-			const last = /** @type {number} */ (this.seq);
-			Object.assign(this, { tapped: key, time: timeStamp, why: null, seq: Math.max(ahead ? 0 : Date.now(), last + 1) });
+			const last = this.seq;
+			let seq = Math.max(ahead ? 0 : Date.now(), last + 1);
+			const turn = {};
+			const latest = () => turn === this.turn;
+			Object.assign(this, { tapped: key, time: timeStamp, why: null, seq, turn });
 			const id = attempt(() => localStorage["reader-reactions"]);
 			if (/^[0-9a-f]{32}$/.test(id)) me = id;
 			me ||= crypto.getRandomValues(new Uint8Array(32)).reduce((id, byte) => id + (byte % 16).toString(16), "");
@@ -117,15 +127,15 @@ try {
 			this.choose(reaction ?? "");
 
 			const send = async (tries = 0) => {
-				const body = JSON.stringify({ article: this.answer.article, reaction, reader: me, seq: this.seq });
+				const body = JSON.stringify({ article: this.answer.article, reaction, reader: me, seq });
 				const headers = { "Content-Type": "application/json" };
 				try {
 					return await ask(`${this.url}vote`, { method: "PUT", headers, body, keepalive: true }, latest);
 				} catch (why) {
-					if (tries > 1 || !/seq/.test(/** @type {any} */ (why).type)) throw why;
+					if (tries > 1 || !latest() || !/seq/.test(/** @type {any} */ (why).type)) throw why;
 					// The clock is ahead: count on from the last number. Or it was when it stored that.
 					ahead = !tries;
-					this.seq = ahead ? last + 1 : Date.now();
+					this.seq = seq = ahead ? last + 1 : Date.now();
 					return send(tries + 1);
 				}
 			};
@@ -148,7 +158,7 @@ try {
 					if (latest()) this.why = why;
 				}
 				if (!latest()) return;
-				this.turn = null;
+				this.turn = ANY;
 				this.choose(this.answer.reaction ?? "");
 			});
 		}
@@ -229,8 +239,10 @@ try {
 	setInterval(follow, 250);
 
 	const recall = ({ persisted = false }) => {
-		for (const story of stories.values()) story.recall();
-		if (persisted) for (const view of new Set(views)) view.attributeChangedCallback();
+		for (const story of stories.values()) {
+			story.recall();
+			if (persisted) story.again();
+		}
 	};
 	addEventListener("storage", /** @type {any} */ (recall));
 	addEventListener("pageshow", recall);
