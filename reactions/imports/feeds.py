@@ -17,6 +17,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import parseaddr
+from functools import lru_cache
 from html.entities import html5
 from urllib.parse import urljoin
 
@@ -187,11 +188,17 @@ def _format_of_root(root: etree._Element) -> str:
 
 def _space(element: etree._Element) -> str:
     """The element's namespace, in the form in which they are compared."""
-    return re.sub(r"^https?://", "", _namespace(element).strip().lower()).rstrip("/")
+    return _plain(_namespace(element))
+
+
+@lru_cache(maxsize=256)
+def _plain(namespace: str) -> str:
+    return re.sub(r"^https?://", "", namespace.strip().lower()).rstrip("/")
 
 
 def _namespace(element: etree._Element) -> str:
-    return str(element.tag)[1:].partition("}")[0] if str(element.tag).startswith("{") else ""
+    tag = str(element.tag)
+    return tag[1:].partition("}")[0] if tag.startswith("{") else ""
 
 
 def _name(element: etree._Element) -> str:
@@ -222,7 +229,7 @@ def _rss(item: etree._Element, line: int) -> Entry:
     link = next(_parts(item, "link", own), None)
     fields = {
         "title": _text(title, as_html=True) or _first(item, "title", _DC),
-        "url": _resolved(link, _text(link), _site_of(item, own)) or _permanent_guid(item, own),
+        "url": _resolved(link, _text(link), lambda: _site_of(item, own)) or _permanent_guid(item, own),
         "guid": _first(item, "guid", own) or _about(item),
         "published_at": _first(item, "pubDate", own) or _first(item, "date", _DC),
     }
@@ -252,7 +259,7 @@ def _atom(entry: etree._Element, line: int) -> Entry:
     link = _alternate(entry, own)
     fields = {
         "title": _title(next(_parts(entry, "title", own), None)),
-        "url": "" if link is None else _resolved(link, link.get("href", ""), _home_of(entry, own)),
+        "url": "" if link is None else _resolved(link, link.get("href", ""), lambda: _home_of(entry, own)),
         "guid": _first(entry, "id", own),
         "published_at": next((text for name in ("published", "issued", "created") if (text := _first(entry, name, own))), ""),
     }
@@ -316,12 +323,12 @@ def _unique(values: list[str]) -> list[str]:
     return list(dict.fromkeys(value.strip() for value in values if value.strip()))
 
 
-def _resolved(element: etree._Element | None, address: str, site: str) -> str:
+def _resolved(element: etree._Element | None, address: str, site_of: Callable[[], str]) -> str:
     """An address by RFC 3986: against xml:base where it stands, else against the site's."""
-    if element is None or not address:
-        return ""
+    if element is None or address.startswith(("https://", "http://")):
+        return address
     try:
-        return str(urljoin(urljoin(site, element.base or ""), address))
+        return str(urljoin(urljoin(site_of(), element.base or ""), address) if address else "")
     except ValueError:
         return address
 
