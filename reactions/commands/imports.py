@@ -156,7 +156,7 @@ for _tool in TOOLS:
 @click.option("--mapping", type=click.File(encoding="utf-8"), required=True, help="What the columns mean, in TOML.")
 @_options
 def _csv(typed: Typed, mapping: TextIO) -> None:
-    """Import any CSV, with a mapping that says what its columns mean."""
+    """Import any CSV. A mapping says what its columns mean."""
     _import_totals(typed, tables.mapped_tool(tables.mapping(mapping.read())))
 
 
@@ -166,7 +166,10 @@ def _csv(typed: Typed, mapping: TextIO) -> None:
 @click.option("--source", callback=_source, default=own_exports.NAME, show_default=True, help="A name for this import.")
 @click.option("--dry-run", is_flag=True, help="Read and check everything, and change nothing.")
 def _export(site: str, folder: Path, source: str, dry_run: bool) -> None:
-    """Restore what `reactions export SITE all --output FOLDER` wrote: articles, votes, imported totals."""
+    """Restore an export of this service.
+
+    FOLDER is what `reactions export SITE all --output FOLDER` wrote: articles, votes, imported totals.
+    """
     target, export = _site(site), Folder(folder)
     if not own_exports.check_source(current.engine(), target, source, export):
         click.echo(f"{source}: everything in this export was imported already; nothing was changed.")
@@ -185,7 +188,7 @@ def _export(site: str, folder: Path, source: str, dry_run: bool) -> None:
 @import_.command("list")
 @click.argument("site")
 def _list(site: str) -> None:
-    """List the imports of a SITE: from where, when, by whom, and how much."""
+    """List imports: from where, when, by whom, and how much."""
     with current.reading() as connection:
         target = sites.named(connection, site)
         for known in record.imports_of(connection, target):

@@ -105,7 +105,7 @@ def given(connection: Connection, ids: Collection[int]) -> Any:
 
 
 class _Moves(NamedTuple):
-    """The first and the last UTC hour of an article; what was given and taken back in the scope, and in how many of its rows."""
+    """The first and the last UTC hour of an article; reactions added and removed in the scope, and in how many of its rows."""
 
     first: int
     last: int
@@ -235,7 +235,7 @@ def _keys(connection: Connection, ids: Sequence[int]) -> dict[int | None, str]:
 
 
 class _Aliases:
-    """The aliases of articles that are asked for in the order in which they come."""
+    """The aliases of articles, which must be asked for in their order."""
 
     def __init__(self, found: Iterator[tuple[int, str]]) -> None:
         self._found = found

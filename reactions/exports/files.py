@@ -250,7 +250,7 @@ def _site(site: Site) -> dict[str, Any]:
 
 
 def _scope(opened: Scope) -> dict[str, Any]:
-    """What the export was asked for, so that it can be had again."""
+    """What the export was asked for, so that it can be repeated."""
     hours, choice = opened.hours, opened.choice
     return {
         "filters": {name: value for name, value in asdict(choice.about).items() if value},

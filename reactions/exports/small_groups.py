@@ -15,7 +15,7 @@ from reactions.exports.formats import Batch
 
 
 class Hidden(NamedTuple):
-    """The places of the counts to hide, and whether they can be told from their total."""
+    """The places of the counts to hide, and whether their total must be hidden too."""
 
     places: frozenset[int]
     total: bool

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
+from email.utils import parsedate
 from zoneinfo import ZoneInfo
 
 from dateutil import parser
@@ -26,6 +27,7 @@ _OFFSET = re.compile(r"(?P<when>.*\d(?::\d\d)+(?:[.,]\d+)?(?:\s*[AaPp]\.?[Mm]\.?
                      r"(?:UTC|GMT|UT|Z)?\s*(?P<sign>[-+−])(?P<hours>\d{1,2}?):?(?P<minutes>[0-5]\d)?", re.IGNORECASE)  # fmt: skip
 _NAMED = re.compile(r"(?P<when>.*\d(?:\s*[AP]\.?M\.?)?)\s*(?P<name>[A-Z]{1,5}|[A-Za-z]+/[A-Za-z_/+-]+\d*)", re.IGNORECASE)
 _UNIX = re.compile(r"(?P<when>.*\d:\d\d)\s+(?P<name>[A-Z]{2,5})\s+(?P<year>\d{4})")  # as the command `date` writes it
+_MAIL = re.compile(r"(?:[A-Za-z]{3}, +)?\d{1,2} +[A-Za-z]{3} +\d{4} +\d\d:\d\d(?::\d\d)?")
 _AMBIGUOUS = re.compile(r"(?<!\d)\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}\b")
 _HOURS_OF = {
     "UTC": 0, "GMT": 0, "UT": 0, "Z": 0, "WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "MET": 1, "MEST": 2, "EET": 2, "EEST": 3,
@@ -114,6 +116,8 @@ def _clock(text: str) -> datetime:
     text = re.sub(r"(:\d\d):60\b", r"\1:59", text)  # a leap second
     if month := re.fullmatch(r"(\d{4})(?:-(\d\d))?", text):
         text = f"{month[1]}-{month[2] or '01'}-01"
+    if _MAIL.fullmatch(text) and (parts := parsedate(text)):  # what nearly all of RSS has, read ten times faster
+        text = "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}".format(*parts[:6])
     try:
         return datetime.fromisoformat(text).replace(tzinfo=None) + added
     except ValueError:

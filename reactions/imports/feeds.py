@@ -10,12 +10,14 @@ understood: its named entities, a bare ampersand, and characters 128 to 159, whi
 
 from __future__ import annotations
 
+import base64
 import html
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import parseaddr
+from functools import lru_cache
 from html.entities import html5
 from urllib.parse import urljoin
 
@@ -25,7 +27,7 @@ from reactions import texts
 from reactions.refusals import UnreadableImport
 
 # Namespaces by the form that `_plain` makes of them: without scheme, case and closing slash, in which programs differ.
-_ATOM = {"www.w3.org/2005/atom", "purl.org/atom/ns#"}
+_ATOM = {"", "www.w3.org/2005/atom", "purl.org/atom/ns#"}
 _RSS = {
     "", "purl.org/rss/1.0", "purl.org/net/rss1.1#", "my.netscape.com/rdf/simple/0.9", "channel.netscape.com/rdf/simple/0.9",
     "backend.userland.com/rss", "backend.userland.com/rss2", "backend.userland.com/rss091", "backend.userland.com/rss092",
@@ -47,6 +49,7 @@ _ROOTS = {"rss": ("rss", _RSS), "RDF": ("rss", _RDF), "feed": ("atom", _ATOM), "
 _ITEMS = {"rss": ("item", _RSS), "atom": ("entry", _ATOM), "sitemap": ("url", _SITEMAP)}
 
 _BREAK = re.compile(r"</?(?:br|p|div|h[1-6]|li|ul|ol|td|tr|hr|blockquote)\b[^<>]*>", re.IGNORECASE)
+_SCRIPT = re.compile(r"<(script|style)\b[^<>]*>.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
 _INLINE = re.compile(
     r"</?(?:a|abbr|acronym|b|bdi|bdo|big|cite|code|del|em|font|i|img|ins|kbd|mark|q|s|samp|small|span|strike|strong|sub|sup|time|tt"
     r"|u|var|wbr)\b[^<>]*>",
@@ -130,7 +133,7 @@ class _Events(Iterator[tuple[str, etree._Element]]):
         return event, element
 
     def _refusal(self, error: etree.XMLSyntaxError) -> Exception:
-        """The parser's own first reason. Faults of namespaces do not stop it: they are told at the end, and are none."""
+        """The parser's own first reason. Faults of namespaces do not stop it: it reports them at the end, and they are none."""
         fatal = [entry for entry in self._parsing.error_log if entry.level_name == "FATAL"]
         if not fatal and self._checked:
             return StopIteration()
@@ -142,14 +145,21 @@ def _readable(content: bytes) -> tuple[bytes, int]:
     """The document without what stands before it, its entities as numbers; and the number of lines that stood before it."""
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         content = _ENCODING.sub(rb"\1", content.decode("utf-16", errors="replace").encode(errors="replace"), count=1)
-    bare = content.removeprefix(b"\xef\xbb\xbf").lstrip()
-    skipped = content[: len(content) - len(bare)].count(b"\n")
-    return (_AMPERSAND.sub(_numbered, bare) if b"&" in bare else bare), skipped
+    text = content.removeprefix(b"\xef\xbb\xbf")
+    if b"&" in text or b"<!--" in text:
+        text = _AMPERSAND.sub(_numbered, text)
+    bare = text.lstrip()
+    return bare, text[: len(text) - len(bare)].count(b"\n")
 
 
 def _numbered(found: re.Match[bytes]) -> bytes:
-    """An entity of HTML as numbers, a bare ampersand as XML writes it; what XML knows, and text without entities, as it is."""
+    """An entity of HTML as numbers, a bare ampersand as XML writes it, a comment as its line ends; what XML knows, as it is.
+
+    Comments go because many hold what XML allows in none: two hyphens, or a place before the declaration.
+    """
     section, name = found.groups()
+    if section is not None and section.startswith(b"<!--"):
+        return b"\n" * section.count(b"\n")
     if section is not None or (name is not None and (name.startswith(b"#") or name in _XML_ENTITIES)):
         return found[0]
     if name is None:
@@ -178,11 +188,17 @@ def _format_of_root(root: etree._Element) -> str:
 
 def _space(element: etree._Element) -> str:
     """The element's namespace, in the form in which they are compared."""
-    return re.sub(r"^https?://", "", _namespace(element).strip().lower()).rstrip("/")
+    return _plain(_namespace(element))
+
+
+@lru_cache(maxsize=256)
+def _plain(namespace: str) -> str:
+    return re.sub(r"^https?://", "", namespace.strip().lower()).rstrip("/")
 
 
 def _namespace(element: etree._Element) -> str:
-    return str(element.tag)[1:].partition("}")[0] if str(element.tag).startswith("{") else ""
+    tag = str(element.tag)
+    return tag[1:].partition("}")[0] if tag.startswith("{") else ""
 
 
 def _name(element: etree._Element) -> str:
@@ -212,8 +228,8 @@ def _rss(item: etree._Element, line: int) -> Entry:
     title = next(_parts(item, "title", own), None)
     link = next(_parts(item, "link", own), None)
     fields = {
-        "title": _text(title, as_html=True),
-        "url": _resolved(link, _text(link), _site_of(item, own)) or _permanent_guid(item, own),
+        "title": _text(title, as_html=True) or _first(item, "title", _DC),
+        "url": _resolved(link, _text(link), lambda: _site_of(item, own)) or _permanent_guid(item, own),
         "guid": _first(item, "guid", own) or _about(item),
         "published_at": _first(item, "pubDate", own) or _first(item, "date", _DC),
     }
@@ -240,11 +256,10 @@ def _permanent_guid(item: etree._Element, own: set[str]) -> str:
 
 def _atom(entry: etree._Element, line: int) -> Entry:
     own = {_space(entry)}
-    title = next(_parts(entry, "title", own), None)
     link = _alternate(entry, own)
     fields = {
-        "title": _text(title, as_html=_is_html(title)),
-        "url": "" if link is None else _resolved(link, link.get("href", ""), _home_of(entry, own)),
+        "title": _title(next(_parts(entry, "title", own), None)),
+        "url": "" if link is None else _resolved(link, link.get("href", ""), lambda: _home_of(entry, own)),
         "guid": _first(entry, "id", own),
         "published_at": next((text for name in ("published", "issued", "created") if (text := _first(entry, name, own))), ""),
     }
@@ -254,9 +269,16 @@ def _atom(entry: etree._Element, line: int) -> Entry:
     return _entry(line, fields, authors=authors, tags=tags or _texts_of(entry, "subject", _DC))
 
 
-def _is_html(title: etree._Element | None) -> bool:
-    """True for Atom's type html, and for what Atom 0.3 calls escaped."""
-    return title is not None and (title.get("type") in ("html", "text/html") or title.get("mode") == "escaped")
+def _title(title: etree._Element | None) -> str:
+    """A title of Atom: HTML by its type, or where Atom 0.3 calls it escaped; either version may have it in base64."""
+    if title is None:
+        return ""
+    if title.get("mode") == "base64" or title.get("type") == "application/octet-stream":
+        try:
+            return _of_html(base64.b64decode(_text(title), validate=True).decode())
+        except ValueError:
+            return ""
+    return _text(title, as_html=title.get("type") in ("html", "text/html") or title.get("mode") == "escaped")
 
 
 def _alternate(element: etree._Element, own: set[str]) -> etree._Element | None:
@@ -301,12 +323,12 @@ def _unique(values: list[str]) -> list[str]:
     return list(dict.fromkeys(value.strip() for value in values if value.strip()))
 
 
-def _resolved(element: etree._Element | None, address: str, site: str) -> str:
+def _resolved(element: etree._Element | None, address: str, site_of: Callable[[], str]) -> str:
     """An address by RFC 3986: against xml:base where it stands, else against the site's."""
-    if element is None or not address:
-        return ""
+    if element is None or address.startswith(("https://", "http://")):
+        return address
     try:
-        return str(urljoin(urljoin(site, element.base or ""), address))
+        return str(urljoin(urljoin(site_of(), element.base or ""), address) if address else "")
     except ValueError:
         return address
 
@@ -318,13 +340,17 @@ def _person(author: str) -> str:
 
 
 def _text(element: etree._Element | None, *, as_html: bool = False) -> str:
-    """The element's text on one line; of HTML, without tags that may be within a line, and with its entities read."""
+    """The element's text on one line; it may be HTML."""
     if element is None:
         return ""
     text = "".join(_pieces(element)) if len(element) else element.text or ""
-    if as_html:
-        text = html.unescape(_INLINE.sub("", _BREAK.sub(" ", text)))
-    return texts.folded(str(text).translate(_WINDOWS_1252))
+    return _of_html(text) if as_html else texts.folded(str(text).translate(_WINDOWS_1252))
+
+
+def _of_html(markup: str) -> str:
+    """The text of HTML, without tags that may be within a line, and with its entities read."""
+    text = html.unescape(_INLINE.sub("", _BREAK.sub(" ", _SCRIPT.sub("", markup))))
+    return texts.folded(text.translate(_WINDOWS_1252))
 
 
 def _pieces(element: etree._Element) -> Iterator[str]:
@@ -333,6 +359,9 @@ def _pieces(element: etree._Element) -> Iterator[str]:
     for child in element:
         space = " " if isinstance(child.tag, str) and _name(child) in _BREAKING else ""
         yield space
+        if not space and _name(child) in ("script", "style"):
+            yield child.tail or ""
+            continue
         yield from _pieces(child)
         yield space
         yield child.tail or ""

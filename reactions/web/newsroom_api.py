@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
 from flask import Response, request
-from marshmallow import Schema
+from marshmallow import Schema, ValidationError
 
 from reactions.newsroom import api_keys, article_keys, articles, interventions
 from reactions.newsroom.api_keys import ApiKey
+from reactions.newsroom.article_keys import KEY_CHARACTERS
 from reactions.newsroom.articles import Description
 from reactions.newsroom.sites import Site
 from reactions.storage.engines import writing
 from reactions.times import DAY_MS, rfc3339
 from reactions.votes import removing, revising
 from reactions.votes.revising import Editor
-from reactions.web import current, editors, headers, schemas
-from reactions.web.openapi import ApiBlueprint, View
+from reactions.web import current, editors, headers, problems, schemas
+from reactions.web.openapi import ApiBlueprint, View, query
 from reactions.web.requests import body_of
-from reactions.web.schemas import ArticleNamed, ArticlesBody, KeyBody, MergeBody, MoveBody
+from reactions.web.schemas import AnyArticlesBody, ArticleBody, ArticleNamed, ArticlesBody, KeyBody, MergeBody, MoveBody
 
 ARTICLES_BYTES = 1_048_576
 _SITE = "/v1/sites/<site_key>"
@@ -28,18 +29,60 @@ _SITE = "/v1/sites/<site_key>"
 blueprint = ApiBlueprint("newsroom", description="What the newsroom and its CMS change. Needs a key of the site.")
 _MOST_DELETED = 1000  # in one request; repeat it until it deletes none
 _deletion = schemas.DeletionBody()
+_article, _any_articles = ArticleBody(), AnyArticlesBody()
 _articles, _named, _move, _merge, _key = ArticlesBody(), ArticleNamed(), MoveBody(), MergeBody(), KeyBody()
 
 
-@blueprint.put(f"{_SITE}/articles", "describeArticles", body=ArticlesBody, response=schemas.DescribedResponse, scope="write")
+@blueprint.put(
+    f"{_SITE}/articles",
+    "describeArticles",
+    parameters=[query("partial", "true: describe the good entries even if others are refused", required=False)],
+    body=ArticlesBody,
+    response=schemas.DescribedResponse,
+    scope="write",
+    several=True,
+)
 def describe(site_key: str) -> Response:
-    """Describe articles: titles, sections, authors, tags, times. Up to 500 at once. Idempotent."""
+    """Describe articles: titles, sections, authors, tags, times. Up to 500 at once. Idempotent.
+
+    One bad entry refuses all, unless `partial` is true: then the response has a result for each entry, and the status 207 if
+    any was refused.
+    """
     site = editors.require(site_key, "write")
+    if _is_partial():
+        return _describe_partly(site)
     body = body_of(request, _articles, most_bytes=ARTICLES_BYTES)
-    descriptions = [Description(**entry) for entry in body["articles"]]
-    with writing(current.engine()) as connection:
-        articles.describe(connection, site, descriptions, at_ms=current.now_ms())
-    return respond({"articles": len(descriptions)})
+    _store(site, body["articles"])
+    return respond({"articles": len(body["articles"])})
+
+
+def _is_partial() -> bool:
+    partial = request.args.get("partial", "false")
+    if partial not in ("true", "false"):
+        raise ValidationError("Write true or false.", "partial")
+    return partial == "true"
+
+
+def _describe_partly(site: Site) -> Response:
+    entries = body_of(request, _any_articles, most_bytes=ARTICLES_BYTES)["articles"]
+    good, results = [], []
+    for place, entry in enumerate(entries):
+        try:
+            good.append(_article.load(entry))
+        except ValidationError as error:
+            key = entry.get("key") if isinstance(entry, dict) else None
+            errors = problems.errors_of(error.messages, f"#/articles/{place}")
+            results.append({"key": key[:KEY_CHARACTERS] if isinstance(key, str) else None, "status": 400, "errors": errors})
+        else:
+            results.append({"key": good[-1]["key"], "status": 200})
+    _store(site, good)
+    return respond({"articles": len(good), "results": results}, status=200 if len(good) == len(entries) else 207)
+
+
+def _store(site: Site, entries: Sequence[dict[str, Any]]) -> None:
+    if entries:
+        with writing(current.engine()) as connection:
+            articles.describe(connection, site, [Description(**entry) for entry in entries], at_ms=current.now_ms())
 
 
 def _change(change: str) -> Callable[[View], View]:
@@ -190,9 +233,9 @@ def revoke_key(site_key: str, key_id: str) -> Response:
         return respond(_shown(api_keys.revoke(connection, site, key_id, now_ms=current.now_ms())))
 
 
-def respond(body: Any) -> Response:
+def respond(body: Any, *, status: int = 200) -> Response:
     """A private JSON response."""
-    return Response(orjson.dumps(body), content_type="application/json", headers=headers.PRIVATE)
+    return Response(orjson.dumps(body), status, content_type="application/json", headers=headers.PRIVATE)
 
 
 def _changed_by(change: Callable[..., None], site_key: str) -> Response:

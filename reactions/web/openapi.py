@@ -120,8 +120,12 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc]
         body: type[Schema] | None = None,
         headers: Sequence[str] = ("Cache-Control",),
         scope: str | None = None,
+        several: bool = False,
     ) -> Callable[[View], View]:
-        """`response` is a schema of JSON, or a schema for each media type; `scope` is what a key needs for the route."""
+        """`response` is a schema of JSON, or a schema for each media type; `scope` is what a key needs for the route.
+
+        `several`: a part of the request may be refused, with the status 207.
+        """
         media = response if isinstance(response, Mapping) else {"application/json": response}
         example = _examples().get(operation, {})
         names = [*problems, *_EVERYWHERE, *(_WITH_KEY if scope else ()), *(_WITH_BODY if body else ())]
@@ -131,6 +135,7 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc]
             "parameters": [*(_PATH[name] for name in re.findall("<([a-z_]+)>", rule) if name in _PATH), *parameters],
             "responses": {
                 "200": _success(media, example.get("response"), headers),
+                **({"207": _success(media, None, headers, "Multi-Status: some entries were refused")} if several else {}),
                 **({"304": _NOT_MODIFIED} if "ETag" in headers else {}),
                 **_failures(names),
             },
@@ -164,12 +169,12 @@ def query(
     return parameter | {"example": [example] if many else example}
 
 
-def _success(media: Mapping[str, Any], example: Any, headers: Sequence[str]) -> dict[str, Any]:
+def _success(media: Mapping[str, Any], example: Any, headers: Sequence[str], description: str = "OK") -> dict[str, Any]:
     content = {kind: {"schema": schema} for kind, schema in media.items()}
     if example is not None:
         first = next(iter(media))
         content[first] = {**content[first], "example": example}
-    return {"description": "OK", "content": content, "headers": {name: name for name in headers}}
+    return {"description": description, "content": content, "headers": {name: name for name in headers}}
 
 
 _NOT_MODIFIED = {

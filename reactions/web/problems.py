@@ -195,7 +195,7 @@ def _of_refusal(refusal: Refusal) -> Problem:
 
 def _of_validation(error: ValidationError) -> Problem:
     messages = error.messages if isinstance(error.messages, dict) else {error.field_name: error.messages}
-    errors = sorted(_pointed(messages, "#"), key=lambda error: error["pointer"])[:_MOST_ERRORS]
+    errors = errors_of(messages, "#")
     return _problem(document("invalid-request", " ".join(map(_with_member, errors)), errors=errors))
 
 
@@ -212,6 +212,11 @@ def _of_bug(error: Exception, route: str | None) -> Problem:
     log.error("unhandled fault", route=route, exc_info=error)
     name, _, detail = BY_STATUS[500]
     return _problem(document(name, detail))
+
+
+def errors_of(messages: Any, pointer: str) -> list[dict[str, str]]:
+    """The first of marshmallow's messages about what stands at `pointer`, each with a pointer of its own."""
+    return sorted(_pointed(messages, pointer), key=lambda error: error["pointer"])[:_MOST_ERRORS]
 
 
 def _pointed(messages: Any, pointer: str) -> list[dict[str, str]]:

@@ -1,5 +1,7 @@
 """The bodies that readers and the newsroom send, and the responses to them, as /openapi.json describes them.
 
+The file is longer than 300 lines because the bodies and responses of one API are looked up side by side.
+
 A body is taken only as it is described: right types, nothing missing, no unknown member. A response may gain members in later
 versions, so no description of a response forbids them.
 The file is longer than others because it is the whole vocabulary of the API's bodies, and its parts use each other.
@@ -242,10 +244,25 @@ class ArticlesBody(Body):
     articles = fields.List(fields.Nested(ArticleBody), required=True, validate=validate.Length(min=1, max=MOST_ARTICLES))
 
 
+class AnyArticlesBody(Body):
+    """Articles whose entries are checked one by one."""
+
+    articles = fields.List(fields.Raw(), required=True, validate=validate.Length(min=1, max=MOST_ARTICLES))
+
+
+class DescribedResult(Schema):
+    """What became of one entry: its key, as far as it has one, and why it was refused."""
+
+    key = fields.String(required=True, allow_none=True)
+    status = fields.Integer(required=True, metadata={"description": "200, or 400 if the entry was refused"})
+    errors = fields.List(fields.Nested(lambda: FieldFault()))
+
+
 class DescribedResponse(Schema):
-    """How many articles are now as described."""
+    """How many articles are now as described; with `partial`, what became of each entry, in the order sent."""
 
     articles = fields.Integer(required=True)
+    results = fields.List(fields.Nested(DescribedResult))
 
 
 class ArticleNamed(Body):

@@ -29,6 +29,10 @@ CUP = {
 }
 
 
+MISSING = "Missing data for required field."
+LEAVE_OUT = "Leave out U+2028: text has no control characters or line separators."
+
+
 def key_of(app: Flask, site: str, *scopes: str) -> str:
     """The text of a new key."""
     with app.app_context(), writing(current.engine()) as connection:
@@ -109,6 +113,49 @@ def test_human_text_is_stored_with_its_spaces_folded(editor: Editor, engine: Eng
     with engine.connect() as connection:
         stored = {key: (title, authors) for key, title, authors in connection.execute(select(a.key, a.title, a.authors))}
     assert stored == {key: (title, ["Zoë Ä"]) for key, title in {**titles, "c": "Budget : le vote"}.items()}
+
+
+def test_one_bad_headline_does_not_block_the_others_where_a_part_is_wanted(editor: Editor) -> None:
+    sent = {"articles": [CUP, {"key": "b", "title": "a\u2028b"}, {"title": "No key"}, "no object", {"key": "c", "title": "C"}]}
+
+    answer = editor.send("PUT", "daily/articles?partial=true", sent)
+
+    assert answer.status_code == 207
+    assert answer.json == {
+        "articles": 2,
+        "results": [
+            {"key": "sport/cup", "status": 200},
+            {"key": "b", "status": 400, "errors": [{"pointer": "#/articles/1/title", "detail": LEAVE_OUT}]},
+            {"key": None, "status": 400, "errors": [{"pointer": "#/articles/2/key", "detail": MISSING}]},
+            {"key": None, "status": 400, "errors": [{"pointer": "#/articles/3", "detail": "Invalid input type."}]},
+            {"key": "c", "status": 200},
+        ],
+    }  # fmt: skip
+    assert editor.send("POST", "daily/articles/close", {"article": "c"}).status_code == 200
+    assert editor.send("POST", "daily/articles/close", {"article": "b"}).status_code == 404
+
+
+def test_a_part_that_is_the_whole_or_nothing(editor: Editor) -> None:
+    whole = editor.send("PUT", "daily/articles?partial=true", {"articles": [CUP]})
+    nothing = editor.send("PUT", "daily/articles?partial=true", {"articles": [{"key": "b"}]})
+
+    assert (whole.status_code, whole.json) == (200, {"articles": 1, "results": [{"key": "sport/cup", "status": 200}]})
+    assert (nothing.status_code, nothing.json["articles"]) == (207, 0)  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "pointer"),
+    [
+        ("daily/articles?partial=yes", {"articles": [CUP]}, "#/partial"),
+        ("daily/articles?partial=true", {"articles": []}, "#/articles"),
+        ("daily/articles?partial=true", {"articles": [CUP] * 501}, "#/articles"),
+        ("daily/articles?partial=true", {"articles": [CUP], "more": 1}, "#/more"),
+    ],
+)
+def test_a_partial_request_is_read_strictly_too(editor: Editor, path: str, body: Any, pointer: str) -> None:
+    answer = editor.send("PUT", path, body)
+
+    assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (400, pointer)  # type: ignore[index]
 
 
 def test_at_most_500_articles_are_taken_at_once(editor: Editor) -> None:

@@ -46,6 +46,7 @@ def title(content: str | bytes) -> object:
         ("<![CDATA[One<br/>two<p>three</p>four]]>", "One two three four"),
         ("<![CDATA[<strong>Bold</strong>ly <img src='x'> <del>not</del>]]>", "Boldly not"),
         ("1 &lt; 2 &amp;lt; 3", "1 < 2 < 3"),
+        ("<![CDATA[Safe<script>alert('<br>')</script> text<style>b {}</style>]]>", "Safe text"),
         ("How &lt;video&gt; works", "How <video> works"),
         ("Budget\u202f:\u00a0le\n\tvote", "Budget : le vote"),
         ("رئیس\u200cجمهور", "رئیس\u200cجمهور"),
@@ -71,7 +72,7 @@ def test_utf_16_with_its_mark_is_read(encoding: str) -> None:
     assert title(mark + content.encode(encoding)) == "Zoë é & co."
 
 
-@pytest.mark.parametrize("before", ["\n", "\n\n  ", "\ufeff", "\ufeff\r\n"])
+@pytest.mark.parametrize("before", ["<!-- a -- b -->", "<!--\n-->\n", "\n", "\n\n  ", "\ufeff", "\ufeff\r\n"])
 def test_what_stands_before_the_declaration_is_skipped_and_lines_are_counted(before: str) -> None:
     content = before + rss(f"<title>A</title>{LINK}", head='<?xml version="1.0"?>\n')
 
@@ -79,6 +80,10 @@ def test_what_stands_before_the_declaration_is_skipped_and_lines_are_counted(bef
     assert article.line == 3 + before.count("\n")
     with pytest.raises(UnreadableImport, match=f"Line {3 + before.count(chr(10))}: not XML: "):
         read(content.replace("</item>", "</items>"))
+
+
+def test_atom_without_a_namespace_is_read() -> None:
+    assert title('<feed><entry><title>A</title><link href="https://daily.example/a"/></entry></feed>') == "A"
 
 
 def test_a_packed_file_is_read_like_the_file_inside() -> None:
@@ -236,6 +241,24 @@ def test_xhtml_in_a_title_breaks_lines_into_spaces() -> None:
     entry = f'<entry>{xhtml}<link href="https://daily.example/a"/></entry>'
 
     assert title(f'<feed xmlns="http://www.w3.org/2005/Atom">{entry}</feed>') == "One two threefour five"
+
+
+@pytest.mark.parametrize("how", ['mode="base64" type="text/html"', 'type="application/octet-stream"'])
+def test_a_title_in_base64(how: str) -> None:
+    link, space = '<link href="https://daily.example/a"/>', 'xmlns="http://www.w3.org/2005/Atom"'
+    good, bad = (
+        f"<feed {space}><entry><title {how}>{text}</title>{link}</entry></feed>" for text in ("QSA8Yj5iPC9iPiDDqQ==", "no!")
+    )
+
+    assert title(good) == "A b é"
+    (fault,) = read(bad).faults
+    assert fault.detail == "has no title."
+
+
+def test_the_title_of_dublin_core() -> None:
+    dc = 'xmlns:dc="http://purl.org/dc/elements/1.1/"'
+
+    assert title(rss(f"<dc:title>A</dc:title>{LINK}", attributes=dc)) == "A"
 
 
 def test_the_author_of_a_podcast() -> None:
