@@ -3,7 +3,6 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-APART := --ignore tests/faults
 INPROCESS := --ignore tests/faults --ignore tests/bench --ignore tests/deploy --ignore tests/widget --ignore tests/web/dashboard
 DEMO_BIND ?= 127.0.0.1:8000
 
@@ -22,10 +21,8 @@ serve: $(VENV)/run.stamp  ## Serve real sites with the settings of the environme
 test: $(VENV)/dev.stamp browser programs spreadsheet  ## Check the code and run every test, except bench and long fault runs (minutes)
 	$(MAKE) --no-print-directory check
 	@# Two at a time on a busy machine, a timing can slip: what failed runs once more, alone, and must pass then.
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile $(APART) || \
-	    $(BIN)/python -m pytest -q --last-failed --last-failed-no-failures none $(APART)
-	$(BIN)/python -m pytest -q tests/faults || \
-	    $(BIN)/python -m pytest -q --last-failed --last-failed-no-failures none tests/faults
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup || \
+	    $(BIN)/python -m pytest -q --last-failed --last-failed-no-failures none
 
 check: $(VENV)/dev.stamp  ## Format, lint, types, layers (seconds)
 	$(BIN)/ruff format --check .
