@@ -16,6 +16,14 @@ from tests.engines import Postgres, Redis, free_port
 from tests.service import Service, running_service
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file in one process, where they share servers. Each fault starts its own, so it may run in any."""
+    for item in items:
+        if "faults" not in item.path.parts:
+            item.add_marker(pytest.mark.xdist_group(str(item.path)))
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """A PostgreSQL server of this test process's own."""

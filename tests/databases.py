@@ -16,8 +16,8 @@ PROJECT = Path(__file__).parent.parent
 
 
 def product_environment(**settings: object) -> dict[str, str]:
-    """This environment without its REACTIONS_* variables, plus these settings in their place."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("REACTIONS_")}
+    """This environment without its REACTIONS_* variables, plus these settings in their place. Its coverage is not measured."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("REACTIONS_", "COVERAGE_"))}
     given = {f"REACTIONS_{name.upper()}": str(value) for name, value in settings.items()}
     return {**inherited, "PYTHONUNBUFFERED": "1", **given}
 

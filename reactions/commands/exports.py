@@ -30,17 +30,21 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 def _options(command: Any) -> Any:
     """The options that say what is exported, named as in the API."""
     options: list[Any] = [
-        click.option("--period", type=click.Choice(periods.NAMES), help="Without --period, --from, --since: the whole history."),
+        click.option("--period", type=click.Choice(periods.NAMES), help="Period to export.  [default: the whole history]"),
         click.option("--from", "first", type=_DAY, help="The first day, at most 366 before the last."),
-        click.option("--to", "last", type=_DAY, help="The last day, included.  [today]"),
-        click.option("--time-zone", default="", help="A time zone other than the site's."),
+        click.option("--to", "last", type=_DAY, help="The last day, included.  [default: today]"),
+        click.option("--time-zone", default="", help="Time zone of the days.  [default: the site's]"),
         click.option("--section", default="", help="Articles of this section."),
         click.option("--author", default="", help="Articles by this author."),
         click.option("--tag", default="", help="Articles with this tag."),
         click.option("--q", "text", default="", help="Articles with all these words in the title or the key."),
         click.option("--since", default="", help="`beginning`, or the cursor of the previous export: what came after it."),
-        click.option("--columns", default="", help="Column names, separated by commas.  [all]"),
-        click.option("--precision", type=click.Choice(list(scope.PRECISIONS)), help="Of the times of votes.  [export_precision]"),
+        click.option("--columns", default="", help="Column names, separated by commas.  [default: all]"),
+        click.option(
+            "--precision",
+            type=click.Choice(list(scope.PRECISIONS)),
+            help="Precision of the times of votes.  [default: export_precision of the settings]",
+        ),
         click.option("--min-group", type=click.IntRange(0, scope.MOST_GROUP), default=0, help="Hide counts of fewer readers."),
         click.option("--readers", is_flag=True, help="Add a pseudonym of each reader, if the site's reader scope is site."),
     ]
@@ -52,8 +56,12 @@ def _options(command: Any) -> Any:
 @click.command("export")
 @click.argument("site")
 @click.argument("what", type=click.Choice([*TABLES, "all"]))
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="A folder.  [standard output, for one table]")
-@click.option("--format", "format_", type=click.Choice(scope.FORMATS), default="csv", show_default=True)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Folder for the files.  [default: standard output, for one table]"
+)
+@click.option(
+    "--format", "format_", type=click.Choice(scope.FORMATS), default="csv", show_default=True, help="Format of the files."
+)
 @click.option("--gzip", is_flag=True, help="Compress the CSV.")
 @click.option("--bom", is_flag=True, help="Start the CSV with a byte order mark, for Excel.")
 @_options

@@ -39,11 +39,13 @@ _SHOWN = 100  # changes that --dry-run lists one by one
 @articles.command("import")
 @click.argument("site")
 @click.argument("file", type=click.File("rb"))
-@click.option("--format", "format_", type=click.Choice(article_files.FORMATS), help="Detected automatically.")
+@click.option(
+    "--format", "format_", type=click.Choice(article_files.FORMATS), help="Format of the file.  [default: detected automatically]"
+)
 @click.option(
     "--key",
     type=click.Choice(("path", "url", "guid", "column")),
-    help="What the article's key is taken from.  [that under which articles have votes; else the column key, or the path]",
+    help="What the article's key is taken from.  [default: where articles have votes; else the column key, or the path]",
 )
 @click.option("--section", help="The section of articles for which the file has none.")
 @click.option("--partial", is_flag=True, help="Import the good lines of a file that has bad ones too.")
@@ -118,7 +120,7 @@ _OPTIONS = (
         callback=_reactions,
         help="Which reaction of the site one of theirs is; THEIRS= leaves it out. Repeatable.",
     ),
-    click.option("--source", callback=_source, help="A name for the totals of this file.  [the tool's]"),
+    click.option("--source", callback=_source, help="A name for the totals of this file.  [default: the tool's]"),
     click.option("--add-up", is_flag=True, help="Add up entries about the same article."),
     click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing."),
 )
@@ -191,7 +193,10 @@ def _list(site: str) -> None:
     """List imports: from where, when, by whom, and how much."""
     with current.reading() as connection:
         target = sites.named(connection, site)
-        for known in record.imports_of(connection, target):
+        imports = record.imports_of(connection, target)
+        if not imports:
+            click.echo("none yet")
+        for known in imports:
             total = sum(n for rows in imported.amounts_of(connection, target, known.source) for *_, n in rows)
             when = datetime.fromtimestamp(known.at / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
             click.echo(

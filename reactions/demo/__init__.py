@@ -1,7 +1,7 @@
 """The demo: an invented local newspaper and a month of its readers' votes.
 
-`articles` are the stories of the paper, dated back from the given present; `ballots` are the votes cast on
-them up to that present, in the order of time. They know no database: `seeding` prints them into one.
+`articles` are the articles of the paper, dated back from the given present; `ballots` are the votes cast on
+them before it, in order of time. They know no database: `seeding` writes them into one.
 """
 
 from __future__ import annotations

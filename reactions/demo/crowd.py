@@ -1,7 +1,7 @@
 """The readers of the demo newspaper: who comes when, and what they think of it.
 
-Everything is drawn from one seeded generator in one fixed order, so a seed is a month. A new draw in the
-middle changes every vote after it.
+Everything is drawn from one seeded generator in a fixed order, so a seed determines the month. A new draw in
+the middle changes every vote after it.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class _Crowd:
                 yield from self._second_thoughts(article, reader, reaction, at_ms, reactions, weights)
 
     def _leaning(self, wave: Wave) -> tuple[list[str], list[float]]:
-        """The mood of the wave, a little different for each story."""
+        """The mood of the wave, a little different for each article."""
         mood = newspaper().moods[wave.mood]
         return list(mood), [weight * self._random.lognormvariate(0, 0.22) for weight in mood.values()]
 

@@ -1,7 +1,7 @@
-"""The stories of the demo newspaper, read from the TOML files beside this module.
+"""The articles of the demo newspaper, read from the TOML files beside this module.
 
-A file dates its stories back from the present: `hours_ago` for today's, `days_ago` and the local time `at`
-for older ones, so that they came out when a newsroom is awake, whatever the hour at which the demo starts.
+A file dates its articles back from the present: `hours_ago` for today's, `days_ago` and the local time `at`
+for older ones, so that they were published in working hours whenever the demo starts.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from reactions.times import HOUR_MS
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A desk, and how its readers usually are: their mood, and how fast their interest halves."""
+    """A section with the usual mood of its readers and the half-life of their interest."""
 
     key: str
     name: str
@@ -30,7 +30,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Newspaper:
-    """The paper itself; `moods` weigh the reactions that readers choose, by the mood's name."""
+    """The paper itself; `moods` has the weights of the reactions that readers choose, by the mood's name."""
 
     name: str
     motto: str
@@ -43,9 +43,9 @@ class Newspaper:
 
 @dataclass(frozen=True, slots=True)
 class Wave:
-    """A crowd that comes to a story: how many react, in which mood, and how fast the interest halves.
+    """A crowd that reads an article: how many react, in which mood, and the half-life of their interest.
 
-    A crowd `from_afar` does not keep the hours of the town.
+    A crowd `from_afar` also reads while the town sleeps.
     """
 
     votes: int
@@ -57,7 +57,7 @@ class Wave:
 
 @dataclass(frozen=True, slots=True)
 class DemoArticle:
-    """A story as it is printed, with the crowds that will come to it."""
+    """An article as it is published, with the crowds that will read it."""
 
     key: str
     title: str
@@ -72,7 +72,7 @@ class DemoArticle:
 
 @cache
 def newspaper() -> Newspaper:
-    """What stays the same from day to day: the name, the place, the desks."""
+    """What stays the same from day to day: the name, the place, the sections."""
     facts = _toml("newspaper.toml")
     moods = facts.pop("mood")
     sections = tuple(Section(**section) for section in facts.pop("section"))
@@ -80,13 +80,13 @@ def newspaper() -> Newspaper:
 
 
 def articles(now_ms: int) -> list[DemoArticle]:
-    """The month's stories as they stand at `now_ms`, newest first."""
-    stories = [
+    """The month's articles at `now_ms`, newest first."""
+    every = [
         _article(entry, section, now_ms)
         for section in newspaper().sections
-        for entry in _toml(f"desks/{section.key}.toml")["article"]
+        for entry in _toml(f"sections/{section.key}.toml")["article"]
     ]
-    return sorted(stories, key=lambda story: story.published_at_ms, reverse=True)
+    return sorted(every, key=lambda article: article.published_at_ms, reverse=True)
 
 
 def _article(entry: dict[str, Any], section: Section, now_ms: int) -> DemoArticle:

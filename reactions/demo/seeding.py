@@ -1,4 +1,4 @@
-"""Printing the demo newspaper: its site, its articles and its readers' votes go into the database like any others."""
+"""Filling a database with the demo newspaper: its site, its articles and its readers' votes are added like any others."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from reactions.votes.ballot_box import BallotBox
 
 
 def printed(engine: Engine) -> bool:
-    """True if the demo site is there already."""
+    """True if the demo site exists."""
     with engine.connect() as connection:
         return any(site.key == newspaper().site for site in sites.all_sites(connection))
 
 
 def printed_at_ms(engine: Engine) -> int:
-    """When the paper was printed: its stories are registered with that time, and its votes were cast before it."""
+    """When the paper was printed: its articles are registered with that time, and its votes were cast before it."""
     with engine.connect() as connection:
         return last_registered_at(connection, sites.named(connection, newspaper().site))
 
 
 def key_file(data_path: Path) -> Path:
-    """Where the demo keeps the text of its API key, so that its sign-in page can offer it."""
+    """The file with the demo's API key, which its sign-in page offers."""
     return data_path / "demo-key"
 
 
 def add_key(engine: Engine, data_path: Path, *, now_ms: int) -> None:
-    """Make the demo's API key, once, with every scope."""
+    """Add the demo's API key, once, with every scope."""
     path = key_file(data_path)
     if path.exists():
         return
@@ -47,7 +47,7 @@ def add_key(engine: Engine, data_path: Path, *, now_ms: int) -> None:
 
 
 def allow_origins(engine: Engine, origins: Sequence[str]) -> None:
-    """Let the pages vote from where they are served now."""
+    """Let the pages vote from the address at which they are served now."""
     with writing(engine) as connection:
         sites.change(connection, newspaper().site, origins=origins)
 
@@ -71,7 +71,7 @@ def add_site(engine: Engine, *, origins: Sequence[str], now_ms: int, address: st
 
 
 def cast_votes(engine: Engine, box: BallotBox, *, now_ms: int) -> int:
-    """Cast a month of votes through the ballot box; return how many ballots that were."""
+    """Cast a month of votes through the ballot box; return the number of ballots."""
     with engine.connect() as connection:
         site = sites.named(connection, newspaper().site)
     month = [

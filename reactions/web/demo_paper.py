@@ -1,7 +1,6 @@
 """The demo newspaper's pages: what a publisher's site looks like with the widget in it.
 
-The stories are loaded once, at the first request; the counts come from the service, through the
-widget.
+The articles are loaded once, at the first request; the counts come from the service, through the widget.
 """
 
 from __future__ import annotations
@@ -28,52 +27,49 @@ SECOND_MAX_AGE_HOURS = 7 * 24
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """The paper as it lies on the table: every story, newest first, and those that stand on top."""
+    """The paper of one day: every article, newest first, and those at the top of the front page."""
 
     paper: demo.Newspaper
-    stories: Sequence[demo.DemoArticle]
+    articles: Sequence[demo.DemoArticle]
     lead: demo.DemoArticle
     second: Sequence[demo.DemoArticle]
 
     @property
     def latest(self) -> list[demo.DemoArticle]:
-        """The newest stories that do not stand on top already."""
-        """The newest stories that do not stand on top already."""
+        """The newest articles that are not at the top."""
         above = [self.lead, *self.second]
-        return [story for story in self.stories if story not in above][:LATEST]
+        return [article for article in self.articles if article not in above][:LATEST]
 
     def of(self, section: str) -> list[demo.DemoArticle]:
-        """The stories of one desk."""
-        """Every story of a section, by its name, newest first."""
-        return [story for story in self.stories if story.section == section]
+        """The articles of a section, newest first."""
+        return [article for article in self.articles if article.section == section]
 
-    def beside(self, story: demo.DemoArticle) -> list[demo.DemoArticle]:
-        """Four more stories of the same desk."""
-        return [other for other in self.of(story.section) if other is not story][:4]
+    def beside(self, article: demo.DemoArticle) -> list[demo.DemoArticle]:
+        """Four other articles of the same section."""
+        return [other for other in self.of(article.section) if other is not article][:4]
 
 
 def edition(now_ms: int) -> Edition:
-    """The paper as printed at `now_ms`."""
-    """Lay out the paper: what was read most of late stands on top."""
-    stories = demo.articles(now_ms)
-    lead = _biggest(stories, now_ms - LEAD_MAX_AGE_HOURS * HOUR_MS)[0]
-    week = _biggest(stories, now_ms - SECOND_MAX_AGE_HOURS * HOUR_MS)
-    # Another desk, so that the top of the page is not one story told three times.
-    second = [story for story in week if story.section != lead.section][:SECOND]
-    return Edition(demo.newspaper(), stories, lead, second)
+    """The paper as printed at `now_ms`; the most read recent articles are at the top."""
+    articles = demo.articles(now_ms)
+    lead = _biggest(articles, now_ms - LEAD_MAX_AGE_HOURS * HOUR_MS)[0]
+    week = _biggest(articles, now_ms - SECOND_MAX_AGE_HOURS * HOUR_MS)
+    # From other sections, so that the top of the page is not one subject three times.
+    second = [article for article in week if article.section != lead.section][:SECOND]
+    return Edition(demo.newspaper(), articles, lead, second)
 
 
-def _biggest(stories: Sequence[demo.DemoArticle], since_ms: int) -> list[demo.DemoArticle]:
-    recent = [story for story in stories if story.published_at_ms >= since_ms]
+def _biggest(articles: Sequence[demo.DemoArticle], since_ms: int) -> list[demo.DemoArticle]:
+    recent = [article for article in articles if article.published_at_ms >= since_ms]
     return sorted(recent, key=_readers, reverse=True)
 
 
-def _readers(story: demo.DemoArticle) -> int:
-    return sum(wave.votes for wave in story.waves)
+def _readers(article: demo.DemoArticle) -> int:
+    return sum(wave.votes for wave in article.waves)
 
 
 def blueprint(printed_at_ms: Callable[[], int]) -> Blueprint:
-    """The pages under /demo. `printed_at_ms` is asked once, at the first request: the stories are dated back from then."""
+    """The pages under /demo. `printed_at_ms` is called once, at the first request; the articles are dated back from it."""
     today = cache(lambda: edition(printed_at_ms()))
     pages = Blueprint("demo", __name__, url_prefix="/demo", template_folder="templates", static_folder="static/demo")
 
@@ -87,9 +83,9 @@ def blueprint(printed_at_ms: Callable[[], int]) -> Blueprint:
 
     @pages.get("/<path:key>")
     def article(key: str) -> ResponseReturnValue:
-        for story in today().stories:
-            if story.key == key:
-                return render_template("demo/article.html", story=story)
+        for each in today().articles:
+            if each.key == key:
+                return render_template("demo/article.html", article=each)
         return render_template("demo/missing.html"), 404
 
     pages.after_request(headers.page)
@@ -109,7 +105,7 @@ def blueprint(printed_at_ms: Callable[[], int]) -> Blueprint:
 
 
 def _quietest(today: Edition) -> demo.DemoArticle:
-    return min(today.stories, key=_readers)
+    return min(today.articles, key=_readers)
 
 
 def _local_time(at_ms: int) -> datetime:

@@ -249,3 +249,4 @@ def test_an_empty_list_says_so(terminal: Terminal) -> None:
     terminal.do(*ADD)
     assert terminal.do("key", "list", "weekly") == "none yet\n"
     assert terminal.do("webhooks", "list", "weekly") == "none yet\n"
+    assert terminal.do("import", "list", "weekly") == "none yet\n"

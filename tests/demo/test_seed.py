@@ -58,7 +58,7 @@ def test_a_seed_is_a_month(articles: list[demo.DemoArticle], ballots: list[demo.
     assert ballots != another
 
 
-def test_each_section_has_its_stories(articles: list[demo.DemoArticle]) -> None:
+def test_each_section_has_its_articles(articles: list[demo.DemoArticle]) -> None:
     assert Counter(article.section for article in articles) == {
         "Local": 10,
         "Politics": 7,
@@ -71,12 +71,12 @@ def test_each_section_has_its_stories(articles: list[demo.DemoArticle]) -> None:
     }
 
 
-def test_each_story_is_complete_and_its_key_is_its_own(articles: list[demo.DemoArticle]) -> None:
-    desks = {section.name: section.key for section in demo.newspaper().sections}
+def test_each_article_is_complete_and_its_key_is_its_own(articles: list[demo.DemoArticle]) -> None:
+    keys = {section.name: section.key for section in demo.newspaper().sections}
 
     assert len({article.key for article in articles}) == len(articles)
     for article in articles:
-        assert article.key.startswith(f"{desks[article.section]}/")
+        assert article.key.startswith(f"{keys[article.section]}/")
         assert all((article.title, article.standfirst, article.authors, article.tags))
         assert 2 <= len(article.paragraphs) <= 4
     assert any(len(article.authors) == 2 for article in articles)
@@ -84,7 +84,7 @@ def test_each_story_is_complete_and_its_key_is_its_own(articles: list[demo.DemoA
 
 
 @pytest.mark.parametrize("hour_utc", [0, 4, 9, 18, 23])
-def test_the_stories_are_of_the_last_month_and_the_newest_is_an_hour_old(hour_utc: int) -> None:
+def test_the_articles_are_of_the_last_month_and_the_newest_is_an_hour_old(hour_utc: int) -> None:
     now_ms = round(datetime(2026, 3, 31, hour_utc, tzinfo=UTC).timestamp() * 1000)
 
     published = [article.published_at_ms for article in demo.articles(now_ms)]
@@ -146,7 +146,7 @@ def test_like_leads_but_each_storm_has_its_own_mood(ballots: list[demo.DemoVote]
     assert {key: counts[key].most_common(1)[0][0] for key in STORMS} == STORMS
 
 
-def test_few_stories_have_most_of_the_votes_and_many_have_hardly_any(
+def test_few_articles_have_most_of_the_votes_and_many_have_hardly_any(
     articles: list[demo.DemoArticle], ballots: list[demo.DemoVote]
 ) -> None:
     counts = tallies(ballots)
@@ -165,7 +165,7 @@ def test_the_town_votes_in_the_evening_and_sleeps_at_night(ballots: list[demo.De
     assert sum(by_hour[hour] for hour in range(18, 22)) > 10 * sum(by_hour[hour] for hour in range(2, 6))
 
 
-def test_interest_fades_within_hours_except_where_a_story_is_found_later(
+def test_interest_fades_within_hours_except_where_an_article_is_found_later(
     articles: list[demo.DemoArticle], ballots: list[demo.DemoVote]
 ) -> None:
     counts = Counter(ballot.key for ballot in ballots)

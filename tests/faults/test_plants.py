@@ -11,8 +11,6 @@ from tests.faults.scenarios import SCENARIOS
 from tests.oracles import Attempt
 from tests.service import METRICS_TOKEN
 
-pytestmark = pytest.mark.xdist_group("faults")
-
 
 @pytest.mark.parametrize(
     ("plant", "scenario", "store", "oracle"),

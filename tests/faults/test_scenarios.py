@@ -14,9 +14,6 @@ from tests.faults.limiter import AWAY
 from tests.faults.scenarios import PLAYS, SCENARIOS
 from tests.faults.storage import small_disk
 
-# They stop servers and measure times: one after another, in one process.
-pytestmark = pytest.mark.xdist_group("faults")
-
 
 @pytest.mark.parametrize(("name", "store"), [play for play in PLAYS if play[0] != "F11-disk"])
 def test_a_fault_breaks_no_promise(name: str, store: str, set_stage: SetStage) -> None:
