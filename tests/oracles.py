@@ -65,7 +65,7 @@ class Stored:
 _QUERIES = (
     "select article.key, vote.article_id, voter, reaction, seq from vote "
     "left join article on article.article_id = vote.article_id where not held",
-    "select article_id, voter, seq, from_reaction, to_reaction from event order by article_id, voter, seq",
+    "select article_id, voter, seq, from_reaction, to_reaction from event where not held order by article_id, voter, seq",
     "select article_id, reaction, n from tally",
     "select article_id, reaction, cast(sum(added - removed) as bigint) from hourly group by article_id, reaction",
 )

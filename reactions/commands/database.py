@@ -57,6 +57,7 @@ def verify() -> None:
             *integrity.differences(connection),
             *integrity.imported_differences(connection),
             *integrity.left_behind(connection),
+            *integrity.hold_differences(connection),
         ]
     for difference in differences[:_SHOWN]:
         click.echo(str(difference))

@@ -1,5 +1,6 @@
 """The recount: what is served, what the votes say and what the ledger says must be the same number. What was imported is
-no vote: it must be what the imports on record have brought.
+no vote: it must be what the imports on record have brought. Held and rejected votes are in none of these numbers, and each has
+a hold that says why.
 
 Read in one transaction, so that a vote counted meanwhile cannot look like a fault. Nothing is repaired: a difference is a
 bug whose cause must be found, and a repair would hide it.
@@ -12,9 +13,11 @@ from dataclasses import dataclass
 from sqlalchemy import BigInteger, Connection, Executable, cast, func, select, union_all
 
 from reactions.storage import tables
+from reactions.votes import holds
 
 _a = tables.article.c
 _t, _v, _e, _h, _i = tables.tally.c, tables.vote.c, tables.event.c, tables.hourly.c, tables.imported_amount.c
+_d = tables.hold.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,16 @@ class LeftBehind:
     article_id: int
     reaction: str
     votes: int
+
+
+@dataclass(frozen=True, slots=True)
+class HoldDifference:
+    """A vote that is held without a hold in force, or counts although one is: what was decided is not what is done."""
+
+    article_id: int
+    hold: str | None
+    state: str | None
+    vote_held: bool
 
 
 def votes_stored(connection: Connection) -> int:
@@ -81,6 +94,11 @@ def left_behind(connection: Connection) -> list[LeftBehind]:
     return [LeftBehind(*row) for row in connection.execute(standing)]
 
 
+def hold_differences(connection: Connection) -> list[HoldDifference]:
+    """Every vote whose hold and whose counting disagree."""
+    return [HoldDifference(row.article_id, row.id, row.state, bool(row.held)) for row in connection.execute(_HOLDS_APART)]
+
+
 def _numbers(connection: Connection, query: Executable) -> dict[tuple[int, str], int]:
     return {(article_id, reaction): n for article_id, reaction, n in connection.execute(query)}
 
@@ -92,8 +110,8 @@ _RECOUNTED = (
     .group_by(_v.article_id, _v.reaction)
 )
 _moves = union_all(
-    select(_e.article_id, _e.to_reaction.label("reaction"), cast(1, BigInteger).label("by")),
-    select(_e.article_id, _e.from_reaction, cast(-1, BigInteger)),
+    select(_e.article_id, _e.to_reaction.label("reaction"), cast(1, BigInteger).label("by")).where(_e.held.is_(False)),
+    select(_e.article_id, _e.from_reaction, cast(-1, BigInteger)).where(_e.held.is_(False)),
 ).subquery()
 _FOLDED = (
     select(_moves.c.article_id, _moves.c.reaction, cast(func.sum(_moves.c.by), BigInteger))
@@ -105,3 +123,11 @@ _HOURLY = select(_h.article_id, _h.reaction, cast(func.sum(_h.added) - func.sum(
 )
 _IMPORTED = select(_t.article_id, _t.reaction, _t.imported).where(_t.imported != 0)
 _RECORDED = select(_i.article_id, _i.reaction, cast(func.sum(_i.n), BigInteger)).group_by(_i.article_id, _i.reaction)
+_in_force = _d.state.in_(holds.NOT_COUNTED)
+_same = (_d.article_id == _v.article_id) & (_d.voter == _v.voter)
+_HOLDS_APART = union_all(
+    select(_v.article_id, _d.id, _d.state, _v.held)
+    .outerjoin(tables.hold, _same & _in_force)
+    .where(_v.held, _v.reaction.is_not(None), _d.id.is_(None)),
+    select(_v.article_id, _d.id, _d.state, _v.held).join(tables.hold, _same & _in_force).where(_v.held.is_(False)),
+)

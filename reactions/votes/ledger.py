@@ -16,7 +16,11 @@ from reactions.storage.statements import ManyRows
 
 
 class Event(NamedTuple):
-    """A vote's move from one reaction to another; None stands for no reaction. `at_ms` is UTC."""
+    """A vote's move from one reaction to another; None stands for no reaction. `at_ms` is UTC.
+
+    The events that are not `held` add up to the counts. What happens to a vote while it is held is told by held events; holding
+    it moves it to None, and releasing it moves it back from None.
+    """
 
     article_id: int
     voter: bytes
@@ -25,15 +29,19 @@ class Event(NamedTuple):
     taken_up: str | None
     cause: str
     at_ms: int
+    held: bool = False
 
 
 _e, _v = tables.event.c, tables.vote.c
-_APPEND = ManyRows(tables.event, ["article_id", "voter", "seq", "from_reaction", "to_reaction", "cause", "at"])
+_COLUMNS = ["article_id", "voter", "seq", "from_reaction", "to_reaction", "cause", "at"]
+_APPEND = ManyRows(tables.event, _COLUMNS)
+_APPEND_HELD = ManyRows(tables.event, [*_COLUMNS, "held"])
 
 
 def append(connection: Connection, events: Sequence[Event]) -> None:
     """Write the events down."""
-    _APPEND.execute(connection, events)
+    _APPEND.execute(connection, [event[:-1] for event in events if not event.held])
+    _APPEND_HELD.execute(connection, [event for event in events if event.held])
 
 
 def refuse_any_of(connection: Connection, site_key: str, keys: Mapping[int, str]) -> None:

@@ -62,7 +62,7 @@ def _store_as_looked(connection: Connection, ballots: Sequence[Ballot], turn: di
             row = {"reaction": ballot.reaction, "seq": ballot.seq, "cast_at": ballot.at_ms, "changed_at": ballot.at_ms}
             connection.execute(insert(tables.vote), {"article_id": voter[0], "voter": voter[1], "held": False, **row})
         _here.votes[voter] = (ballot.reaction, ballot.seq)
-        stored[voter] = (reaction, ballot.reaction)
+        stored[voter] = (reaction, ballot.reaction, False)
     return stored
 
 

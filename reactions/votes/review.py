@@ -1,0 +1,164 @@
+"""Review: votes are held, released and rejected, each an event of the ledger, and the counts follow exactly.
+
+Votes change here in transactions of the ballot box, a thousand at a time. A run that was cut short is finished by running it
+again; what is decided already is left alone. A reader's own vote on the way meanwhile is neither lost nor decided upon: it
+changes the vote, and the vote stays held or counted as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sqlalchemy import Boolean, ColumnElement, Connection, Row, bindparam, select, true, tuple_, update
+
+from reactions.storage import tables
+from reactions.storage.engines import take_part_in_counting
+from reactions.votes import ledger, tallies
+from reactions.votes.ballot_box import BallotBox
+from reactions.votes.holds import HELD, REJECTED, RELEASED
+from reactions.votes.ledger import Event
+
+AT_ONCE = 1_000
+OPERATOR = "the service"
+
+_v, _h = tables.vote.c, tables.hold.c
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which holds are meant: those that meet every condition given. Times are UTC milliseconds, `until_ms` is left out."""
+
+    site_id: int | None = None
+    ids: Sequence[str] | None = None
+    article_id: int | None = None
+    verdict: str | None = None
+    network: str | None = None
+    from_ms: int | None = None
+    until_ms: int | None = None
+    due_by_ms: int | None = None
+    states: Sequence[str] = (HELD,)
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """The conditions as SQL."""
+        given: Mapping[str, tuple[Any, Callable[[Any], ColumnElement[bool]]]] = {
+            "site": (self.site_id, lambda site_id: _h.site_id == site_id),
+            "ids": (self.ids, lambda ids: _h.id.in_(ids)),
+            "article": (self.article_id, lambda article_id: _h.article_id == article_id),
+            "verdict": (self.verdict, lambda verdict: _h.verdict == verdict),
+            "network": (self.network, lambda network: _h.network == network),
+            "from": (self.from_ms, lambda at_ms: _h.at >= at_ms),
+            "until": (self.until_ms, lambda at_ms: _h.at < at_ms),
+            "due": (self.due_by_ms, lambda at_ms: _h.due_at <= at_ms),
+        }
+        return [_h.state.in_(self.states), *(condition(value) for value, condition in given.values() if value is not None)]
+
+
+class _Decision(NamedTuple):
+    """What is decided of votes: their new state, whether they are held from now on, and the cause in the ledger."""
+
+    state: str
+    held: bool
+    cause: str
+
+
+_HOLD = _Decision(HELD, held=True, cause="hold")
+_RELEASE = _Decision(RELEASED, held=False, cause="release")
+_REJECT = _Decision(REJECTED, held=True, cause="reject")
+
+
+def hold(box: BallotBox, choice: Choice, *, by: str, now_ms: int) -> int:
+    """Stop counting votes that a verdict names; return how many were counted."""
+    return _decide(box, choice, _HOLD, by=by, now_ms=now_ms)
+
+
+def release(box: BallotBox, choice: Choice, *, by: str, now_ms: int) -> int:
+    """Count votes that are held, or suspect; return how many. Those that were released already are left out."""
+    return _decide(box, choice, _RELEASE, by=by, now_ms=now_ms)
+
+
+def reject(box: BallotBox, choice: Choice, *, by: str, now_ms: int) -> int:
+    """Never count votes that are held, or suspect; return how many. Those that were rejected already are left out."""
+    return _decide(box, choice, _REJECT, by=by, now_ms=now_ms)
+
+
+def release_due(box: BallotBox, *, now_ms: int) -> int:
+    """Count every held vote that is due, of all sites; return how many."""
+    return release(box, Choice(due_by_ms=now_ms), by=OPERATOR, now_ms=now_ms)
+
+
+def _decide(box: BallotBox, choice: Choice, decision: _Decision, *, by: str, now_ms: int) -> int:
+    settled = 0
+    after: tuple[int, bytes] | None = None
+    while True:
+        start = after
+
+        def work(connection: Connection, start: tuple[int, bytes] | None = start) -> list[tuple[int, bytes]]:
+            take_part_in_counting(connection)
+            return _decide_some(connection, choice, decision, after=start, by=by, now_ms=now_ms)
+
+        decided = box.transact(work)
+        if not decided:
+            return settled
+        settled += len(decided)
+        after = decided[-1]
+
+
+def _decide_some(
+    connection: Connection, choice: Choice, decision: _Decision, *, after: tuple[int, bytes] | None, by: str, now_ms: int
+) -> list[tuple[int, bytes]]:
+    """Decide about the next thousand votes, in the order of their keys; return them."""
+    rows = _lock(connection, choice, decision, after)
+    if not rows:
+        return []
+    events = [event for row in rows if (event := _event(row, decision, now_ms))]
+    keys = [(row.article_id, bytes(row.voter)) for row in rows]
+    connection.execute(_CHANGE_VOTES, {"keys": keys, "held": decision.held})
+    ledger.append(connection, events)
+    connection.execute(_SETTLE, {"keys": keys, "to": decision.state, "now": now_ms, "who": by})
+    tallies.shift(connection, [(e.article_id, e.at_ms, e.left, e.taken_up) for e in events if not e.held])
+    return keys
+
+
+def _lock(
+    connection: Connection, choice: Choice, decision: _Decision, after: tuple[int, bytes] | None
+) -> Sequence[Row[*tuple[Any, ...]]]:
+    """The chosen votes, locked in the order in which batches lock theirs. Those in the state already are left out."""
+    keys = (_h.article_id == _v.article_id) & (_h.voter == _v.voter)
+    beyond = tuple_(_h.article_id, _h.voter) > after if after else true()
+    asked = (
+        select(_v.article_id, _v.voter, _v.reaction, _v.seq, _v.held)
+        .join(tables.hold, keys)
+        .where(*choice.conditions(), _h.state != decision.state, beyond)
+        .order_by(_v.article_id, _v.voter)
+        .limit(AT_ONCE)
+        .with_for_update()
+    )
+    return connection.execute(asked).all()
+
+
+def _event(row: Row[*tuple[Any, ...]], decision: _Decision, now_ms: int) -> Event | None:
+    """What the ledger says of one vote: a move to or from None where the counts change, a held event where they do not."""
+    if row.reaction is None or not (row.held or decision.held):
+        return None
+    left = None if row.held and not decision.held else row.reaction
+    taken_up = None if decision.held and not row.held else row.reaction
+    held = bool(row.held and decision.held)
+    return Event(row.article_id, bytes(row.voter), row.seq + 1, left, taken_up, decision.cause, now_ms, held)
+
+
+def _listed(article_id: Any, voter: Any) -> ColumnElement[bool]:
+    return tuple_(article_id, voter).in_(bindparam("keys", expanding=True))
+
+
+_CHANGE_VOTES = (
+    update(tables.vote)
+    .where(_listed(_v.article_id, _v.voter))
+    .values({"held": bindparam("held", type_=Boolean), "seq": _v.seq + 1})
+)
+_SETTLE = (
+    update(tables.hold)
+    .where(_listed(_h.article_id, _h.voter))
+    .values({"state": bindparam("to"), "settled_at": bindparam("now"), "settled_by": bindparam("who")})
+)
