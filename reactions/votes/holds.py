@@ -59,7 +59,7 @@ def id_of(article_id: int, voter: bytes) -> str:
 
 
 def record(connection: Connection, held: Sequence[Held], *, state: str = HELD) -> None:
-    """Write down why votes are held, or suspect. A hold that is in force, or a rejection, stays as it is."""
+    """Write down why votes are held, or suspect. What was decided stays as it is."""
     rows = [_row(each, state) for each in sorted(held, key=lambda each: each[:2])]
     (_SUSPECTS if state == SUSPECT else _HOLDS).execute(connection, rows)
 
@@ -87,7 +87,7 @@ def _unless_in_force(*before: str) -> Callable[[Any], Any]:
 
 _ROW = ["article_id", "voter", "site_id", "id", "state", "cause", "network", "verdict", "at", "due_at"]
 _HOLDS = ManyRows(tables.hold, _ROW, _unless_in_force(RELEASED, SUSPECT))
-_SUSPECTS = ManyRows(tables.hold, _ROW, _unless_in_force(RELEASED))
+_SUSPECTS = ManyRows(tables.hold, _ROW, lambda insert: insert.on_conflict_do_nothing())
 
 
 def move(connection: Connection, article_id: int, voters: Collection[bytes], *, into: int) -> None:

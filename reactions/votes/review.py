@@ -7,11 +7,11 @@ changes the vote, and the vote stays held or counted as it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Boolean, ColumnElement, Connection, Row, bindparam, select, true, tuple_, update
+from sqlalchemy import Boolean, ColumnElement, Connection, Row, bindparam, func, or_, select, true, tuple_, update
 
 from reactions.storage import tables
 from reactions.storage.engines import take_part_in_counting
@@ -23,7 +23,7 @@ from reactions.votes.ledger import Event
 AT_ONCE = 1_000
 OPERATOR = "the service"
 
-_v, _h = tables.vote.c, tables.hold.c
+_v, _h, _a = tables.vote.c, tables.hold.c, tables.article.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,54 @@ def reject(box: BallotBox, choice: Choice, *, by: str, now_ms: int) -> int:
 def release_due(box: BallotBox, *, now_ms: int) -> int:
     """Count every held vote that is due, of all sites; return how many."""
     return release(box, Choice(due_by_ms=now_ms), by=OPERATOR, now_ms=now_ms)
+
+
+class Listed(NamedTuple):
+    """A vote under review, as it is listed. Times are UTC milliseconds."""
+
+    id: str
+    state: str
+    cause: str
+    article: str
+    reaction: str | None
+    network: str | None
+    verdict: str | None
+    at_ms: int
+    due_at_ms: int
+    settled_at_ms: int | None
+    settled_by: str | None
+
+
+def listed(connection: Connection, choice: Choice, *, before: tuple[int, str] | None = None, limit: int) -> list[Listed]:
+    """The chosen votes, newest first; `before` is the time and the id of the last one of the page before."""
+    beyond = true() if before is None else or_(_h.at < before[0], (_h.at == before[0]) & (_h.id < before[1]))
+    asked = (
+        select(
+            *(_h.id, _h.state, _h.cause, _a.key, _v.reaction, _h.network, _h.verdict),
+            *(_h.at, _h.due_at, _h.settled_at, _h.settled_by),
+        )
+        .join(tables.vote, (_h.article_id == _v.article_id) & (_h.voter == _v.voter))
+        .join(tables.article, _a.article_id == _h.article_id)
+        .where(*choice.conditions(), beyond)
+        .order_by(_h.at.desc(), _h.id.desc())
+        .limit(limit)
+    )
+    return [Listed(*row) for row in connection.execute(asked)]
+
+
+def states_by_verdict(connection: Connection, verdict_ids: Collection[str]) -> dict[str, dict[str, int]]:
+    """How the votes that verdicts name stand now: how many in each state."""
+    counted: dict[str, dict[str, int]] = {}
+    asked = select(_h.verdict, _h.state, func.count()).where(_h.verdict.in_(verdict_ids)).group_by(_h.verdict, _h.state)
+    for verdict, state, n in connection.execute(asked):
+        counted.setdefault(str(verdict), {})[state] = n
+    return counted
+
+
+def keys_of(connection: Connection, article_ids: Collection[int]) -> dict[int, str]:
+    """The keys of articles, by id."""
+    asked = select(_a.article_id, _a.key).where(_a.article_id.in_(article_ids))
+    return {int(row[0]): str(row[1]) for row in connection.execute(asked)}
 
 
 def _decide(box: BallotBox, choice: Choice, decision: _Decision, *, by: str, now_ms: int) -> int:

@@ -97,7 +97,7 @@ def _ballot(
 ) -> Ballot:
     """A ballot that changes a vote as it was read: a reader's vote cast since has a higher seq, and wins."""
     at = vote.seq + 1 if seq is None else seq
-    held = Hold(cause, editor.now_ms + DAY_MS) if vote.held else None
+    held = Hold(cause, editor.now_ms + DAY_MS) if vote.held and reaction is not None else None
     return Ballot(editor.site, key, article_id, reaction, b"", at, editor.now_ms, cause, vote.voter, held=held)
 
 
