@@ -8,12 +8,17 @@ from flask import Flask
 
 from reactions.demo import seeding
 from reactions.newsroom import sites
+from reactions.newsroom.sites import Site
+from reactions.notices import suspicion
 from reactions.reports.newsroom import Newsroom
 from reactions.settings import InvalidSettings, Settings, proxy_networks, secret_of
 from reactions.storage import engines
+from reactions.times import HOUR_MS
 from reactions.votes import readers
 from reactions.votes.ballot_box import Answer, BallotBox
 from reactions.votes.rules import Ballot, Receipt
+from reactions.votes.verdicts import Verdict
+from reactions.votes.watching import Rules, Watch
 from reactions.web import (
     atom,
     current,
@@ -39,6 +44,7 @@ from reactions.web.counts import CountsMemory, CountsReader
 from reactions.web.extensions import db
 from reactions.web.hot_path import HotPath, WsgiDoor
 from reactions.web.limits import VoteLimits
+from reactions.web.trust import DailyKey, Trust
 
 
 def create_app(settings: Settings) -> Flask:
@@ -86,11 +92,23 @@ def _make_data_folder(settings: Settings) -> None:
 def _parts(settings: Settings) -> current.Parts:
     secret, engine = secret_of(settings), db.engine
     limits = VoteLimits(settings, key=readers.derived_key(secret, "limits"))
+    trust = Trust(settings, secret=secret, key=DailyKey(limits.store.client), admit=limits.admit, hit=limits.store.hit)
     memory = CountsMemory(keep_s=settings.counts_memory_s, entries=settings.counts_memory_entries)
+
+    def suspicious(site: Site, verdict: Verdict) -> None:
+        metrics.verdicts.inc()
+        suspicion.raise_alert(engine, site, verdict, now_ms=current.now_ms())
+
+    watching = Rules(
+        settings.detector_every_s, settings.hold_automatically, suspect_held_for_ms=settings.suspect_held_for_hours * HOUR_MS
+    )
+    watch = Watch(engine, lambda: hot_path.ballot_box, watching, clock=current.now_ms, on_verdict=suspicious)
+    trust.watched = watch.hold_for
 
     def settled(ballots: Sequence[Ballot], answers: Sequence[Answer]) -> None:
         memory.outdate(_counted(ballots, answers))
         metrics.observe_batch(answers)
+        watch.note(ballots, answers)
 
     hot_path = HotPath(
         directory=sites.Directory(engine, memory_s=settings.site_memory_s),
@@ -101,16 +119,17 @@ def _parts(settings: Settings) -> current.Parts:
             queue_size=settings.queue_size,
             answer_within_s=settings.answer_within_s,
             one_article_per_transaction=settings.one_article_per_transaction,
-            admit=limits.admit,
+            admit=trust.admit,
             listener=settled,
         ),
         limits=limits,
+        trust=trust,
         memory=memory,
         counts=CountsReader(engine, memory, settings),
         proxies=proxy_networks(settings.trusted_proxies),
     )
     newsroom = Newsroom(engine, cursor_key=readers.derived_key(secret, "cursors"), clock=current.now_ms)
-    return current.Parts(settings=settings, hot_path=hot_path, newsroom=newsroom)
+    return current.Parts(settings=settings, hot_path=hot_path, newsroom=newsroom, watch=watch)
 
 
 def _counted(ballots: Sequence[Ballot], answers: Sequence[Answer]) -> Collection[int]:
@@ -124,7 +143,14 @@ def _register(app: Flask, settings: Settings) -> None:
     headers.install(app)
     guards.install(app)
     openapi.install(
-        app, [reader_api.blueprint, newsroom_api.blueprint, report_api.blueprint, export_api.blueprint, atom.blueprint]
+        app,
+        [
+            reader_api.blueprint,
+            newsroom_api.blueprint,
+            report_api.blueprint,
+            export_api.blueprint,
+            atom.blueprint,
+        ],
     )
     for blueprint in (widget.blueprint, health.blueprint, dashboard.blueprint):
         app.register_blueprint(blueprint)

@@ -19,6 +19,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, delete, literal_col
 from reactions.storage import tables
 from reactions.storage.engines import insert_for
 from reactions.storage.statements import ManyRows
+from reactions.votes.tokens import Past
 
 SUSPECT, HELD, RELEASED, REJECTED = STATES = ("suspect", "held", "released", "rejected")
 NOT_COUNTED = (HELD, REJECTED)
@@ -28,10 +29,13 @@ _h = tables.hold.c
 
 
 class Sender(NamedTuple):
-    """Who sent a ballot, as far as trust goes: keyed hashes of the network, narrowest first, and whether the reader is proven."""
+    """Who sent a ballot, as far as trust goes: keyed hashes of the network, narrowest first, whether the reader is proven, and by
+    what past.
+    """
 
     networks: tuple[str, ...]
     proven: bool
+    past: Past | None = None
 
 
 class Hold(NamedTuple):

@@ -96,7 +96,7 @@ class Watch:
         article = self._articles.get(receipt.article_id)
         if article is None:
             article = self._articles[receipt.article_id] = _Article(ballot.site)
-        networks, proven = ballot.sender or ((), True)
+        networks, proven = (ballot.sender.networks, ballot.sender.proven) if ballot.sender else ((), True)
         article.votes.append(Seen(ballot.at_ms, receipt.voter, receipt.reaction or "", networks, not proven, receipt.held))
         article.news = True
         self._remembered += 1

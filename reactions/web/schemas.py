@@ -67,7 +67,7 @@ def _counts(*, required: bool = True) -> fields.Dict:
 class VoteBody(Body):
     """The whole desired state of one reader's vote, so that sending it twice is harmless."""
 
-    error_messages = {"unknown": "There is no such member. Send article, reaction, reader and seq."}  # noqa: RUF012
+    error_messages = {"unknown": "There is no such member. Send article, reaction, reader and seq, and token if you have one."}  # noqa: RUF012
 
     article = fields.String(
         required=True,
@@ -97,6 +97,13 @@ class VoteBody(Body):
         validate=validate.Range(min=0, max=2**63 - 1, error="Send 0 or more, at most a day ahead of the server's clock."),
         metadata={
             "description": "The device's clock in milliseconds, or the last one sent plus one; only a higher one is applied"
+        },
+    )
+    token = fields.String(
+        error_messages=_TEXT_MESSAGES,
+        metadata={
+            "description": "The token of the last answer to a vote on this site. One that is not good counts as none",
+            "maxLength": 200,
         },
     )
 
@@ -152,6 +159,10 @@ class VoteResponse(Schema):
     reaction = fields.String(required=True, allow_none=True)
     total = _count()
     counts = _counts()
+    token = fields.String(
+        required=True,
+        metadata={"description": "To be kept and sent with the reader's next vote on this site", "maxLength": 200},
+    )
 
 
 # --- the newsroom ---
