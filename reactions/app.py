@@ -29,6 +29,7 @@ from reactions.web import (
     guards,
     headers,
     health,
+    holds_api,
     limit_store,
     logs,
     metrics,
@@ -147,6 +148,7 @@ def _register(app: Flask, settings: Settings) -> None:
         [
             reader_api.blueprint,
             newsroom_api.blueprint,
+            holds_api.blueprint,
             report_api.blueprint,
             export_api.blueprint,
             atom.blueprint,
