@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from flask import Flask
+from sqlalchemy import Engine
 
 from reactions.demo import seeding
 from reactions.newsroom import sites
@@ -96,14 +97,7 @@ def _parts(settings: Settings) -> current.Parts:
     trust = Trust(settings, secret=secret, key=DailyKey(limits.store.client), admit=limits.admit, hit=limits.store.hit)
     memory = CountsMemory(keep_s=settings.counts_memory_s, entries=settings.counts_memory_entries)
 
-    def suspicious(site: Site, verdict: Verdict) -> None:
-        metrics.verdicts.inc()
-        suspicion.raise_alert(engine, site, verdict, now_ms=current.now_ms())
-
-    watching = Rules(
-        settings.detector_every_s, settings.hold_automatically, suspect_held_for_ms=settings.suspect_held_for_hours * HOUR_MS
-    )
-    watch = Watch(engine, lambda: hot_path.ballot_box, watching, clock=current.now_ms, on_verdict=suspicious)
+    watch = _watch(settings, engine, lambda: hot_path.ballot_box)
     trust.watched = watch.hold_for
 
     def settled(ballots: Sequence[Ballot], answers: Sequence[Answer]) -> None:
@@ -131,6 +125,19 @@ def _parts(settings: Settings) -> current.Parts:
     )
     newsroom = Newsroom(engine, cursor_key=readers.derived_key(secret, "cursors"), clock=current.now_ms)
     return current.Parts(settings=settings, hot_path=hot_path, newsroom=newsroom, watch=watch)
+
+
+def _watch(settings: Settings, engine: Engine, box: Callable[[], BallotBox]) -> Watch:
+    """The watch over the votes of this process; each new verdict raises an alert."""
+
+    def suspicious(site: Site, verdict: Verdict) -> None:
+        metrics.verdicts.inc()
+        suspicion.raise_alert(engine, site, verdict, now_ms=current.now_ms())
+
+    chosen = Rules(
+        settings.detector_every_s, settings.hold_automatically, suspect_held_for_ms=settings.suspect_held_for_hours * HOUR_MS
+    )
+    return Watch(engine, box, chosen, clock=current.now_ms, on_verdict=suspicious)
 
 
 def _counted(ballots: Sequence[Ballot], answers: Sequence[Answer]) -> Collection[int]:
