@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import click
 from flask.cli import AppGroup
 
-from reactions.commands import people
+from reactions.commands import operator
 from reactions.imports import apply, article_files, descriptions, own_exports, record, totals
 from reactions.imports.article_files import ArticleOptions, Reading
 from reactions.imports.own_exports import Folder, Restoration
@@ -177,7 +177,7 @@ def _export(site: str, folder: Path, source: str, dry_run: bool) -> None:
         click.echo(f"Would restore {_counted(count, 'article')} and {votes:,} changes of votes. Nothing was changed.")
         return
     name = folder.resolve().name[:200]
-    new = Import(target.id, source, own_exports.NAME, name, export.hash, people.operator(), current.now_ms())
+    new = Import(target.id, source, own_exports.NAME, name, export.hash, operator(), current.now_ms())
     done = apply.restore_export(current.parts().ballot_box, target, new, restoration)
     click.echo(f"{source}: {done.votes:,} changes of votes restored.")
 
@@ -228,7 +228,7 @@ def _import_totals(typed: Typed, tool: Tool, *, article: str | None = None) -> N
             _preview(plan)
             return
         file_name = Path(str(getattr(typed.file, "name", "-"))).name[:200]
-        new = Import(site.id, name, tool.name, file_name, source.hash(), people.operator(), current.now_ms())
+        new = Import(site.id, name, tool.name, file_name, source.hash(), operator(), current.now_ms())
         if apply.apply_import(current.parts().ballot_box, plan, new):
             click.echo(f"{name}: {_summary(plan)}")
         else:
