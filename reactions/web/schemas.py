@@ -1,7 +1,8 @@
 """The bodies that readers and the newsroom send, and the responses to them, as /openapi.json describes them.
 
 A body is taken only as it is described: right types, nothing missing, no unknown member. A response may gain members in later
-versions, so no description of a response forbids them.
+versions, so no description of a response forbids them. The file is longer than others because bodies and
+responses share their parts.
 """
 
 from __future__ import annotations
