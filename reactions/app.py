@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from flask import Flask
+from sqlalchemy import Engine
 
 from reactions.demo import seeding
 from reactions.newsroom import sites
+from reactions.newsroom.sites import Site
+from reactions.notices import suspicion
 from reactions.reports.reporting import Reports
 from reactions.settings import InvalidSettings, Settings, proxy_networks, secret_of
 from reactions.storage import engines
+from reactions.times import HOUR_MS
 from reactions.votes import readers
 from reactions.votes.ballot_box import Answer, BallotBox
 from reactions.votes.rules import Ballot, Receipt
+from reactions.votes.verdicts import Verdict
+from reactions.votes.watching import Rules, Watch
 from reactions.web import (
     atom,
     current,
@@ -25,6 +31,7 @@ from reactions.web import (
     guards,
     headers,
     health,
+    holds_api,
     limit_store,
     logs,
     metrics,
@@ -40,6 +47,7 @@ from reactions.web.counts import CountsMemory, CountsReader
 from reactions.web.extensions import db
 from reactions.web.hot_path import HotPath, WsgiDoor
 from reactions.web.limits import VoteLimits
+from reactions.web.trust import DailyKey, Trust
 
 
 def create_app(settings: Settings) -> Flask:
@@ -90,11 +98,16 @@ def _make_data_folder(settings: Settings) -> None:
 def _parts(settings: Settings) -> current.Parts:
     secret, engine = secret_of(settings), db.engine
     limits = VoteLimits(settings, key=readers.derived_key(secret, "limits"))
+    trust = Trust(settings, secret=secret, key=DailyKey(limits.store.client), admit=limits.admit, hit=limits.store.hit)
     memory = CountsMemory(keep_s=settings.counts_memory_s, entries=settings.counts_memory_entries)
+
+    watch = _watch(settings, engine, lambda: hot_path.ballot_box)
+    trust.watched = watch.hold_for
 
     def settled(ballots: Sequence[Ballot], answers: Sequence[Answer]) -> None:
         memory.outdate(_counted(ballots, answers))
         metrics.observe_batch(answers)
+        watch.note(ballots, answers)
 
     hot_path = HotPath(
         directory=sites.Directory(engine, memory_s=settings.site_memory_s),
@@ -105,11 +118,12 @@ def _parts(settings: Settings) -> current.Parts:
             queue_size=settings.queue_size,
             answer_within_s=settings.answer_within_s,
             one_article_per_transaction=settings.one_article_per_transaction,
-            admit=limits.admit,
+            admit=trust.admit,
             budget=limits.may_register,
             listener=settled,
         ),
         limits=limits,
+        trust=trust,
         memory=memory,
         counts=CountsReader(engine, memory, settings),
         proxies=proxy_networks(settings.trusted_proxies),
@@ -117,7 +131,20 @@ def _parts(settings: Settings) -> current.Parts:
         article_signing_key=readers.derived_key(secret, "article-signatures"),
     )
     reports = Reports(engine, cursor_key=readers.derived_key(secret, "cursors"), clock=current.now_ms)
-    return current.Parts(settings=settings, hot_path=hot_path, reports=reports)
+    return current.Parts(settings=settings, hot_path=hot_path, reports=reports, watch=watch)
+
+
+def _watch(settings: Settings, engine: Engine, box: Callable[[], BallotBox]) -> Watch:
+    """The watch over the votes of this process; each new verdict raises an alert."""
+
+    def suspicious(site: Site, verdict: Verdict) -> None:
+        metrics.verdicts.inc()
+        suspicion.raise_alert(engine, site, verdict, now_ms=current.now_ms())
+
+    chosen = Rules(
+        settings.detector_every_s, settings.hold_automatically, suspect_held_for_ms=settings.suspect_held_for_hours * HOUR_MS
+    )
+    return Watch(engine, box, chosen, clock=current.now_ms, on_verdict=suspicious)
 
 
 def _counted(ballots: Sequence[Ballot], answers: Sequence[Answer]) -> Collection[int]:
@@ -132,7 +159,15 @@ def _register(app: Flask, settings: Settings) -> None:
     guards.install(app)
     app.before_request(editors.refuse_key_in_address)
     openapi.install(
-        app, [reader_api.blueprint, newsroom_api.blueprint, report_api.blueprint, export_api.blueprint, atom.blueprint]
+        app,
+        [
+            reader_api.blueprint,
+            newsroom_api.blueprint,
+            holds_api.blueprint,
+            report_api.blueprint,
+            export_api.blueprint,
+            atom.blueprint,
+        ],
     )
     for blueprint in (widget.blueprint, health.blueprint, dashboard.blueprint):
         app.register_blueprint(blueprint)

@@ -87,6 +87,10 @@ class UnknownApiKey(Refusal):
     """The site has no API key with this id."""
 
 
+class UnknownVerdict(Refusal):
+    """The site has no verdict with this id."""
+
+
 class UnreadableImport(Refusal):
     """A file that cannot be read, or not as a whole; nothing of it was imported."""
 

@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 TEN_MINUTES_MS = 600_000
+MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
 LATEST_MS = 253_402_300_799_999  # the last moment of the year 9999, where calendars end

@@ -11,7 +11,7 @@ import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
@@ -60,22 +60,30 @@ class Stored:
     events: list[tuple[int, bytes, int, str | None, str | None]]  # article id, voter, seq, from, to; in order of seq
     tally: dict[tuple[int, str], int]
     hourly: dict[tuple[int, str], int]
+    kept: list[tuple[str, int, bytes, str | None, int]] = field(default_factory=list)  # votes that are held and not counted
+    unexplained: int = 0  # held votes without a hold in force, and counted ones with one
 
 
 _QUERIES = (
     "select article.key, vote.article_id, voter, reaction, seq from vote "
     "left join article on article.article_id = vote.article_id where not held",
-    "select article_id, voter, seq, from_reaction, to_reaction from event order by article_id, voter, seq",
+    "select article_id, voter, seq, from_reaction, to_reaction from event where not held order by article_id, voter, seq",
     "select article_id, reaction, n from tally",
     "select article_id, reaction, cast(sum(added - removed) as bigint) from hourly group by article_id, reaction",
+    "select article.key, vote.article_id, voter, reaction, seq from vote "
+    "left join article on article.article_id = vote.article_id where held",
+    "select count(*) from vote left join hold on hold.article_id = vote.article_id and hold.voter = vote.voter "
+    "where vote.held <> (coalesce(hold.state, '') in ('held', 'rejected')) and vote.reaction is not null",
 )
 
 
 def stored(database_url: str) -> Stored:
     """Read the database in one snapshot."""
-    votes, events, tally, hourly = _rows(database_url)
+    votes, events, tally, hourly, kept, unexplained = _rows(database_url)
     return Stored(
         votes=[(key, article, bytes(voter), reaction, seq) for key, article, voter, reaction, seq in votes],
+        kept=[(key, article, bytes(voter), reaction, seq) for key, article, voter, reaction, seq in kept],
+        unexplained=unexplained[0][0],
         events=[(article, bytes(voter), *rest) for article, voter, *rest in events],
         tally={(article, reaction): n for article, reaction, n in tally},
         hourly={(article, reaction): n for article, reaction, n in hourly},
@@ -97,7 +105,7 @@ def judge(log: Sequence[Attempt], held: Stored) -> list[Finding]:
     """Every oracle's finding about a finished run."""
     return [
         lost(log, held), unexpected(log, held), doubled(log, held), drift(held),
-        fold(held), negative(held), last_wins(log, held),
+        fold(held), negative(held), last_wins(log, held), explained(held),
     ]  # fmt: skip
 
 
@@ -111,7 +119,7 @@ def lost(log: Sequence[Attempt], held: Stored) -> Finding:
 def unexpected(log: Sequence[Attempt], held: Stored) -> Finding:
     """O1: stored votes that no client cast, or that were refused every time."""
     cast = {(a.article, a.seq, a.reaction) for a in log if not a.refused}
-    return _finding("O1 unexpected", [v for v in held.votes if (v[0], v[4], v[3]) not in cast])
+    return _finding("O1 unexpected", [v for v in (*held.votes, *held.kept) if (v[0], v[4], v[3]) not in cast])
 
 
 def doubled(log: Sequence[Attempt], held: Stored) -> Finding:
@@ -158,12 +166,17 @@ def negative(held: Stored) -> Finding:
     return _finding("O6 negative", [row for row in held.tally.items() if row[1] < 0])
 
 
+def explained(held: Stored) -> Finding:
+    """O9: votes that are held without a hold in force, or count although one is."""
+    return Finding("O9 holds", held.unexplained)
+
+
 def last_wins(log: Sequence[Attempt], held: Stored) -> Finding:
     """O7: readers whose vote is not their highest acknowledged ballot, nor a higher one that got no answer."""
     ballots: dict[tuple[str, str], list[Attempt]] = defaultdict(list)
     for attempt in log:
         ballots[attempt.article, attempt.reader].append(attempt)
-    reaction_of = {(v[0], v[4]): v[3] for v in held.votes}
+    reaction_of = {(v[0], v[4]): v[3] for v in (*held.votes, *held.kept)}
     wrong: list[object] = []
     for (article, reader), attempts in ballots.items():
         highest = max((a.seq for a in attempts if a.acknowledged), default=None)
@@ -218,7 +231,7 @@ def recovered(log: Sequence[Attempt], held: Stored) -> int:
 def _newest_stored(log: Sequence[Attempt], held: Stored) -> dict[tuple[str, str], int]:
     readers = {(a.article, a.seq): a.reader for a in log}
     newest: dict[tuple[str, str], int] = {}
-    for article, _, _, _, seq in held.votes:
+    for article, _, _, _, seq in (*held.votes, *held.kept):
         reader = readers.get((article, seq))
         if reader is not None:
             newest[article, reader] = max(seq, newest.get((article, reader), -1))

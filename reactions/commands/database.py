@@ -59,6 +59,7 @@ def verify() -> None:
             *integrity.readers_differences(connection),
             *integrity.left_behind(connection),
             *sealing.differences(connection),
+            *integrity.hold_differences(connection),
         ]
     for difference in differences[:_SHOWN]:
         click.echo(str(difference))

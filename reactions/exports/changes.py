@@ -16,7 +16,7 @@ from operator import itemgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, bindparam, case, exists, func, select
+from sqlalchemy import Select, bindparam, case, func, select
 
 from reactions.exports import articles, small_groups
 from reactions.exports.formats import Batch
@@ -25,7 +25,7 @@ from reactions.storage import tables
 from reactions.times import HOUR_MS
 
 NAME_BYTES = 10
-_e, _v, _h = tables.event.c, tables.vote.c, tables.hourly.c
+_e, _h = tables.event.c, tables.hourly.c
 
 
 def series_batches(scope: Scope) -> Iterator[Batch]:
@@ -76,11 +76,10 @@ def vote_batches(scope: Scope) -> Iterator[Batch]:
             continue
         given = {"ids": articles.given(scope.connection, [row.article_id for row in chosen]), **_between(scope)}
         dialect = scope.connection.dialect.name
-        held = bool(scope.connection.execute(_any_held(dialect), {"ids": given["ids"]}).scalar_one())
-        events = _events(dialect, held=held, readers=scope.choice.readers, dated=scope.hours is not None)
+        events = _events(dialect, readers=scope.choice.readers, dated=scope.hours is not None)
         keys, sections = [row.key for row in chosen], [row.section for row in chosen]
         for rows in articles.parts(scope.connection, events, given):
-            yield _vote_columns(scope, rows, keys, sections, held=held)
+            yield _vote_columns(scope, rows, keys, sections)
 
 
 def _moved(scope: Scope, chosen: Sequence[Any]) -> Sequence[Any]:
@@ -98,8 +97,8 @@ def _between(scope: Scope) -> dict[str, int]:
     return {} if scope.hours is None else {"begin": scope.hours.start * HOUR_MS, "end": scope.hours.stop * HOUR_MS}
 
 
-def _vote_columns(scope: Scope, rows: Sequence[Any], keys: Sequence[str], sections: Sequence[str | None], *, held: bool) -> Batch:
-    places, at, left, taken_up, causes, *others = zip(*rows, strict=True)
+def _vote_columns(scope: Scope, rows: Sequence[Any], keys: Sequence[str], sections: Sequence[str | None]) -> Batch:
+    places, at, left, taken_up, causes, held, *voters = zip(*rows, strict=True)
     unit_ms = PRECISIONS[scope.choice.precision]
     columns: list[Any] = [
         [at_ms - at_ms % unit_ms for at_ms in at],
@@ -108,10 +107,10 @@ def _vote_columns(scope: Scope, rows: Sequence[Any], keys: Sequence[str], sectio
         left,
         taken_up,
         causes,
-        [bool(mark) for mark in others[0]] if held else [False] * len(at),
+        list(map(bool, held)),
     ]
     if scope.choice.readers:
-        columns.append([_name(voter, scope.reader_key) for voter in others[-1]])
+        columns.append([_name(voter, scope.reader_key) for voter in voters[0]])
     return columns
 
 
@@ -120,14 +119,8 @@ def _name(voter: bytes, key: bytes) -> str:
 
 
 @cache
-def _any_held(dialect: str) -> Select[Any]:
-    table, value, _ = articles.listed(dialect)
-    return select(exists().where(_v.article_id.in_(select(value).select_from(table)), _v.held))
-
-
-@cache
-def _events(dialect: str, *, held: bool, readers: bool, dated: bool) -> Select[Any]:
-    """The events of the listed articles. That a vote is held is looked up only where some vote is: it costs a third."""
+def _events(dialect: str, *, readers: bool, dated: bool) -> Select[Any]:
+    """The events of the listed articles."""
     table, value, place = articles.listed(dialect)
     earlier = tables.event.alias()
     before = (
@@ -136,13 +129,11 @@ def _events(dialect: str, *, held: bool, readers: bool, dated: bool) -> Select[A
         .scalar_subquery()
     )
     turn = case((_e.from_reaction.is_(None), _e.at), else_=before)
-    more = ([_v.held] if held else []) + ([_e.voter] if readers else [])
+    more = [_e.voter] if readers else []
     query = (
-        select(place, _e.at, _e.from_reaction, _e.to_reaction, _e.cause, *more)
+        select(place, _e.at, _e.from_reaction, _e.to_reaction, _e.cause, _e.held, *more)
         .select_from(table)
         .join(tables.event, _e.article_id == value)
         .order_by(place, turn, _e.seq, _e.voter)
     )
-    if held:
-        query = query.join(tables.vote, (_v.article_id == _e.article_id) & (_v.voter == _e.voter))
     return query.where(_e.at >= bindparam("begin"), _e.at < bindparam("end")) if dated else query

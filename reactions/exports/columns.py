@@ -149,7 +149,12 @@ VOTES = Table(
         Column(
             "cause", "string", "What changed it: vote, or an action of the newsroom such as reset, restore or merge.", always=True
         ),
-        Column("held", "boolean", "Whether the vote is now held for review and not counted.", always=True),
+        Column(
+            "held",
+            "boolean",
+            "Whether the vote was held at this change: then it counts nothing, and a release adds the vote by a row of its own.",
+            always=True,
+        ),
         Column(
             "reader",
             "string",

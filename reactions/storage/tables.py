@@ -161,6 +161,7 @@ event = Table(
     Column("to_reaction", String(32)),
     Column("cause", String(16), nullable=False),
     Column("at", BigInteger, nullable=False),
+    Column("held", Boolean, nullable=False, server_default=false()),
     sqlite_with_rowid=False,
 )
 
@@ -192,6 +193,47 @@ ledger_correction = Table(
     Column("events", BigInteger, nullable=False),
     Column("digest", LargeBinary(64), nullable=False),
     sqlite_with_rowid=False,
+)
+
+hold = Table(
+    "hold",
+    metadata,
+    Column("article_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("voter", LargeBinary(16), primary_key=True),
+    Column("site_id", Integer, nullable=False),
+    Column("id", String(16), nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("cause", String(16), nullable=False),
+    Column("network", String(24)),
+    Column("verdict", String(16)),
+    Column("at", BigInteger, nullable=False),
+    Column("due_at", BigInteger, nullable=False),
+    Column("settled_at", BigInteger),
+    Column("settled_by", String(100)),
+    Index(None, "state", "due_at"),
+    Index(None, "site_id", "at", "id"),
+    Index(None, "verdict"),
+    sqlite_with_rowid=False,
+)
+
+verdict = Table(
+    "verdict",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("site_id", Integer, nullable=False),
+    Column("article_id", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("from_at", BigInteger, nullable=False),
+    Column("to_at", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("causes", JSON, nullable=False),
+    Column("text", String(500), nullable=False),
+    Column("reaction", String(32)),
+    Column("networks", JSON, nullable=False),
+    Column("figures", JSON, nullable=False),
+    Column("enforced", Boolean, nullable=False),
+    Index(None, "site_id", "at"),
+    Index(None, "article_id", "until"),
 )
 
 article_alias = Table(

@@ -1,6 +1,7 @@
 """One transaction: a batch of ballots becomes votes, events, the hourly series and tallies, all of them or none.
 
-`ballot_box` calls it, and nothing else may: this is the only code that changes a vote, or the votes of a tally.
+`ballot_box` calls it, and nothing else may: beside `review`, which holds and releases votes, this is the only code that changes
+a vote, or the votes of a tally.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, String, case, func, literal_column, select, tuple_
+from sqlalchemy import ColumnElement, Connection, String, and_, case, func, literal_column, or_, select, tuple_
 
 from reactions.newsroom import registering
 from reactions.newsroom.article_keys import ArticleKey
@@ -17,11 +18,13 @@ from reactions.newsroom.registering import Budget
 from reactions.refusals import Refusal, UnknownReaction
 from reactions.storage import tables
 from reactions.storage.statements import ManyRows
-from reactions.votes import ledger, readers, rules, tallies
+from reactions.votes import holds, ledger, readers, rules, tallies
+from reactions.votes.holds import Held
 from reactions.votes.rules import Ballot, Counts, Receipt
 
 Outcome = Receipt | Refusal
 Voter = tuple[int, bytes]  # article id, pseudonym
+_Standing = tuple[str | None, bool]  # present reaction, whether it is held
 # A previous reaction of '' is none, of a reader who has voted on the article before; NULL is none, of one who never has.
 _VOTED_BEFORE: ColumnElement[str] = literal_column("''", String)
 
@@ -29,11 +32,12 @@ _v = tables.vote.c
 
 
 class _Change(NamedTuple):
-    """What a stored ballot changed, and whether the reader had voted on the article before."""
+    """What a stored ballot changed, whether the reader had voted on the article before, and whether the vote is held."""
 
     previous: str | None
     reaction: str | None
     voted_before: bool
+    held: bool
 
 
 def count(
@@ -57,7 +61,9 @@ def count(
         name = ballot.site.id, ballot.article
         if name not in shown:  # once for all ballots that came by the same key
             shown[name] = rules.shown(ballot.site, ballot.article, counted[article.article_id], article)
-        outcomes.append(Receipt(present[voters[at]], shown[name], article.article_id))
+        voter, (reaction, held) = voters[at], present[voters[at]]
+        counts = rules.with_one_more(shown[name], reaction) if held else shown[name]
+        outcomes.append(Receipt(reaction, counts, article.article_id, voter[1], held))
     return outcomes
 
 
@@ -99,7 +105,7 @@ def _voters(
 def _votes_that_moved(connection: Connection, moved: Mapping[int, Sequence[Voter]]) -> dict[int, Voter]:
     """Votes that a merge brought along keep the pseudonym they were cast under: find the reader's among them."""
     asked = [voter for candidates in moved.values() for voter in candidates]
-    known = _stored_reactions(connection, asked).keys()
+    known = _stored(connection, asked).keys()
     return {at: voter for at, candidates in moved.items() for voter in candidates if voter in known}
 
 
@@ -108,22 +114,31 @@ def _pseudonym(key: bytes, ballot: Ballot, article_id: int) -> bytes:
     return readers.pseudonym(key, site=ballot.site.key, article_id=scope, reader=ballot.reader)
 
 
-def _apply(connection: Connection, ballots: Sequence[Ballot], voters: dict[int, Voter]) -> dict[Voter, str | None]:
-    """Store the votes and everything that follows from them; return each voter's reaction after the batch."""
-    present: dict[Voter, str | None] = {}
+def _apply(connection: Connection, ballots: Sequence[Ballot], voters: dict[int, Voter]) -> dict[Voter, _Standing]:
+    """Store the votes and everything that follows from them; return how each voter's vote stands after the batch."""
+    present: dict[Voter, _Standing] = {}
     events: list[ledger.Event] = []
     shifts: list[tallies.Shift] = []
+    held_by: dict[Voter, Ballot] = {}
     for turn in _turns(voters):
         for voter, change in _store(connection, ballots, turn).items():
-            present[voter] = change.reaction
+            present[voter] = change.reaction, change.held
+            ballot = ballots[turn[voter]]
+            if change.held and ballot.held:
+                held_by[voter] = ballot
             if change.previous != change.reaction:
-                ballot = ballots[turn[voter]]
-                events.append(ledger.Event(*voter, ballot.seq, change.previous, change.reaction, ballot.cause, ballot.at_ms))
+                events.append(_event(voter, ballot, change))
                 first = not change.voted_before and ballot.cause == rules.CAST
-                shifts.append(tallies.Shift(voter[0], ballot.at_ms, change.previous, change.reaction, first))
+                shifts += [] if change.held else [tallies.Shift(voter[0], ballot.at_ms, change.previous, change.reaction, first)]
     ledger.append(connection, events)
+    if held_by:
+        holds.record(connection, [Held(*voter, b.site.id, b.at_ms, b.held) for voter, b in held_by.items() if b.held])
     tallies.shift(connection, shifts)
-    return present | _stored_reactions(connection, set(voters.values()) - present.keys())
+    return present | _stored(connection, set(voters.values()) - present.keys())
+
+
+def _event(voter: Voter, ballot: Ballot, change: _Change) -> ledger.Event:
+    return ledger.Event(*voter, ballot.seq, change.previous, change.reaction, ballot.cause, ballot.at_ms, change.held)
 
 
 def _turns(voters: dict[int, Voter]) -> list[dict[Voter, int]]:
@@ -149,13 +164,13 @@ def _store(connection: Connection, ballots: Sequence[Ballot], turn: dict[Voter, 
     """
     rows = [_row(voter, ballots[turn[voter]]) for voter in sorted(turn)]
     return {
-        (row.article_id, row.voter): _Change(row.previous or None, row.reaction, row.previous is not None)
+        (row.article_id, row.voter): _Change(row.previous or None, row.reaction, row.previous is not None, bool(row.held))
         for row in _VOTES.execute(connection, rows)
     }
 
 
 def _row(voter: Voter, ballot: Ballot) -> tuple[Any, ...]:
-    return (*voter, ballot.reaction, ballot.seq, ballot.at_ms, ballot.at_ms)
+    return (*voter, ballot.reaction, ballot.seq, ballot.held is not None, ballot.at_ms, ballot.at_ms)
 
 
 def _change_vote(insert: Any) -> Any:
@@ -165,18 +180,19 @@ def _change_vote(insert: Any) -> Any:
             "previous": func.coalesce(_v.reaction, case((_v.previous.is_not(None), _VOTED_BEFORE))),
             "reaction": insert.excluded.reaction,
             "seq": insert.excluded.seq,
+            "held": or_(_v.held, and_(_v.reaction.is_(None), insert.excluded.held)),  # what counts already goes on counting
             "changed_at": insert.excluded.changed_at,
         },
         where=insert.excluded.seq > _v.seq,
-    ).returning(_v.article_id, _v.voter, _v.previous, _v.reaction)
+    ).returning(_v.article_id, _v.voter, _v.previous, _v.reaction, _v.held)
 
 
-_VOTES = ManyRows(tables.vote, ["article_id", "voter", "reaction", "seq", "cast_at", "changed_at"], _change_vote)
+_VOTES = ManyRows(tables.vote, ["article_id", "voter", "reaction", "seq", "held", "cast_at", "changed_at"], _change_vote)
 
 
-def _stored_reactions(connection: Connection, voters: Collection[Voter]) -> dict[Voter, str | None]:
-    """What the votes say whose ballots were all stale."""
+def _stored(connection: Connection, voters: Collection[Voter]) -> dict[Voter, _Standing]:
+    """How the votes stand whose ballots were all stale."""
     if not voters:
         return {}
-    asked = select(_v.article_id, _v.voter, _v.reaction).where(tuple_(_v.article_id, _v.voter).in_(voters))
-    return {(article_id, voter): reaction for article_id, voter, reaction in connection.execute(asked)}
+    asked = select(_v.article_id, _v.voter, _v.reaction, _v.held).where(tuple_(_v.article_id, _v.voter).in_(voters))
+    return {(article_id, voter): (reaction, held) for article_id, voter, reaction, held in connection.execute(asked)}

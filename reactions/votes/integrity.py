@@ -1,5 +1,6 @@
 """The recount: what is served, what the votes say and what the ledger says must be the same number. What was imported is
-no vote: it must be what the imports on record have brought.
+no vote: it must be what the imports on record have brought. Held and rejected votes are in none of these numbers, and each has
+a hold that says why.
 
 Read in one transaction, so that a vote counted meanwhile cannot look like a fault. Nothing is repaired: a difference is a
 bug whose cause must be found, and a repair would hide it.
@@ -12,11 +13,13 @@ from dataclasses import dataclass
 from sqlalchemy import BigInteger, Connection, Executable, cast, func, select, union_all
 
 from reactions.storage import tables
+from reactions.votes import holds
 from reactions.votes.rules import CAST
 from reactions.votes.tallies import READERS_OF_HOUR
 
 _a = tables.article.c
 _t, _v, _e, _h, _i = tables.tally.c, tables.vote.c, tables.event.c, tables.hourly.c, tables.imported_amount.c
+_d = tables.hold.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,16 @@ class ReadersDifference:
     folded: int
 
 
+@dataclass(frozen=True, slots=True)
+class HoldDifference:
+    """A vote that is held without a hold in force, or counts although one is: what was decided is not what is done."""
+
+    article_id: int
+    hold: str | None
+    state: str | None
+    vote_held: bool
+
+
 def votes_stored(connection: Connection) -> int:
     """How many votes there are to recount."""
     return connection.execute(select(func.count()).select_from(tables.vote)).scalar_one()
@@ -100,6 +113,11 @@ def readers_differences(connection: Connection) -> list[ReadersDifference]:
     return [ReadersDifference(*row) for row in rows if row[2] != row[3]]
 
 
+def hold_differences(connection: Connection) -> list[HoldDifference]:
+    """Every vote whose hold and whose counting disagree."""
+    return [HoldDifference(row.article_id, row.id, row.state, bool(row.held)) for row in connection.execute(_HOLDS_APART)]
+
+
 def _numbers(connection: Connection, query: Executable) -> dict[tuple[int, str], int]:
     return {(article_id, reaction): n for article_id, reaction, n in connection.execute(query)}
 
@@ -111,8 +129,8 @@ _RECOUNTED = (
     .group_by(_v.article_id, _v.reaction)
 )
 _moves = union_all(
-    select(_e.article_id, _e.to_reaction.label("reaction"), cast(1, BigInteger).label("by")),
-    select(_e.article_id, _e.from_reaction, cast(-1, BigInteger)),
+    select(_e.article_id, _e.to_reaction.label("reaction"), cast(1, BigInteger).label("by")).where(_e.held.is_(False)),
+    select(_e.article_id, _e.from_reaction, cast(-1, BigInteger)).where(_e.held.is_(False)),
 ).subquery()
 _FOLDED = (
     select(_moves.c.article_id, _moves.c.reaction, cast(func.sum(_moves.c.by), BigInteger))
@@ -133,6 +151,14 @@ _earliest = select(_e.article_id, _e.voter, func.min(_e.seq).label("seq")).group
 _FIRST_VOTES = (
     select(_e.article_id, _e.to_reaction, func.count())
     .join(_earliest, (_earliest.c.article_id == _e.article_id) & (_earliest.c.voter == _e.voter) & (_earliest.c.seq == _e.seq))
-    .where(_e.cause == CAST, _e.to_reaction.is_not(None))
+    .where(_e.cause == CAST, _e.held.is_(False), _e.to_reaction.is_not(None))
     .group_by(_e.article_id, _e.to_reaction)
+)
+_in_force = _d.state.in_(holds.NOT_COUNTED)
+_same = (_d.article_id == _v.article_id) & (_d.voter == _v.voter)
+_HOLDS_APART = union_all(
+    select(_v.article_id, _d.id, _d.state, _v.held)
+    .outerjoin(tables.hold, _same & _in_force)
+    .where(_v.held, _v.reaction.is_not(None), _d.id.is_(None)),
+    select(_v.article_id, _d.id, _d.state, _v.held).join(tables.hold, _same & _in_force).where(_v.held.is_(False)),
 )

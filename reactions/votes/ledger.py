@@ -25,7 +25,11 @@ Voter = tuple[int, bytes]
 
 
 class Event(NamedTuple):
-    """A vote's move from one reaction to another; None stands for no reaction. `at_ms` is UTC."""
+    """A vote's move from one reaction to another; None stands for no reaction. `at_ms` is UTC.
+
+    The events that are not `held` add up to the counts. What happens to a vote while it is held is told by held events; holding
+    it moves it to None, and releasing it moves it back from None.
+    """
 
     article_id: int
     voter: bytes
@@ -34,17 +38,20 @@ class Event(NamedTuple):
     taken_up: str | None
     cause: str
     at_ms: int
+    held: bool = False
 
 
 _e, _v, _p = tables.event.c, tables.vote.c, tables.ledger_procedure.c
 _COLUMNS = ("article_id", "voter", "seq", "from_reaction", "to_reaction", "cause", "at")
-_EVENT = select(*(_e[name] for name in _COLUMNS))
+_EVENT = select(*(_e[name] for name in (*_COLUMNS, "held")))
 _APPEND = ManyRows(tables.event, _COLUMNS)
+_APPEND_HELD = ManyRows(tables.event, [*_COLUMNS, "held"])
 
 
 def append(connection: Connection, events: Sequence[Event]) -> None:
     """Write the events down."""
-    _APPEND.execute(connection, events)
+    _APPEND.execute(connection, [event[:-1] for event in events if not event.held])
+    _APPEND_HELD.execute(connection, [event for event in events if event.held])
 
 
 def refuse_any_of(connection: Connection, site_key: str, keys: Mapping[int, str]) -> None:
@@ -128,8 +135,10 @@ def _strike_out(
     shifts: list[Shift] = []
     for event in sorted(events, key=lambda event: event.seq):
         voter = event.article_id, bytes(event.voter)
-        shifts.append(Shift(event.article_id, event.at_ms, event.left, event.taken_up, voter not in seen and event.cause == CAST))
+        first = voter not in seen and event.cause == CAST
         seen.add(voter)
+        if not event.held:
+            shifts.append(Shift(event.article_id, event.at_ms, event.left, event.taken_up, first))
     return shifts
 
 

@@ -26,6 +26,17 @@ def prefixes_of(address: str) -> tuple[str, str | None]:
     return str(ip_network((parsed, 64), strict=False)), str(ip_network((parsed, 48), strict=False))
 
 
+@lru_cache(maxsize=4096)
+def widths_of(address: str) -> tuple[str, ...]:
+    """The networks around a client, narrowest first: IPv4 /32 and /24, or IPv6 /64, /56, /48 and /32."""
+    try:
+        parsed = unwrapped(ip_address(address.partition("%")[0]))
+    except ValueError:
+        return ("unknown",)
+    widths = (32, 24) if isinstance(parsed, IPv4Address) else (64, 56, 48, 32)
+    return tuple(f"{int(parsed) >> (parsed.max_prefixlen - width):x}/{width}" for width in widths)
+
+
 def unwrapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
     """The IPv4 address inside an IPv6 one (NAT64, RFC 6052; mapped, RFC 4291; 6to4, RFC 3056), else the address itself."""
     if isinstance(address, IPv4Address):

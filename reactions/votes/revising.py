@@ -15,8 +15,10 @@ from reactions.newsroom import articles, interventions
 from reactions.newsroom.sites import Site
 from reactions.storage import engines, tables
 from reactions.storage.engines import writing
-from reactions.votes import imported
+from reactions.times import DAY_MS
+from reactions.votes import holds, imported
 from reactions.votes.ballot_box import BallotBox
+from reactions.votes.holds import Hold
 from reactions.votes.rules import Ballot, Receipt
 
 _v, _e = tables.vote.c, tables.event.c
@@ -38,6 +40,7 @@ class _Vote:
     voter: bytes
     reaction: str
     seq: int
+    held: bool = False
 
 
 def reset(editor: Editor, key: str) -> int:
@@ -65,7 +68,8 @@ def merge(editor: Editor, key: str, *, into: str) -> int:
 
     Voting on the first is closed meanwhile. With reader scope `site`, a reader who voted on both is counted once, by the vote
     on the second. With scope `article` the pseudonyms of one reader on two articles cannot be told to be one: both count; but
-    a vote that moved is found again when its reader votes on. Imported totals are added up. Raises UnknownArticle.
+    a vote that moved is found again when its reader votes on. Held votes stay held, and rejected ones rejected. Imported totals
+    are added up. Raises UnknownArticle.
     """
     with writing(editor.engine) as connection:
         source, target = (articles.get(connection, editor.site, name) for name in (key, into))
@@ -79,6 +83,8 @@ def merge(editor: Editor, key: str, *, into: str) -> int:
     moving = [vote for vote in votes if vote.voter not in known]
     cast = (_ballot(editor, target.article_id, target.key, v, v.reaction, "merge", seq=v.seq) for v in moving)
     count = _count(editor, cast)
+    held = {vote.voter for vote in moving if vote.held}
+    editor.box.transact(lambda connection: holds.move(connection, source.article_id, held, into=target.article_id))
     _count(editor, (_ballot(editor, source.article_id, source.key, vote, None, "merge") for vote in votes))
     editor.box.transact(lambda connection: imported.merge(connection, editor.site.id, source.article_id, into=target.article_id))
     with writing(editor.engine) as connection:
@@ -91,7 +97,8 @@ def _ballot(
 ) -> Ballot:
     """A ballot that changes a vote as it was read: a reader's vote cast since has a higher seq, and wins."""
     at = vote.seq + 1 if seq is None else seq
-    return Ballot(editor.site, key, article_id, reaction, b"", at, editor.now_ms, cause, vote.voter)
+    held = Hold(cause, editor.now_ms + DAY_MS) if vote.held and reaction is not None else None
+    return Ballot(editor.site, key, article_id, reaction, b"", at, editor.now_ms, cause, vote.voter, held=held)
 
 
 def _count(editor: Editor, ballots: Iterable[Ballot]) -> int:
@@ -103,8 +110,8 @@ def _count(editor: Editor, ballots: Iterable[Ballot]) -> int:
 
 
 def _standing(connection: Connection, article_id: int) -> list[_Vote]:
-    standing = select(_v.voter, _v.reaction, _v.seq).where(_v.article_id == article_id, _v.reaction.is_not(None))
-    return [_Vote(bytes(voter), reaction, seq) for voter, reaction, seq in connection.execute(standing)]
+    standing = select(_v.voter, _v.reaction, _v.seq, _v.held).where(_v.article_id == article_id, _v.reaction.is_not(None))
+    return [_Vote(bytes(voter), reaction, seq, held) for voter, reaction, seq, held in connection.execute(standing)]
 
 
 def _withdrawn_by_reset(connection: Connection, article_id: int) -> list[_Vote]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
 
@@ -15,6 +15,7 @@ from reactions.newsroom.sites import Site
 from reactions.refusals import SeqOutOfRange
 from reactions.times import DAY_MS
 from reactions.votes import tallies
+from reactions.votes.holds import Hold, Sender
 
 CAST = "vote"  # the cause of a reader's own ballot
 
@@ -24,7 +25,8 @@ class Ballot:
     """A request for one vote: this reaction, or none; `ballot` makes a reader's, `revising` an editor's.
 
     `reader` is the raw id and is never stored. `at_ms` is UTC. `voter` is the pseudonym of the vote that an editor revises;
-    such ballots are counted on closed articles too. `network` and `signed` are those of `articles.Place`.
+    such ballots are counted on closed articles too. `network` and `signed` are those of `articles.Place`. A ballot that is `held`
+    makes no new vote that counts; one that counts already goes on counting.
     """
 
     site: Site
@@ -38,6 +40,8 @@ class Ballot:
     voter: bytes | None = None
     network: str = ""
     signed: bool = False
+    sender: Sender | None = None
+    held: Hold | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +62,13 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A durable ballot: the reader's present reaction, and the counts after it."""
+    """A durable ballot: the reader's present reaction, and the counts after it, which a held vote is shown to be part of."""
 
     reaction: str | None
     counts: Counts
     article_id: int
+    voter: bytes = field(default=b"", repr=False)
+    held: bool = False
 
 
 def ballot(
@@ -76,6 +82,7 @@ def ballot(
     cause: str = "vote",
     network: str = "",
     signed: bool = False,
+    sender: Sender | None = None,
 ) -> Ballot:
     """A ballot by the rules of the site. Raises MalformedKey, UnknownReaction, RetiredReaction or SeqOutOfRange."""
     key = article_keys.article_key(site.key, article)
@@ -83,7 +90,7 @@ def ballot(
         site.reactions.choose(reaction)
     if not 0 <= seq <= now_ms + DAY_MS:
         raise SeqOutOfRange("seq is the device's clock in milliseconds: 0 or more, at most a day ahead of the server's.")
-    return Ballot(site, key.text, key.id, reaction, reader, seq, now_ms, cause, None, network, signed)
+    return Ballot(site, key.text, key.id, reaction, reader, seq, now_ms, cause, None, network, signed, sender)
 
 
 def shown(site: Site, key: str, counted: Mapping[str, int], article: Article | None = None) -> Counts:
@@ -95,6 +102,12 @@ def shown(site: Site, key: str, counted: Mapping[str, int], article: Article | N
     hidden = article is not None and article.hidden
     takes_votes = not article.closed if article else site.article_policy == "open"
     return Counts(key, takes_votes, {r: None if hidden else counted.get(r, 0) for r in offered.keys}, offered)
+
+
+def with_one_more(counts: Counts, reaction: str | None) -> Counts:
+    """The counts as shown to the reader of a held vote: their own choice is part of them."""
+    n = None if reaction is None else counts.by_reaction.get(reaction)
+    return counts if reaction is None or n is None else replace(counts, by_reaction={**counts.by_reaction, reaction: n + 1})
 
 
 def counts_of(connection: Connection, site: Site, keys: Sequence[ArticleKey], *, now_ms: int) -> list[Counts]:

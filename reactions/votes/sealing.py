@@ -132,7 +132,7 @@ def _last(connection: Connection) -> tuple[int, bytes]:
 
 def _sums(connection: Connection, *, first: int | None, until: int) -> dict[int, Sum]:
     """The sums of days, up to but without `until`."""
-    asked = select(_e.article_id, _e.voter, _e.seq, _e.from_reaction, _e.to_reaction, _e.cause, _e.at).where(
+    asked = select(_e.article_id, _e.voter, _e.seq, _e.from_reaction, _e.to_reaction, _e.cause, _e.at, _e.held).where(
         _e.at < until * DAY_MS, *(() if first is None else (_e.at >= first * DAY_MS,))
     )
     sums: dict[int, Sum] = {}

@@ -16,7 +16,7 @@ from typing import Any
 from reactions.newsroom.sites import Site
 from reactions.storage import outages
 from reactions.votes.ballot_box import Answer
-from reactions.votes.rules import Receipt
+from reactions.votes.rules import Ballot, Receipt
 from reactions.web import cors, hot_path, problems, requests
 from reactions.web.counts import CachedResponse
 from reactions.web.flask_threads import ClientGone, FlaskThreads, Receive, Scope, Send, answer
@@ -78,15 +78,14 @@ class AsgiDoor:
             page = cors.check_origin(site, request.origin, request.fetch_mode)
             body = await _body(receive, length)
             unread = []
-            receipt = await self._cast(site, request, body)
-            status, (text, headers) = 200, self._hot.receipt(receipt)
+            status, (text, headers) = 200, self._hot.receipt(*await self._cast(site, request, body))
         except ClientGone:
             return
         except Exception as error:  # noqa: BLE001  `problems.of` logs what is a bug
             status, text, headers = problems.of(error, route=hot_path.ROUTE)
         await answer(send, status, text, [*page, *headers, *unread])
 
-    async def _cast(self, site: Site, request: VoteRequest, body: bytes) -> Receipt:
+    async def _cast(self, site: Site, request: VoteRequest, body: bytes) -> tuple[Ballot, Receipt]:
         ballot, voter = self._hot.ballot(site, request, body)
         loop = self._loop = asyncio.get_running_loop()
         future: asyncio.Future[Answer] = loop.create_future()
@@ -96,7 +95,7 @@ class AsgiDoor:
         self._votes.append((loop.time() + self._answer_within_s, future))
         outcome = await future
         if isinstance(outcome, Receipt):
-            return outcome
+            return ballot, outcome
         raise outcome
 
     def settle(self, answers: Sequence[tuple[object, Answer]]) -> None:

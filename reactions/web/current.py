@@ -13,9 +13,11 @@ from reactions.reports.reporting import Reports
 from reactions.settings import Proxies, Settings
 from reactions.times import now_ms as now_ms
 from reactions.votes.ballot_box import BallotBox
+from reactions.votes.watching import Watch
 from reactions.web import extensions
 from reactions.web.hot_path import HotPath
 from reactions.web.limits import VoteLimits
+from reactions.web.trust import Trust
 
 _NAME = "reader-reactions"
 
@@ -27,6 +29,7 @@ class Parts:
     settings: Settings
     hot_path: HotPath
     reports: Reports
+    watch: Watch
 
     @property
     def directory(self) -> sites.Directory:
@@ -42,6 +45,11 @@ class Parts:
     def limits(self) -> VoteLimits:
         """The limits of the vote route."""
         return self.hot_path.limits
+
+    @property
+    def trust(self) -> Trust:
+        """Tokens and soft caps."""
+        return self.hot_path.trust
 
     @property
     def proxies(self) -> Proxies:

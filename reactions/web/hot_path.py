@@ -24,6 +24,7 @@ from reactions.web import cors, metrics, problems, requests, schemas
 from reactions.web.counts import PARAMETERS, Address, CachedResponse, CountsMemory, CountsReader
 from reactions.web.headers import NOSNIFF, Header
 from reactions.web.limits import VoteLimits, Voter
+from reactions.web.trust import Trust
 
 VOTE = re.compile("/v1/sites/([a-z0-9-]{1,63})/vote")
 COUNTS = re.compile("/v1/sites/([a-z0-9-]{1,63})/(reactions|counts)")
@@ -32,7 +33,7 @@ ROUTE = "/v1/sites/<site_key>/vote"
 # What the widget sends, to the byte. A body that is written otherwise is read by the schema, which says what is wrong with it.
 _WIDGETS_BODY = re.compile(
     rb'\{"article":"([^"\\\x00-\x1f\x7f-\xff]{1,200})","reaction":(?:"([a-z0-9_-]{1,32})"|null),'
-    rb'"reader":"([0-9a-f]{32})","seq":(0|[1-9][0-9]{0,14})\}'
+    rb'"reader":"([0-9a-f]{32})","seq":(0|[1-9][0-9]{0,14})(?:,"token":"([A-Za-z0-9_-]{1,200})")?\}'
 )
 _RECEIPT = [("Content-Type", "application/json"), ("Cache-Control", "no-store"), NOSNIFF]
 _body = schemas.VoteBody()
@@ -54,6 +55,7 @@ class HotPath:
     directory: Directory
     ballot_box: BallotBox
     limits: VoteLimits
+    trust: Trust
     memory: CountsMemory
     counts: CountsReader
     proxies: Proxies
@@ -65,7 +67,8 @@ class HotPath:
 
         Raises ValidationError and what `rules.ballot` does.
         """
-        article, reaction, reader, seq, sig = _read(body)
+        article, reaction, reader, seq, sig, token = _read(body)
+        at_ms = now_ms()
         address = networks.client_address(request.peer, request.forwarded_for, self.proxies)
         voter = self.limits.voter(site=site.key, address=address, reader=reader)
         ballot = rules.ballot(
@@ -74,9 +77,10 @@ class HotPath:
             reaction=reaction,
             reader=reader,
             seq=seq,
-            now_ms=now_ms(),
+            now_ms=at_ms,
             network=voter.wide_network or voter.network,
             signed=sig is not None and self._is_signed(site, article, sig),
+            sender=self.trust.sender(site, address=address, reader=reader, token=token, now_ms=at_ms),
         )
         return ballot, voter
 
@@ -85,7 +89,7 @@ class HotPath:
         expected = registering.signature(registering.signing_key(self.article_signing_key, site.key), article)
         return hmac.compare_digest(expected, sig)
 
-    def receipt(self, receipt: Receipt) -> tuple[bytes, list[Header]]:
+    def receipt(self, ballot: Ballot, receipt: Receipt) -> tuple[bytes, list[Header]]:
         """What a reader is answered whose vote is durable."""
         counts = receipt.counts
         answer = {
@@ -93,6 +97,7 @@ class HotPath:
             "reaction": receipt.reaction,
             "total": counts.total,
             "counts": counts.by_reaction,
+            "token": self.trust.renew(ballot),
         }
         return orjson.dumps(answer), [*_RECEIPT, ("RateLimit-Policy", self.limits.policy_field)]
 
@@ -101,7 +106,8 @@ class HotPath:
 
         Raises what `ballot` and `BallotBox.cast` do.
         """
-        return self.receipt(self.ballot_box.cast(*self.ballot(site, request, body)))
+        ballot, voter = self.ballot(site, request, body)
+        return self.receipt(ballot, self.ballot_box.cast(ballot, voter))
 
     def known(self, address: Address) -> CachedResponse | None:
         """The answer about counts for an address, if it is in memory and still good."""
@@ -111,15 +117,15 @@ class HotPath:
         return found
 
 
-def _read(body: bytes) -> tuple[str, str | None, bytes, int, str | None]:
-    """Article, reaction, reader, seq and signature of a vote's body. Raises ValidationError."""
+def _read(body: bytes) -> tuple[str, str | None, bytes, int, str | None, str | None]:
+    """Article, reaction, reader, seq, signature and token of a vote's body. Raises ValidationError."""
     usual = _WIDGETS_BODY.fullmatch(body)
     if usual:
-        article, reaction, reader, seq = usual.groups()
-        chosen = None if reaction is None else reaction.decode("ascii")
-        return article.decode("ascii"), chosen, bytes.fromhex(reader.decode("ascii")), int(seq), None
+        article, reaction, reader, seq, token = usual.groups()
+        chosen, sent = (None if text is None else text.decode("ascii") for text in (reaction, token))
+        return article.decode("ascii"), chosen, bytes.fromhex(reader.decode("ascii")), int(seq), None, sent
     read = _body.load(requests.json_object(body))
-    return read["article"], read["reaction"], bytes.fromhex(read["reader"]), read["seq"], read.get("sig")
+    return read["article"], read["reaction"], bytes.fromhex(read["reader"]), read["seq"], read.get("sig"), read.get("token")
 
 
 def plain_query(what: str, query: bytes) -> dict[str, list[str]] | None:

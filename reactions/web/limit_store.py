@@ -169,6 +169,7 @@ class RedisWindows:
     """Sliding-window counters in Redis: one script call a batch, and on a cluster one for each site, whose keys share a slot."""
 
     def __init__(self, client: Any, *, prefix: str = "reactions") -> None:
+        self.client = client
         self._script = client.register_script(_SCRIPT)
         self._prefix = prefix
 

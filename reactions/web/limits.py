@@ -12,7 +12,7 @@ import math
 import threading
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import structlog
 from limits import parse_many
@@ -127,6 +127,11 @@ class _Store:
         self._windows, self._failures = limit_store.configured(settings, self.memory)
         self._lock = threading.Lock()
         self._away_until: float | None = None
+
+    @property
+    def client(self) -> Any:
+        """The client of Redis, where that is the store."""
+        return getattr(self._windows, "client", None)
 
     def hit(self, sites: Sequence[int], asks: Sequence[Sequence[Ask]]) -> Sequence[tuple[Policy, float] | None]:
         """Count hits; for each None, or the limit that is spent and the seconds until another hit may be."""

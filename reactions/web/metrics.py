@@ -11,11 +11,16 @@ from collections.abc import Sequence
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 
 from reactions.refusals import Refusal
+from reactions.votes import tokens as tokens_
 from reactions.votes.rules import Receipt
 
 ballots = Counter("reactions_ballots", "Ballots by outcome", ["outcome"])
 batches = Histogram("reactions_batch_ballots", "Ballots in one transaction", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256))
 limited = Counter("reactions_limited", "Ballots refused by a rate limit", ["policy"])
+TOKEN_STANDINGS = tokens_.STANDINGS
+tokens = Counter("reactions_tokens", "Votes by the standing of the token they came with", ["standing"])
+held = Counter("reactions_held", "Votes held instead of counted", ["cause"])
+verdicts = Counter("reactions_verdicts", "Windows of votes that the detector found suspect")
 reads = Counter("reactions_reads_from_memory", "Counts answered from the memory of a process")
 limiter_away = Gauge(
     "reactions_limiter_store_away",

@@ -82,7 +82,7 @@ def _reader() -> fields.String:
 class VoteBody(Body):
     """The whole desired state of one reader's vote, so that sending it twice is harmless."""
 
-    error_messages = {"unknown": "There is no such member. Send article, reaction, reader and seq."}  # noqa: RUF012
+    error_messages = {"unknown": "There is no such member. Send article, reaction, reader and seq, and token if you have one."}  # noqa: RUF012
 
     article = fields.String(
         required=True,
@@ -111,6 +111,13 @@ class VoteBody(Body):
         metadata={
             "description": "The publisher's signature of the article's key; a new article with one needs no quota",
             "pattern": "^[0-9a-f]{64}$",
+        },
+    )
+    token = fields.String(
+        error_messages=_TEXT_MESSAGES,
+        metadata={
+            "description": "The token of the last answer to a vote on this site. One that is not good counts as none",
+            "maxLength": 200,
         },
     )
 
@@ -180,6 +187,10 @@ class VoteResponse(Schema):
     reaction = fields.String(required=True, allow_none=True)
     total = _count()
     counts = _counts()
+    token = fields.String(
+        required=True,
+        metadata={"description": "To be kept and sent with the reader's next vote on this site", "maxLength": 200},
+    )
 
 
 # --- the newsroom ---

@@ -87,6 +87,7 @@ def test_held_votes_are_marked_and_counted_apart(engine: Engine) -> None:
     here.vote((1, "a", "like", NOON - 3), (2, "a", "sad", NOON - 2))
     with writing(engine) as connection:
         connection.execute(text("update vote set held = true where reaction = 'sad'"))
+        connection.execute(text("update event set held = true where to_reaction = 'sad'"))
 
     votes, articles = (exported(engine, here.site, table, now_ms=NOON) for table in ("votes", "articles"))
 

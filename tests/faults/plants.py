@@ -1,7 +1,7 @@
 """Bugs to plant into a service, and ways for it to die: proof that the oracles can see.
 
 A suite that has never caught a bug is no evidence. Each function here changes the product in this process, before it starts.
-The first four are mistakes that real reaction counters have made; the others only bring about a fault at the right moment.
+Some are mistakes that real reaction counters have made; the last ones only bring about a fault at the right moment.
 """
 
 from __future__ import annotations
@@ -15,15 +15,17 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
 from sqlalchemy import Connection, Engine, insert, select, update
 
 from reactions.storage import engines, tables
-from reactions.votes import ballot_box, counting, tallies
+from reactions.votes import ballot_box, counting, review, tallies
 from reactions.votes.ballot_box import BallotBox
 from reactions.votes.rules import Ballot
+from reactions.votes.tokens import Tokens
 
 _here = threading.local()
 _commit = BallotBox._commit
@@ -62,7 +64,7 @@ def _store_as_looked(connection: Connection, ballots: Sequence[Ballot], turn: di
             row = {"reaction": ballot.reaction, "seq": ballot.seq, "cast_at": ballot.at_ms, "changed_at": ballot.at_ms}
             connection.execute(insert(tables.vote), {"article_id": voter[0], "voter": voter[1], "held": False, **row})
         _here.votes[voter] = (ballot.reaction, ballot.seq)
-        stored[voter] = (reaction, ballot.reaction)
+        stored[voter] = (reaction, ballot.reaction, False)
     return stored
 
 
@@ -131,6 +133,32 @@ def deferred_begin() -> None:
             yield connection
 
     _put(ballot_box, "writing", writing)
+
+
+def hold_that_counts() -> None:
+    """Store held votes as held, and count them all the same."""
+    store = counting._store
+
+    def forgetful(connection: Connection, ballots: Sequence[Ballot], turn: dict[Any, int]) -> dict[Any, Any]:
+        return {voter: (left, taken_up, False) for voter, (left, taken_up, _) in store(connection, ballots, turn).items()}
+
+    _put(counting, "_store", forgetful)
+
+
+def release_that_counts_twice() -> None:
+    """Add released votes to the tallies twice."""
+    _put(review, "tallies", SimpleNamespace(shift=lambda connection, shifts: tallies.shift(connection, [*shifts, *shifts])))
+
+
+def rejection_that_forgets() -> None:
+    """Write down that a vote is rejected, and count it."""
+    _put(review, "_REJECT", review._REJECT._replace(held=False))
+
+
+def foreign_token() -> None:
+    """Take another site's tokens for our own."""
+    standing = Tokens._standing
+    _put(Tokens, "_standing", lambda tokens, past, _, expires, now_ms: standing(tokens, past, True, expires, now_ms))
 
 
 def stumbles() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import redis
 
+from reactions.votes import networks, readers
 from tests import make, oracles
 from tests.faults.client import ARTICLES, Ballot, Sender, new_reader
 from tests.faults.stage import Report, Stage
@@ -25,7 +26,8 @@ def v01_nothing_at_rest(stage: Stage, *, seconds: float, clients: int, seed: int
     report = Report("V01", stage.store)
     chance, log = random.Random(seed), list[Attempt]()
     since = _journal_begins(stage)
-    with stage.service(settings={"trusted_proxies": "127.0.0.1/32", "log_level": "debug"}) as service:
+    settings = {"trusted_proxies": "127.0.0.1/32", "log_level": "debug", "fresh_votes_per_network": "5/10 minutes"}
+    with stage.service(settings=settings) as service:
         sender = Sender(service, log, HEADERS)
         for _ in range(int(20 * seconds)):
             sender.send(Ballot(chance.choice(ARTICLES), new_reader(), chance.choice(make.SEVEN)))
@@ -33,15 +35,25 @@ def v01_nothing_at_rest(stage: Stage, *, seconds: float, clients: int, seed: int
         sender.close()
         written = {"database": _database(stage, since), "Redis": _everything_in(stage), "log": service.log().encode()}
     canaries = [BROWSER.encode(), str(ADDRESS).encode(), b"2001:db8:cafe:f00d", ADDRESS.packed[:8]]
-    canaries += [make.SECRET.encode(), METRICS_TOKEN.encode()]
+    canaries += [make.SECRET.encode(), METRICS_TOKEN.encode(), *_hashes_with_kept_keys()]
     for attempt in [log[0], log[-2], log[-1]]:
         canaries += [attempt.reader.encode(), bytes.fromhex(attempt.reader)]
     found = [(where, canary) for where, text in written.items() for canary in canaries if canary in text]
     report.figures |= {"votes": len(log) - 1} | {f"bytes of {where}": len(text) for where, text in written.items()}
     report.findings([oracles.shapes(log, allowed=(400,))])
-    report.at_least(len(log) - 1, "votes stored", len(stage.stored().votes))
+    stored = stage.stored()
+    report.at_least(len(log) - 1, "votes stored", len(stored.votes) + len(stored.kept))
+    report.at_least(1, "votes held, with a hash of their network", len(stored.kept))
     report.at_most(0, "reader ids, addresses, browser names and secrets at rest", len(found), *found[:5])
     return report
+
+
+def _hashes_with_kept_keys() -> Iterator[bytes]:
+    """The networks of the address as whoever has the secret, which is kept, would hash them: what is stored must need more."""
+    secret = make.SECRET.encode()
+    keys = [secret, *(readers.derived_key(secret, purpose) for purpose in ("limits", "pseudonym", "reader tokens", "session"))]
+    yield from (readers.limit_key(key[:64], prefix).encode() for key in keys for prefix in networks.widths_of(str(ADDRESS)))
+    yield from (prefix.partition("/")[0].encode() for prefix in networks.widths_of(str(ADDRESS))[:3])
 
 
 def _database(stage: Stage, since: str) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from tests.faults import clicks, crashes, limiter, privacy, storage
+from tests.faults import clicks, crashes, limiter, privacy, storage, trust
 from tests.faults.stage import Report, Stage
 
 BOTH = ("sqlite", "postgresql")
@@ -32,6 +32,8 @@ SCENARIOS: Mapping[str, tuple[Scenario, tuple[str, ...]]] = {
     "F11-disk": (storage.f11_small_disk, ("sqlite",)),
     "F19": (storage.f19_lock_held, ("sqlite",)),
     "I01": (limiter.i01_one_address, ("sqlite",)),
+    "I05": (trust.i05_scripts, ("sqlite",)),
+    "I06": (trust.i06_review, BOTH),
     "V01": (privacy.v01_nothing_at_rest, BOTH),
 }
 PLAYS = [(name, store) for name, (_, stores) in SCENARIOS.items() for store in stores]

@@ -20,6 +20,8 @@ from tests.service import COMMAND, Service, running_service
 # The scenarios are about counting; what the limits refuse is tested elsewhere.
 WIDE = "10000000/second"
 LIMITS = {"reader": WIDE, "network": WIDE, "wide_network": WIDE, "article": WIDE}
+CAPS = ("per_network", "per_ipv4_24", "per_ipv6_56", "per_ipv6_48", "per_ipv6_32", "everywhere")
+UNCAPPED = {**{f"fresh_votes_{whom}": WIDE for whom in CAPS}, "detector_every_s": 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ class Stage:
         self, *, workers: int = 2, settings: Mapping[str, object] | None = None, shipped_limits: bool = False
     ) -> Iterator[Service]:
         """Run one host of the service, with limits that nobody reaches unless those it ships with are wanted."""
-        limits = {} if shipped_limits else {f"votes_per_{whom}": limit for whom, limit in LIMITS.items()}
+        limits = {} if shipped_limits else {**UNCAPPED, **{f"votes_per_{whom}": limit for whom, limit in LIMITS.items()}}
         chosen = {**limits, "limiter_url": self.redis.url, "counts_memory_s": 0, **(settings or {})}
         command, environ = (planted.COMMAND, {"PLANT": self.plant}) if self.plant else (COMMAND, {})
         with running_service(self.url, workers=workers, settings=chosen, command=command, environ=environ) as service:

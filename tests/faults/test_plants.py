@@ -21,6 +21,11 @@ from tests.service import METRICS_TOKEN
         ("write_behind", "F04", "postgresql", "O1 lost"),
         ("second_transaction", "F01", "sqlite", "O3 drift"),
         ("second_transaction", "F01", "postgresql", "O3 drift"),
+        ("hold_that_counts", "I06", "sqlite", "O3 drift"),
+        ("hold_that_counts", "I06", "postgresql", "O9 holds"),
+        ("release_that_counts_twice", "I06", "sqlite", "O3 drift"),
+        ("rejection_that_forgets", "I06", "sqlite", "O9 holds"),
+        ("foreign_token", "I06", "sqlite", "counted beyond the cap by another site's tokens"),
         ("deferred_begin", "F07", "sqlite", "share of ballots told to come again"),
     ],
 )

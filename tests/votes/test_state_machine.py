@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +17,10 @@ from sqlalchemy import Engine
 from reactions.newsroom import interventions
 from reactions.refusals import ArticleClosed
 from reactions.storage import tables
-from reactions.storage.engines import writing
+from reactions.storage.engines import snapshot, writing
+from reactions.votes import integrity, review
+from reactions.votes.holds import HELD, REJECTED, SOFT_CAP, Hold
+from reactions.votes.review import Choice
 from tests import boxes, make
 from tests.boxes import Booth
 
@@ -28,13 +33,14 @@ Wish = st.sampled_from([None, *make.SEVEN])
 
 
 class Polling(RuleBasedStateMachine):
-    """Several readers against a dictionary: votes, retries, late ballots, whole batches, closing and opening."""
+    """Several readers against dictionaries: votes, retries, late ballots, whole batches, holds, reviews, closing and opening."""
 
     booth: Booth
 
     def __init__(self) -> None:
         super().__init__()
         self.votes: dict[tuple[str, str], tuple[int, str | None]] = {}
+        self.holds: dict[tuple[str, str], str] = {}
         self.closed: set[str] = set()
         self.seqs = itertools.count(1000)
 
@@ -69,7 +75,42 @@ class Polling(RuleBasedStateMachine):
         expected = self.expect(reader, article, wish, seq)
         receipt = self.booth.cast(reader, wish, seq=seq, article=article)
         assert receipt.reaction == expected
-        assert {k: n for k, n in receipt.counts.by_reaction.items() if n} == self.tally(article)
+        own = expected if (reader, article) in self.holds else None
+        assert {k: n for k, n in receipt.counts.by_reaction.items() if n} == self.tally(article, own)
+
+    @rule(reader=Reader, article=Article, wish=Wish, back=st.integers(0, 50))
+    def vote_beyond_the_cap(self, reader: str, article: str, wish: str | None, back: int) -> None:
+        if article in self.closed:
+            return
+        seq = next(self.seqs) - back
+        known, before = self.votes.get((reader, article), (-1, None))
+        if seq > known and before is None:
+            self.holds.setdefault((reader, article), HELD)
+        self.expect(reader, article, wish, seq)
+        ballot = self.booth.ballot(reader, wish, seq=seq, article=article)
+        self.booth.box.cast(replace(ballot, held=Hold(SOFT_CAP, boxes.NOON_MS)))
+
+    @rule(states=st.sampled_from([(HELD,), (REJECTED,), (HELD, REJECTED)]))
+    def release(self, states: Collection[str]) -> None:
+        released = {vote: state for vote, state in self.holds.items() if state in states}
+        choice = Choice(states=tuple(states))
+        assert review.release(self.booth.box, choice, by="a test", now_ms=boxes.NOON_MS) == len(released)
+        self.decided(released)
+        for vote in released:
+            del self.holds[vote]
+
+    @rule()
+    def reject(self) -> None:
+        rejected = [vote for vote, state in self.holds.items() if state == HELD]
+        assert review.reject(self.booth.box, Choice(), by="a test", now_ms=boxes.NOON_MS) == len(rejected)
+        self.decided(rejected)
+        self.holds |= dict.fromkeys(rejected, REJECTED)
+
+    def decided(self, votes: Collection[tuple[str, str]]) -> None:
+        """A decision raises the seq of a vote by one."""
+        for vote in votes:
+            seq, reaction = self.votes[vote]
+            self.votes[vote] = seq + 1, reaction
 
     @rule(ballots=st.lists(st.tuples(Reader, Article, Wish, st.integers(0, 3)), min_size=2, max_size=12))
     def count_a_batch(self, ballots: list[tuple[str, str, str | None, int]]) -> None:
@@ -88,8 +129,9 @@ class Polling(RuleBasedStateMachine):
             change = interventions.close if article in self.closed else interventions.reopen
             change(connection, self.booth.site, article, at_ms=boxes.NOON_MS, by="a test")
 
-    def tally(self, article: str) -> dict[str, int]:
-        counted = Counter(reaction for (_, voted), (_, reaction) in self.votes.items() if voted == article)
+    def tally(self, article: str, own: str | None = None) -> dict[str, int]:
+        counted = Counter(reaction for vote, (_, reaction) in self.votes.items() if vote[1] == article and vote not in self.holds)
+        counted[own] += 1
         return {reaction: n for reaction, n in counted.items() if reaction is not None}
 
     @invariant()
@@ -100,6 +142,8 @@ class Polling(RuleBasedStateMachine):
     @invariant()
     def tally_recount_ledger_and_series_agree(self) -> None:
         assert self.booth.differences() == []
+        with snapshot(self.booth.engine) as connection:
+            assert integrity.hold_differences(connection) == []
 
 
 @pytest.mark.parametrize("batch_size", [256, 3])

@@ -45,6 +45,11 @@ def vote(
     return client.put(VOTE, json=ballot(**members), headers=sent, environ_base={"REMOTE_ADDR": address})
 
 
+def receipt(answer: TestResponse) -> dict[str, Any]:
+    """The answer to a vote without its token, which is another each time."""
+    return {name: value for name, value in (answer.json or {}).items() if name != "token"}
+
+
 def row(client: FlaskClient, article: str, **parameters: str) -> TestResponse:
     """Ask for the row of an article."""
     return client.get(f"/v1/sites/daily/reactions?{urlencode({'article': article, **parameters})}")

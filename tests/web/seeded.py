@@ -38,7 +38,7 @@ SETTINGS = dict.fromkeys(
         "wrong_keys_per_network",
     ),
     "1000000/second",
-) | {"exports_per_key": 50, "site_memory_s": 0}  # fmt: skip
+) | {"exports_per_key": 50, "site_memory_s": 0, "detector_every_s": 0}  # fmt: skip
 
 ARTICLES = {
     "sport/cup-final": "Cup final goes to penalties",
@@ -127,6 +127,10 @@ REQUESTS: dict[str, tuple[str, str, str, dict[str, Any] | None]] = {
     "restoreArticle": ("review", "POST", "articles/restore", {"article": "sport/cup-final"}),
     "mergeArticle": ("review", "POST", "articles/merge", {"article": "science/comet", "into": "sport/cup-final"}),
     "moveArticle": ("write", "POST", "articles/move", {"article": "politics/budget", "to": "politics/2026/budget"}),
+    "listHolds": ("review", "GET", "holds", None),
+    "listVerdicts": ("review", "GET", "verdicts", None),
+    "releaseVotes": ("review", "POST", "holds/release", {"article": "sport/cup-final"}),
+    "rejectVotes": ("review", "POST", "holds/reject", {"article": "sport/cup-final", "from": "2026-03-01T07:30:00+01:00"}),
     "listKeys": ("write", "GET", "keys", None),
     "createKey": ("write", "POST", "keys", {"label": "CMS", "scopes": ["write"]}),
     "revokeKey": ("write", "DELETE", "keys/{spare}", None),

@@ -13,7 +13,7 @@ from reactions.newsroom import sites
 from reactions.storage.engines import writing
 from tests import make
 from tests.make import ADA, BEN, CIA
-from tests.web.asking import LABELS, NOTHING, VOTE, ballot, buttons, counted, counts, problem, row, rows_stored, vote
+from tests.web.asking import LABELS, NOTHING, VOTE, ballot, buttons, counted, counts, problem, receipt, row, rows_stored, vote
 from tests.web.conftest import MakeApp
 
 
@@ -90,14 +90,14 @@ def test_a_vote_is_answered_with_the_counts_as_they_stand_after_it(client: Flask
     withdrawn = vote(client, article="news/1", reaction=None, reader=ADA)
 
     assert [answer.status_code for answer in (cast, joined, changed, withdrawn)] == [200] * 4
-    assert cast.json == {"article": "news/1", "reaction": "like", "total": 1, "counts": counted(like=1)}
-    assert joined.json == {"article": "news/1", "reaction": "wow", "total": 2, "counts": counted(like=1, wow=1)}
-    assert changed.json == {"article": "news/1", "reaction": "love", "total": 2, "counts": counted(love=1, wow=1)}
-    assert withdrawn.json == {"article": "news/1", "reaction": None, "total": 1, "counts": counted(wow=1)}
+    assert receipt(cast) == {"article": "news/1", "reaction": "like", "total": 1, "counts": counted(like=1)}
+    assert receipt(joined) == {"article": "news/1", "reaction": "wow", "total": 2, "counts": counted(like=1, wow=1)}
+    assert receipt(changed) == {"article": "news/1", "reaction": "love", "total": 2, "counts": counted(love=1, wow=1)}
+    assert receipt(withdrawn) == {"article": "news/1", "reaction": None, "total": 1, "counts": counted(wow=1)}
 
 
 def test_members_keep_their_order_so_that_people_can_read_the_answers(client: FlaskClient) -> None:
-    assert list(vote(client).get_json()) == ["article", "reaction", "total", "counts"]
+    assert list(vote(client).get_json()) == ["article", "reaction", "total", "counts", "token"]
     assert list(vote(client).get_json()["counts"]) == list(make.SEVEN)
     assert list(row(client, "a").get_json()) == ["article", "open", "total", "reactions"]
     assert list(counts(client, ["a"]).get_json()["articles"][0]) == ["article", "open", "total", "counts"]
@@ -110,8 +110,8 @@ def test_a_repeated_vote_is_answered_again_and_changes_nothing(client: FlaskClie
 
     late = client.put(VOTE, json=body)
 
-    assert first.json == {"article": "a", "reaction": "love", "total": 1, "counts": counted(love=1)}
-    assert late.json == {"article": "a", "reaction": "angry", "total": 1, "counts": counted(angry=1)}
+    assert receipt(first) == {"article": "a", "reaction": "love", "total": 1, "counts": counted(love=1)}
+    assert receipt(late) == {"article": "a", "reaction": "angry", "total": 1, "counts": counted(angry=1)}
 
 
 KEYS = ("news/2026/11/cup final", "Ünïcode/日本語", "🏆", "a" * 200, "?&=#%+", "%2F", "..", "a//b", "😀" * 200)
@@ -121,7 +121,7 @@ def test_article_keys_come_back_as_they_were_given(client: FlaskClient) -> None:
     for key in KEYS:
         cast = vote(client, article=key)
 
-        assert cast.json == {"article": key, "reaction": "like", "total": 1, "counts": counted(like=1)}
+        assert receipt(cast) == {"article": key, "reaction": "like", "total": 1, "counts": counted(like=1)}
         assert row(client, key).json == {"article": key, "open": True, "total": 1, "reactions": buttons(like=1)}
 
 

@@ -1,0 +1,143 @@
+"""`reactions holds`: list the votes under review and the verdicts about them, release and reject."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import click
+from flask.cli import AppGroup
+
+from reactions.commands import operator
+from reactions.newsroom import article_keys, articles, sites
+from reactions.newsroom.sites import Site
+from reactions.storage.engines import writing
+from reactions.times import rfc3339
+from reactions.votes import review, verdicts
+from reactions.votes.holds import HELD, REJECTED, STATES, SUSPECT
+from reactions.votes.review import Choice
+from reactions.web import current
+
+_SHOWN = 100
+
+holds = AppGroup("holds", help="List, release and reject votes that are held or suspect.")
+
+
+class _Moment(click.ParamType[int]):
+    """A time with an offset, in milliseconds."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value} is no time. Write it as 2026-03-01T07:30:00+01:00.", param, ctx)
+        if moment.tzinfo is None:
+            self.fail(f"{value} has no offset. Write it as 2026-03-01T07:30:00+01:00.", param, ctx)
+        return round(moment.timestamp() * 1000)
+
+
+def _choosing(command: Any) -> Any:
+    """The options that choose votes."""
+    for option in (
+        click.option("--vote", "ids", multiple=True, metavar="ID", help="A vote by its id. Repeatable."),
+        click.option("--article", metavar="KEY", help="The votes on an article."),
+        click.option("--verdict", metavar="ID", help="The votes that a verdict names."),
+        click.option("--network", metavar="HASH", help="The votes of a network, by its hash."),
+        click.option("--from", "since", type=_Moment(), help="Votes held at this time or later: 2026-03-01T07:30:00+01:00."),
+        click.option("--until", type=_Moment(), help="Votes held before this time."),
+    ):
+        command = option(command)
+    return command
+
+
+@holds.command("list")
+@click.argument("site")
+@_choosing
+@click.option("--state", type=click.Choice(STATES), help="Only votes in this state.")
+def list_all(site: str, state: str | None, **chosen: Any) -> None:
+    """List the votes under review, the latest 100."""
+    with current.reading() as connection:
+        choice = _choice(connection, sites.named(connection, site), (state,) if state else STATES, **chosen)
+        found = review.listed(connection, choice, limit=_SHOWN + 1)
+    for vote in found[:_SHOWN]:
+        why = f"{vote.cause} {vote.verdict or ''}".strip()
+        click.echo(f"{vote.id}  {vote.state:8}  {rfc3339(vote.at_ms)}  {vote.reaction or '-':10}  {vote.article}  ({why})")
+    click.echo("There are more." if len(found) > _SHOWN else f"{len(found):,} votes.", err=True)
+
+
+@holds.command("verdicts")
+@click.argument("site")
+def list_verdicts(site: str) -> None:
+    """List what the detector found suspect, the latest 100."""
+    with current.reading() as connection:
+        found = verdicts.of_site(connection, sites.named(connection, site), limit=_SHOWN)
+        keys = review.keys_of(connection, {verdict.article_id for verdict in found})
+        states = review.states_by_verdict(connection, [verdict.id for verdict in found])
+    for verdict in found:
+        stands = ", ".join(f"{n:,} {state}" for state, n in sorted(states.get(verdict.id, {}).items()))
+        click.echo(f"{verdict.id}  {rfc3339(verdict.at_ms)}  {keys[verdict.article_id]}\n    {verdict.text} ({stands})")
+
+
+@holds.command("release")
+@click.argument("site", required=False)
+@_choosing
+@click.option("--all", "every", is_flag=True, help="All votes of the site that are held or suspect.")
+@click.option("--due", is_flag=True, help="The held votes of all sites whose time has come. For cron or a timer, every minute.")
+@click.option("--rejected", is_flag=True, help="Take rejections back as well.")
+def release(site: str | None, *, every: bool, due: bool, rejected: bool, **chosen: Any) -> None:
+    """Count votes that are held or suspect; repeating it changes nothing."""
+    if due:
+        if site or every or rejected or any(chosen.values()):
+            raise click.UsageError("--due stands alone: it is about all sites.")
+        count = review.release_due(current.parts().ballot_box, now_ms=current.now_ms())
+    else:
+        states = (HELD, SUSPECT, REJECTED) if rejected else (HELD, SUSPECT)
+        count = _decide(review.release, site, states, every=every, chosen=chosen)
+    click.echo(f"{count:,} votes released.")
+
+
+@holds.command("reject")
+@click.argument("site")
+@_choosing
+@click.option("--all", "every", is_flag=True, help="All votes of the site that are held or suspect.")
+def reject(site: str, *, every: bool, **chosen: Any) -> None:
+    """Never count votes that are held or suspect; `release --rejected` takes it back."""
+    count = _decide(review.reject, site, (HELD, SUSPECT), every=every, chosen=chosen)
+    click.echo(f"{count:,} votes rejected.")
+
+
+def _decide(
+    decision: Callable[..., int], site: str | None, states: tuple[str, ...], *, every: bool, chosen: dict[str, Any]
+) -> int:
+    if site is None or not (every or any(chosen.values())):
+        raise click.UsageError(
+            "Name a site, and say which votes: --vote, --article, --verdict, --network, --from, --until or --all."
+        )
+    with current.reading() as connection:
+        found = sites.named(connection, site)
+        choice = _choice(connection, found, states, **chosen)
+    now_ms = current.now_ms()
+    count = decision(current.parts().ballot_box, choice, by=operator(), now_ms=now_ms)
+    if choice.verdict is not None and decision is review.release:
+        with writing(current.engine()) as connection:
+            verdicts.end(connection, found, choice.verdict, now_ms=now_ms)
+    return count
+
+
+def _choice(connection: Any, site: Site, states: tuple[str, ...], **chosen: Any) -> Choice:
+    key = chosen["article"]
+    if chosen["verdict"]:
+        verdicts.get(connection, site, chosen["verdict"])
+    return Choice(
+        site_id=site.id,
+        ids=chosen["ids"] or None,
+        article_id=None if key is None else articles.get(connection, site, article_keys.canonical_key(key)).article_id,
+        verdict=chosen["verdict"],
+        network=chosen["network"],
+        from_ms=chosen["since"],
+        until_ms=chosen["until"],
+        states=states,
+    )

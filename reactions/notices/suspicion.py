@@ -1,0 +1,35 @@
+"""The alert about a verdict: votes on an article look like an attack."""
+
+from __future__ import annotations
+
+from sqlalchemy import Engine, select
+
+from reactions.newsroom.sites import Site
+from reactions.notices import alerts
+from reactions.notices.alerts import Finding
+from reactions.storage import tables
+from reactions.times import HOUR_MS
+from reactions.votes.verdicts import Verdict
+
+RULE = "suspicious votes"
+COOLING_OFF_MS = HOUR_MS
+
+_a = tables.article.c
+
+
+def raise_alert(engine: Engine, site: Site, verdict: Verdict, *, now_ms: int) -> None:
+    """Raise the alert, once an hour for an article at most. An article without a description has no headline of its own."""
+    asked = select(_a.key, _a.title, _a.url, _a.section).where(_a.article_id == verdict.article_id)
+    with engine.connect() as connection:
+        article = connection.execute(asked).one()
+    consequence = "They are held for review." if verdict.enforced else "They are counted until somebody decides."
+    finding = Finding(
+        rule=RULE,
+        article_id=verdict.article_id,
+        article={"key": article.key, "title": article.title, "url": article.url, "section": article.section},
+        headline=f"Suspicious votes: {article.title or 'an article without a description'}",
+        detail=f"{verdict.text}. {consequence}",
+        figures={"verdict": verdict.id, **verdict.figures},
+        cooling_off_ms=COOLING_OFF_MS,
+    )
+    alerts.raise_all(engine, site, [finding], now_ms=now_ms)

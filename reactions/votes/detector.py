@@ -1,0 +1,164 @@
+"""The detector: whether the votes of a window look like an attack, and in which words. Pure functions; `watching` feeds them.
+
+Rate alone never convicts: honest articles are linked from elsewhere every day. A window is suspect if its fresh votes come from
+few networks, if the same networks send many of them each, or if votes come much faster than age and hour predict and choose
+otherwise than the article's readers did before. Only the votes that fit the cause are suspect, never a proven reader's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+NETWORKS, REPEATS, MIX = "networks", "repeats", "mix"
+
+LEAST = 20  # fresh votes below which a window proves nothing
+LEAST_CONCENTRATED = 40
+MOST = 0.8  # the part of the fresh votes that few networks, or busy ones, must have sent
+FEW = 3  # networks
+BUSY = 5  # fresh votes of one network on one article within the window
+USUAL_SHARE = 0.4  # a network that sends so much of the site's votes anyway proves nothing
+OFTENER = 3.0  # times its usual share
+FASTER = 2.0  # times what age and hour predict
+SHIFT = 0.25  # more of the votes than before choose one reaction
+SURE = 5.0  # standard deviations, of votes that scatter twice as wide as chance
+_SPREAD = 2.0
+WARM = 30  # votes before the window that make a mix to compare with
+COLD_SHARE = 0.95  # of the votes choose one reaction, where there is none
+
+
+class Seen(NamedTuple):
+    """A vote as the detector remembers it; the networks are keyed hashes, narrowest first."""
+
+    at_ms: int
+    voter: bytes
+    reaction: str
+    networks: tuple[str, ...]
+    fresh: bool
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """What to compare a window with.
+
+    `mix` is how the readers before it chose, or the site's where they were few; `before` is how many they were. `expected` is how
+    many votes age and hour predict for the window, `fresh` the site's share of fresh votes, `shares` those of its networks.
+    """
+
+    mix: Mapping[str, float]
+    before: int
+    expected: float
+    fresh: float
+    shares: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """Which fresh votes are meant: those for a reaction, from networks, or both. None stands for any."""
+
+    reaction: str | None = None
+    networks: frozenset[str] | None = None
+
+    def fits(self, reaction: str, networks: Collection[str]) -> bool:
+        """Whether a fresh vote is meant."""
+        return (self.reaction is None or reaction == self.reaction) and (
+            self.networks is None or not self.networks.isdisjoint(networks)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A suspect window: why, which votes, and how many of how many."""
+
+    cause: str
+    pattern: Pattern
+    votes: int
+    suspects: int
+    figures: Mapping[str, float]
+
+    def text(self, between: str, label: Callable[[str], str]) -> str:
+        """The finding in words; `between` says when, `label` names a reaction."""
+        head = f"{self.suspects:,} of {self.votes:,} votes {between}"
+        if self.cause == MIX:
+            chosen, before = label(self.pattern.reaction or ""), self.figures["share_before"]
+            times = f"{self.figures['times_expected']:.1f} times as many as age and hour predict"
+            return f"{head} are fresh readers' for {chosen}, which {before:.0%} of the votes before chose; {times}"
+        networks = int(self.figures["networks"])
+        place = f"{networks:,} network" + "s" * (networks != 1)
+        busy = f" that sent {BUSY} or more each" if self.cause == REPEATS else ""
+        return f"{head} came from fresh readers in {place}{busy}"
+
+
+def judge(seen: Sequence[Seen], usual: Usual) -> Finding | None:
+    """The first cause that makes a window suspect, or None."""
+    fresh = [vote for vote in seen if vote.fresh]
+    if len(fresh) < LEAST:
+        return None
+    return _few_networks(seen, fresh, usual) or _busy_networks(seen, fresh, usual) or _other_mix(seen, fresh, usual)
+
+
+def _few_networks(seen: Sequence[Seen], fresh: Sequence[Seen], usual: Usual) -> Finding | None:
+    """Most fresh votes come from up to three narrow networks, or from one wide one, that are not the site's usual ones."""
+    if len(fresh) < LEAST_CONCENTRATED:
+        return None
+    narrow = Counter(vote.networks[0] for vote in fresh)
+    chosen: list[str] = []
+    for network, _ in narrow.most_common(FEW):
+        chosen.append(network)
+        if sum(narrow[each] for each in chosen) >= MOST * len(fresh):
+            return _from(chosen, seen, fresh, usual)
+    wide = Counter(network for vote in fresh for network in vote.networks[1:])
+    most = [network for network, n in wide.most_common(FEW) if n >= MOST * len(fresh)]
+    return _from(most[:1], seen, fresh, usual) if most else None
+
+
+def _from(networks: Collection[str], seen: Sequence[Seen], fresh: Sequence[Seen], usual: Usual) -> Finding | None:
+    if sum(usual.shares.get(network, 0.0) for network in networks) >= USUAL_SHARE:
+        return None
+    pattern = Pattern(networks=frozenset(networks))
+    return _finding(NETWORKS, pattern, seen, fresh, networks=len(networks))
+
+
+def _busy_networks(seen: Sequence[Seen], fresh: Sequence[Seen], usual: Usual) -> Finding | None:
+    """Most fresh votes come from networks each of which sent many, as a pool of addresses does that is used again and again.
+
+    Carriers share an address among thousands; those that send much of the site's votes anyway are left out.
+    """
+    narrow = Counter(vote.networks[0] for vote in fresh)
+    busy = [each for each, n in narrow.items() if n >= BUSY and n >= OFTENER * usual.shares.get(each, 0.0) * len(fresh)]
+    if len(fresh) < LEAST_CONCENTRATED or sum(narrow[network] for network in busy) < MOST * len(fresh):
+        return None
+    return _finding(REPEATS, Pattern(networks=frozenset(busy)), seen, fresh, networks=len(busy))
+
+
+def _other_mix(seen: Sequence[Seen], fresh: Sequence[Seen], usual: Usual) -> Finding | None:
+    """Votes come much faster than predicted, and one reaction has a far larger part of them than before."""
+    if len(seen) < FASTER * usual.expected:
+        return None
+    chosen = Counter(vote.reaction for vote in seen)
+    reaction = max(chosen, key=lambda each: (chosen[each] / len(seen) - usual.mix.get(each, 0.0), each))
+    share, before = chosen[reaction] / len(seen), usual.mix.get(reaction, 0.0)
+    if usual.before >= WARM:
+        shifted = share - before >= SHIFT and _sure(share, before, len(seen), usual.before)
+    else:
+        shifted = share >= COLD_SHARE and _sure(len(fresh) / len(seen), usual.fresh, len(seen), WARM)
+    if not shifted:
+        return None
+    figures = {"share": share, "share_before": before, "times_expected": len(seen) / max(usual.expected, 1.0)}
+    return _finding(MIX, Pattern(reaction=reaction), seen, fresh, **figures)
+
+
+def _sure(share: float, usual: float, votes: int, before: int) -> bool:
+    """A share is so far above the usual one that chance does not explain it, even if votes scatter twice as wide."""
+    likely = min(max(usual, 0.02), 0.98)
+    deviation = _SPREAD * math.sqrt(likely * (1 - likely) * (1 / votes + 1 / before))
+    return share - usual >= min(SURE * deviation, 1 - likely)
+
+
+def _finding(cause: str, pattern: Pattern, seen: Sequence[Seen], fresh: Sequence[Seen], **figures: float) -> Finding:
+    suspects = sum(pattern.fits(vote.reaction, vote.networks) for vote in fresh)
+    return Finding(cause, pattern, len(seen), suspects, {"fresh": len(fresh), **figures})

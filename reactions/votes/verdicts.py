@@ -1,0 +1,140 @@
+"""Verdicts: the windows that the detector found suspect, with the cause in words, and which votes they name."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, insert, or_, select, tuple_, update
+
+from reactions.newsroom.sites import Site
+from reactions.refusals import UnknownVerdict
+from reactions.storage import tables
+from reactions.votes import holds
+from reactions.votes.detector import Pattern
+from reactions.votes.holds import HELD, SUSPECT, Held
+
+_w, _h = tables.verdict.c, tables.hold.c
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A suspect window. `until_ms` is until when fresh votes of the same pattern belong to it; enforced: they are held."""
+
+    id: str
+    site_id: int
+    article_id: int
+    at_ms: int
+    from_ms: int
+    to_ms: int
+    until_ms: int
+    cause: str
+    text: str
+    pattern: Pattern
+    figures: Mapping[str, float]
+    enforced: bool
+
+
+def new_id() -> str:
+    """The id of a new verdict."""
+    return secrets.token_hex(8)
+
+
+def write(connection: Connection, verdict: Verdict) -> None:
+    """Store a new verdict, or what has become of it since."""
+    row = _row(verdict)
+    changed = {name: row[name] for name in ("to_at", "until", "text", "networks", "figures", "enforced")}
+    if not connection.execute(update(tables.verdict).where(_w.id == verdict.id).values(changed)).rowcount:
+        connection.execute(insert(tables.verdict).values(row))
+
+
+def name_votes(connection: Connection, verdict: Verdict, votes: Sequence[Held]) -> None:
+    """Let a verdict name votes: those that count become suspect, those that are held stay so for longer."""
+    if not votes:
+        return
+    holds.record(connection, votes, state=SUSPECT)
+    keys = [(vote.article_id, vote.voter) for vote in votes]
+    named = (
+        update(tables.hold)
+        .where(tuple_(_h.article_id, _h.voter).in_(bindparam("keys", expanding=True)), _h.state == HELD, _h.verdict.is_(None))
+        .values(verdict=verdict.id, due_at=votes[0].hold.due_at_ms)
+    )
+    for first in range(0, len(keys), 500):
+        connection.execute(named, {"keys": keys[first : first + 500]})
+
+
+def in_force(connection: Connection, *, now_ms: int) -> list[Verdict]:
+    """The verdicts whose pattern still holds votes, of all sites and processes."""
+    asked = select(tables.verdict).where(_w.until > now_ms, _w.enforced)
+    return [_verdict(row) for row in connection.execute(asked)]
+
+
+def is_over(connection: Connection, verdict: Verdict, *, now_ms: int) -> bool:
+    """Whether a verdict was ended, as by an editor who released its votes."""
+    until = connection.execute(select(_w.until).where(_w.id == verdict.id)).scalar()
+    return until is not None and until <= now_ms < verdict.until_ms
+
+
+def of_site(
+    connection: Connection, site: Site, *, article_id: int | None = None, before: tuple[int, str] | None = None, limit: int
+) -> list[Verdict]:
+    """A site's verdicts, newest first; `before` is the time and the id of the last one of the page before."""
+    conditions: list[ColumnElement[bool]] = [_w.site_id == site.id]
+    if article_id is not None:
+        conditions.append(_w.article_id == article_id)
+    if before is not None:
+        conditions.append(or_(_w.at < before[0], (_w.at == before[0]) & (_w.id < before[1])))
+    asked = select(tables.verdict).where(*conditions).order_by(_w.at.desc(), _w.id.desc()).limit(limit)
+    return [_verdict(row) for row in connection.execute(asked)]
+
+
+def get(connection: Connection, site: Site, verdict_id: str) -> Verdict:
+    """A site's verdict. Raises UnknownVerdict."""
+    row = connection.execute(select(tables.verdict).where(_w.site_id == site.id, _w.id == verdict_id)).one_or_none()
+    if row is None:
+        raise UnknownVerdict("There is no such verdict.")
+    return _verdict(row)
+
+
+def end(connection: Connection, site: Site, verdict_id: str, *, now_ms: int) -> None:
+    """Hold no further votes by a verdict, as when its votes are released. Raises UnknownVerdict."""
+    verdict = get(connection, site, verdict_id)
+    connection.execute(update(tables.verdict).where(_w.id == verdict.id, _w.until > now_ms).values(until=now_ms))
+
+
+def _row(verdict: Verdict) -> dict[str, Any]:
+    networks = verdict.pattern.networks
+    return {
+        "id": verdict.id,
+        "site_id": verdict.site_id,
+        "article_id": verdict.article_id,
+        "at": verdict.at_ms,
+        "from_at": verdict.from_ms,
+        "to_at": verdict.to_ms,
+        "until": verdict.until_ms,
+        "causes": [verdict.cause],
+        "text": verdict.text[:500],
+        "reaction": verdict.pattern.reaction,
+        "networks": [] if networks is None else sorted(networks),
+        "figures": dict(verdict.figures),
+        "enforced": verdict.enforced,
+    }
+
+
+def _verdict(row: Row[*tuple[Any, ...]]) -> Verdict:
+    return Verdict(
+        id=row.id,
+        site_id=row.site_id,
+        article_id=row.article_id,
+        at_ms=row.at,
+        from_ms=row.from_at,
+        to_ms=row.to_at,
+        until_ms=row.until,
+        cause=row.causes[0],
+        text=row.text,
+        pattern=Pattern(row.reaction, frozenset(row.networks) or None),
+        figures=row.figures,
+        enforced=bool(row.enforced),
+    )

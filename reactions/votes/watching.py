@@ -1,0 +1,264 @@
+"""The watch: what the detector looks at, when, and what follows from a verdict.
+
+Each process remembers the last hour of its own votes, in memory alone, and looks at them every few seconds in a thread of its
+own: the way of a vote reads and writes nothing for it. Processes meet in the table of verdicts: what one holds by a verdict, the
+others hold as well, among the votes they remember and from then on. The same thread counts held votes that are due; two
+processes that do so at once do no harm, a vote is released once.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Engine
+
+from reactions.newsroom.sites import Site
+from reactions.times import HOUR_MS, MINUTE_MS
+from reactions.votes import detector, holds, review, usual, verdicts
+from reactions.votes.ballot_box import Answer, BallotBox
+from reactions.votes.detector import Finding, Seen
+from reactions.votes.holds import SUSPECT, Held, Hold
+from reactions.votes.review import Choice
+from reactions.votes.rules import Ballot, Receipt
+from reactions.votes.usual import History
+from reactions.votes.verdicts import Verdict
+
+log = logging.getLogger(__name__)
+
+WINDOWS_MS = (10 * MINUTE_MS, HOUR_MS)
+HOLDING_MS = WINDOWS_MS[0]  # only this window holds by itself; a longer one is for editors to judge
+LASTS_MS = 30 * MINUTE_MS  # for so long after its last suspect vote a verdict holds votes of its pattern
+MOST_REMEMBERED = 300_000
+RELEASE_EVERY_S = 60.0
+
+OnVerdict = Callable[[Site, Verdict], None]
+
+
+@dataclass(slots=True)
+class _Article:
+    site: Site
+    votes: deque[Seen] = field(default_factory=deque)
+    news: bool = False
+
+    def forget(self, before_ms: int) -> int:
+        """Drop what is older; return how many votes that were."""
+        count = 0
+        while self.votes and self.votes[0].at_ms < before_ms:
+            self.votes.popleft()
+            count += 1
+        return count
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What an operator chooses."""
+
+    every_s: float
+    hold_automatically: bool
+    suspect_held_for_ms: int
+
+
+class Watch:
+    """Watches the votes of one process. `note` is for the ballot box, after the commit; `hold_for` before it."""
+
+    def __init__(
+        self, engine: Engine, box: Callable[[], BallotBox], rules: Rules, *, clock: Callable[[], int], on_verdict: OnVerdict
+    ) -> None:
+        self._engine, self._box, self._rules, self._clock, self._on_verdict = engine, box, rules, clock, on_verdict
+        self._articles: dict[int, _Article] = {}
+        self._remembered = 0
+        self._lock = threading.Lock()
+        self._holding: Mapping[int, Sequence[Verdict]] = {}
+        self._own: dict[tuple[int, str], Verdict] = {}
+        self._history = History()
+        self._pid: int | None = None
+
+    def note(self, ballots: Sequence[Ballot], answers: Sequence[Answer]) -> None:
+        """Remember the votes of a batch."""
+        if not self._rules.every_s:
+            return
+        if self._pid != os.getpid():
+            self._start()
+        with self._lock:
+            for ballot, answer in zip(ballots, answers, strict=True):
+                if isinstance(answer, Receipt) and ballot.sender is not None and answer.reaction is not None:
+                    self._remember(ballot, answer)
+
+    def _remember(self, ballot: Ballot, receipt: Receipt) -> None:
+        article = self._articles.get(receipt.article_id)
+        if article is None:
+            article = self._articles[receipt.article_id] = _Article(ballot.site)
+        networks, proven = (ballot.sender.networks, ballot.sender.proven) if ballot.sender else ((), True)
+        article.votes.append(Seen(ballot.at_ms, receipt.voter, receipt.reaction or "", networks, not proven, receipt.held))
+        article.news = True
+        self._remembered += 1
+        if self._remembered > MOST_REMEMBERED:
+            article.votes.popleft()
+            self._remembered -= 1
+
+    def hold_for(self, ballot: Ballot) -> Hold | None:
+        """Why a fresh vote is held, if it has the pattern of a verdict that holds votes."""
+        for verdict in self._holding.get(ballot.article_id, ()):
+            networks = ballot.sender.networks if ballot.sender else ()
+            if ballot.at_ms < verdict.until_ms and verdict.pattern.fits(ballot.reaction or "", networks):
+                due_ms = ballot.at_ms + self._rules.suspect_held_for_ms
+                return Hold(holds.VERDICT, due_ms, networks[0] if networks else None, verdict.id)
+        return None
+
+    def _start(self) -> None:
+        """Start the thread where the votes are: servers fork workers after the application is made."""
+        self._pid = os.getpid()
+        threading.Thread(target=self._go_on, name="watch", daemon=True).start()
+
+    def _go_on(self) -> None:
+        release_at = 0.0
+        while True:
+            time.sleep(self._rules.every_s)
+            try:
+                self.look()
+                if time.monotonic() >= release_at:
+                    review.release_due(self._box(), now_ms=self._clock())
+                    release_at = time.monotonic() + RELEASE_EVERY_S
+            except Exception:  # the database may be away; the watch goes on
+                log.exception("a look at the latest votes failed")
+
+    def look(self) -> list[Verdict]:
+        """Judge every article that had votes since the last look; return the verdicts that are new."""
+        now_ms = self._clock()
+        seen = self._seen(now_ms)
+        candidates = {a: votes for a, (_, votes, news) in seen.items() if news and _fresh(votes) >= detector.LEAST}
+        with self._engine.connect() as connection:
+            past = self._history.of(connection, {a: seen[a][0] for a in candidates}, candidates, now_ms=now_ms)
+        new = [v for a in candidates if (v := self._judge(a, *seen[a][:2], past[a], seen, now_ms))]
+        with self._engine.connect() as connection:
+            others = verdicts.in_force(connection, now_ms=now_ms)
+        self._hold_by(others, seen, now_ms)
+        return new
+
+    def _seen(self, now_ms: int) -> dict[int, tuple[Site, list[Seen], bool]]:
+        """The votes of the last hour by article, each voter's latest, and whether any is new since the last look."""
+        with self._lock:
+            for article_id, article in list(self._articles.items()):
+                self._remembered -= article.forget(now_ms - WINDOWS_MS[-1])
+                if not article.votes:
+                    del self._articles[article_id]
+            found = {a: (each.site, list(each.votes), each.news) for a, each in self._articles.items()}
+            for article in self._articles.values():
+                article.news = False
+        return {a: (site, list({v.voter: v for v in votes}.values()), news) for a, (site, votes, news) in found.items()}
+
+    def _judge(
+        self,
+        article_id: int,
+        site: Site,
+        votes: Sequence[Seen],
+        past: usual.Past,
+        seen: Mapping[int, tuple[Site, Sequence[Seen], bool]],
+        now_ms: int,
+    ) -> Verdict | None:
+        """The verdict on an article, if it is a new one."""
+        others = [v for a, (of, theirs, _) in seen.items() if a != article_id and of.id == site.id for v in theirs]
+        for window_ms in WINDOWS_MS:
+            window = [vote for vote in votes if vote.at_ms >= now_ms - window_ms]
+            finding = detector.judge(window, past.for_window(window, others, window_ms))
+            if finding is not None:
+                return self._follow(article_id, site, window, finding, window_ms, now_ms)
+        return None
+
+    def _follow(
+        self, article_id: int, site: Site, window: Sequence[Seen], finding: Finding, window_ms: int, now_ms: int
+    ) -> Verdict | None:
+        """Write the verdict down, or go on with the one there is, and let it name its votes."""
+        fitting = [v for v in window if v.fresh and finding.pattern.fits(v.reaction, v.networks)]
+        from_ms, to_ms = fitting[0].at_ms, fitting[-1].at_ms
+        verdict = Verdict(
+            id=verdicts.new_id(),
+            site_id=site.id,
+            article_id=article_id,
+            at_ms=now_ms,
+            from_ms=from_ms,
+            to_ms=to_ms,
+            until_ms=to_ms + LASTS_MS,
+            cause=finding.cause,
+            text=finding.text(_between(site, from_ms, to_ms), _label(site)),
+            pattern=finding.pattern,
+            figures=finding.figures,
+            enforced=self._rules.hold_automatically and window_ms == HOLDING_MS,
+        )
+        before = self._own.get((article_id, finding.cause))
+        if before is not None:
+            if self._was_ended(before, now_ms):
+                return None
+            verdict = _continued(before, verdict)
+        self._own[article_id, finding.cause] = verdict
+        self._carry_out(verdict, fitting)
+        if before is None:
+            self._on_verdict(site, verdict)
+        return None if before else verdict
+
+    def _was_ended(self, verdict: Verdict, now_ms: int) -> bool:
+        """Whether an editor has ended a verdict that goes on: then nothing follows from what it saw."""
+        with self._engine.connect() as connection:
+            return verdicts.is_over(connection, verdict, now_ms=now_ms)
+
+    def _carry_out(self, verdict: Verdict, votes: Sequence[Seen]) -> None:
+        """Store a verdict with its votes, and hold those that count where it is enforced."""
+        named = [self._named(verdict, vote) for vote in votes]
+        box = self._box()
+        box.transact(lambda connection: verdicts.write(connection, verdict))
+        for first in range(0, len(named), review.AT_ONCE):
+            some = named[first : first + review.AT_ONCE]
+            box.transact(lambda connection, some=some: verdicts.name_votes(connection, verdict, some))  # type: ignore[misc]
+        if verdict.enforced:
+            suspects = Choice(site_id=verdict.site_id, verdict=verdict.id, states=(SUSPECT,))
+            review.hold(box, suspects, by=review.OPERATOR, now_ms=self._clock())
+
+    def _named(self, verdict: Verdict, vote: Seen) -> Held:
+        due_ms = vote.at_ms + self._rules.suspect_held_for_ms
+        hold = Hold(holds.VERDICT, due_ms, vote.networks[0] if vote.networks else None, verdict.id)
+        return Held(verdict.article_id, vote.voter, verdict.site_id, vote.at_ms, hold)
+
+    def _hold_by(self, others: Sequence[Verdict], seen: Mapping[int, tuple[Site, Sequence[Seen], bool]], now_ms: int) -> None:
+        """Hold by the verdicts that are in force, of all processes: votes to come, and those remembered here."""
+        holding: defaultdict[int, list[Verdict]] = defaultdict(list)
+        mine = {verdict.id for verdict in self._own.values()}
+        known = {verdict.id for each in self._holding.values() for verdict in each}
+        for verdict in others:
+            holding[verdict.article_id].append(verdict)
+            if verdict.id not in mine | known and verdict.article_id in seen:
+                remembered = [v for v in seen[verdict.article_id][1] if v.at_ms >= verdict.from_ms and v.fresh]
+                self._carry_out(verdict, [v for v in remembered if verdict.pattern.fits(v.reaction, v.networks)])
+        self._holding = dict(holding)
+        self._own = {key: verdict for key, verdict in self._own.items() if verdict.until_ms > now_ms}
+
+
+def _fresh(votes: Sequence[Seen]) -> int:
+    return sum(vote.fresh for vote in votes)
+
+
+def _continued(before: Verdict, now: Verdict) -> Verdict:
+    """A verdict that goes on: its networks are those of all its windows."""
+    pattern = now.pattern
+    if before.pattern.networks is not None and pattern.networks is not None:
+        pattern = replace(pattern, networks=before.pattern.networks | pattern.networks)
+    first = {"id": before.id, "at_ms": before.at_ms, "from_ms": min(before.from_ms, now.from_ms)}
+    return replace(now, **first, pattern=pattern, enforced=now.enforced or before.enforced)  # type: ignore[arg-type]
+
+
+def _between(site: Site, from_ms: int, to_ms: int) -> str:
+    zone = ZoneInfo(site.time_zone)
+    first, last = (datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zone) for at_ms in (from_ms, to_ms))
+    return f"between {first:%H:%M} and {last:%H:%M}"
+
+
+def _label(site: Site) -> Callable[[str], str]:
+    labels = {reaction.key: reaction.label_in("en") for reaction in site.reactions.entries}
+    return lambda key: labels.get(key, key)

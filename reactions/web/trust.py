@@ -1,0 +1,135 @@
+"""Trust: who sent a vote, how far that is believed, and which votes are held rather than counted at once.
+
+Soft caps bound how many fresh readers' votes one network brings to one article, and to all articles of all sites together; what
+is beyond is held, never refused. They are counted where the limits are, once for a batch, and read nothing else. Readers whose
+token proves a past are exempt.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from reactions.newsroom.sites import Site
+from reactions.settings import Settings
+from reactions.times import DAY_MS, MINUTE_MS
+from reactions.votes import networks, readers
+from reactions.votes.holds import SOFT_CAP, Hold, Sender
+from reactions.votes.rules import Ballot
+from reactions.votes.tokens import PROVEN, Proof, Tokens
+from reactions.web import limits, metrics
+from reactions.web.limit_store import Ask, Policy
+
+_EVERYWHERE = 0  # the caps count across sites, in one slot of a cluster
+_REMEMBERED = 4096
+
+Admit = Callable[[Sequence[Ballot], Sequence[object]], Sequence[Ballot | Exception]]
+Hit = Callable[[Sequence[int], Sequence[Sequence[Ask]]], Sequence[object | None]]
+Watched = Callable[[Ballot], Hold | None]
+
+
+class DailyKey:
+    """A random key for the hashes of networks, another each UTC day. It is kept in memory, and in Redis where there is one."""
+
+    def __init__(self, shared: Any = None) -> None:
+        self._shared = shared  # a Redis client, so that all processes hash alike
+        self._day, self._key = -1, b""
+        self._lock = threading.Lock()
+
+    def of(self, now_ms: int) -> bytes:
+        """The key of the day; the one of the day before is gone."""
+        day = now_ms // DAY_MS
+        if day != self._day:
+            with self._lock:
+                if day != self._day:
+                    self._key, self._day = self._agreed(day), day
+        return self._key
+
+    def _agreed(self, day: int) -> bytes:
+        fresh = secrets.token_bytes(32)
+        if self._shared is None:
+            return fresh
+        name = f"reactions:network-key:{day}"
+        try:
+            self._shared.set(name, fresh, nx=True, px=DAY_MS)
+            return bytes(self._shared.get(name) or fresh)
+        except Exception:  # noqa: BLE001  without Redis this process hashes on its own for the day
+            return fresh
+
+
+class Trust:
+    """What one application believes of the votes it gets. `sender` and `renew` are for routes, `admit` for the ballot box."""
+
+    def __init__(self, settings: Settings, *, secret: bytes, key: DailyKey, admit: Admit, hit: Hit) -> None:
+        self.tokens = Tokens(
+            [readers.derived_key(secret, "reader tokens")], Proof(settings.proven_after_hours, settings.proven_articles)
+        )
+        self.watched: Watched = lambda _: None
+        self._key = key
+        self._hashed: dict[str, tuple[str, ...]] = {}
+        self._hashed_with = b""
+        self._limit, self._hit = admit, hit
+        self._held_for_ms = settings.held_for_minutes * MINUTE_MS
+        self._caps = {4: _caps(settings, "network", "ipv4_24"), 6: _caps(settings, "network", "ipv6_56", "ipv6_48", "ipv6_32")}
+        self._everywhere = limits.policies("fresh-everywhere", settings.fresh_votes_everywhere)
+        self._read = {standing: metrics.tokens.labels(standing) for standing in metrics.TOKEN_STANDINGS}
+
+    def sender(self, site: Site, *, address: str, reader: bytes, token: str | None, now_ms: int) -> Sender:
+        """Who a vote comes from."""
+        standing, past = self.tokens.read(token, site_id=site.id, reader=reader, now_ms=now_ms)
+        self._read[standing].inc()
+        return Sender(self._hashes(address, now_ms), standing == PROVEN, past)
+
+    def renew(self, ballot: Ballot) -> str:
+        """The token for after a vote."""
+        past = ballot.sender.past if ballot.sender else None
+        return self.tokens.renew(
+            past, site_id=ballot.site.id, reader=ballot.reader, article_id=ballot.article_id, now_ms=ballot.at_ms
+        )
+
+    def _hashes(self, address: str, now_ms: int) -> tuple[str, ...]:
+        key = self._key.of(now_ms)
+        if key is not self._hashed_with or len(self._hashed) >= _REMEMBERED:
+            self._hashed, self._hashed_with = {}, key
+        found = self._hashed.get(address)
+        if found is None:
+            found = tuple(readers.limit_key(key, prefix) for prefix in networks.widths_of(address))
+            self._hashed[address] = found
+        return found
+
+    def admit(self, ballots: Sequence[Ballot], facts: Sequence[object]) -> Sequence[Ballot | Exception]:
+        """Count a batch against limits and soft caps: each ballot, as a held one where a cap is spent, or why it is refused."""
+        admitted = list(self._limit(ballots, facts))
+        fresh = [at for at, ballot in enumerate(admitted) if isinstance(ballot, Ballot) and _adds_a_fresh_vote(ballot)]
+        if not fresh:
+            return admitted
+        chosen: list[Ballot] = [admitted[at] for at in fresh]  # type: ignore[misc]
+        spent = self._hit([_EVERYWHERE] * len(chosen), [self._asks(ballot) for ballot in chosen])
+        for at, ballot, beyond in zip(fresh, chosen, spent, strict=True):
+            if hold := self.watched(ballot) or (self._beyond(ballot) if beyond else None):
+                metrics.held.labels(hold.cause).inc()
+                admitted[at] = replace(ballot, held=hold)
+        return admitted
+
+    def _asks(self, ballot: Ballot) -> list[Ask]:
+        sender = ballot.sender
+        assert sender is not None
+        caps = self._caps[4 if len(sender.networks) < len(self._caps[6]) else 6]
+        article = str(ballot.article_id)
+        asks = [(cap, article + network) for each, network in zip(caps, sender.networks, strict=False) for cap in each]
+        return asks + [(cap, sender.networks[0]) for cap in self._everywhere]
+
+    def _beyond(self, ballot: Ballot) -> Hold:
+        assert ballot.sender is not None
+        return Hold(SOFT_CAP, ballot.at_ms + self._held_for_ms, ballot.sender.networks[0])
+
+
+def _caps(settings: Settings, *widths: str) -> list[tuple[Policy, ...]]:
+    return [limits.policies(f"fresh-{width}", getattr(settings, f"fresh_votes_per_{width}")) for width in widths]
+
+
+def _adds_a_fresh_vote(ballot: Ballot) -> bool:
+    return ballot.sender is not None and not ballot.sender.proven and ballot.reaction is not None

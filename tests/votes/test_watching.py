@@ -1,0 +1,209 @@
+"""The watch: verdicts about the votes of a process, what they hold, and how editors end them. On both engines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import pytest
+from sqlalchemy import Engine
+
+from reactions.newsroom import article_keys
+from reactions.newsroom.sites import Site
+from reactions.storage.engines import snapshot, writing
+from reactions.times import HOUR_MS, MINUTE_MS
+from reactions.votes import integrity, review, verdicts
+from reactions.votes.ballot_box import Answer
+from reactions.votes.detector import MIX, NETWORKS, Pattern
+from reactions.votes.holds import HELD, SUSPECT, Sender
+from reactions.votes.review import Choice
+from reactions.votes.rules import Ballot
+from reactions.votes.verdicts import Verdict
+from reactions.votes.watching import Rules, Watch
+from tests import make
+from tests.boxes import NOON_MS, Booth, booth
+
+HELLO = article_keys.id_of("daily", "hello")
+
+
+@dataclass
+class Process:
+    """A process with a watch of its own, on a clock that tests turn."""
+
+    engine: Engine
+    automatic: bool = True
+    now_ms: int = NOON_MS
+    told: list[Verdict] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        rules = Rules(3600, hold_automatically=self.automatic, suspect_held_for_ms=23 * HOUR_MS)
+        self.watch = Watch(self.engine, lambda: self.booth.box, rules, clock=lambda: self.now_ms, on_verdict=self._tell)
+        self.booth = booth(self.engine, admit=self._admit, listener=self.watch.note)
+        self.watch._start = lambda: None  # type: ignore[method-assign]  # the tests look themselves
+
+    def _tell(self, _: Site, verdict: Verdict) -> None:
+        self.told.append(verdict)
+
+    def _admit(self, ballots: Sequence[Ballot], _: Sequence[object]) -> Sequence[Ballot]:
+        return [replace(b, held=self.watch.hold_for(b)) for b in ballots]
+
+    def vote(self, first: int, count: int, reaction: str, *, network: str = "", fresh: bool = True) -> list[Answer]:
+        """Votes of readers, each from a network of its own unless one is named."""
+        answers: list[Answer] = []
+        for number in range(first, first + count):
+            sender = Sender((network or f"n{number}", f"w{number}"), not fresh)
+            ballot = self.booth.ballot(make.reader(number), reaction, seq=1, now_ms=self.now_ms)
+            answers.append(self.booth.box.cast(replace(ballot, sender=sender)))
+        return answers
+
+
+@pytest.fixture
+def process(engine: Engine, database_url: str) -> Process:
+    make.site(database_url)
+    return Process(engine)
+
+
+def right(booth: Booth) -> bool:
+    with snapshot(booth.engine) as connection:
+        return not [*integrity.differences(connection), *integrity.hold_differences(connection)]
+
+
+def test_votes_from_one_network_are_held_in_retrospect_and_from_then_on(process: Process) -> None:
+    process.vote(0, 10, "like")
+    process.vote(100, 60, "angry", network="one")
+
+    (verdict,) = process.watch.look()
+    process.vote(200, 5, "sad", network="one")
+    process.vote(300, 5, "love")
+
+    assert verdict.cause == NETWORKS
+    assert verdict.text == "60 of 70 votes between 12:00 and 12:00 came from fresh readers in 1 network"
+    assert process.told == [verdict]
+    assert process.booth.shown() == {"like": 10, "love": 5}
+    assert right(process.booth)
+
+
+def test_in_shadow_mode_the_verdict_is_told_and_everything_goes_on_counting(engine: Engine, database_url: str) -> None:
+    make.site(database_url)
+    process = Process(engine, automatic=False)
+    process.vote(0, 60, "angry", network="one")
+
+    (verdict,) = process.watch.look()
+
+    assert (process.told, verdict.enforced) == ([verdict], False)
+    assert process.booth.shown() == {"angry": 60}
+    assert review.reject(process.booth.box, Choice(verdict=verdict.id, states=(SUSPECT, HELD)), by="a test", now_ms=NOON_MS) == 60
+    assert process.booth.shown() == {}
+    assert right(process.booth)
+
+
+def test_a_burst_for_one_reaction_is_held_and_other_votes_are_left(process: Process) -> None:
+    for first, reaction in ((1000, "like"), (2000, "love"), (3000, "sad")):
+        process.vote(first, 20, reaction, fresh=False)
+    process.now_ms += 2 * HOUR_MS
+    process.vote(0, 300, "angry")
+    process.vote(400, 10, "love")
+
+    (verdict,) = process.watch.look()
+
+    assert (verdict.cause, verdict.pattern.reaction) == (MIX, "angry")
+    assert process.booth.shown() == {"like": 20, "love": 30, "sad": 20}
+    assert right(process.booth)
+
+
+def test_a_verdict_that_goes_on_is_one_verdict_and_told_once(process: Process) -> None:
+    process.vote(0, 60, "angry", network="one")
+    (first,) = process.watch.look()
+    process.now_ms += MINUTE_MS
+    process.vote(100, 60, "angry", network="two")
+
+    assert process.watch.look() == []
+
+    with process.engine.connect() as connection:
+        (stored,) = verdicts.of_site(connection, process.booth.site, limit=10)
+    assert (stored.id, stored.pattern.networks) == (first.id, frozenset({"one", "two"}))
+    assert process.told == [first]
+    assert process.booth.shown() == {}
+
+
+def test_what_an_editor_released_stays_released_and_the_verdict_ends(process: Process) -> None:
+    process.vote(0, 60, "angry", network="one")
+    (verdict,) = process.watch.look()
+
+    review.release(process.booth.box, Choice(verdict=verdict.id), by="a test", now_ms=process.now_ms)
+    with writing(process.engine) as connection:
+        verdicts.end(connection, process.booth.site, verdict.id, now_ms=process.now_ms)
+    process.now_ms += 1000
+    process.vote(100, 5, "angry", network="one")
+    assert process.watch.look() == []
+    process.vote(200, 5, "angry", network="one")
+    assert process.watch.look() == []
+
+    assert process.booth.shown() == {"angry": 65}  # those on the way before the watch knew stay held
+    assert right(process.booth)
+
+
+def test_a_verdict_of_one_process_holds_the_votes_of_another(process: Process) -> None:
+    other = Process(process.engine)
+    other.vote(500, 10, "angry", network="one")
+    process.vote(0, 60, "angry", network="one")
+    process.watch.look()
+
+    other.watch.look()
+    other.vote(600, 10, "angry", network="one")
+
+    assert other.told == []
+    assert process.booth.shown() == {}
+    assert right(process.booth)
+
+
+def test_votes_that_come_again_are_one_vote(process: Process) -> None:
+    for _ in range(5):
+        process.vote(0, 15, "angry", network="one")
+
+    assert process.watch.look() == []
+
+
+def test_a_clock_two_days_off_ends_no_watch_and_holds_nobody_for_ever(process: Process) -> None:
+    process.now_ms += 48 * HOUR_MS
+    process.vote(0, 60, "angry", network="one")
+    process.watch.look()
+    process.now_ms = NOON_MS
+    process.vote(100, 5, "like")
+    process.watch.look()
+
+    assert process.booth.shown() == {"like": 5}
+    assert review.release_due(process.booth.box, now_ms=NOON_MS + 72 * HOUR_MS) == 60
+    assert right(process.booth)
+
+
+def test_verdicts_are_read_page_by_page_and_none_twice(process: Process) -> None:
+    with writing(process.engine) as connection:
+        for number in range(300):
+            verdicts.write(
+                connection,
+                Verdict(
+                    id=f"{number:016x}",
+                    site_id=process.booth.site.id,
+                    article_id=HELLO,
+                    at_ms=NOON_MS + number // 3,
+                    from_ms=NOON_MS,
+                    to_ms=NOON_MS,
+                    until_ms=NOON_MS,
+                    cause=MIX,
+                    text="",
+                    pattern=Pattern("angry"),
+                    figures={},
+                    enforced=False,
+                ),
+            )
+    ids, before = [], None
+    while True:
+        with process.engine.connect() as connection:
+            page = verdicts.of_site(connection, process.booth.site, before=before, limit=100)
+        if not page:
+            break
+        ids += [verdict.id for verdict in page]
+        before = page[-1].at_ms, page[-1].id
+
+    assert len(set(ids)) == len(ids) == 300
