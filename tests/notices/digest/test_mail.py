@@ -142,7 +142,7 @@ def test_what_the_command_cannot_do_it_says_in_a_line(newsroom: Newsroom, termin
     assert terminal.fail(*SEND) == "Mail needs the settings smtp_url and mail_from."
     unreachable = {"smtp_url": "smtp://localhost:9", "mail_from": FROM}
     assert terminal.fail(*SEND, **unreachable).startswith("The digest was not sent. localhost could not be reached")
-    assert "Say who gets the mail" in terminal.type(*SEND[:3], **unreachable).err
+    assert "Name a recipient" in terminal.type(*SEND[:3], **unreachable).err
     assert terminal.fail("digest", "herald") == "There is no site 'herald'."
     assert "still to come" in terminal.fail("digest", "daily", "--day", "2031-01-01")
     assert "smtp_url: Write it as" in terminal.fail(*SEND, smtp_url="mail.example.org")
