@@ -2,7 +2,8 @@
 
 Every hot table is led by `article_id`, so that a distributed engine can keep an article's rows together. Times are integers made
 by the application (UTC milliseconds; hours since 1970 in `hourly`), the same on every engine. The hot tables have no foreign
-keys, sequences, triggers or database functions: docs/decisions/0003-schema.md says why.
+keys, sequences, triggers or database functions: docs/decisions/0003-schema.md says why. The file is longer than
+others because the schema is read as a whole.
 """
 
 from __future__ import annotations

@@ -117,7 +117,6 @@ class VoteBody(Body):
         error_messages=_TEXT_MESSAGES,
         metadata={
             "description": "The token of the last answer to a vote on this site. One that is not good counts as none",
-            "maxLength": 200,
         },
     )
 

@@ -1,6 +1,7 @@
 """The reports a second time, from the ledger and by plain loops: slow, and short enough to be believed.
 
-Nothing of `reactions.reports` is used. Where the product reads sums of hours, this reads events one by one.
+Nothing of `reactions.reports` is used. Where the product reads sums of hours, this reads events one by one. The file is longer
+than others because it shares nothing with what it checks.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from reactions.storage.engines import writing
 from tests import make
 from tests.boxes import Booth, booth
 from tests.make import ADA, BEN
+from tests.tampering import open_ledger
 
 
 @pytest.fixture
@@ -38,6 +39,7 @@ def test_true_numbers_show_no_difference(voted: Booth) -> None:
 )
 def test_a_number_that_was_tampered_with_is_found(voted: Booth, fault: object, numbers: tuple[int, int, int, int]) -> None:
     with writing(voted.engine) as connection:
+        open_ledger(connection)
         connection.execute(fault)  # type: ignore[call-overload]
 
     (found,) = voted.differences()

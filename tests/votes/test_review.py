@@ -23,6 +23,7 @@ from reactions.votes.rules import Receipt
 from tests import make
 from tests.boxes import NOON_MS, Booth, booth
 from tests.make import ADA, BEN, CIA
+from tests.tampering import open_ledger
 
 DUE_MS = NOON_MS + HOUR_MS
 HELLO = article_keys.id_of("daily", "hello")
@@ -291,6 +292,7 @@ def test_what_is_held_and_what_counts_are_compared(daily: Booth, fault: object) 
     assert right(daily)
 
     with writing(daily.engine) as connection:
+        open_ledger(connection)
         connection.execute(fault)  # type: ignore[call-overload]
 
     assert not right(daily)

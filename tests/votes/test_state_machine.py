@@ -23,6 +23,7 @@ from reactions.votes.holds import HELD, REJECTED, SOFT_CAP, Hold
 from reactions.votes.review import Choice
 from tests import boxes, make
 from tests.boxes import Booth
+from tests.tampering import open_ledger
 
 READERS = [make.ADA, make.BEN, make.CIA, make.DEE]
 ARTICLES = ["morning", "noon", "night"]
@@ -47,6 +48,7 @@ class Polling(RuleBasedStateMachine):
     @initialize()
     def empty(self) -> None:
         with writing(self.booth.engine) as connection:
+            open_ledger(connection)
             for table in tables.metadata.sorted_tables:
                 if table.name != "site":
                     connection.execute(table.delete())

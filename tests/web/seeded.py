@@ -131,9 +131,11 @@ REQUESTS: dict[str, tuple[str, str, str, dict[str, Any] | None]] = {
     "listVerdicts": ("review", "GET", "verdicts", None),
     "releaseVotes": ("review", "POST", "holds/release", {"article": "sport/cup-final"}),
     "rejectVotes": ("review", "POST", "holds/reject", {"article": "sport/cup-final", "from": "2026-03-01T07:30:00+01:00"}),
-    "listKeys": ("write", "GET", "keys", None),
-    "createKey": ("write", "POST", "keys", {"label": "CMS", "scopes": ["write"]}),
-    "revokeKey": ("write", "DELETE", "keys/{spare}", None),
+    "listKeys": ("keys", "GET", "keys", None),
+    "createKey": ("keys", "POST", "keys", {"label": "CMS", "scopes": ["keys"]}),
+    "revokeKey": ("keys", "DELETE", "keys/{spare}", None),
+    "forgetReader": ("read", "DELETE", "vote/reader", {"reader": "0f" * 16}),
+    "deleteArticles": ("review", "DELETE", "articles", {"article": "silent"}),
 }  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from reactions.votes.revising import Editor
 from tests import boxes, make
 from tests.boxes import NOON_MS, Booth, booth
 from tests.imports.totals.conftest import everything, faults, imported
+from tests.tampering import open_ledger
 
 Key = st.sampled_from(["morning", "noon", "night"])
 Totals = st.dictionaries(Key, st.dictionaries(st.sampled_from(["like", "sad", "wow"]), st.integers(0, 5)), min_size=1)
@@ -62,6 +63,7 @@ class Importing(RuleBasedStateMachine):
     @initialize()
     def empty(self) -> None:
         with writing(self.daily.engine) as connection:
+            open_ledger(connection)
             for table in tables.metadata.sorted_tables:
                 if table.name != "site":
                     connection.execute(table.delete())
