@@ -7,7 +7,7 @@ INPROCESS := --ignore tests/faults --ignore tests/bench --ignore tests/deploy --
 DEMO_BIND ?= 127.0.0.1:8000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check coverage bench fuzz faults lock browser widget programs spreadsheet openapi wheel clean
+.PHONY: help demo serve test check coverage bench fuzz faults mutants lock browser widget programs spreadsheet openapi wheel clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,11 +24,12 @@ test: $(VENV)/dev.stamp browser programs spreadsheet  ## Check the code and run 
 	$(BIN)/python -m pytest -q -n 2 --dist loadgroup || \
 	    $(BIN)/python -m pytest -q --last-failed --last-failed-no-failures none
 
-check: $(VENV)/dev.stamp  ## Format, lint, types, layers (seconds)
+check: $(VENV)/dev.stamp  ## Format, lint, types, layers; the widget's JavaScript too (seconds)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache > /dev/null || $(BIN)/lint-imports --no-cache
+	$(BIN)/python -m tests.widget.checks
 
 coverage: $(VENV)/dev.stamp  ## Print how much of the package the in-process tests run (minutes)
 	@# Apart from `make test`: measuring costs a quarter more time on Python 3.11.
@@ -45,6 +46,10 @@ fuzz: $(VENV)/dev.stamp  ## Fuzz a seeded service by the description of its API,
 
 faults: $(VENV)/dev.stamp  ## Run the fault scenarios at length and print a figure for each promise (minutes)
 	$(BIN)/python -m tests.faults all
+
+mutants: $(VENV)/dev.stamp  ## Change the code that counts and see that a test notices each change (hours; TARGETS="rules cors" MOST=40)
+	@$(PIP) install cosmic-ray
+	$(BIN)/python -m tests.mutants $(TARGETS) --most $(or $(MOST),0)
 
 openapi: $(VENV)/run.stamp  ## Rewrite docs/openapi.json
 	$(BIN)/reactions openapi > docs/openapi.json

@@ -24,6 +24,7 @@ THREADS = 32
 _Engine = TypeVar("_Engine", bound=Engine)
 # On, so that every vote is counted against each of them, and wide, because all votes come from one address.
 _WIDE_LIMITS = {
+    "new_articles_per_network": "100000000/hour",
     "votes_per_reader": "30/minute",
     "votes_per_network": "100000000/minute",
     "votes_per_wide_network": "100000000/minute",

@@ -65,7 +65,7 @@ def test_what_a_known_site_refuses_is_said_in_one_line(terminal: Terminal, tmp_p
     assert terminal.fail("set", "apply", "weekly", str(tmp_path)).startswith(f"{tmp_path} cannot be read: ")
     assert "none.toml cannot be read: " in terminal.fail("set", "apply", "weekly", str(tmp_path / "none.toml"))
     assert terminal.fail("article", "close", "weekly", "unheard") == "weekly has no article 'unheard'."
-    assert terminal.fail("article", "close", "weekly", " a") == "An article key must not start or end with a space or a joiner."
+    assert terminal.fail("article", "close", "weekly", " a") == "An article key must not start or end with a space."
     assert terminal.fail("article", "close", "weekly", "k" * 201) == "An article key has 1 to 200 characters; this one has 201."
 
 

@@ -104,7 +104,8 @@ def test_the_service_is_composed_of_what_several_workers_need(compose: dict[str,
     assert (DEPLOY / service["build"]["context"]).resolve() == PROJECT.resolve()
     assert (PROJECT / service["build"]["dockerfile"]).is_file()
     assert int(environment["REACTIONS_WORKERS"]) > 1
-    assert environment["REACTIONS_LIMITER_URL"].startswith("redis://redis:")
+    assert environment["REACTIONS_LIMITER_URL"].startswith("redis://:${REDIS_PASSWORD:")
+    assert "@redis:" in environment["REACTIONS_LIMITER_URL"]
     assert set(service["depends_on"]) <= set(compose["services"])
     assert [port for port in service["ports"] if not port.startswith("127.0.0.1:")] == []
 

@@ -120,10 +120,10 @@ def test_the_host_header_does_not_vary_the_cache(nginx: Nginx) -> None:
 
 
 def test_the_widget_is_cached_and_packed_and_stays_itself(nginx: Nginx, service: Service) -> None:
-    path = "/widget/v1.js"
-    nginx.ask(path)
+    path, packing = "/widget/v1.js", {"Accept-Encoding": "gzip"}
+    nginx.ask(path, headers=packing)
 
-    packed = nginx.ask(path, headers={"Accept-Encoding": "gzip"})
+    packed = nginx.ask(path, headers=packing)
 
     assert (packed.cache, packed.headers["Content-Encoding"]) == ("HIT", "gzip")
     assert gzip.decompress(packed.body) == service.get(path)[1]

@@ -30,7 +30,8 @@ def test_what_is_read_at_once_is_what_the_schema_reads(
     if _WIDGETS_BODY.fullmatch(body) is None:
         return
     strict = hot_path._body.load(requests.json_object(body))
-    assert hot_path._read(body) == (strict["article"], strict["reaction"], bytes.fromhex(strict["reader"]), strict["seq"])
+    expected = (strict["article"], strict["reaction"], bytes.fromhex(strict["reader"]), strict["seq"], None, None)
+    assert hot_path._read(body) == expected
 
 
 def test_a_number_that_json_does_not_know_is_left_to_the_schema() -> None:

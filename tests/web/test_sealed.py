@@ -98,7 +98,9 @@ def _attempts(described: Any, path: str, method: str, parameters: list[Any], ope
     for filled in _paths(path, parameters):
         for place in places:
             usual = {"article": OWN, "into": OWN, "to": "elsewhere"}
-            yield Attempt(method.upper(), filled, {n: "{name}" if n == place else usual[n] for n in members}, {})
+            yield Attempt(
+                method.upper(), filled, {n: "{name}" if n == place else usual[n] for n in members if n == place or n in usual}, {}
+            )
         if queried or "{name}" in filled:
             yield Attempt(method.upper(), filled, None, {"article": "{name}"} if queried else {})
 

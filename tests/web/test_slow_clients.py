@@ -19,6 +19,8 @@ from tests.engines import free_port, wait_until
 from tests.service import Service, running_service
 
 DRIPPING = 300
+HEADERS = {"Content-Type": "application/json", "Origin": make.ORIGIN}
+WIDE = {"votes_per_network": "1000000/minute"}
 HEAD = b"PUT /v1/sites/daily/vote HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n"
 
 
@@ -26,14 +28,14 @@ HEAD = b"PUT /v1/sites/daily/vote HTTP/1.1\r\nHost: x\r\nContent-Type: applicati
 def service(sqlite_files: SqliteFiles, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     url = sqlite_files.copy_to(tmp_path_factory.mktemp("slow"))
     make.site(url)
-    with running_service(url, port=free_port(), settings={"threads": 2, "votes_per_network": "1000000/minute"}) as running:
+    with running_service(url, port=free_port(), threads=2, worker_class="uvicorn", settings=WIDE) as running:
         yield running
 
 
 def vote(service: Service, number: int) -> int:
     body = json.dumps({"article": "a", "reaction": "like", "reader": make.reader(number), "seq": 1})
     with closing(http.client.HTTPConnection("127.0.0.1", service.port, timeout=10)) as connection:
-        connection.request("PUT", "/v1/sites/daily/vote", body, {"Content-Type": "application/json", "Origin": make.ORIGIN})
+        connection.request("PUT", "/v1/sites/daily/vote", body, HEADERS)
         return connection.getresponse().status
 
 
@@ -130,7 +132,7 @@ def test_a_worker_that_ends_answers_what_is_still_sent_on_open_connections(sqlit
     url = sqlite_files.copy_to(tmp_path)
     make.site(url)
     outcomes: list[str] = []
-    with running_service(url, port=free_port(), settings={"votes_per_network": "1000000/minute"}) as running:
+    with running_service(url, port=free_port(), worker_class="uvicorn", settings=WIDE) as running:
         threads = [threading.Thread(target=vote_on, args=(running, first, outcomes)) for first in range(0, 8000, 1000)]
         for thread in threads:
             thread.start()
