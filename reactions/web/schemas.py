@@ -187,7 +187,6 @@ class VoteResponse(Schema):
     total = _count()
     counts = _counts()
     token = fields.String(
-        required=True,
         metadata={"description": "To be kept and sent with the reader's next vote on this site", "maxLength": 200},
     )
 

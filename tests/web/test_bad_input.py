@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from werkzeug.test import TestResponse
 
 from tests import make
-from tests.web.asking import NOTHING, VOTE, counted, rows_stored
+from tests.web.asking import NOTHING, VOTE, counted, receipt, rows_stored
 from tests.web.conftest import MakeApp
 from tests.web.corpus import JSON, Case, Expected, accepted, filled, refused
 
@@ -113,7 +113,7 @@ def test_a_refused_vote_between_good_ones_changes_nothing(unlimited: FlaskClient
             send(unlimited, case)
     again = unlimited.put(VOTE, data=good, headers=JSON)
 
-    assert again.json == {"article": "a", "reaction": "like", "total": 1, "counts": counted(like=1)}
+    assert receipt(again) == {"article": "a", "reaction": "like", "total": 1, "counts": counted(like=1)}
 
 
 def test_a_body_without_a_length_is_no_vote(unlimited: FlaskClient, engine: Engine) -> None:
