@@ -75,7 +75,7 @@ def paper(sqlite_files: SqliteFiles, tmp_path_factory: pytest.TempPathFactory) -
     engines.prepare(engine)
     key = _print(engine, f"http://127.0.0.1:{port}")
     engine.dispose()
-    with running_service(database_url, port=port) as service:
+    with running_service(database_url, port=port, settings={"sign_ins_per_network": "1000/minute"}) as service:
         yield Paper(service, database_url, key)
 
 
