@@ -105,7 +105,7 @@ def next_release(bare: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_an_upgrade_beside_an_export_fails_no_vote(bare: Engine, next_release: Path) -> None:
     """A snapshot is open and two hundred votes arrive while a column is added to the hot tables and an index is built."""
     make.site(str(bare.url.render_as_string(hide_password=False)))
-    daily = booth(bare, answer_within_s=3)
+    daily = booth(bare, answer_within_s=0.9)
     daily.cast(make.reader(0), "like", seq=1)
     with ThreadPoolExecutor(9) as pool, snapshot(bare) as export:
         assert export.execute(select(func.count()).select_from(tables.vote)).scalar_one() == 1
