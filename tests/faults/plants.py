@@ -64,7 +64,7 @@ def _store_as_looked(connection: Connection, ballots: Sequence[Ballot], turn: di
             row = {"reaction": ballot.reaction, "seq": ballot.seq, "cast_at": ballot.at_ms, "changed_at": ballot.at_ms}
             connection.execute(insert(tables.vote), {"article_id": voter[0], "voter": voter[1], "held": False, **row})
         _here.votes[voter] = (ballot.reaction, ballot.seq)
-        stored[voter] = (reaction, ballot.reaction, False)
+        stored[voter] = counting._Change(reaction, ballot.reaction, voted_before=seq >= 0, held=False)
     return stored
 
 
@@ -140,7 +140,7 @@ def hold_that_counts() -> None:
     store = counting._store
 
     def forgetful(connection: Connection, ballots: Sequence[Ballot], turn: dict[Any, int]) -> dict[Any, Any]:
-        return {voter: (left, taken_up, False) for voter, (left, taken_up, _) in store(connection, ballots, turn).items()}
+        return {voter: change._replace(held=False) for voter, change in store(connection, ballots, turn).items()}
 
     _put(counting, "_store", forgetful)
 
