@@ -209,8 +209,13 @@ def broken(database_url: str) -> Iterator[tuple[int, str]]:
     engines.prepare(engine)
     with writing(engine) as connection:
         connection.execute(text("insert into article (article_id, site_id, key, first_seen_at) values (1, 1, 'a', 1)"))
-        connection.execute(text("insert into event values (1, x'00', 1, null, 'like', 'vote', 'no time')"))
-        _, key = api_keys.create(connection, sites.named(connection, "daily"), scopes=["read"], label="test", now_ms=1)
+        connection.execute(
+            text(
+                "insert into event (article_id, voter, seq, from_reaction, to_reaction, cause, at) "
+                "values (1, x'00', 1, null, 'like', 'vote', 'no time')"
+            )
+        )
+        _, key = api_keys.create(connection, sites.get(connection, "daily"), scopes=["read"], label="test", now_ms=1)
     engine.dispose()
     with running_service(database_url) as service:
         yield service.port, key
