@@ -98,7 +98,7 @@ def _key(url: str) -> str:
     engine = create_engine(url)
     engines.prepare(engine)
     with writing(engine) as connection:
-        site = sites.named(connection, load.SITE)
+        site = sites.get(connection, load.SITE)
         _, key = api_keys.create(connection, site, scopes=["read"], label="bench", now_ms=time.time_ns() // 1_000_000)
     engine.dispose()
     return key

@@ -23,7 +23,7 @@ def main() -> None:
     engine = create_engine(sys.argv[1])
     engines.prepare(engine)
     with engine.connect() as connection:
-        site = sites.named(connection, "daily")
+        site = sites.get(connection, "daily")
     box = BallotBox(engine, pseudonym_key=b"k" * 32, batch_size=256, queue_size=2000, answer_within_s=10)
     for number in range(1_000_000):
         now_ms = time.time_ns() // 1_000_000

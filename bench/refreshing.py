@@ -113,7 +113,7 @@ def _key(database_url: str) -> str:
     engines.prepare(engine)
     try:
         with engines.writing(engine) as connection:
-            site = sites.named(connection, load.SITE)
+            site = sites.get(connection, load.SITE)
             _, text = api_keys.create(connection, site, scopes=["read"], label="bench", now_ms=time.time_ns() // 1_000_000)
             return text
     finally:

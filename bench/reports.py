@@ -77,7 +77,7 @@ def _measure(url: str, kind: str, votes: int, made: paper.Rows, chosen: argparse
     engine = create_engine(url)
     engines.prepare(engine)
     with engine.begin() as connection:
-        site = sites.named(connection, "daily")
+        site = sites.get(connection, "daily")
         for statement in chosen.index if kind == "sqlite" else ():
             connection.execute(text(statement))
     print(f"**{kind}, {votes:,} votes, {len(made['article']):,} articles, {len(made['hourly']):,} hourly rows**\n")

@@ -61,7 +61,7 @@ def close_all() -> None:
 def booth(engine: Engine, site: str = "daily", **choices: Any) -> Booth:
     """A booth on a site that is there already."""
     with engine.connect() as connection:
-        found = sites.named(connection, site)
+        found = sites.get(connection, site)
     given = {"batch_size": 256, "queue_size": 2000, "answer_within_s": 10, **choices}
     _OPEN.append(BallotBox(engine, pseudonym_key=b"k" * 32, **given))
     return Booth(engine, found, _OPEN[-1])

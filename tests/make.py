@@ -31,7 +31,7 @@ def reactions(*keys: str) -> ReactionSet:
     """The seven default reactions, or those of them with these keys."""
     shipped = Path(__file__).parent.parent / "config" / "reactions.toml"
     seven = reaction_sets.from_toml(shipped.read_text(encoding="utf-8"))
-    return ReactionSet(tuple(seven.named(key) for key in keys or SEVEN))
+    return ReactionSet(tuple(seven.get(key) for key in keys or SEVEN))
 
 
 def site(database_url: str, key: str = "daily", *, origins: Sequence[str] = (ORIGIN,), **choices: object) -> None:

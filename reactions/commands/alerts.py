@@ -31,7 +31,7 @@ def alerts(site: str | None, every: bool) -> None:
     if every == bool(site):
         raise click.UsageError("Name a site, or use --all.")
     with current.reading() as connection:
-        watched = sites.all_sites(connection) if site is None else [sites.named(connection, site)]
+        watched = sites.all_sites(connection) if site is None else [sites.get(connection, site)]
     for each in watched:
         _watch(each)
     attempts = outbox.deliver(_sender(), [each.id for each in watched])
@@ -88,7 +88,7 @@ def add(site: str, url: str) -> None:
     """Send the site's alerts to URL. Prints the secret with which the receiver verifies them."""
     allowed = current.parts().settings.webhook_private_targets
     with writing(current.engine()) as connection:
-        found = sites.named(connection, site)
+        found = sites.get(connection, site)
         made = hooks.add(connection, found, url, private_allowed=allowed, now_ms=current.now_ms())
     click.echo(f"Webhook {made.id} added. The receiver verifies messages (Standard Webhooks) with this secret:", err=True)
     click.echo(hooks.displayed(hooks.secret_of(_key(), made.id)))
@@ -99,7 +99,7 @@ def add(site: str, url: str) -> None:
 def list_all(site: str) -> None:
     """List a site's webhooks with the state of their messages."""
     with current.reading() as connection:
-        present = hooks.all_of(connection, sites.named(connection, site))
+        present = hooks.all_of(connection, sites.get(connection, site))
         states = [hooks.deliveries(connection, webhook) for webhook in present]
     for webhook, state in zip(present, states, strict=True):
         click.echo(f"{webhook.id}  {webhook.url}")
@@ -119,7 +119,7 @@ def secret(site: str, webhook_id: str) -> None:
     Its receiver verifies messages with it.
     """
     with current.reading() as connection:
-        webhook = hooks.get(connection, sites.named(connection, site), webhook_id)
+        webhook = hooks.get(connection, sites.get(connection, site), webhook_id)
     click.echo(hooks.displayed(hooks.secret_of(_key(), webhook.id)))
 
 
@@ -129,7 +129,7 @@ def secret(site: str, webhook_id: str) -> None:
 def remove(site: str, webhook_id: str) -> None:
     """Remove a webhook and the messages that wait for it."""
     with writing(current.engine()) as connection:
-        removed = hooks.remove(connection, sites.named(connection, site), webhook_id)
+        removed = hooks.remove(connection, sites.get(connection, site), webhook_id)
     click.echo(f"{removed.url} no longer gets alerts.")
 
 
@@ -142,7 +142,7 @@ def retry(site: str, webhook_id: str) -> None:
     The next `reactions alerts` sends them.
     """
     with writing(current.engine()) as connection:
-        webhook = hooks.get(connection, sites.named(connection, site), webhook_id)
+        webhook = hooks.get(connection, sites.get(connection, site), webhook_id)
         count = outbox.retry(connection, webhook, now_ms=current.now_ms())
     click.echo(f"{count:,} message{'s' * (count != 1)} will be sent by the next `reactions alerts`.")
 

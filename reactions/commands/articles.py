@@ -107,11 +107,11 @@ def delete(site: str, key: str | None, pattern: str | None) -> None:
 
 def _intervene(change: Callable[..., None], site: str, key: str, **more: str) -> None:
     with writing(current.engine()) as connection:
-        found = sites.named(connection, site)
+        found = sites.get(connection, site)
         change(connection, found, article_keys.canonical_key(key), at_ms=current.now_ms(), by=operator(), **more)
 
 
 def _editor(site: str) -> Editor:
     with current.reading() as connection:
-        found = sites.named(connection, site)
+        found = sites.get(connection, site)
     return Editor(current.engine(), current.parts().ballot_box, found, by=operator(), now_ms=current.now_ms())

@@ -78,7 +78,7 @@ def export(site: str, what: str, output: Path | None, format_: str, *, gzip: boo
         raise click.UsageError("Standard output takes one table. Give a folder: --output exports")
     engine = current.engine()
     with current.reading() as connection:
-        found = sites.named(connection, site)
+        found = sites.get(connection, site)
     choice = _choice(chosen)
     scope.check(choice, found, tables, finest=current.parts().settings.export_precision)
     with _opened(engine, found, choice, files=len(tables)) as reading:

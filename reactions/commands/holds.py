@@ -60,7 +60,7 @@ def _choosing(command: Any) -> Any:
 def list_all(site: str, state: str | None, **chosen: Any) -> None:
     """List the votes under review, the latest 100."""
     with current.reading() as connection:
-        choice = _choice(connection, sites.named(connection, site), (state,) if state else STATES, **chosen)
+        choice = _choice(connection, sites.get(connection, site), (state,) if state else STATES, **chosen)
         found = review.listed(connection, choice, limit=_SHOWN + 1)
     for vote in found[:_SHOWN]:
         why = f"{vote.cause} {vote.verdict or ''}".strip()
@@ -73,7 +73,7 @@ def list_all(site: str, state: str | None, **chosen: Any) -> None:
 def list_verdicts(site: str) -> None:
     """List what the detector found suspect, the latest 100."""
     with current.reading() as connection:
-        found = verdicts.of_site(connection, sites.named(connection, site), limit=_SHOWN)
+        found = verdicts.of_site(connection, sites.get(connection, site), limit=_SHOWN)
         keys = review.keys_of(connection, {verdict.article_id for verdict in found})
         states = review.states_by_verdict(connection, [verdict.id for verdict in found])
     for verdict in found:
@@ -117,7 +117,7 @@ def _decide(
             "Name a site, and say which votes: --vote, --article, --verdict, --network, --from, --until or --all."
         )
     with current.reading() as connection:
-        found = sites.named(connection, site)
+        found = sites.get(connection, site)
         choice = _choice(connection, found, states, **chosen)
     now_ms = current.now_ms()
     count = decision(current.parts().ballot_box, choice, by=operator(), now_ms=now_ms)

@@ -192,7 +192,7 @@ def _export(site: str, folder: Path, source: str, dry_run: bool) -> None:
 def _list(site: str) -> None:
     """List imports: from where, when, by whom, and how much."""
     with current.reading() as connection:
-        target = sites.named(connection, site)
+        target = sites.get(connection, site)
         imports = record.imports_of(connection, target)
         if not imports:
             click.echo("none yet")
@@ -281,7 +281,7 @@ def _counted(count: int, noun: str) -> str:
 
 def _site(key: str) -> Site:
     with current.reading() as connection:
-        return sites.named(connection, key)
+        return sites.get(connection, key)
 
 
 def _key(article_id: int) -> str:

@@ -33,7 +33,7 @@ def add(site: str, scopes: tuple[str, ...], label: str, expires_after_days: int 
     now_ms = current.now_ms()
     expires_at = now_ms + expires_after_days * DAY_MS if expires_after_days else None
     with writing(current.engine()) as connection:
-        found = sites.named(connection, site)
+        found = sites.get(connection, site)
         _, text = api_keys.create(connection, found, scopes=scopes, label=label, now_ms=now_ms, expires_at=expires_at)
     click.echo("Store this key now; it cannot be shown again:", err=True)
     click.echo(text)
@@ -44,7 +44,7 @@ def add(site: str, scopes: tuple[str, ...], label: str, expires_after_days: int 
 def list_all(site: str) -> None:
     """List the API keys of a site."""
     with current.reading() as connection:
-        keys = api_keys.all_of(connection, sites.named(connection, site))
+        keys = api_keys.all_of(connection, sites.get(connection, site))
     for entry in keys:
         state = f"revoked {_day(entry.revoked_at)}" if entry.revoked_at else f"last used {_day(entry.last_used_at)}"
         click.echo(f"{entry.id}  {','.join(sorted(entry.scopes)):18} {entry.label:30} {state}")
@@ -58,7 +58,7 @@ def list_all(site: str) -> None:
 def revoke(site: str, key_id: str) -> None:
     """Revoke an API key, and those that were made with it, at once."""
     with writing(current.engine()) as connection:
-        ended = api_keys.revoke(connection, sites.named(connection, site), key_id, now_ms=current.now_ms())
+        ended = api_keys.revoke(connection, sites.get(connection, site), key_id, now_ms=current.now_ms())
     click.echo(f"{ended.label} ({ended.id}) is revoked.")
 
 

@@ -88,7 +88,7 @@ def add(key: str, name: str, origins: tuple[str, ...], reactions: Path | None, *
     given = _given(policies)
     with writing(current.engine()) as connection:
         sites.add(connection, key=key, name=name, origins=origins, reactions=read_set(reactions), **given)
-        added = sites.named(connection, key)
+        added = sites.get(connection, key)
     click.echo(f"Site {key} added. Paste this where the reactions should appear:\n\n{snippet(added)}")
 
 
@@ -106,7 +106,7 @@ def change(key: str, origins: tuple[str, ...], **given: Any) -> None:
         raise click.UsageError("Name at least one option to change; --help lists them.")
     with writing(current.engine()) as connection:
         sites.change(connection, key, **changes)
-        show_site(sites.named(connection, key))
+        show_site(sites.get(connection, key))
 
 
 def _given(policies: dict[str, Any]) -> dict[str, Any]:
@@ -135,7 +135,7 @@ def list_all() -> None:
 def show(key: str) -> None:
     """Show the site KEY and its snippet."""
     with current.reading() as connection:
-        found = sites.named(connection, key)
+        found = sites.get(connection, key)
     show_site(found)
     click.echo(f"\n{snippet(found)}")
 
@@ -145,7 +145,7 @@ def show(key: str) -> None:
 def signing_key(key: str) -> None:
     """Show the key that the publisher signs article keys with."""
     with current.reading() as connection:
-        found = sites.named(connection, key)
+        found = sites.get(connection, key)
     click.echo(registering.signing_key(current.parts().hot_path.article_signing_key, found.key))
 
 
@@ -195,7 +195,7 @@ def read_set(path: Path | None) -> reaction_sets.ReactionSet:
 def show_set(site: str) -> None:
     """Print the set as TOML, to edit and apply."""
     with current.reading() as connection:
-        found = sites.named(connection, site).reactions
+        found = sites.get(connection, site).reactions
     click.echo(reaction_sets.to_toml(found), nl=False)
 
 
@@ -252,17 +252,17 @@ def section_set(site: str, section: str, reactions: tuple[str, ...]) -> None:
     Without REACTIONS, all are offered again.
     """
     with writing(current.engine()) as connection:
-        found = sites.named(connection, site)
+        found = sites.get(connection, site)
         chosen = {name: list(keys) for name, keys in found.section_reactions.items() if name != section}
         if reactions:
-            chosen[section] = [found.reactions.named(key).key for key in reactions]
+            chosen[section] = [found.reactions.get(key).key for key in reactions]
         sites.change(connection, site, section_reactions=chosen)
-        offered = sites.named(connection, site).offered_in(section)
+        offered = sites.get(connection, site).offered_in(section)
     click.echo(f"{section} offers: {', '.join(f'{r.emoji} {r.key}' for r in offered.offered)}")
 
 
 def _change_set(site: str, change: Callable[[ReactionSet], ReactionSet]) -> None:
     with writing(current.engine()) as connection:
-        new = change(sites.named(connection, site).reactions)
+        new = change(sites.get(connection, site).reactions)
         sites.change(connection, site, reactions=new)
     click.echo(f"{site} offers: {', '.join(f'{r.emoji} {r.key}' for r in new.offered)}")

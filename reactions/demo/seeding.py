@@ -26,7 +26,7 @@ def printed(engine: Engine) -> bool:
 def printed_at_ms(engine: Engine) -> int:
     """When the paper was printed: its articles are registered with that time, and its votes were cast before it."""
     with engine.connect() as connection:
-        return last_registered_at(connection, sites.named(connection, newspaper().site))
+        return last_registered_at(connection, sites.get(connection, newspaper().site))
 
 
 def key_file(data_path: Path) -> Path:
@@ -40,7 +40,7 @@ def add_key(engine: Engine, data_path: Path, *, now_ms: int) -> None:
     if path.exists():
         return
     with writing(engine) as connection:
-        site = sites.named(connection, newspaper().site)
+        site = sites.get(connection, newspaper().site)
         _, text = api_keys.create(connection, site, scopes=api_keys.SCOPES, label="The demo's editor", now_ms=now_ms)
     path.touch(mode=0o600)
     path.write_text(text, encoding="ascii")
@@ -66,14 +66,14 @@ def add_site(engine: Engine, *, origins: Sequence[str], now_ms: int, address: st
             time_zone=paper.time_zone,
             article_policy="known",
         )
-        site = sites.named(connection, paper.site)
+        site = sites.get(connection, paper.site)
         describe(connection, site, [_description(article, address) for article in articles(now_ms)], at_ms=now_ms)
 
 
 def cast_votes(engine: Engine, box: BallotBox, *, now_ms: int) -> int:
     """Cast a month of votes through the ballot box; return the number of ballots."""
     with engine.connect() as connection:
-        site = sites.named(connection, newspaper().site)
+        site = sites.get(connection, newspaper().site)
     month = [
         rules.ballot(site, article=vote.key, reaction=vote.reaction, reader=vote.reader, seq=vote.seq, now_ms=vote.at_ms)
         for vote in ballots(articles(now_ms), now_ms)

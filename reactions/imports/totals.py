@@ -255,7 +255,7 @@ def gather(
     """
     reactions = {**theirs, **options.reactions}
     for ours in filter(None, reactions.values()):
-        options.site.reactions.named(ours)
+        options.site.reactions.get(ours)
     faults: list[Fault] = []
     for entry in entries:
         amounts = entry if isinstance(entry, Fault) else check(entry, template, reactions, options)

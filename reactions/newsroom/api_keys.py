@@ -80,7 +80,7 @@ def create(
         "expires_at": expires_at,
     }
     connection.execute(insert(tables.api_key).values(row))
-    return named(connection, site, key_id), f"rk_{key_id}_{secret}"
+    return get(connection, site, key_id), f"rk_{key_id}_{secret}"
 
 
 def proven(connection: Connection, text: str, *, now_ms: int) -> ApiKey | None:
@@ -98,7 +98,7 @@ def still_good(connection: Connection, key_id: str, *, now_ms: int) -> ApiKey | 
     return key if row is not None and (key := _key(row)).good_at(now_ms) else None
 
 
-def named(connection: Connection, site: Site, key_id: str) -> ApiKey:
+def get(connection: Connection, site: Site, key_id: str) -> ApiKey:
     """The site's key with this id. Raises UnknownApiKey."""
     row = _row(connection, key_id)
     if row is None or row.site_id != site.id:
@@ -114,13 +114,13 @@ def all_of(connection: Connection, site: Site) -> list[ApiKey]:
 
 def revoke(connection: Connection, site: Site, key_id: str, *, now_ms: int) -> ApiKey:
     """End a key and every key that was made with it; doing it again changes nothing. Raises UnknownApiKey."""
-    named(connection, site, key_id)
+    get(connection, site, key_id)
     ending = {key_id}
     while made := set(connection.execute(select(_k.id).where(_k.made_by.in_(ending), _k.id.not_in(ending))).scalars()):
         ending |= made
     ended = update(tables.api_key).where(_k.id.in_(ending), _k.revoked_at.is_(None))
     connection.execute(ended.values(revoked_at=now_ms))
-    return named(connection, site, key_id)
+    return get(connection, site, key_id)
 
 
 def note_use(connection: Connection, key: ApiKey, *, now_ms: int) -> None:

@@ -75,7 +75,7 @@ class ReactionSet:
             raise RetiredReaction(f"{key} is no longer offered. Choose one of: {', '.join(self.keys)}.")
         return entry
 
-    def named(self, key: str) -> Reaction:
+    def get(self, key: str) -> Reaction:
         """The reaction `key`, retired or not. Raises UnknownReaction."""
         if key not in self._by_key:
             raise UnknownReaction(f"This site has no reaction {key!r}. It has: {', '.join(self._by_key)}.")
@@ -83,16 +83,16 @@ class ReactionSet:
 
     def changed(self, key: str, **changes: Any) -> ReactionSet:
         """The set with some fields of one reaction changed."""
-        self.named(key)
+        self.get(key)
         return _checked([replace(entry, **changes) if entry.key == key else entry for entry in self.entries])
 
     def relabelled(self, key: str, language: str, label: str) -> ReactionSet:
         """The set with one label given or changed."""
-        return self.changed(key, labels={**self.named(key).labels, language: label})
+        return self.changed(key, labels={**self.get(key).labels, language: label})
 
     def reordered(self, keys: Sequence[str]) -> ReactionSet:
         """The set with `keys` first, in that order; the others follow as they were."""
-        first = [self.named(key) for key in dict.fromkeys(keys)]
+        first = [self.get(key) for key in dict.fromkeys(keys)]
         return _checked([*first, *(entry for entry in self.entries if entry.key not in keys)])
 
     def replaced_by(self, new: ReactionSet) -> ReactionSet:

@@ -79,11 +79,11 @@ def add(connection: Connection, *, key: str, name: str, origins: Sequence[str], 
 
 def change(connection: Connection, key: str, **changes: Any) -> None:
     """Change some of a site's name, origins, reactions, time_zone, policies. Raises UnknownSite or MalformedSite."""
-    named(connection, key)
+    get(connection, key)
     connection.execute(update(tables.site).where(tables.site.c.key == key).values(_columns(changes)))
 
 
-def named(connection: Connection, key: str) -> Site:
+def get(connection: Connection, key: str) -> Site:
     """The site `key`. Raises UnknownSite."""
     row = _row(connection, key)
     if row is None:

@@ -45,7 +45,7 @@ def demo_export(folder: Path) -> dict[str, int]:
     box = BallotBox(engine, pseudonym_key=b"k" * 32, batch_size=2000, queue_size=2000, answer_within_s=10)
     seeding.cast_votes(engine, box, now_ms=NOON)
     with engine.connect() as connection:
-        site = sites.named(connection, newspaper().site)
+        site = sites.get(connection, newspaper().site)
         counts = connection.execute(text("select a.key, sum(t.n) from article a join tally t using (article_id) group by a.key"))
         totals = {key: int(n) for key, n in counts}
     with scope.opened(engine, site, Choice(), now_ms=NOON) as found:

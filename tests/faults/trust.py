@@ -105,7 +105,7 @@ def _review_key(database_url: str) -> str:
     engines.prepare(engine)
     try:
         with engines.writing(engine) as connection:
-            site = sites.named(connection, "daily")
+            site = sites.get(connection, "daily")
             return api_keys.create(connection, site, scopes=["review"], label="a scenario", now_ms=0)[1]
     finally:
         engine.dispose()

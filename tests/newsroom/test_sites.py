@@ -89,7 +89,7 @@ def add(engine: Engine, key: str = "weekly", **changes: object) -> None:
 
 def read(engine: Engine, key: str = "weekly") -> sites.Site:
     with engine.connect() as connection:
-        return sites.named(connection, key)
+        return sites.get(connection, key)
 
 
 def test_a_site_is_read_as_it_was_added(engine: Engine) -> None:

@@ -84,7 +84,7 @@ def stage(engine: Engine, key: str = "daily", *, time_zone: str = "UTC", now_ms:
         sites.add(connection, key=key, name="The Daily", origins=[make.ORIGIN], reactions=make.reactions(), time_zone=time_zone)
         if choices:
             sites.change(connection, key, **choices)
-        return Stage(engine, sites.named(connection, key), now_ms)
+        return Stage(engine, sites.get(connection, key), now_ms)
 
 
 def asked(**about: str) -> ReportQuery:

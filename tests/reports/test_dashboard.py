@@ -295,7 +295,7 @@ def test_a_retired_reaction_is_told_where_it_moved_or_has_votes(here: Stage) -> 
     with engines.writing(here.engine) as connection:
         retired = here.site.reactions.changed("angry", retired=True).changed("sad", retired=True)
         sites.change(connection, "daily", reactions=ReactionSet(retired.entries))
-        here.site = sites.named(connection, "daily")
+        here.site = sites.get(connection, "daily")
 
     report = here.reports().dashboard(here.site, asked(first="2025-11-25", last="2025-11-25"))
 
@@ -310,7 +310,7 @@ def test_a_revived_reaction_comes_back_with_the_votes_it_had(here: Stage) -> Non
     with engines.writing(here.engine) as connection:
         for retired in (True, False):
             sites.change(connection, "daily", reactions=here.site.reactions.changed("sad", retired=retired))
-            here.site = sites.named(connection, "daily")
+            here.site = sites.get(connection, "daily")
 
     report = here.reports().dashboard(here.site, asked(period="7d"))
 

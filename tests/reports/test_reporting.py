@@ -152,6 +152,6 @@ def test_kept_sums_are_of_the_moods_they_were_made_with(engine: Engine) -> None:
 
     with engines.writing(engine) as connection:
         sites.change(connection, "daily", reactions=here.site.reactions.changed("wow", mood=1))
-        here.site = sites.named(connection, "daily")
+        here.site = sites.get(connection, "daily")
 
     assert newsroom.dashboard(here.site, asked()).mood.value == 1

@@ -121,7 +121,7 @@ def test_a_retired_reaction_takes_no_votes_but_comes_back_with_its_count(engine:
     make.site(database_url)
     booth(engine).cast(ADA, "wow", seq=1)
     with writing(engine) as connection:
-        seven = sites.named(connection, "daily").reactions
+        seven = sites.get(connection, "daily").reactions
         sites.change(connection, "daily", reactions=seven.changed("wow", retired=True))
     without = booth(engine)
 

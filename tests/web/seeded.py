@@ -66,14 +66,14 @@ def seed(app: Flask) -> dict[str, str]:
     _send(client, keys["review"], "POST", "articles/merge", {"article": "merged", "into": "sport/cup-final"})
     _send(client, keys["write"], "POST", "articles/move", {"article": "moved", "to": "moved/again"})
     with app.app_context(), writing(current.engine()) as connection:
-        site = sites.named(connection, "daily")
+        site = sites.get(connection, "daily")
         sites.change(connection, "daily", reactions=site.reactions.changed("wow", retired=True))
     return {**keys, "spare": _key(app, "read")[0]}
 
 
 def _key(app: Flask, scope: str) -> tuple[str, str]:
     with app.app_context(), writing(current.engine()) as connection:
-        site = sites.named(connection, "daily")
+        site = sites.get(connection, "daily")
         made, text = api_keys.create(connection, site, scopes=[scope], label=f"for {scope}", now_ms=current.now_ms())
     return made.id, text
 

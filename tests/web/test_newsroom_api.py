@@ -36,7 +36,7 @@ LEAVE_OUT = "Leave out U+2028: text has no control characters or line separators
 def key_of(app: Flask, site: str, *scopes: str) -> str:
     """The text of a new key."""
     with app.app_context(), writing(current.engine()) as connection:
-        found = sites.named(connection, site)
+        found = sites.get(connection, site)
         return api_keys.create(connection, found, scopes=scopes, label="a test", now_ms=current.now_ms())[1]
 
 

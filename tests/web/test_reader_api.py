@@ -37,9 +37,7 @@ def test_a_reaction_that_was_retired_and_revived_is_shown_with_the_count_it_had(
     shown = []
     for retired in (True, False):
         with writing(engine) as connection:
-            sites.change(
-                connection, "daily", reactions=sites.named(connection, "daily").reactions.changed("wow", retired=retired)
-            )
+            sites.change(connection, "daily", reactions=sites.get(connection, "daily").reactions.changed("wow", retired=retired))
         shown.append(row(make_app().test_client(), "news/1").get_json())
 
     assert [reaction["key"] for reaction in shown[0]["reactions"]] == [key for key in make.SEVEN if key != "wow"]
@@ -209,7 +207,7 @@ def test_a_retired_reaction_leaves_the_row_takes_no_votes_and_keeps_its_count(ma
     client = make_app(site_memory_s=0, counts_memory_s=0).test_client()
     vote(client, reaction="funny")
     with writing(engine) as connection:
-        found = sites.named(connection, "daily").reactions
+        found = sites.get(connection, "daily").reactions
         sites.change(connection, "daily", reactions=found.changed("funny", retired=True))
     six = {key: 0 for key in make.SEVEN if key != "funny"}
 

@@ -25,7 +25,7 @@ ROUTES = ("dashboard", "articles", "articles/one?article=vote", "series")
 
 def key_of(engine: Engine, site: str = "daily", *scopes: str) -> str:
     with engines.writing(engine) as connection:
-        found = sites.named(connection, site)
+        found = sites.get(connection, site)
         return api_keys.create(connection, found, scopes=scopes or ["read"], label="test", now_ms=1)[1]
 
 
@@ -56,7 +56,7 @@ def here(engine: Engine) -> Stage:
     """Votes of the last hours on two articles."""
     now = current.now_ms()
     with engine.connect() as connection:
-        stage = Stage(engine, sites.named(connection, "daily"), now)
+        stage = Stage(engine, sites.get(connection, "daily"), now)
     stage.publish("vote", at_ms=now - 5 * HOUR_MS, section="Politics", authors=["Zoë"], tags=["poll"])
     stage.publish("cup", at_ms=now - 2 * DAY_MS, section="Sport")
     stage.give("vote", "love", 12, now - 2 * HOUR_MS)

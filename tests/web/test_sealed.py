@@ -55,7 +55,7 @@ def foreign_key_id(app: Flask, database_url: str) -> str:
     """Fill both sites; return the id of the other site's key."""
     make.site(database_url, "weekly", name="Undercover")
     with app.app_context(), writing(current.engine()) as connection:
-        daily, weekly = (sites.named(connection, name) for name in ("daily", "weekly"))
+        daily, weekly = (sites.get(connection, name) for name in ("daily", "weekly"))
         said = Description(FOREIGN, "Hush-hush", None, "Covert-desk", ["Mole-Whisper"], ["undercover"], current.now_ms() - 1)
         articles.describe(connection, weekly, [said], at_ms=current.now_ms())
         articles.describe(connection, daily, [Description(OWN, "Ours")], at_ms=current.now_ms())
@@ -75,7 +75,7 @@ def vote(client: FlaskClient, site: str, article: str) -> None:
 @pytest.fixture
 def own_key(app: Flask) -> str:
     with app.app_context(), writing(current.engine()) as connection:
-        daily = sites.named(connection, "daily")
+        daily = sites.get(connection, "daily")
         return api_keys.create(connection, daily, scopes=api_keys.SCOPES, label="ours", now_ms=current.now_ms())[1]
 
 
@@ -143,7 +143,7 @@ def test_another_sites_things_are_as_they_were_after_every_attempt(
 
     assert shown() == before
     with app.app_context(), current.reading() as connection:
-        weekly = sites.named(connection, "weekly")
+        weekly = sites.get(connection, "weekly")
         assert [key.revoked_at for key in api_keys.all_of(connection, weekly)] == [None]
 
 

@@ -147,7 +147,7 @@ class Publisher:
         engine = create_engine(self._database_url)
         engines.prepare(engine)
         with engines.writing(engine) as connection:
-            act(connection, sites.named(connection, "daily"), key, at_ms=1, by="a test")
+            act(connection, sites.get(connection, "daily"), key, at_ms=1, by="a test")
         engine.dispose()
 
 

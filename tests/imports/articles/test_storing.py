@@ -27,7 +27,7 @@ NOW_MS = 1_772_400_000_000
 def site(engine: Engine, database_url: str) -> Site:
     make.site(database_url)
     with engine.connect() as connection:
-        return sites.named(connection, "daily")
+        return sites.get(connection, "daily")
 
 
 @pytest.fixture

@@ -146,7 +146,7 @@ def test_a_reset_leaves_imported_totals(import_file: ImportFile, daily: Booth) -
 def test_articles_from_an_import_do_not_use_up_the_readers_quota(import_file: ImportFile, engine: Engine, daily: Booth) -> None:
     with writing(engine) as connection:
         sites.change(connection, "daily", new_articles_per_day=1)
-        daily.site = sites.named(connection, "daily")
+        daily.site = sites.get(connection, "daily")
         connection.execute(update(tables.site).values(article_policy="open"))
     import_file("varient", CSV)
     with writing(engine) as connection:
@@ -162,7 +162,7 @@ def test_where_only_known_articles_take_votes_an_import_makes_them_known(
 ) -> None:
     with writing(engine) as connection:
         sites.change(connection, "daily", article_policy="known")
-        daily.site = sites.named(connection, "daily")
+        daily.site = sites.get(connection, "daily")
 
     import_file("varient", CSV)
 
@@ -176,7 +176,7 @@ def test_retired_reactions_take_totals_and_are_not_shown(import_file: ImportFile
 
     assert imported(engine)["rain"] == {"like": 5, "sad": 1}
     with engine.connect() as connection:
-        (counts,) = rules.counts_of(connection, sites.named(connection, "daily"), [article_key("daily", "rain")], now_ms=NOON_MS)
+        (counts,) = rules.counts_of(connection, sites.get(connection, "daily"), [article_key("daily", "rain")], now_ms=NOON_MS)
     assert counts.total == 5
 
 

@@ -65,7 +65,7 @@ def small(engine: Engine) -> Stage:
 
 def rows_of(engine: Engine, key: str, *, now_ms: int) -> dict[str, bytes]:
     with engine.connect() as connection:
-        site = sites.named(connection, key)
+        site = sites.get(connection, key)
     return {table: content(engine, site, table, now_ms=now_ms) for table in TABLES}
 
 

@@ -81,7 +81,7 @@ def finding(rule: str = "surging", article_id: int = 7, **others: Any) -> Findin
 def newsroom(engine: Engine, database_url: str) -> Newsroom:
     make.site(database_url, time_zone="Europe/Berlin")
     with engine.connect() as connection:
-        return Newsroom(engine, sites.named(connection, "daily"))
+        return Newsroom(engine, sites.get(connection, "daily"))
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def make_newsroom(engine: Engine, database_url: str) -> Callable[[str], Newsroom
     def other(key: str) -> Newsroom:
         make.site(database_url, key, name=key.title(), origins=[f"https://{key}.example"])
         with engine.connect() as connection:
-            return Newsroom(engine, sites.named(connection, key))
+            return Newsroom(engine, sites.get(connection, key))
 
     return other
 

@@ -87,7 +87,7 @@ def _print(engine: engines.Engine, address: str) -> str:
     seeding.cast_votes(engine, box, now_ms=now_ms)
     box.close()
     with writing(engine) as connection:
-        _, key = api_keys.create(connection, sites.named(connection, "demo"), scopes=["read"], label="a test", now_ms=now_ms)
+        _, key = api_keys.create(connection, sites.get(connection, "demo"), scopes=["read"], label="a test", now_ms=now_ms)
     return key
 
 

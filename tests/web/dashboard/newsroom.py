@@ -23,7 +23,7 @@ _readers = count(1)
 def key_of(app: Flask, site: str = "daily", *, scopes: Sequence[str] = ("read",)) -> str:
     """A new key of a site."""
     with app.app_context(), writing(db.engine) as connection:
-        _, text = api_keys.create(connection, sites.named(connection, site), scopes=scopes, label="a test", now_ms=1)
+        _, text = api_keys.create(connection, sites.get(connection, site), scopes=scopes, label="a test", now_ms=1)
     return text
 
 
@@ -33,7 +33,7 @@ class Newsroom:
     def __init__(self, engine: Engine, box: BallotBox, site: str = "daily") -> None:
         self._engine, self._box = engine, box
         with engine.connect() as connection:
-            self.site = sites.named(connection, site)
+            self.site = sites.get(connection, site)
         self._now_ms = time.time_ns() // 1_000_000
 
     def article(self, key: str, *, hours_ago: float = 5, title: str = "", section: str = "Politics", **said: object) -> None:

@@ -71,7 +71,7 @@ def test_a_key_that_may_not_read_does_not_open_the_door(app: Flask, browser_tab:
 def test_a_revoked_key_closes_the_session_it_opened(app: Flask, browser_tab: FlaskClient, key: str) -> None:
     browser_tab.post(SIGN_IN, data={"key": key})
     with app.app_context(), writing(db.engine) as connection:
-        api_keys.revoke(connection, sites.named(connection, "daily"), key.split("_")[1], now_ms=1)
+        api_keys.revoke(connection, sites.get(connection, "daily"), key.split("_")[1], now_ms=1)
 
     assert browser_tab.get(FRONT).status_code == 303
 

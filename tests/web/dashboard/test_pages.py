@@ -265,7 +265,7 @@ def test_a_period_older_than_the_site_is_not_compared_but_dated(newsroom: Newsro
 
 def test_a_retired_reaction_that_was_given_stays_in_the_table(app: Flask, politics: Newsroom, editor: FlaskClient) -> None:
     with app.app_context(), writing(db.engine) as connection:
-        without = sites.named(connection, "daily").reactions.changed("angry", retired=True)
+        without = sites.get(connection, "daily").reactions.changed("angry", retired=True)
         sites.change(connection, "daily", reactions=without)
 
     for page in ("/dashboard", "/dashboard/article?article=bridge"):
