@@ -23,6 +23,8 @@ export interface ReactionCountAttributes {
   site?: string;
   /** The article's key; the path of the page without one. */
   article?: string | number;
+  /** The publisher's signature of the article's key, where the site asks for one. */
+  sig?: string;
   /** The service's address, without a slash at its end. */
   server?: string;
   lang?: string;
@@ -43,12 +45,20 @@ export interface ReaderReactionsAttributes extends ReactionCountAttributes {
   gone?: string;
   foreign?: string;
   votes?: string;
+  /** Readers may have their votes forgotten here: a small button below the row. */
+  menu?: string | boolean;
+  forget?: string;
+  forgotten?: string;
 }
 
 type Properties<Attributes> = { [Name in Exclude<keyof Attributes, "lang">]: Attributes[Name] | null };
 
 /** `<reader-reactions>`: the row of reactions under an article. */
-export interface ReaderReactionsElement extends HTMLElement, Properties<ReaderReactionsAttributes> {}
+export interface ReaderReactionsElement extends HTMLElement, Properties<ReaderReactionsAttributes> {
+  /** Have every site that knows the reader forget them, and forget them in this browser. Their votes stay as nobody's, or are
+   * withdrawn, as the site has chosen. */
+  forgetReader(): Promise<void>;
+}
 
 /** `<reaction-count>`: the number of votes on an article, for lists. */
 export interface ReactionCountElement extends HTMLElement, Properties<ReactionCountAttributes> {}

@@ -1,12 +1,13 @@
 /*! Reader Reactions 1.1.0, MIT
- * <reader-reactions>, <reaction-count>; attributes, also properties: site article lang server icons results, and the
- * words heading unsaved offline closed unknown busy gone foreign votes
- * ::part: heading row button emoji label count status; a slot for the picture of each reaction, by its key
+ * <reader-reactions>, <reaction-count>; attributes, also properties: site article sig lang server icons results menu, and
+ * the words heading unsaved offline closed unknown busy gone foreign votes forget forgotten; method forgetReader()
+ * ::part: heading row button emoji label count status forget; a slot for the picture of each reaction, by its key
  * --reactions-accent -border -line -surface -tint -radius -gap -emoji -grid -label -height -break -width
  * Event reaction-change: {site, article, reaction, previous, total, counts}
  */
 try {
-	const NAMES = "heading unsaved offline closed unknown busy gone foreign votes icons results site article lang server".split(" ");
+	const TOKEN = "reader-reactions ";
+	const NAMES = "heading unsaved offline closed unknown busy gone foreign votes forget forgotten icons results menu site article sig lang server".split(" ");
 	// Other words, and the faces, are in v1.json.
 	const ENGLISH = ["What’s your reaction?", "Not confirmed", "offline", "Voting is closed"];
 	const CSS = `
@@ -28,6 +29,7 @@ try {
 		[aria-pressed=true] { background: var(--reactions-tint, color-mix(in srgb, currentColor 8%, #0000));
 			outline: 2px solid var(--reactions-accent, currentColor); outline-offset: -2px }
 		:focus-visible { outline: 2px solid var(--reactions-accent, currentColor); outline-offset: 2px }
+		[part=forget] { min-height: 24px; padding: 0; border: 0; background: none; color: inherit; font-size: .8em; text-decoration: underline }
 		@media (hover: hover) { :enabled:hover { border-color: currentColor } }`;
 	const ANY = /** @type {any} */ (undefined);
 	const Any = /** @type {any} */ (Object);
@@ -44,12 +46,19 @@ try {
 	const sheet = new CSSStyleSheet();
 	sheet.replaceSync(CSS);
 	const views = new Set();
-	const stories = new Map();
+	const polls = new Map();
 	const labels = new Map();
 	const extras = new Map();
 	const told = new Set();
 	let me = "";
 	let ahead = false;
+
+	/** The reader's id, if they have one. */
+	const reader = () => {
+		const id = attempt(() => localStorage["reader-reactions"]);
+		if (/^[0-9a-f]{32}$/.test(id)) me = id;
+		return me;
+	};
 
 	/** To the publisher, once. */
 	const tell = (text = "") => told.has(text) || (told.add(text) && console.warn(`reader-reactions: ${text}`));
@@ -73,7 +82,11 @@ try {
 		}
 	};
 
-	class Story extends Any {
+	const say = (url = "", method = "", body = {}, wanted = () => true) =>
+		ask(url, { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), keepalive: true }, wanted);
+
+	/** The votes on one article, as all its views on the page show them, and the reader's own. */
+	class Poll extends Any {
 		constructor(url = "", site = "", article = "") {
 			super();
 			const query = `article=${encodeURIComponent(article)}`;
@@ -120,17 +133,16 @@ try {
 			const turn = {};
 			const latest = () => turn === this.turn;
 			Object.assign(this, { tapped: key, time: timeStamp, why: null, seq, turn });
-			const id = attempt(() => localStorage["reader-reactions"]);
-			if (/^[0-9a-f]{32}$/.test(id)) me = id;
-			me ||= crypto.getRandomValues(new Uint8Array(32)).reduce((id, byte) => id + (byte % 16).toString(16), "");
+			me = reader() || crypto.getRandomValues(new Uint8Array(32)).reduce((id, byte) => id + (byte % 16).toString(16), "");
 			attempt(() => (localStorage["reader-reactions"] = me));
 			this.choose(reaction ?? "");
 
 			const send = async (tries = 0) => {
-				const body = JSON.stringify({ article: this.answer.article, reaction, reader: me, seq });
-				const headers = { "Content-Type": "application/json" };
+				// What the service gave with the last receipt says for how long this reader has been voting.
+				const [token] = /^[\w-]{9,200}$/.exec(attempt(() => localStorage[TOKEN + this.url]) ?? "") ?? [];
+				const { sig } = view;
 				try {
-					return await ask(`${this.url}vote`, { method: "PUT", headers, body, keepalive: true }, latest);
+					return await say(`${this.url}vote`, "PUT", { article: this.answer.article, reaction, reader: me, seq, sig, token }, latest);
 				} catch (why) {
 					if (tries > 1 || !latest() || !/seq/.test(/** @type {any} */ (why).type)) throw why;
 					// The clock is ahead: count on from the last number. Or it was when it stored that.
@@ -145,7 +157,8 @@ try {
 				if (!latest()) return;
 				const { reaction: previous } = this.answer;
 				try {
-					const answer = await send();
+					const { token, ...answer } = await send();
+					attempt(() => token && (localStorage[TOKEN + this.url] = token));
 					this.answer = { ...this.answer, ...answer };
 					const detail = { ...answer, site: this.site, previous: previous || null };
 					view.dispatchEvent(new CustomEvent("reaction-change", { bubbles: true, composed: true, detail }));
@@ -165,32 +178,32 @@ try {
 	}
 
 	/** Ask about the view that came near; what else of the site is on the page goes along. */
-	const load = ({ key = "", locale = "", story = ANY, home = "" }) => {
+	const load = ({ key = "", locale = "", poll = ANY, home = "" }) => {
 		if (!extras.has(home)) {
 			extras.set(home, 0);
 			ask(home, {}, () => false)
 				.catch(() => 1)
 				.then((found) => {
 					extras.set(home, found);
-					for (const story of stories.values()) story.draw();
+					for (const poll of polls.values()) poll.draw();
 				});
 		}
-		const wanted = new Set([story]);
+		const wanted = new Set([poll]);
 		let labelled = false;
 		let length = 0;
 		for (const view of views)
-			if (view.key === key && view.story) {
+			if (view.key === key && view.poll) {
 				labelled ||= view.word;
-				if (!view.story.asked && wanted.size < 100 && length < 6000) length += wanted.add(view.story) && view.story.query.length;
+				if (!view.poll.asked && wanted.size < 100 && length < 6000) length += wanted.add(view.poll) && view.poll.query.length;
 			}
 
 		const get = async (chunk = ANY) => {
 			const before = chunk.map(({ answer = ANY }) => answer);
 			const query = chunk.map(({ query = "" }) => query).join("&");
-			const url = story.url + (labelled ? `reactions?${query}&lang=${locale}` : `counts?${query}`);
+			const url = poll.url + (labelled ? `reactions?${query}&lang=${locale}` : `counts?${query}`);
 			// A cache may not know the own vote.
 			const cache = chunk.some(({ seq = 0, answer = ANY }) => seq || answer.counts) ? "no-cache" : "default";
-			for (const story of chunk) story.asked = true;
+			for (const poll of chunk) poll.asked = true;
 			try {
 				const answer = await ask(url, { cache }, () => chunk.some(({ views = ANY }) => views.size));
 				const { reactions, articles = [answer] } = answer;
@@ -199,9 +212,9 @@ try {
 					for (const { key, count } of reactions) answer.counts[key] = count;
 					labels.set(key, [...reactions]);
 				}
-				chunk.forEach((story = ANY, i = 0) => {
-					const { answer, choice, turn } = story;
-					if (answer === before[i]) story.answer = { ...answer, reaction: turn ? answer.reaction : choice, ...articles[i] };
+				chunk.forEach((poll = ANY, i = 0) => {
+					const { answer, choice, turn } = poll;
+					if (answer === before[i]) poll.answer = { ...answer, reaction: turn ? answer.reaction : choice, ...articles[i] };
 				});
 			} catch (why) {
 				const { status, detail } = /** @type {any} */ (why);
@@ -211,11 +224,11 @@ try {
 					return get(chunk);
 				}
 				if (status === 404) tell(detail);
-				for (const story of chunk)
-					if (status === 400 || status === 404) story.answer = { ...story.answer, error: true };
-					else story.asked = false;
+				for (const poll of chunk)
+					if (status === 400 || status === 404) poll.answer = { ...poll.answer, error: true };
+					else poll.asked = false;
 			}
-			for (const story of chunk) story.draw();
+			for (const poll of chunk) poll.draw();
 		};
 		get([...wanted]);
 	};
@@ -223,8 +236,8 @@ try {
 	const observer = /** @type {any} */ (new IntersectionObserver(
 		(entries) => {
 			for (const { isIntersecting, target } of /** @type {any} */ (entries))
-				if (isIntersecting && target.story) {
-					if (!target.story.asked) load(target);
+				if (isIntersecting && target.poll) {
+					if (!target.poll.asked) load(target);
 				}
 		},
 		{ rootMargin: "50%" },
@@ -239,9 +252,9 @@ try {
 	setInterval(follow, 250);
 
 	const recall = ({ persisted = false }) => {
-		for (const story of stories.values()) {
-			story.recall();
-			if (persisted) story.again();
+		for (const poll of polls.values()) {
+			poll.recall();
+			if (persisted) poll.again();
 		}
 	};
 	addEventListener("storage", /** @type {any} */ (recall));
@@ -282,14 +295,14 @@ try {
 			this.key = url + this.locale;
 			this.home = `${server}/widget/${file}.json`;
 			setTimeout(() => (this.site && server) || tell("give site, and server if the script is not loaded from it"), 999);
-			this.story = attempt(() => {
+			this.poll = attempt(() => {
 				const article = (this.article || decodeURI(location.pathname)).trim().normalize();
 				if (site && server && article && [...article].length < 201)
-					return stories.get(url + article) ?? stories.set(url + article, new Story(url, site, article)).get(url + article);
+					return polls.get(url + article) ?? polls.set(url + article, new Poll(url, site, article)).get(url + article);
 			});
 			views.add(this);
-			this.story?.views.add(this);
-			attempt(() => (this.story.asked = false));
+			this.poll?.views.add(this);
+			attempt(() => (this.poll.asked = false));
 			attempt(() => this.draw());
 			observer.observe(this);
 		}
@@ -297,8 +310,8 @@ try {
 		disconnectedCallback() {
 			observer.unobserve(this);
 			views.delete(this);
-			this.story?.views.delete(this);
-			this.story = null;
+			this.poll?.views.delete(this);
+			this.poll = null;
 		}
 
 		attributeChangedCallback() {
@@ -313,7 +326,7 @@ try {
 		}
 
 		draw() {
-			const { counts, total } = this.story?.answer ?? {};
+			const { counts, total } = this.poll?.answer ?? {};
 			this.root.textContent = counts ? this.format(total) : "";
 		}
 	}
@@ -334,6 +347,7 @@ try {
 		#heading = part("heading");
 		#row = part("row");
 		#status = part("status");
+		#forget = part("forget", "button");
 		#drawn = "";
 
 		constructor() {
@@ -341,6 +355,7 @@ try {
 			this.root.append(this.#heading, this.#row, this.#status);
 			this.#row.role = "group";
 			this.#status.role = "status";
+			this.#forget.onclick = () => this.forgetReader();
 		}
 
 		/** The words, the faces and the dress; false until they are here. */
@@ -353,8 +368,28 @@ try {
 			return (this[NAMES[i]] ?? words[i] ?? words[1]).replace("{}", value);
 		}
 
+		/** Have every site that knows the reader forget them, and forget them here. */
+		async forgetReader() {
+			const { poll } = this;
+			if (!poll || !reader()) return;
+			const stored = attempt(() => Object.keys(localStorage).filter((name) => name.startsWith("reader-reactions"))) ?? [];
+			const sites = stored.filter((name = "") => /\/v1\/sites\/[^/ ]+\/$/.test(name)).map((name = "") => name.slice(TOKEN.length));
+			try {
+				await Promise.all([...polls.values()].map(({ queue = ANY }) => queue));
+				for (const url of new Set([...sites, poll.url])) await say(`${url}vote/reader`, "DELETE", { reader: me });
+				for (const name of stored) attempt(() => localStorage.removeItem(name));
+				me = "";
+				for (const one of polls.values()) Object.assign(one, { choice: "", seq: 0 }).again();
+				poll.why = { forgotten: true };
+			} catch (why) {
+				poll.why = why;
+			}
+			poll.draw();
+		}
+
 		/** Why a vote was not counted, in words for readers. */
-		reason({ status = 0, unsure = false, wait = 0 }) {
+		reason({ status = 0, unsure = false, wait = 0, forgotten = false }) {
+			if (forgotten) return this.word(10);
 			const [n, unit = ANY] = wait > 99 ? [wait / 60, "minute"] : [wait || 60, "second"];
 			if (status === 429) return this.word(5, new Intl.RelativeTimeFormat(this.locale).format(Math.ceil(n), unit));
 			const word = this.word(status === 403 || status === 404 ? 7 : status === 422 ? 6 : unsure ? 4 : 1);
@@ -379,8 +414,8 @@ try {
 		}
 
 		draw() {
-			const { story, ownerDocument, root } = this;
-			const { answer, choice, why } = story ?? { answer: { error: true } };
+			const { poll, ownerDocument, root } = this;
+			const { answer, choice, why } = poll ?? { answer: { error: true } };
 			let style = sheet;
 			if (answer.error || ownerDocument !== document) {
 				style = new ownerDocument.defaultView.CSSStyleSheet();
@@ -404,10 +439,14 @@ try {
 					children[i].replaceChildren(part("emoji", "span", this.picture(one)), part("label", "span", one.label), part("count", "span"));
 					children[i].onclick = (event = ANY) => {
 						follow();
-						this.story?.tap(this, one.key, event);
+						this.poll?.tap(this, one.key, event);
 					};
 				});
 			}
+			this.#forget.textContent = this.word(9);
+			this.#forget.style.visibility = known && reader() ? "" : "hidden";
+			if (this.menu == null) this.#forget.remove();
+			else root.append(this.#forget);
 			const results = this.results ?? "";
 			const voted = choice || !answer.open;
 			const total = answer.total + Number(!!choice) - Number(!!answer.reaction);
