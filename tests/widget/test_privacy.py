@@ -36,7 +36,9 @@ def test_nothing_is_on_the_device_before_the_first_vote(page: Page, publisher: P
     assert page.context.cookies() == []
 
 
-def test_after_the_first_vote_there_are_a_random_id_the_own_choice_and_what_the_service_signed(page: Page, publisher: Publisher) -> None:
+def test_after_the_first_vote_there_are_a_random_id_the_own_choice_and_what_the_service_signed(
+    page: Page, publisher: Publisher
+) -> None:
     key, other = publisher.key(), publisher.key()
     hear_changes(page)
     reactions = open_row(page, publisher.page(row(key) + row(other)))
@@ -84,7 +86,9 @@ def test_a_stored_token_that_is_none_is_not_sent(page: Page, publisher: Publishe
 def test_the_signature_of_the_article_goes_with_the_vote(page: Page, publisher: Publisher, asked: list[Request]) -> None:
     key, signature = publisher.key(), "0" * 64
     hear_changes(page)
-    reactions = open_row(page, publisher.page(f'<reader-reactions site="daily" article="{key}" sig="{signature}"></reader-reactions>'))
+    reactions = open_row(
+        page, publisher.page(f'<reader-reactions site="daily" article="{key}" sig="{signature}"></reader-reactions>')
+    )
 
     button(reactions, "like").click()
 
@@ -127,7 +131,9 @@ def test_a_reader_who_cannot_be_forgotten_now_is_told_so_and_nothing_is_lost(fai
     button(reactions, "like").click()
     page.wait_for_function("heard.length == 1")
     before = stored(page)
-    page.route("**/vote/reader", lambda route: route.fulfill(status=429, json={"type": "/problems#too-many-votes", "status": 429}))
+    page.route(
+        "**/vote/reader", lambda route: route.fulfill(status=429, json={"type": "/problems#too-many-votes", "status": 429})
+    )
 
     reactions.locator("[part=forget]").click()
 
