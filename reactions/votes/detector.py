@@ -85,8 +85,9 @@ class Finding:
         head = f"{self.suspects:,} of {self.votes:,} votes {between}"
         if self.cause == MIX:
             chosen, before = label(self.pattern.reaction or ""), self.figures["share_before"]
+            compared = f", which {before:.0%} of the votes before chose" if self.figures["share"] - before >= SHIFT else ""
             times = f"{self.figures['times_expected']:.1f} times as many as age and hour predict"
-            return f"{head} are fresh readers' for {chosen}, which {before:.0%} of the votes before chose; {times}"
+            return f"{head} are fresh readers' for {chosen}{compared}; {times}"
         networks = int(self.figures["networks"])
         place = f"{networks:,} network" + "s" * (networks != 1)
         busy = f" that sent {BUSY} or more each" if self.cause == REPEATS else ""

@@ -18,7 +18,7 @@ from reactions.votes.detector import Seen, Usual
 _DAYS = 14  # what the curve of a site is drawn from
 _PRIOR = 20  # how many votes the site's mix weighs beside an article's own
 _FRESH, _FRESH_WEIGHT = 0.8, 50  # the share of fresh votes before anything is known
-_LEAST_FOR_SHARES = 200  # votes on other articles below which networks have no usual share
+_LEAST_FOR_SHARES = 100  # votes of proven readers on other articles below which networks have no usual share
 
 _a, _h, _t = tables.article.c, tables.hourly.c, tables.tally.c
 
@@ -47,7 +47,10 @@ class Past:
     curve: Curve
 
     def for_window(self, window: Sequence[Seen], others: Sequence[Seen], window_ms: int) -> Usual:
-        """What to compare a window with; `others` are votes of the last hour on the site's other articles."""
+        """What to compare a window with; `others` are votes of the last hour on the site's other articles.
+
+        Only proven readers make a network usual: fresh ones are free, and a script on many articles would excuse itself.
+        """
         within = Counter(vote.reaction for vote in window if not vote.held)
         before = {reaction: max(n - within[reaction], 0) for reaction, n in self.counts.items()}
         total = sum(before.values())
@@ -56,7 +59,8 @@ class Past:
         likely = {key: before.get(key, 0) + weight * elsewhere.get(key, 0) for key in before.keys() | elsewhere.keys()}
         mix = {key: n / max(sum(likely.values()), 1) for key, n in likely.items()}
         fresh = (sum(vote.fresh for vote in others) + _FRESH * _FRESH_WEIGHT) / (len(others) + _FRESH_WEIGHT)
-        shares = shares_of(others) if len(others) >= _LEAST_FOR_SHARES else {}
+        proven = [vote for vote in others if not vote.fresh]
+        shares = shares_of(proven) if len(proven) >= _LEAST_FOR_SHARES else {}
         return Usual(mix, total, self.expected(window_ms), fresh, shares)
 
     def expected(self, window_ms: int) -> float:

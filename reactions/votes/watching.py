@@ -165,13 +165,20 @@ class Watch:
         now_ms: int,
     ) -> Verdict | None:
         """The verdict on an article, if it is a new one."""
-        others = [v for a, (of, theirs, _) in seen.items() if a != article_id and of.id == site.id for v in theirs]
+        elsewhere = [(a, votes) for a, (of, votes, _) in seen.items() if a != article_id and of.id == site.id]
+        others = [vote for a, votes in elsewhere for vote in self._without_suspects(a, votes)]
         for window_ms in WINDOWS_MS:
             window = [vote for vote in votes if vote.at_ms >= now_ms - window_ms]
             finding = detector.judge(window, past.for_window(window, others, window_ms))
             if finding is not None:
                 return self._follow(article_id, site, window, finding, window_ms, now_ms)
         return None
+
+    def _without_suspects(self, article_id: int, votes: Sequence[Seen]) -> list[Seen]:
+        """The votes that no verdict names: suspect ones are no measure for others."""
+        own = [verdict.pattern for (of, _), verdict in self._own.items() if of == article_id]
+        patterns = [*own, *(verdict.pattern for verdict in self._holding.get(article_id, ()))]
+        return [v for v in votes if not (v.fresh and any(pattern.fits(v.reaction, v.networks) for pattern in patterns))]
 
     def _follow(
         self, article_id: int, site: Site, window: Sequence[Seen], finding: Finding, window_ms: int, now_ms: int

@@ -47,12 +47,14 @@ class Process:
     def _admit(self, ballots: Sequence[Ballot], _: Sequence[object]) -> Sequence[Ballot]:
         return [replace(b, held=self.watch.hold_for(b)) for b in ballots]
 
-    def vote(self, first: int, count: int, reaction: str, *, network: str = "", fresh: bool = True) -> list[Answer]:
+    def vote(
+        self, first: int, count: int, reaction: str, *, network: str = "", fresh: bool = True, article: str = "hello"
+    ) -> list[Answer]:
         """Votes of readers, each from a network of its own unless one is named."""
         answers: list[Answer] = []
         for number in range(first, first + count):
             sender = Sender((network or f"n{number}", f"w{number}"), not fresh)
-            ballot = self.booth.ballot(make.reader(number), reaction, seq=1, now_ms=self.now_ms)
+            ballot = self.booth.ballot(make.reader(number), reaction, seq=1, now_ms=self.now_ms, article=article)
             answers.append(self.booth.box.cast(replace(ballot, sender=sender)))
         return answers
 
@@ -81,6 +83,35 @@ def test_votes_from_one_network_are_held_in_retrospect_and_from_then_on(process:
     assert process.told == [verdict]
     assert process.booth.shown() == {"like": 10, "love": 5}
     assert right(process.booth)
+
+
+def test_a_script_on_many_articles_does_not_make_its_own_network_usual(process: Process) -> None:
+    for number in range(5):
+        process.vote(1_000 * number, 60, "angry", network="one", article=f"article-{number}")
+
+    assert {verdict.cause for verdict in process.watch.look()} == {NETWORKS}
+    assert len(process.told) == 5
+
+
+def test_suspect_votes_are_no_measure_for_others(process: Process) -> None:
+    """One script after another: the first ones' votes are all fresh and all angry, which makes neither usual."""
+    for number in range(3):
+        process.vote(1_000 * number, 60, "angry", network=f"script-{number}", article=f"article-{number}")
+        process.watch.look()
+
+    process.vote(5_000, 150, "angry")
+
+    assert [verdict.cause for verdict in process.watch.look()] == [MIX]
+
+
+def test_a_network_of_proven_readers_is_usual(process: Process) -> None:
+    process.vote(0, 60, "like", network="one", fresh=False, article="elsewhere")
+    process.vote(100, 60, "like", fresh=False, article="elsewhere")
+
+    process.vote(1_000, 30, "like", network="one")
+    process.vote(2_000, 30, "love", network="one")
+
+    assert process.watch.look() == []
 
 
 def test_in_shadow_mode_the_verdict_is_told_and_everything_goes_on_counting(engine: Engine, database_url: str) -> None:
