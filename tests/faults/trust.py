@@ -22,7 +22,7 @@ from tests.service import Service
 
 CAPS = dict(zip(SOURCES, (100, 400, 100, 1600, 6400, 10**6), strict=True))
 SHARE_HELD = 0.99
-WITHIN_S = 300
+WITHIN_S = 300  # what is promised; in a test, where votes are few, a minute shows as much
 
 
 def i05_scripts(stage: Stage, *, seconds: float, clients: int, seed: int) -> Report:
@@ -44,15 +44,20 @@ def i05_scripts(stage: Stage, *, seconds: float, clients: int, seed: int) -> Rep
             report.at_most(CAPS[source], f"counted at once, {source}", _total(service, article))
             wait_until(
                 lambda: _total(service, article) <= votes * (1 - SHARE_HELD),  # noqa: B023
-                timeout_s=WITHIN_S, why=f"{SHARE_HELD:.0%} of {source} are held",
+                timeout_s=WITHIN_S if seconds >= 20 else 60, why=f"{SHARE_HELD:.0%} of {source} are held",
             )  # fmt: skip
             report.figures |= {f"counted of {votes:,}, {source}": _total(service, article)}
             report.figures |= {
                 f"seconds from the first vote until {SHARE_HELD:.0%} were held, {source}": time.monotonic() - begun
             }
-        stage.judge(report, log, [service])
-    report.findings([oracles.shapes(log)])
-    report.at_most(0, "votes refused", sum(1 for attempt in log if not attempt.acknowledged))
+        # A decision raises the seq of a vote, so the clients' log no longer names it: votes are counted, and numbers must agree.
+        stored = stage.stored()
+        report.findings([oracles.drift(stored), oracles.fold(stored), oracles.negative(stored), oracles.explained(stored)])
+        report.findings([oracles.shapes(log)])
+    acknowledged = sum(1 for attempt in log if attempt.acknowledged)
+    report.figures |= {"acknowledged": acknowledged}
+    report.at_most(0, "votes refused", len(log) - acknowledged)
+    report.at_most(0, "votes not stored", acknowledged - len(stored.votes) - len(stored.kept))
     return report
 
 
