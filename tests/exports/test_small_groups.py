@@ -93,6 +93,8 @@ def series_of(*rows: tuple[str, int, int]) -> list[list[object]]:
         ([("like", 3, 0), ("sad", 9, 0), ("like", 9, 0), ("like", 8, 0)], [None, 9, 9, None]),  # the lowest of its reaction
         ([("like", 3, 0), ("sad", 9, 0)], [None, 9]),
         ([("like", 5, 5), ("like", 0, 6)], [5, 0]),
+        ([("like", 5, 6), ("like", 9, 0)], [5, 9]),
+        ([("like", 3, 0), ("like", 5, 7), ("like", 9, 0)], [None, 5, None]),  # 5 and 7 are many, and 12 together
     ],
 )
 def test_hours_in_which_few_added_or_removed_are_hidden_with_enough_others(

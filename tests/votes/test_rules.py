@@ -19,6 +19,7 @@ from reactions.refusals import (
 from reactions.storage import tables
 from reactions.storage.engines import writing
 from reactions.times import DAY_MS
+from reactions.votes import rules
 from tests import make
 from tests.boxes import NOON_MS, Booth, booth
 from tests.make import ADA, BEN, CIA
@@ -284,3 +285,13 @@ def test_a_malformed_key_is_refused_in_words(key: str) -> None:
 
     assert isinstance(caught.value, Refusal)
     assert caught.value.detail.startswith("An article key")
+
+
+def test_the_reader_of_a_held_vote_sees_their_own_choice_counted(daily: Booth) -> None:
+    daily.cast(ADA, "like", seq=1)
+    (counts,) = daily.counts("hello")
+
+    assert rules.with_one_more(counts, "like").by_reaction == {**counts.by_reaction, "like": 2}
+    assert rules.with_one_more(counts, "wow").by_reaction == {**counts.by_reaction, "wow": 1}
+    assert rules.with_one_more(counts, None) == counts
+    assert rules.with_one_more(counts, "retired meanwhile") == counts

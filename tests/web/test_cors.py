@@ -14,6 +14,7 @@ from tests.web.asking import NOTHING, VOTE, ballot, only_sqlite, problem, rows_s
 pytestmark = only_sqlite
 READ = "/v1/sites/daily/reactions?article=a"
 COUNTS = "/v1/sites/daily/counts?article=a"
+FORGET = "/v1/sites/daily/vote/reader"
 
 
 def test_a_page_of_the_site_may_read_the_answer_to_its_vote(client: FlaskClient) -> None:
@@ -136,3 +137,23 @@ def test_a_refused_read_can_be_read_by_every_page_and_is_not_cached(client: Flas
         assert refused.headers["Access-Control-Allow-Origin"] == "*"
         assert refused.headers["Cache-Control"] == "no-store"
         assert "Vary" not in refused.headers
+
+
+def test_a_page_of_the_site_can_read_why_nobody_was_forgotten_and_others_cannot(client: FlaskClient) -> None:
+    own = client.delete(FORGET, json={"reader": "nobody"}, headers={"Origin": make.ORIGIN, "Sec-Fetch-Mode": "cors"})
+    foreign = client.delete(
+        FORGET, json={"reader": "nobody"}, headers={"Origin": "https://evil.example", "Sec-Fetch-Mode": "cors"}
+    )
+
+    assert own.status_code == 400
+    assert own.headers["Access-Control-Allow-Origin"] == make.ORIGIN
+    assert foreign.status_code == 403
+    assert "Access-Control-Allow-Origin" not in foreign.headers
+
+
+@pytest.mark.parametrize("path", ["articles", "export/votes.csv", "holds", "dashboard", "alerts.atom", "nothing"])
+def test_no_page_can_read_what_the_newsroom_asks_for(client: FlaskClient, path: str) -> None:
+    refused = client.get(f"/v1/sites/daily/{path}", headers={"Origin": make.ORIGIN})
+
+    assert refused.status_code in (401, 404)
+    assert "Access-Control-Allow-Origin" not in refused.headers
