@@ -26,6 +26,15 @@ def pseudonym(key: bytes, *, site: str, article_id: int | None, reader: bytes) -
     return hmac.digest(key, f"{site}|{scope}|".encode() + reader, "sha256")[:PSEUDONYM_BYTES]
 
 
+def nameless(key: bytes, *, article_id: int, network: str, browser: str) -> bytes:
+    """A 16-byte id for a reader whose widget sends none: HMAC-SHA256 over article, network (IPv4 /32, IPv6 /64) and User-Agent.
+
+    Readers who share both are one reader; a reader who changes either may vote again. It differs from article to article, and
+    only its pseudonym is stored.
+    """
+    return hmac.digest(key, f"nameless|{article_id}|{network}|{browser}".encode(), "sha256")[:PSEUDONYM_BYTES]
+
+
 def limit_key(key: bytes, *parts: str) -> str:
     """A short keyed hash (BLAKE2b) to count a limit under: whoever reads the limiter's store learns no address and no reader."""
     return hashlib.blake2b("|".join(parts).encode(), key=key, digest_size=12).hexdigest()

@@ -11,6 +11,7 @@ from reactions.web.headers import PUBLIC, Header
 
 PREFLIGHT_S = "7200"  # the most that Chrome honours
 
+_FOR_PAGES = ("readers", "other-widgets")  # blueprints whose answers pages read
 _FETCH_MODES = (None, "cors", "same-origin")
 NO_ORIGIN = [("Vary", "Origin")]
 _EXPOSED = [("Access-Control-Expose-Headers", "Date, RateLimit, RateLimit-Policy, Retry-After")]
@@ -51,7 +52,7 @@ def let_page(headers: list[Header]) -> None:
 
 def let_read(response: Response) -> Response:
     """Let the page read a problem: everybody's if it was asked publicly, the checked page's if it came with a vote."""
-    if request.blueprint == "readers":
+    if request.blueprint in _FOR_PAGES:
         public = request.method in ("GET", "HEAD")
         response.headers.update(PUBLIC if public else g.get("headers", NO_ORIGIN))
     return response

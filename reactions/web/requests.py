@@ -52,12 +52,17 @@ def body_of(request: Request, schema: Schema, *, most_bytes: int = SMALL_BODY_BY
 
 
 def text_of(request: Request, *, most_bytes: int = SMALL_BODY_BYTES) -> bytes:
-    """The JSON body as it came. Raises UnsupportedMediaType, RequestEntityTooLarge or ValidationError.
+    """The JSON body as it came. Raises UnsupportedMediaType, RequestEntityTooLarge or ValidationError."""
+    if request.mimetype != "application/json":
+        raise UnsupportedMediaType
+    return bytes_of(request, most_bytes=most_bytes)
+
+
+def bytes_of(request: Request, *, most_bytes: int) -> bytes:
+    """A body of any type. Raises RequestEntityTooLarge or ValidationError.
 
     A body that was sent in chunks tells its length only by its end, so one byte more is read.
     """
-    if request.mimetype != "application/json":
-        raise UnsupportedMediaType
     request.max_content_length = most_bytes + 1
     try:
         text = request.get_data(cache=False)
