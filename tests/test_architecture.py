@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import gzip
 import re
 import statistics
 from collections.abc import Iterator
@@ -70,12 +69,6 @@ def test_every_pin_of_the_run_time_is_the_same_in_development() -> None:
 
     assert pins
     assert [pin for pin in pins if pin not in dev] == []
-
-
-def test_the_widget_stays_small() -> None:
-    source = (ROOT / "reactions" / "widget" / "v1.js").read_bytes()
-
-    assert len(gzip.compress(source, 9, mtime=0)) <= WIDGET_BYTES
 
 
 def test_nothing_but_the_ballot_box_counts() -> None:
