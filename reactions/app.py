@@ -35,9 +35,9 @@ from reactions.web import (
     limit_store,
     logs,
     metrics,
+    nameless_votes,
     newsroom_api,
     openapi,
-    other_widgets,
     problems,
     reader_api,
     report_api,
@@ -170,7 +170,7 @@ def _register(app: Flask, settings: Settings) -> None:
             atom.blueprint,
         ],
     )
-    for blueprint in (widget.blueprint, other_widgets.blueprint, health.blueprint, dashboard.blueprint):
+    for blueprint in (widget.blueprint, nameless_votes.blueprint, health.blueprint, dashboard.blueprint):
         app.register_blueprint(blueprint)
     if settings.demo:
         key_file = seeding.key_file(settings.data_path)

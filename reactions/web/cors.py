@@ -11,7 +11,7 @@ from reactions.web.headers import PUBLIC, Header
 
 PREFLIGHT_S = "7200"  # the most that Chrome honours
 
-_FOR_PAGES = ("readers", "other-widgets")  # blueprints whose answers pages read
+_FOR_PAGES = ("readers", "nameless-votes")  # blueprints whose answers pages read
 _FETCH_MODES = (None, "cors", "same-origin")
 NO_ORIGIN = [("Vary", "Origin")]
 _EXPOSED = [("Access-Control-Expose-Headers", "Date, RateLimit, RateLimit-Policy, Retry-After")]

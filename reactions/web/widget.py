@@ -43,6 +43,13 @@ def integrity() -> str:
     return releases()[f"{version()}.js"]
 
 
+@cache
+def words() -> dict[str, list[str]]:
+    """The widget's own words by language, in the order of the names in v1.js."""
+    table: dict[str, list[str]] = json.loads((_FOLDER / "v1.json").read_bytes())["words"]
+    return table
+
+
 @blueprint.get("/widget/v1.<any(js,json):extension>", provide_automatic_options=False)
 def following(extension: str) -> Response:
     """The newest widget of version 1: the script, or its words and drawings."""

@@ -1,0 +1,27 @@
+"""A page without scripts: the form of docs/widget.md, in a real browser."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Browser, expect
+
+from tests.widget.publisher import Publisher
+
+
+def test_the_form_votes_and_comes_back(browser: Browser, publisher: Publisher) -> None:
+    key = publisher.key()
+    path = f"/news/{key}"
+    form = f"""<noscript><form method="post" action="{publisher.service.url}/form/daily">
+      <input type="hidden" name="article" value="{key}">
+      <input type="hidden" name="return" value="{publisher.pages.origin}{path}">
+      <button name="reaction" value="like">Like</button><button name="reaction" value="">Take it back</button></form></noscript>"""
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(publisher.page(form, path=path))
+
+    page.get_by_role("button", name="Like").click()
+
+    publisher.expect_counts(key, {"like": 1})
+    expect(page).to_have_url(publisher.pages.origin + path)
+    page.get_by_role("button", name="Take it back").click()
+    publisher.expect_counts(key, {})
+    context.close()
