@@ -147,6 +147,6 @@ def test_a_verdict_raises_an_alert_and_its_votes_are_rejected_together(make_app:
     assert verdict["text"].startswith("60 of 61 votes between ")
     assert verdict["text"].endswith(" came from fresh readers in 1 network")
     assert verdict["votes"] == {"suspect": 60}
-    assert alert.headline == "Suspicious votes: an article without a description"
+    assert alert.headline == "Suspicious votes: An article without a title"
     assert decide(editor, "reject", verdict=verdict["id"]) == {"votes": 60}
     assert totals(client)[0] == 1

@@ -68,8 +68,10 @@ def articles() -> ResponseReturnValue:
 
 @blueprint.get("/article")
 def article() -> ResponseReturnValue:
-    """One article."""
-    report = view_models.article_report(g.site, request.args.get("article", ""))
+    """One article, by its key; or by its id, as mails and feeds link to one whose key nobody has verified."""
+    named = request.args.get("article", "")
+    key = view_models.key_by_id(g.site, request.args["id"]) if "id" in request.args and not named else named
+    report = view_models.article_report(g.site, key)
     return _page("article", report=report, series=report.series, unit=report.unit, **view_models.article(report, g.site))
 
 
