@@ -7,11 +7,11 @@ changes the vote, and the vote stays held or counted as it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Boolean, ColumnElement, Connection, Row, bindparam, select, true, tuple_, update
+from sqlalchemy import Boolean, ColumnElement, Connection, Row, bindparam, null, select, true, tuple_, update
 
 from reactions.storage import tables
 from reactions.storage.engines import take_part_in_counting
@@ -19,6 +19,7 @@ from reactions.votes import ledger, tallies, verdicts
 from reactions.votes.ballot_box import BallotBox
 from reactions.votes.holds import HELD, REJECTED, RELEASED
 from reactions.votes.ledger import Event
+from reactions.votes.rules import RELEASE
 from reactions.votes.tallies import Shift
 
 AT_ONCE = 1_000
@@ -70,7 +71,7 @@ class _Decision(NamedTuple):
 
 
 _HOLD = _Decision(HELD, held=True, cause="hold")
-_RELEASE = _Decision(RELEASED, held=False, cause="release")
+_RELEASE = _Decision(RELEASED, held=False, cause=RELEASE)
 _REJECT = _Decision(REJECTED, held=True, cause="reject")
 
 
@@ -126,11 +127,20 @@ def _decide_some(
         return []
     events = [event for row in rows if (event := _event(row, decision, now_ms))]
     keys = [(row.article_id, bytes(row.voter)) for row in rows]
+    fresh = set(keys) - ledger.counted_before(connection, keys) if decision is _RELEASE else set()
     connection.execute(_CHANGE_VOTES, {"keys": keys, "held": decision.held})
     ledger.append(connection, events)
     connection.execute(_SETTLE, {"keys": keys, "to": decision.state, "now": now_ms, "who": by})
-    tallies.shift(connection, [Shift(e.article_id, e.at_ms, e.left, e.taken_up, first=False) for e in events if not e.held])
+    if withdrawn := [key for key, row in zip(keys, rows, strict=True) if key in fresh and row.reaction is None]:
+        connection.execute(_NEVER_COUNTED, {"keys": withdrawn})
+    tallies.shift(connection, [_shift(event, fresh) for event in events if not event.held])
     return keys
+
+
+def _shift(event: Event, fresh: Set[tuple[int, bytes]]) -> Shift:
+    """The change of the counts. The release of a vote that never counted brings a reader, in the hour of the release."""
+    first = (event.article_id, event.voter) in fresh
+    return Shift(event.article_id, event.at_ms, event.left, event.taken_up, first)
 
 
 def _lock(
@@ -169,6 +179,8 @@ _CHANGE_VOTES = (
     .where(_listed(_v.article_id, _v.voter))
     .values({"held": bindparam("held", type_=Boolean), "seq": _v.seq + 1})
 )
+# A reader who took a held vote back, and votes again after its release, counts with that vote as with a first one.
+_NEVER_COUNTED = update(tables.vote).where(_listed(_v.article_id, _v.voter)).values(previous=null())
 _SETTLE = (
     update(tables.hold)
     .where(_listed(_h.article_id, _h.voter))
