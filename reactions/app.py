@@ -140,7 +140,7 @@ def _watch(settings: Settings, engine: Engine, box: Callable[[], BallotBox]) -> 
 
     def suspicious(site: Site, verdict: Verdict) -> None:
         metrics.verdicts.inc()
-        suspicion.raise_alert(engine, site, verdict, now_ms=current.now_ms())
+        suspicion.raise_alert(engine, site, verdict, now_ms=current.now_ms(), dashboard_url=settings.dashboard_url)
 
     chosen = Rules(
         settings.detector_every_s, settings.hold_automatically, suspect_held_for_ms=settings.suspect_held_for_hours * HOUR_MS

@@ -263,6 +263,11 @@ class Settings:
         own = "localhost" if self.bind.startswith("unix:") else self.bind.replace("0.0.0.0", "localhost")  # noqa: S104
         return (self.public_url or f"http://{own}").rstrip("/")
 
+    @property
+    def dashboard_url(self) -> str:
+        """Where editors find the dashboard, for links that leave the service; empty without a `public_url`."""
+        return f"{self.address}/dashboard" if self.public_url else ""
+
 
 NAMES = [item.name for item in fields(Settings)]
 _SHOWN_NEVER = {

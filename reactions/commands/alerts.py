@@ -47,7 +47,8 @@ def _watch(site: Site) -> None:
     now_ms = current.now_ms()
     with snapshot(current.engine()) as connection:
         found = rules.findings(connection, site, now_ms=now_ms)
-    for alert in alerts_.raise_all(current.engine(), site, found, now_ms=now_ms):
+    address = current.parts().settings.dashboard_url
+    for alert in alerts_.raise_all(current.engine(), site, found, now_ms=now_ms, dashboard_url=address):
         click.echo(f"{site.key}: {alert.headline}. {alert.detail}")
 
 

@@ -82,9 +82,8 @@ def _mail(found: Digest, link: str, recipients: Sequence[str]) -> None:
 
 def _dashboard_url(found: Digest) -> str:
     """The URL of the day in the dashboard; empty without a public URL."""
-    settings = current.parts().settings
-    day = found.day.isoformat()
-    return f"{settings.address}/dashboard?{urlencode({'from': day, 'to': day})}" if settings.public_url else ""
+    address, day = current.parts().settings.dashboard_url, found.day.isoformat()
+    return f"{address}?{urlencode({'from': day, 'to': day})}" if address else ""
 
 
 def _write(path: Path, content: str) -> None:

@@ -12,9 +12,8 @@ from flask.cli import AppGroup
 from reactions.commands import operator
 from reactions.newsroom import article_keys, articles, sites
 from reactions.newsroom.sites import Site
-from reactions.storage.engines import writing
 from reactions.times import rfc3339
-from reactions.votes import review, verdicts
+from reactions.votes import review, under_review, verdicts
 from reactions.votes.holds import HELD, REJECTED, STATES, SUSPECT
 from reactions.votes.review import Choice
 from reactions.web import current
@@ -61,7 +60,7 @@ def list_all(site: str, state: str | None, **chosen: Any) -> None:
     """List the votes under review, the latest 100."""
     with current.reading() as connection:
         choice = _choice(connection, sites.get(connection, site), (state,) if state else STATES, **chosen)
-        found = review.listed(connection, choice, limit=_SHOWN + 1)
+        found = under_review.listed(connection, choice, limit=_SHOWN + 1)
     for vote in found[:_SHOWN]:
         why = f"{vote.cause} {vote.verdict or ''}".strip()
         click.echo(f"{vote.id}  {vote.state:8}  {rfc3339(vote.at_ms)}  {vote.reaction or '-':10}  {vote.article}  ({why})")
@@ -74,11 +73,11 @@ def list_verdicts(site: str) -> None:
     """List what the detector found suspect, the latest 100."""
     with current.reading() as connection:
         found = verdicts.of_site(connection, sites.get(connection, site), limit=_SHOWN)
-        keys = review.keys_of(connection, {verdict.article_id for verdict in found})
-        states = review.states_by_verdict(connection, [verdict.id for verdict in found])
+        names = under_review.names_of(connection, {verdict.article_id for verdict in found})
+        states = under_review.states_by_verdict(connection, [verdict.id for verdict in found])
     for verdict in found:
         stands = ", ".join(f"{n:,} {state}" for state, n in sorted(states.get(verdict.id, {}).items()))
-        click.echo(f"{verdict.id}  {rfc3339(verdict.at_ms)}  {keys[verdict.article_id]}\n    {verdict.text} ({stands})")
+        click.echo(f"{verdict.id}  {rfc3339(verdict.at_ms)}  {names[verdict.article_id][0]}\n    {verdict.text} ({stands})")
 
 
 @holds.command("release")
@@ -117,14 +116,8 @@ def _decide(
             "Name a site, and say which votes: --vote, --article, --verdict, --network, --from, --until or --all."
         )
     with current.reading() as connection:
-        found = sites.get(connection, site)
-        choice = _choice(connection, found, states, **chosen)
-    now_ms = current.now_ms()
-    count = decision(current.parts().ballot_box, choice, by=operator(), now_ms=now_ms)
-    if choice.verdict is not None and decision is review.release:
-        with writing(current.engine()) as connection:
-            verdicts.end(connection, found, choice.verdict, now_ms=now_ms)
-    return count
+        choice = _choice(connection, sites.get(connection, site), states, **chosen)
+    return decision(current.parts().ballot_box, choice, by=operator(), now_ms=current.now_ms())
 
 
 def _choice(connection: Any, site: Site, states: tuple[str, ...], **chosen: Any) -> Choice:

@@ -32,6 +32,7 @@ _PICTOGRAPH = re.compile(f"[{characters.PICTOGRAPH}]")
 _PICTOGRAPH_BEFORE = re.compile(f"[{characters.PICTOGRAPH}][\U0001f3fb-\U0001f3ff]?\\Z")
 _WORD = re.compile(r"[^\W\d_]+")
 _LETTER_OF = {script: re.compile(f"[{letters}]") for script, letters in characters.LETTERS_OF.items()}
+_SHOWN_ID = re.compile("[0-9a-f]{16}")
 
 # What `decodeURI` of a browser leaves as it is: characters that would mean something else once decoded.
 _DECODABLE = re.compile("(?:%(?!3B|2F|3F|3A|40|26|3D|2B|24|2C|23)[0-9A-F]{2})+", re.IGNORECASE)
@@ -119,6 +120,16 @@ def _decoded(escapes: re.Match[str]) -> str:
         return bytes.fromhex(escapes[0].replace("%", "")).decode()
     except UnicodeDecodeError:
         return escapes[0]
+
+
+def shown_id(article_id: int) -> str:
+    """An article's id as addresses have it: 16 hexadecimal digits, which tell nothing of its key."""
+    return f"{article_id % 2**64:016x}"
+
+
+def id_shown(text: str) -> int | None:
+    """The id that `shown_id` wrote; None for any other text."""
+    return int.from_bytes(bytes.fromhex(text), "big", signed=True) if _SHOWN_ID.fullmatch(text) else None
 
 
 def id_of(site_key: str, key: str) -> int:

@@ -20,6 +20,7 @@ from reactions.storage import statements, tables
 from reactions.storage.engines import insert_for
 from reactions.times import DAY_MS
 
+UNTITLED = "An article without a title"
 IMPORTED = "imported"  # the mark, among what was done to an article, of one that an import registered
 _DESCRIBED = ("url", "title", "section", "authors", "tags", "published_at")
 _NO_IDS = "[]"
@@ -72,6 +73,15 @@ class Description:
     authors: Sequence[str] = field(default_factory=list)
     tags: Sequence[str] = field(default_factory=list)
     published_at: int | None = None
+
+
+def headline(title: str | None) -> str:
+    """What an article is called in a mail, a webhook, a feed, and wherever else its name would be a link.
+
+    Any script can vote on any key, so the key of an article that nobody described is a stranger's text: it never stands for the
+    title. The dashboard quotes it as an unverified key; JSON and CSV have it as data.
+    """
+    return title or UNTITLED
 
 
 def born_ms(published_at: int | None, first_seen_at: int) -> int:
@@ -128,6 +138,15 @@ def ids_known(connection: Connection, article_ids: Collection[int]) -> frozenset
 def key_of(connection: Connection, article_id: int) -> str:
     """The key of a registered article."""
     return str(connection.execute(select(_a.key).where(_a.article_id == article_id)).scalar_one())
+
+
+def key_by_id(connection: Connection, site: Site, article_id: int | None) -> str:
+    """The key of the site's article with this id. Raises UnknownArticle."""
+    asked = select(_a.key).where(_a.article_id == article_id, _a.site_id == site.id)
+    key = None if article_id is None else connection.execute(asked).scalar_one_or_none()
+    if key is None:
+        raise UnknownArticle(f"{site.key} has no article with this id.")
+    return str(key)
 
 
 def last_registered_at(connection: Connection, site: Site) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, delete, insert, select
 
+from reactions.newsroom import article_keys
 from reactions.newsroom.sites import Site
 from reactions.notices import outbox, webhooks
 from reactions.storage import tables
@@ -34,7 +35,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """An alert as it was raised; `raised_at` is UTC milliseconds."""
+    """An alert as it was raised; `raised_at` is UTC milliseconds. Its article has `dashboard_url` besides what a finding has."""
 
     id: str
     rule: str
@@ -45,13 +46,18 @@ class Alert:
     raised_at: int
 
 
-def raise_all(engine: Engine, site: Site, findings: Sequence[Finding], *, now_ms: int) -> list[Alert]:
-    """Raise the findings that are not cooling off, and queue a message about each for every webhook."""
+def raise_all(engine: Engine, site: Site, findings: Sequence[Finding], *, now_ms: int, dashboard_url: str = "") -> list[Alert]:
+    """Raise the findings that are not cooling off, and queue a message about each for every webhook.
+
+    `dashboard_url` is where the dashboard is, for links to its pages; empty if nobody knows.
+    """
     if not findings:
         return []
     with writing(engine) as connection:
         listeners = webhooks.all_of(connection, site)
-        raised = [(_alert(found, now_ms), found) for found in findings if _claimed(connection, site, found, now_ms)]
+        raised = [
+            (_alert(found, now_ms, dashboard_url), found) for found in findings if _claimed(connection, site, found, now_ms)
+        ]
         for alert, finding in raised:
             connection.execute(insert(tables.alert).values(_row(site, alert, finding)))
             outbox.enqueue(connection, listeners, alert.id, message(site, alert), now_ms=now_ms)
@@ -105,11 +111,12 @@ def _claimed(connection: Connection, site: Site, finding: Finding, now_ms: int) 
     return connection.execute(claim).one_or_none() is not None
 
 
-def _alert(finding: Finding, now_ms: int) -> Alert:
+def _alert(finding: Finding, now_ms: int, dashboard_url: str) -> Alert:
+    shown = article_keys.shown_id(finding.article_id)
     return Alert(
         id=uuid.uuid4().hex,
         rule=finding.rule,
-        article=finding.article,
+        article={**finding.article, "dashboard_url": f"{dashboard_url}/article?id={shown}" if dashboard_url else None},
         headline=finding.headline,
         detail=finding.detail,
         figures=finding.figures,

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from reactions.newsroom import article_keys, articles
 from reactions.reports import dashboard, listings, periods, words
 from reactions.reports.dashboard import Dashboard, Totals
 from reactions.reports.listings import ListRequest, Row, Trend
@@ -33,7 +34,7 @@ _DIVIDED = 0.5  # the split from which readers count as divided
 class Digest:
     """A day of a site. `trending` is of the moment of reading, and empty unless the day is today or yesterday.
 
-    No article is both loved and divided.
+    No article is both loved and divided. `ids` are those of the articles without a title, by key.
     """
 
     day: date
@@ -41,6 +42,7 @@ class Digest:
     trending: Sequence[Row]
     loved: Sequence[Row]
     divided: Sequence[Row]
+    ids: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +60,20 @@ def read(reading: Reading, day: date) -> Digest:
     board = dashboard.read(reading, period, Filters())
     fresh = day >= yesterday(zone, reading.now_ms)
     best = listings.read(reading, ListRequest(period, Filters(), sort="mood", limit=_CANDIDATES), key=b"", bound_to=())
+    untitled = {row.article for row in [*_rows_of(board), *best.articles] if not row.title}
     return Digest(
         day,
         board,
         trending=[row for row in board.lists.trending if fresh and row.trending.ratio >= _MIN_TREND],
         loved=[row for row in best.articles if not row.mood.few and row.mood.low > 0 and row.split.value < _DIVIDED],
         divided=[row for row in board.lists.divided if row.split.value >= _DIVIDED],
+        ids=articles.ids_of(reading.connection, reading.site, untitled) if untitled else {},
     )
+
+
+def _rows_of(board: Dashboard) -> list[Row]:
+    lists = board.lists
+    return [*lists.top, *lists.trending, *lists.divided, *lists.surprising]
 
 
 def yesterday(zone: str, now_ms: int) -> date:
@@ -118,8 +127,16 @@ def _rendered(template: str, digest: Digest, dashboard_url: str) -> str:
             sections=[group for group in digest.board.sections if group.net > 0],
             dashboard_url=dashboard_url,
             width=TEXT_COLUMNS,
+            link=lambda row: row.url or _page_of(row, digest, dashboard_url),
         )
     )
+
+
+def _page_of(row: Row, digest: Digest, dashboard_url: str) -> str:
+    """The dashboard's page of an article that has no title, by its id: not even the address tells its key."""
+    article_id = digest.ids.get(row.article)
+    address = dashboard_url.partition("?")[0]
+    return f"{address}/article?id={article_keys.shown_id(article_id)}" if address and article_id is not None else ""
 
 
 @cache
@@ -132,7 +149,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters |= {"number": number, "percent": percent, "mood": mood}
+    made.filters |= {"number": number, "percent": percent, "mood": mood, "headline": articles.headline}
     made.globals["change"] = change
     return made
 

@@ -39,7 +39,7 @@ def _add(feed: etree._Element, alert: Alert) -> None:
     _part(entry, "category", term=alert.rule)
     if section := alert.article["section"]:
         _part(entry, "category", term=section, scheme="urn:reader-reactions:section")
-    if url := alert.article["url"]:
+    if url := alert.article["url"] or alert.article.get("dashboard_url"):
         _part(entry, "link", rel="alternate", href=url)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from reactions.newsroom import articles
 from reactions.newsroom.sites import Site
 from reactions.notices.alerts import Finding
 from reactions.reports import figures, listings, metrics, periods
@@ -162,7 +163,7 @@ def _finding(match: _Match, row: Any) -> Finding:
         rule=match.rule,
         article_id=match.article_id,
         article={"key": row.key, "title": row.title, "url": row.url, "section": row.section},
-        headline=f"{match.opening}: {row.title or row.key}",
+        headline=f"{match.opening}: {articles.headline(row.title)}",
         detail=match.detail,
         figures=match.figures,
         cooling_off_ms=COOLING_OFF_MS[match.rule],

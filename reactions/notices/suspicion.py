@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Engine, select
 
+from reactions.newsroom import articles
 from reactions.newsroom.sites import Site
 from reactions.notices import alerts
 from reactions.notices.alerts import Finding
@@ -17,8 +18,8 @@ COOLING_OFF_MS = HOUR_MS
 _a = tables.article.c
 
 
-def raise_alert(engine: Engine, site: Site, verdict: Verdict, *, now_ms: int) -> None:
-    """Raise the alert, once an hour for an article at most. An article without a description has no headline of its own."""
+def raise_alert(engine: Engine, site: Site, verdict: Verdict, *, now_ms: int, dashboard_url: str = "") -> None:
+    """Raise the alert, once an hour for an article at most."""
     asked = select(_a.key, _a.title, _a.url, _a.section).where(_a.article_id == verdict.article_id)
     with engine.connect() as connection:
         article = connection.execute(asked).one()
@@ -27,9 +28,9 @@ def raise_alert(engine: Engine, site: Site, verdict: Verdict, *, now_ms: int) ->
         rule=RULE,
         article_id=verdict.article_id,
         article={"key": article.key, "title": article.title, "url": article.url, "section": article.section},
-        headline=f"Suspicious votes: {article.title or 'an article without a description'}",
+        headline=f"Suspicious votes: {articles.headline(article.title)}",
         detail=f"{verdict.text}. {consequence}",
         figures={"verdict": verdict.id, **verdict.figures},
         cooling_off_ms=COOLING_OFF_MS,
     )
-    alerts.raise_all(engine, site, [finding], now_ms=now_ms)
+    alerts.raise_all(engine, site, [finding], now_ms=now_ms, dashboard_url=dashboard_url)

@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, Connection, Executable, cast, func, select, u
 
 from reactions.storage import tables
 from reactions.votes import holds
-from reactions.votes.rules import CAST
+from reactions.votes.rules import BRING_A_READER
 from reactions.votes.tallies import READERS_OF_HOUR
 
 _a = tables.article.c
@@ -55,7 +55,7 @@ class LeftBehind:
 
 @dataclass(frozen=True, slots=True)
 class ReadersDifference:
-    """One (article, reaction) whose new readers in the hourly series are not the first votes in the ledger."""
+    """One (article, reaction) whose new readers in the hourly series are not the first counted votes in the ledger."""
 
     article_id: int
     reaction: str
@@ -147,11 +147,16 @@ _READERS = (
     .where(READERS_OF_HOUR != 0)
     .group_by(_h.article_id, _h.reaction)
 )
-_earliest = select(_e.article_id, _e.voter, func.min(_e.seq).label("seq")).group_by(_e.article_id, _e.voter).subquery()
+_earliest = (
+    select(_e.article_id, _e.voter, func.min(_e.seq).label("seq"))
+    .where(_e.held.is_(False), _e.to_reaction.is_not(None))
+    .group_by(_e.article_id, _e.voter)
+    .subquery()
+)
 _FIRST_VOTES = (
     select(_e.article_id, _e.to_reaction, func.count())
     .join(_earliest, (_earliest.c.article_id == _e.article_id) & (_earliest.c.voter == _e.voter) & (_earliest.c.seq == _e.seq))
-    .where(_e.cause == CAST, _e.held.is_(False), _e.to_reaction.is_not(None))
+    .where(_e.cause.in_(BRING_A_READER))
     .group_by(_e.article_id, _e.to_reaction)
 )
 _in_force = _d.state.in_(holds.NOT_COUNTED)

@@ -18,7 +18,7 @@ from reactions.refusals import ImportConflict
 from reactions.storage import tables
 from reactions.storage.statements import ManyRows
 from reactions.votes import sealing
-from reactions.votes.rules import CAST
+from reactions.votes.rules import BRING_A_READER
 from reactions.votes.tallies import Shift
 
 Voter = tuple[int, bytes]
@@ -61,6 +61,14 @@ def refuse_any_of(connection: Connection, site_key: str, keys: Mapping[int, str]
         raise ImportConflict(
             f"{keys[voted][:80]!r} has votes of its own in {site_key}. An export comes back only where there are none."
         )
+
+
+def counted_before(connection: Connection, voters: Collection[Voter]) -> set[Voter]:
+    """Those of the voters whose vote on the article has counted at some time."""
+    asked = select(_e.article_id, _e.voter).where(
+        tuple_(_e.article_id, _e.voter).in_(voters), _e.held.is_(False), _e.to_reaction.is_not(None)
+    )
+    return {(article_id, bytes(voter)) for article_id, voter in connection.execute(asked.distinct())}
 
 
 @contextmanager
@@ -135,10 +143,12 @@ def _strike_out(
     shifts: list[Shift] = []
     for event in sorted(events, key=lambda event: event.seq):
         voter = event.article_id, bytes(event.voter)
-        first = voter not in seen and event.cause == CAST
-        seen.add(voter)
-        if not event.held:
-            shifts.append(Shift(event.article_id, event.at_ms, event.left, event.taken_up, first))
+        if event.held:
+            continue
+        first = event.taken_up is not None and voter not in seen and event.cause in BRING_A_READER
+        shifts.append(Shift(event.article_id, event.at_ms, event.left, event.taken_up, first))
+        if event.taken_up is not None:
+            seen.add(voter)
     return shifts
 
 

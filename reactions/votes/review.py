@@ -7,29 +7,33 @@ changes the vote, and the vote stays held or counted as it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Boolean, ColumnElement, Connection, Row, bindparam, func, or_, select, true, tuple_, update
+from sqlalchemy import Boolean, ColumnElement, Connection, Row, bindparam, null, select, true, tuple_, update
 
 from reactions.storage import tables
 from reactions.storage.engines import take_part_in_counting
-from reactions.votes import ledger, tallies
+from reactions.votes import ledger, tallies, verdicts
 from reactions.votes.ballot_box import BallotBox
 from reactions.votes.holds import HELD, REJECTED, RELEASED
 from reactions.votes.ledger import Event
+from reactions.votes.rules import RELEASE
 from reactions.votes.tallies import Shift
 
 AT_ONCE = 1_000
 OPERATOR = "the service"
 
-_v, _h, _a = tables.vote.c, tables.hold.c, tables.article.c
+_v, _h = tables.vote.c, tables.hold.c
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which holds are meant: those that meet every condition given. Times are UTC milliseconds, `until_ms` is left out."""
+    """Which holds are meant: those that meet every condition given. Times are UTC milliseconds, `until_ms` is left out.
+
+    `settled_ms` is when they were decided: that of one decision is meant, as to take it back.
+    """
 
     site_id: int | None = None
     ids: Sequence[str] | None = None
@@ -39,6 +43,7 @@ class Choice:
     from_ms: int | None = None
     until_ms: int | None = None
     due_by_ms: int | None = None
+    settled_ms: int | None = None
     states: Sequence[str] = (HELD,)
 
     def conditions(self) -> list[ColumnElement[bool]]:
@@ -51,6 +56,7 @@ class Choice:
             "network": (self.network, lambda network: _h.network == network),
             "from": (self.from_ms, lambda at_ms: _h.at >= at_ms),
             "until": (self.until_ms, lambda at_ms: _h.at < at_ms),
+            "settled": (self.settled_ms, lambda at_ms: _h.settled_at == at_ms),
             "due": (self.due_by_ms, lambda at_ms: _h.due_at <= at_ms),
         }
         return [_h.state.in_(self.states), *(condition(value) for value, condition in given.values() if value is not None)]
@@ -65,7 +71,7 @@ class _Decision(NamedTuple):
 
 
 _HOLD = _Decision(HELD, held=True, cause="hold")
-_RELEASE = _Decision(RELEASED, held=False, cause="release")
+_RELEASE = _Decision(RELEASED, held=False, cause=RELEASE)
 _REJECT = _Decision(REJECTED, held=True, cause="reject")
 
 
@@ -75,8 +81,14 @@ def hold(box: BallotBox, choice: Choice, *, by: str, now_ms: int) -> int:
 
 
 def release(box: BallotBox, choice: Choice, *, by: str, now_ms: int) -> int:
-    """Count votes that are held, or suspect; return how many. Those that were released already are left out."""
-    return _decide(box, choice, _RELEASE, by=by, now_ms=now_ms)
+    """Count votes that are held, or suspect; return how many. Those that were released already are left out.
+
+    A verdict whose votes are released holds no more from then on.
+    """
+    count = _decide(box, choice, _RELEASE, by=by, now_ms=now_ms)
+    if (verdict := choice.verdict) is not None:
+        box.transact(lambda connection: verdicts.end(connection, verdict, now_ms=now_ms))
+    return count
 
 
 def reject(box: BallotBox, choice: Choice, *, by: str, now_ms: int) -> int:
@@ -87,54 +99,6 @@ def reject(box: BallotBox, choice: Choice, *, by: str, now_ms: int) -> int:
 def release_due(box: BallotBox, *, now_ms: int) -> int:
     """Count every held vote that is due, of all sites; return how many."""
     return release(box, Choice(due_by_ms=now_ms), by=OPERATOR, now_ms=now_ms)
-
-
-class Listed(NamedTuple):
-    """A vote under review, as it is listed. Times are UTC milliseconds."""
-
-    id: str
-    state: str
-    cause: str
-    article: str
-    reaction: str | None
-    network: str | None
-    verdict: str | None
-    at_ms: int
-    due_at_ms: int
-    settled_at_ms: int | None
-    settled_by: str | None
-
-
-def listed(connection: Connection, choice: Choice, *, before: tuple[int, str] | None = None, limit: int) -> list[Listed]:
-    """The chosen votes, newest first; `before` is the time and the id of the last one of the page before."""
-    beyond = true() if before is None else or_(_h.at < before[0], (_h.at == before[0]) & (_h.id < before[1]))
-    asked = (
-        select(
-            *(_h.id, _h.state, _h.cause, _a.key, _v.reaction, _h.network, _h.verdict),
-            *(_h.at, _h.due_at, _h.settled_at, _h.settled_by),
-        )
-        .join(tables.vote, (_h.article_id == _v.article_id) & (_h.voter == _v.voter))
-        .join(tables.article, _a.article_id == _h.article_id)
-        .where(*choice.conditions(), beyond)
-        .order_by(_h.at.desc(), _h.id.desc())
-        .limit(limit)
-    )
-    return [Listed(*row) for row in connection.execute(asked)]
-
-
-def states_by_verdict(connection: Connection, verdict_ids: Collection[str]) -> dict[str, dict[str, int]]:
-    """How the votes that verdicts name stand now: how many in each state."""
-    counted: dict[str, dict[str, int]] = {}
-    asked = select(_h.verdict, _h.state, func.count()).where(_h.verdict.in_(verdict_ids)).group_by(_h.verdict, _h.state)
-    for verdict, state, n in connection.execute(asked):
-        counted.setdefault(str(verdict), {})[state] = n
-    return counted
-
-
-def keys_of(connection: Connection, article_ids: Collection[int]) -> dict[int, str]:
-    """The keys of articles, by id."""
-    asked = select(_a.article_id, _a.key).where(_a.article_id.in_(article_ids))
-    return {int(row[0]): str(row[1]) for row in connection.execute(asked)}
 
 
 def _decide(box: BallotBox, choice: Choice, decision: _Decision, *, by: str, now_ms: int) -> int:
@@ -163,11 +127,20 @@ def _decide_some(
         return []
     events = [event for row in rows if (event := _event(row, decision, now_ms))]
     keys = [(row.article_id, bytes(row.voter)) for row in rows]
+    fresh = set(keys) - ledger.counted_before(connection, keys) if decision is _RELEASE else set()
     connection.execute(_CHANGE_VOTES, {"keys": keys, "held": decision.held})
     ledger.append(connection, events)
     connection.execute(_SETTLE, {"keys": keys, "to": decision.state, "now": now_ms, "who": by})
-    tallies.shift(connection, [Shift(e.article_id, e.at_ms, e.left, e.taken_up, first=False) for e in events if not e.held])
+    if withdrawn := [key for key, row in zip(keys, rows, strict=True) if key in fresh and row.reaction is None]:
+        connection.execute(_NEVER_COUNTED, {"keys": withdrawn})
+    tallies.shift(connection, [_shift(event, fresh) for event in events if not event.held])
     return keys
+
+
+def _shift(event: Event, fresh: Set[tuple[int, bytes]]) -> Shift:
+    """The change of the counts. The release of a vote that never counted brings a reader, in the hour of the release."""
+    first = (event.article_id, event.voter) in fresh
+    return Shift(event.article_id, event.at_ms, event.left, event.taken_up, first)
 
 
 def _lock(
@@ -206,6 +179,8 @@ _CHANGE_VOTES = (
     .where(_listed(_v.article_id, _v.voter))
     .values({"held": bindparam("held", type_=Boolean), "seq": _v.seq + 1})
 )
+# A reader who took a held vote back, and votes again after its release, counts with that vote as with a first one.
+_NEVER_COUNTED = update(tables.vote).where(_listed(_v.article_id, _v.voter)).values(previous=null())
 _SETTLE = (
     update(tables.hold)
     .where(_listed(_h.article_id, _h.voter))

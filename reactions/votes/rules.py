@@ -18,6 +18,10 @@ from reactions.votes import tallies
 from reactions.votes.holds import Hold, Sender
 
 CAST = "vote"  # the cause of a reader's own ballot
+RELEASE = "release"  # the cause of a held vote's counting from now on
+# A reader counts in the series once, when a vote of theirs on the article is first counted: at their own ballot, or, if that was
+# held, at its release. A vote that an editor brought (merge, restore) and one that stops counting change nothing of that.
+BRING_A_READER = (CAST, RELEASE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Connection, Executable, bindparam, cast, delete, select, update
+from sqlalchemy import BigInteger, Connection, Executable, bindparam, cast, delete, func, select, tuple_, update
 
 from reactions.storage import statements, tables
 from reactions.storage.statements import ManyRows
@@ -57,6 +57,16 @@ def counts_of(connection: Connection, article_ids: Collection[int]) -> dict[int,
     for article_id, reaction, n in connection.execute(_read(dialect), statements.ids(dialect, counts)).all():
         counts[article_id][reaction] = n
     return counts
+
+
+def readers_of(connection: Connection, places: Collection[tuple[int, int]]) -> dict[tuple[int, int], int]:
+    """How many readers first voted on articles in hours, by (article, hour since 1970); places without any are absent."""
+    asked = (
+        select(_h.article_id, _h.hour_utc, cast(func.sum(READERS_OF_HOUR), BigInteger))
+        .where(tuple_(_h.article_id, _h.hour_utc).in_(places))
+        .group_by(_h.article_id, _h.hour_utc)
+    )
+    return {(row[0], row[1]): row[2] for row in connection.execute(asked)}
 
 
 def shift(connection: Connection, shifts: Collection[Shift]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from reactions.votes import holds
 from reactions.votes.detector import Pattern
 from reactions.votes.holds import HELD, SUSPECT, Held
 
+_ID = re.compile("[0-9a-f]{16}")  # a NUL in it would be a fault of PostgreSQL
 _w, _h = tables.verdict.c, tables.hold.c
 
 
@@ -92,16 +94,17 @@ def of_site(
 
 def get(connection: Connection, site: Site, verdict_id: str) -> Verdict:
     """A site's verdict. Raises UnknownVerdict."""
-    row = connection.execute(select(tables.verdict).where(_w.site_id == site.id, _w.id == verdict_id)).one_or_none()
+    row = None
+    if _ID.fullmatch(verdict_id):
+        row = connection.execute(select(tables.verdict).where(_w.site_id == site.id, _w.id == verdict_id)).one_or_none()
     if row is None:
         raise UnknownVerdict("There is no such verdict.")
     return _verdict(row)
 
 
-def end(connection: Connection, site: Site, verdict_id: str, *, now_ms: int) -> None:
-    """Hold no further votes by a verdict, as when its votes are released. Raises UnknownVerdict."""
-    verdict = get(connection, site, verdict_id)
-    connection.execute(update(tables.verdict).where(_w.id == verdict.id, _w.until > now_ms).values(until=now_ms))
+def end(connection: Connection, verdict_id: str, *, now_ms: int) -> None:
+    """Hold no further votes by a verdict, as when its votes are released."""
+    connection.execute(update(tables.verdict).where(_w.id == verdict_id, _w.until > now_ms).values(until=now_ms))
 
 
 def _row(verdict: Verdict) -> dict[str, Any]:

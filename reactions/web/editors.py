@@ -57,7 +57,10 @@ def key_id() -> str:
 
 
 def signed_in(scope: str = "read") -> Site | None:
-    """The site of the session, unless nobody is signed in, the session or its key has ended, or the key lacks the scope."""
+    """The site of the session, unless nobody is signed in, the session or its key has ended, or the key lacks the scope.
+
+    From then on `by`, `key` and `may` speak of the session's key.
+    """
     token, now_ms = session.get(_SESSION), current.now_ms()
     if not token:
         return None
@@ -69,7 +72,15 @@ def signed_in(scope: str = "read") -> Site | None:
     if use_is_news:
         with writing(current.engine()) as connection:
             editor_sessions.note_use(connection, token, now_ms=now_ms)
-    return site_of(key) if scope in key.scopes else None
+    if scope not in key.scopes:
+        return None
+    request.environ[_KEY] = key
+    return site_of(key)
+
+
+def may(scope: str) -> bool:
+    """True if the key in use has a scope."""
+    return scope in _bearer().scopes
 
 
 def sign_in(text: str) -> Site | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,16 +14,15 @@ from marshmallow import Schema, ValidationError, fields, validate
 from reactions.newsroom import articles
 from reactions.newsroom.article_keys import canonical_key
 from reactions.newsroom.sites import Site
-from reactions.refusals import MalformedCursor
-from reactions.storage.engines import writing
 from reactions.times import rfc3339
-from reactions.votes import review, verdicts
+from reactions.votes import review, under_review, verdicts
 from reactions.votes.holds import HELD, STATES, SUSPECT
-from reactions.votes.review import Choice, Listed
+from reactions.votes.review import Choice
+from reactions.votes.under_review import Listed
 from reactions.votes.verdicts import Verdict
 from reactions.web import current, editors, headers
 from reactions.web.openapi import ApiBlueprint, View, query
-from reactions.web.requests import body_of
+from reactions.web.requests import body_of, place_of
 from reactions.web.schemas import Body
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -30,6 +30,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PAGE = 100
 MOST_VOTES = 1000
 NETWORKS_SHOWN = 20
+_HASH = re.compile("[!-~]{1,24}")
 
 blueprint = ApiBlueprint("review", description="Votes that are held or suspect. Needs a key of the site with the scope review.")
 
@@ -47,7 +48,7 @@ class ReviewBody(Body):
     votes = fields.List(fields.String(validate=validate.Regexp("^[0-9a-f]{16}\\Z")), validate=validate.Length(1, MOST_VOTES))
     article = fields.String(validate=validate.Length(1, 200))
     verdict = fields.String(validate=validate.Length(1, 16))
-    network = fields.String(validate=validate.Length(1, 24))
+    network = fields.String(validate=validate.Regexp("^[!-~]{1,24}\\Z"))
     since = _time(data_key="from")
     until = _time()
     all = fields.Boolean(truthy={True}, falsy=set())
@@ -131,6 +132,9 @@ def list_holds(site_key: str) -> Response:
     given = _given("state", "article", "verdict", "network", "cursor")
     if given["state"] not in (None, *STATES):
         raise ValidationError(f"Use one of: {', '.join(STATES)}.", "state")
+    for name in ("verdict", "network"):
+        if given[name] is not None and not _HASH.fullmatch(given[name] or ""):
+            raise ValidationError("Give it as the lists have it.", name)
     with current.reading() as connection:
         choice = Choice(
             site_id=site.id,
@@ -141,7 +145,7 @@ def list_holds(site_key: str) -> Response:
             network=given["network"],
             states=STATES if given["state"] is None else (given["state"],),
         )
-        found = review.listed(connection, choice, before=_before(given["cursor"]), limit=PAGE + 1)
+        found = under_review.listed(connection, choice, before=place_of(given["cursor"]), limit=PAGE + 1)
     return _page("holds", [_vote(each) for each in found[:PAGE]], [(each.at_ms, each.id) for each in found])
 
 
@@ -160,10 +164,10 @@ def list_verdicts(site_key: str) -> Response:
     with current.reading() as connection:
         key = given["article"]
         article_id = None if key is None else articles.get(connection, site, canonical_key(key)).article_id
-        found = verdicts.of_site(connection, site, article_id=article_id, before=_before(given["cursor"]), limit=PAGE + 1)
-        votes = review.states_by_verdict(connection, [each.id for each in found])
-        keys = review.keys_of(connection, {each.article_id for each in found})
-    shown = [_verdict(each, keys[each.article_id], votes.get(each.id, {})) for each in found[:PAGE]]
+        found = verdicts.of_site(connection, site, article_id=article_id, before=place_of(given["cursor"]), limit=PAGE + 1)
+        votes = under_review.states_by_verdict(connection, [each.id for each in found])
+        names = under_review.names_of(connection, {each.article_id for each in found})
+    shown = [_verdict(each, names[each.article_id][0], votes.get(each.id, {})) for each in found[:PAGE]]
     return _page("verdicts", shown, [(each.at_ms, each.id) for each in found])
 
 
@@ -182,25 +186,21 @@ def _decision(name: str) -> Callable[[View], View]:
 @_decision("release")
 def release(site_key: str) -> Response:
     """Count votes that are held or suspect; with states, also take rejections back. Idempotent."""
-    site, choice = _decided(site_key)
-    count = review.release(current.parts().ballot_box, choice, by=editors.by(), now_ms=current.now_ms())
-    if choice.verdict is not None:
-        with writing(current.engine()) as connection:
-            verdicts.end(connection, site, choice.verdict, now_ms=current.now_ms())
-    return respond({"votes": count})
+    choice = _decided(site_key)
+    return respond({"votes": review.release(current.parts().ballot_box, choice, by=editors.by(), now_ms=current.now_ms())})
 
 
 @_decision("reject")
 def reject(site_key: str) -> Response:
     """Never count votes that are held or suspect. Idempotent; a release can take it back."""
-    _, choice = _decided(site_key)
+    choice = _decided(site_key)
     return respond({"votes": review.reject(current.parts().ballot_box, choice, by=editors.by(), now_ms=current.now_ms())})
 
 
-def _decided(site_key: str) -> tuple[Site, Choice]:
-    """The site, and which of its votes the request means."""
+def _decided(site_key: str) -> Choice:
+    """Which of the site's votes the request means."""
     site = editors.require(site_key, "review")
-    return site, _choice(site, body_of(request, _body, most_bytes=65_536))
+    return _choice(site, body_of(request, _body, most_bytes=65_536))
 
 
 _body = ReviewBody()
@@ -233,15 +233,6 @@ def _given(*names: str) -> dict[str, str | None]:
     if unknown := [name for name in request.args if name not in names]:
         raise ValidationError(f"No such parameter. Use: {', '.join(names)}.", unknown[0][:64])
     return {name: request.args.get(name) for name in names}
-
-
-def _before(cursor: str | None) -> tuple[int, str] | None:
-    if cursor is None:
-        return None
-    at, _, name = cursor.partition("-")
-    if not (at.isascii() and at.isdecimal() and len(at) < 16 and len(name) == 16 and name.isalnum() and name.isascii()):
-        raise MalformedCursor("This cursor is none of ours. Begin with the first page.")
-    return int(at), name
 
 
 def _page(name: str, shown: list[dict[str, Any]], places: list[tuple[int, str]]) -> Response:

@@ -12,9 +12,11 @@ from marshmallow import Schema, ValidationError
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from reactions import strict_json
+from reactions.refusals import MalformedCursor
 from reactions.strict_json import InvalidJson
 
 SMALL_BODY_BYTES = 4096  # a vote, or the name of an article
+_PLACE = re.compile("([0-9]{1,15})-([0-9a-f]{16})")
 _DIGITS = re.compile("[0-9]{1,9}")
 
 
@@ -44,6 +46,18 @@ def query_values(names: Iterable[str]) -> dict[str, str]:
 def whole_number(text: str) -> int | None:
     """The whole number that a parameter is written as, in plain digits; None for anything else."""
     return int(text) if _DIGITS.fullmatch(text) else None
+
+
+def place_of(cursor: str | None) -> tuple[int, str] | None:
+    """The place in a list that a cursor stands for: a number and an id of 16 digits; None for the list's beginning.
+
+    Raises MalformedCursor.
+    """
+    if not cursor:
+        return None
+    if (form := _PLACE.fullmatch(cursor)) is None:
+        raise MalformedCursor("This cursor is none of ours. Begin with the first page.")
+    return int(form[1]), form[2]
 
 
 def body_of(request: Request, schema: Schema, *, most_bytes: int = SMALL_BODY_BYTES) -> Any:

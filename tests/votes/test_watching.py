@@ -163,7 +163,7 @@ def test_what_an_editor_released_stays_released_and_the_verdict_ends(process: Pr
 
     review.release(process.booth.box, Choice(verdict=verdict.id), by="a test", now_ms=process.now_ms)
     with writing(process.engine) as connection:
-        verdicts.end(connection, process.booth.site, verdict.id, now_ms=process.now_ms)
+        verdicts.end(connection, verdict.id, now_ms=process.now_ms)
     process.now_ms += 1000
     process.vote(100, 5, "angry", network="one")
     assert process.watch.look() == []

@@ -89,6 +89,8 @@ def test_votes_are_released_and_rejected_by_id_article_network_window_and_all(ed
         ({"article": "never seen"}, 404, "unknown-article"),
         ({"article": "\0"}, 400, "malformed-key"),
         ({"verdict": "0" * 16}, 404, "unknown-verdict"),
+        ({"verdict": "a\0"}, 404, "unknown-verdict"),
+        ({"network": "a\0"}, 400, "invalid-request"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_in_words(editor: Editor, body: object, status: int, problem: str) -> None:
@@ -99,7 +101,11 @@ def test_what_cannot_be_meant_is_refused_in_words(editor: Editor, body: object, 
 
 
 @pytest.mark.parametrize(
-    "query", ["cursor=x", "cursor=1-", "state=lost", "page=2", "article=never", f"cursor={'9' * 40}-{'a' * 16}"]
+    "query",
+    [
+        *("network=%00", "verdict=a%00", "cursor=x", "cursor=1-", "state=lost", "page=2", "article=never"),
+        f"cursor={'9' * 40}-{'a' * 16}",
+    ],
 )
 def test_a_list_that_there_is_not_is_refused_in_words(editor: Editor, query: str) -> None:
     assert editor.send("GET", f"daily/holds?{query}").status_code in (400, 404)
@@ -147,6 +153,6 @@ def test_a_verdict_raises_an_alert_and_its_votes_are_rejected_together(make_app:
     assert verdict["text"].startswith("60 of 61 votes between ")
     assert verdict["text"].endswith(" came from fresh readers in 1 network")
     assert verdict["votes"] == {"suspect": 60}
-    assert alert.headline == "Suspicious votes: an article without a description"
+    assert alert.headline == "Suspicious votes: An article without a title"
     assert decide(editor, "reject", verdict=verdict["id"]) == {"votes": 60}
     assert totals(client)[0] == 1

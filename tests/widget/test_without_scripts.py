@@ -13,7 +13,8 @@ def test_the_form_votes_and_comes_back(browser: Browser, publisher: Publisher) -
     form = f"""<noscript><form method="post" action="{publisher.service.url}/form/daily">
       <input type="hidden" name="article" value="{key}">
       <input type="hidden" name="return" value="{publisher.pages.origin}{path}">
-      <button name="reaction" value="like">Like</button><button name="reaction" value="">Take it back</button></form></noscript>"""
+      <button name="reaction" value="like">Like</button>
+      <button name="reaction" value="">Take it back</button></form></noscript>"""
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(publisher.page(form, path=path))

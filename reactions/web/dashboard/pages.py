@@ -5,19 +5,21 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from flask import Blueprint, Response, current_app, g, redirect, render_template, request, url_for
+from flask import Blueprint, Response, current_app, flash, g, get_flashed_messages, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from marshmallow import ValidationError
 from werkzeug.exceptions import NotFound
 
 from reactions.refusals import MalformedCursor, MalformedFilter, MalformedPeriod, Refusal, UnknownSort
 from reactions.reports import words
 from reactions.web import editors, guards, headers, report_params
-from reactions.web.dashboard import charts, downloads, error_pages, view_models
+from reactions.web.dashboard import charts, downloads, error_pages, review_page, view_models
 
 blueprint = Blueprint("dashboard", __name__, url_prefix="/dashboard")
 
 _SIGN_IN = {"dashboard.sign_in", "dashboard.enter", "dashboard.sign_out"}
 _INSIDE = re.compile(r"/dashboard(?:[/?][^\\\s]*)?")
+_NO_REVIEW = "To release or reject votes, sign in with a key that has the scope review."
 _WRONG_KEY = "This key is not known, was revoked, or lacks the scope read. Check that all of it was copied."
 
 
@@ -25,12 +27,8 @@ _WRONG_KEY = "This key is not known, was revoked, or lacks the scope read. Check
 def ask_for_a_key() -> ResponseReturnValue | None:
     """Admit whoever has a session; send everybody else to the sign-in page, and back afterwards."""
     came_from_elsewhere = request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site") or not editors.is_own_origin()
-    if request.method == "POST":
-        return (
-            error_pages.page(403, "Not allowed", "This form was sent from a page of another site.")
-            if came_from_elsewhere
-            else None
-        )
+    if request.method == "POST" and came_from_elsewhere:
+        return error_pages.page(403, "Not allowed", "This form was sent from a page of another site.")
     if request.endpoint in _SIGN_IN:
         return None
     g.site = editors.signed_in("read")
@@ -38,7 +36,8 @@ def ask_for_a_key() -> ResponseReturnValue | None:
         return None
     if request.headers.get("Sec-Fetch-Dest") == "empty":
         return error_pages.page(401, "Signed out", "Sign in again to see the figures.")
-    address = url_for("dashboard.sign_in", next=request.full_path.rstrip("?"))
+    back = url_for("dashboard.review") if request.method == "POST" else request.full_path.rstrip("?")
+    address = url_for("dashboard.sign_in", next=back)
     return render_template("dashboard/signing_in.html", address=address) if came_from_elsewhere else redirect(address, 303)
 
 
@@ -68,15 +67,45 @@ def articles() -> ResponseReturnValue:
 
 @blueprint.get("/article")
 def article() -> ResponseReturnValue:
-    """One article."""
-    report = view_models.article_report(g.site, request.args.get("article", ""))
-    return _page("article", report=report, series=report.series, unit=report.unit, **view_models.article(report, g.site))
+    """One article, by its key; or by its id, as mails and feeds link to one whose key nobody has verified."""
+    named = request.args.get("article", "")
+    key = view_models.key_by_id(g.site, request.args["id"]) if "id" in request.args and not named else named
+    report = view_models.article_report(g.site, key)
+    held, held_id = review_page.waiting(g.site, report.article.article)
+    return _page(
+        "article", report=report, series=report.series, unit=report.unit, held=held, held_id=held_id,
+        **view_models.article(report, g.site),
+    )  # fmt: skip
 
 
 @blueprint.get("/articles.csv")
 def articles_csv() -> Response:
     """The articles of a view as the page lists them, all of its pages."""
     return downloads.articles(view_models.every_article(g.site, report_params.view()), g.site)
+
+
+@blueprint.get("/review")
+def review() -> ResponseReturnValue:
+    """The votes that are held or suspect, and the verdicts."""
+    return _page("review", said=get_flashed_messages(), **review_page.overview(g.site, request.args))
+
+
+@blueprint.get("/review/votes")
+def votes() -> ResponseReturnValue:
+    """The votes of one window, one by one."""
+    if not editors.may("review"):
+        return error_pages.page(403, "Not allowed", _NO_REVIEW)
+    return _page("votes", here="review", **review_page.one_by_one(g.site, request.args))
+
+
+@blueprint.post("/review/<any(release, reject):decision>")
+def decide(decision: str) -> ResponseReturnValue:
+    """Release or reject votes, and say on the page how many."""
+    if not editors.may("review"):
+        return error_pages.page(403, "Not allowed", _NO_REVIEW)
+    flash(review_page.decide(g.site, decision, request.form))  # type: ignore[arg-type]
+    back = {name: text for name in ("shown", "article") if (text := request.form.get(name))}
+    return redirect(url_for("dashboard.review", **back), 303)  # type: ignore[arg-type]
 
 
 @blueprint.get("/sign-in")
@@ -117,13 +146,21 @@ def refused(refusal: Refusal) -> ResponseReturnValue:
 
 for _refusal in (MalformedPeriod, MalformedFilter, MalformedCursor, UnknownSort):
     blueprint.register_error_handler(_refusal, refused)
+
+
+def unclear(error: ValidationError) -> ResponseReturnValue:
+    """Say what is wrong with a form or an address of the review page."""
+    return error_pages.page(400, "This cannot be understood", " ".join(map(str, error.messages)))
+
+
+blueprint.register_error_handler(ValidationError, unclear)
 blueprint.register_error_handler(Exception, error_pages.page_for)
 
 
 blueprint.after_request(headers.private_page)
 
 
-def _page(name: str, **model: Any) -> str:
+def _page(name: str, /, **model: Any) -> str:
     shared = {
         "here": name, "site": g.site, "view": report_params.view(), "now": view_models.local_now(g.site),
         "periods": view_models.PERIODS, "filter_names": report_params.FILTERS, "paint": charts.paints(g.site.reactions),

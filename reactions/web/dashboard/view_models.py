@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 from flask import g
 from markupsafe import Markup
 
+from reactions.newsroom import article_keys
+from reactions.newsroom import articles as newsroom_articles
 from reactions.newsroom.reaction_sets import Reaction
 from reactions.newsroom.sites import Site
 from reactions.reports import words
@@ -58,6 +60,12 @@ def article_report(site: Site, key: str) -> Life:
     report = current.reports().article(site, key)
     young = report.unit == "day" and report.period.days <= _DAYS_BY_HOUR
     return current.reports().article(site, key, unit="hour") if young else report
+
+
+def key_by_id(site: Site, text: str) -> str:
+    """The key of the article whose id an address has. Raises UnknownArticle."""
+    with current.reading() as connection:
+        return newsroom_articles.key_by_id(connection, site, article_keys.id_shown(text))
 
 
 def is_silent(site: Site, report: Dashboard) -> bool:
@@ -159,7 +167,7 @@ def _brief(report: Dashboard, view: View) -> Iterator[Markup]:
 
 
 def _link(row: Row, view: View) -> Markup:
-    return Markup('<a href="{}">{}</a>').format(view.to("article", article=row.article), row.title or row.article)
+    return Markup('<a href="{}">{}</a>').format(view.to("article", article=row.article), newsroom_articles.headline(row.title))
 
 
 def _covers(period: Period) -> str:
@@ -229,4 +237,5 @@ FILTERS: Mapping[str, Any] = {
     "shares": _shares,
     "surprise": lambda found: words.surprise(found, _name_of(found.reaction)),
     "part_of": _part_of,
+    "headline": newsroom_articles.headline,
 }

@@ -115,7 +115,7 @@ def test_one_reaction_is_singular_and_has_no_day_before(newsroom: Newsroom) -> N
     said = text(newsroom)
 
     assert "1 reaction, none the day before\n" in said
-    assert " 1. no-title\n    1 reaction\n\n" in said + "\n\n"
+    assert " 1. An article without a title\n    1 reaction\n\n" in said + "\n\n"
     assert "Mood" not in said
 
 

@@ -26,6 +26,8 @@ from tests.service import Service, running_service
 from tests.web.conftest import MakeApp
 from tests.web.dashboard.newsroom import Newsroom, key_of
 
+STRANGER = "http://cheap.example/watches-and-more-of-that-in-one-word-that-no-column-of-a-phone-can-take"
+
 
 @pytest.fixture
 def engine_kind() -> str:
@@ -85,10 +87,22 @@ def _print(engine: engines.Engine, address: str) -> str:
     seeding.add_site(engine, origins=[address], now_ms=now_ms, address=address)
     box = BallotBox(engine, pseudonym_key=b"k" * 32, batch_size=1000, queue_size=2000, answer_within_s=10)
     seeding.cast_votes(engine, box, now_ms=now_ms)
+    _let_strangers_in(engine, box)
     box.close()
     with writing(engine) as connection:
-        _, key = api_keys.create(connection, sites.get(connection, "demo"), scopes=["read"], label="a test", now_ms=now_ms)
+        site, scopes = sites.get(connection, "demo"), ["read", "review"]
+        _, key = api_keys.create(connection, site, scopes=scopes, label="a test", now_ms=now_ms)
     return key
+
+
+def _let_strangers_in(engine: engines.Engine, box: BallotBox) -> None:
+    """Held votes on a described article and on one that a stranger made up, with verdicts; none of them counts."""
+    newsroom = Newsroom(engine, box, "demo")
+    named = newsroom.held("politics/council-pay-rise-in-eleven-minutes", angry=60, like=3)
+    newsroom.verdict(named, "63 of 75 votes between 14:02 and 14:09 came from fresh readers in 1 network")
+    newsroom.register(STRANGER)
+    newsroom.held(STRANGER, 1.5, love=12)
+    newsroom.held("politics/council-pay-rise-in-eleven-minutes", 3, network="b" * 16, wow=1)
 
 
 @pytest.fixture

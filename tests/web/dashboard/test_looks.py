@@ -20,6 +20,8 @@ PAGES = {
     "nothing found": "/dashboard?q=no+such+words",
     "articles": "/dashboard/articles?period=28d&sort=split",
     "article": ARTICLE,
+    "review": "/dashboard/review",
+    "nothing rejected": "/dashboard/review?shown=rejected",
     "refused": "/dashboard?from=2025-11-02&to=2025-11-01",
     "no such article": "/dashboard/article?article=nothing",
 }
@@ -113,6 +115,25 @@ def test_an_open_filter_and_an_open_table_are_accessible_on_a_phone(tab: Page, p
 
     assert violations(tab) == []
     assert tab.evaluate("document.documentElement.scrollWidth") == 360
+
+
+def test_votes_are_reviewed_without_javascript(browser: Browser, paper: Paper) -> None:
+    context = browser.new_context(java_script_enabled=False, locale="en-GB")
+    tab = context.new_page()
+    sign_in(tab, paper)
+    tab.get_by_role("link", name="Review").click()
+    expect(tab.get_by_role("link", name="Waiting 76")).to_be_visible()
+    expect(tab.locator(".unverified").first).to_contain_text("unverified key http://cheap.example")
+
+    tab.get_by_role("checkbox", name="Choose 1 vote from").check()
+    tab.get_by_role("checkbox", name="Choose 12 votes from").check()
+    tab.get_by_role("button", name="Reject ticked").click()
+
+    expect(tab.locator(".done")).to_contain_text("13 votes were rejected.")
+    tab.get_by_role("link", name="Rejected 13").click()
+    expect(tab.get_by_role("checkbox")).to_have_count(2)
+    assert tab.evaluate("document.documentElement.scrollWidth") == 1280
+    context.close()
 
 
 def test_nothing_comes_from_another_host(tab: Page, paper: Paper) -> None:
