@@ -22,6 +22,7 @@ from reactions.votes.verdicts import Verdict
 from reactions.votes.watching import Rules, Watch
 from reactions.web import (
     atom,
+    conditional,
     current,
     dashboard,
     demo_paper,
@@ -156,6 +157,7 @@ def _counted(ballots: Sequence[Ballot], answers: Sequence[Answer]) -> Collection
 def _register(app: Flask, settings: Settings) -> None:
     problems.register(app)
     headers.install(app)
+    conditional.install(app)
     guards.install(app)
     app.before_request(editors.refuse_key_in_address)
     openapi.install(

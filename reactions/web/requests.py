@@ -13,6 +13,7 @@ from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from reactions import strict_json
 from reactions.strict_json import InvalidJson
+from reactions.web import conditional
 
 SMALL_BODY_BYTES = 4096  # a vote, or the name of an article
 _DIGITS = re.compile("[0-9]{1,9}")
@@ -52,10 +53,11 @@ def body_of(request: Request, schema: Schema, *, most_bytes: int = SMALL_BODY_BY
 
 
 def text_of(request: Request, *, most_bytes: int = SMALL_BODY_BYTES) -> bytes:
-    """The JSON body as it came. Raises UnsupportedMediaType, RequestEntityTooLarge or ValidationError.
+    """The JSON body as it came. Raises Denied, UnsupportedMediaType, RequestEntityTooLarge or ValidationError.
 
     A body that was sent in chunks tells its length only by its end, so one byte more is read.
     """
+    conditional.check_change()
     if request.mimetype != "application/json":
         raise UnsupportedMediaType
     request.max_content_length = most_bytes + 1
