@@ -61,6 +61,12 @@ def _is_network_list(value: list[str]) -> None:
         raise ValidationError(str(error)) from None
 
 
+def _is_port_list(value: list[str]) -> None:
+    """Ports of TCP."""
+    if wrong := [port for port in value if not re.fullmatch("[1-9][0-9]{0,4}", port) or int(port) > 65535]:
+        raise ValidationError(f'{wrong[0]!r} is no port. Write "443".')
+
+
 def _is_limit(value: str) -> None:
     """Limits in the notation of Flask-Limiter."""
     try:
@@ -232,6 +238,7 @@ class Settings:
     mail_from: str = _checked(_is_mail_from)
     webhook_timeout_s: float = _between(0.1, 20)
     webhook_attempts: int = _between(1, 20)
+    webhook_ports: list[str] = _checked(_is_port_list)  # noqa: RUF009
     webhook_private_targets: bool = _plain()
     export_precision: str = _checked(validate.OneOf(["millisecond", "second", "minute", "hour", "day"]))
     export_reader_key: str = _plain()
