@@ -223,6 +223,8 @@ class Settings:
     new_articles_per_network: str = _checked(_is_limit)
     forgettings_per_network: str = _checked(_is_limit)
     fresh_votes_per_network: str = _checked(_is_limit)
+    votes_per_network_everywhere: str = _checked(_is_limit)
+    votes_per_wide_network_everywhere: str = _checked(_is_limit)
     fresh_votes_per_ipv4_24: str = _checked(_is_limit)
     fresh_votes_per_ipv6_56: str = _checked(_is_limit)
     fresh_votes_per_ipv6_48: str = _checked(_is_limit)
