@@ -1,6 +1,7 @@
-"""Who the editor is: programs send an API key in the Authorization header, pages have a session that a key opened.
+"""Who the editor is: programs send an API key in the Authorization header, pages have a session.
 
-The site comes from the key. Another site's address answers what a missing one answers.
+A key opened the session, or a person did whom an identity provider has signed in. The site comes from the key, or the session.
+Another site's address answers what a missing one answers.
 """
 
 from __future__ import annotations
@@ -8,14 +9,16 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from flask import Response, request, session
+from flask import Response, current_app, g, redirect, request, session
+from werkzeug.exceptions import NotFound
 
 from reactions.newsroom import api_keys, editor_sessions, sites
 from reactions.newsroom.api_keys import ApiKey
 from reactions.newsroom.sites import Site
 from reactions.refusals import UnknownSite
 from reactions.storage.engines import writing
-from reactions.web import current, guards
+from reactions.web import current, guards, oidc
+from reactions.web.oidc import Provider
 from reactions.web.problems import Denied, problem
 
 _SESSION = "session"
@@ -65,11 +68,75 @@ def signed_in(scope: str = "read") -> Site | None:
         found = editor_sessions.find(connection, token, now_ms=now_ms)
     if found is None:
         return None
-    key, use_is_news = found
-    if use_is_news:
+    if found.use_is_news:
         with writing(current.engine()) as connection:
             editor_sessions.note_use(connection, token, now_ms=now_ms)
-    return site_of(key) if scope in key.scopes else None
+    g.several_sites = len(found.grants) > 1
+    return _site_with_id(found.site_id) if scope in found.grants[found.site_id] else None
+
+
+def own_sites() -> list[Site]:
+    """The sites that the session may look at, by name."""
+    with current.reading() as connection:
+        found = editor_sessions.find(connection, session.get(_SESSION, ""), now_ms=current.now_ms())
+        every = sites.all_sites(connection) if found else []
+    return sorted((site for site in every if found and site.id in found.grants), key=lambda site: site.name)
+
+
+def look_at(site_key: str) -> bool:
+    """Let the session look at another of its sites; False if that is none of them."""
+    chosen = next((site for site in own_sites() if site.key == site_key), None)
+    if chosen is not None:
+        with writing(current.engine()) as connection:
+            editor_sessions.look_at(connection, session[_SESSION], chosen.id)
+    return chosen is not None
+
+
+def begin_provided(next_path: str) -> Response:
+    """Send the browser to the identity provider. Raises SignInFailed."""
+    url, kept = provider().begin(next_path)
+    response = redirect(url, 303)
+    # Lax: a browser withholds a Strict cookie when the provider sends it back here.
+    response.set_cookie(_flow_cookie(), kept, max_age=oidc.FLOW_S, secure=_secure(), httponly=True, samesite="Lax")
+    return response  # type: ignore[return-value]
+
+
+def finish_provided() -> None:
+    """Open a session for whom the identity provider sends back. Raises SignInFailed."""
+    found = provider()
+    person = found.finish(request.cookies.get(_flow_cookie(), ""), request.args)
+    with current.reading() as connection:
+        grants = found.grants(person, sites.all_sites(connection))
+    session.clear()
+    with writing(current.engine()) as connection:
+        session[_SESSION] = editor_sessions.begin_for(connection, person.name, grants, now_ms=current.now_ms())
+
+
+def provided_next() -> str:
+    """Where the browser wanted to go when it was sent to the provider."""
+    return provider().next_path(request.cookies.get(_flow_cookie(), ""))
+
+
+def forget_flow(response: Response) -> Response:
+    """Let nobody use the browser's cookie for a second answer."""
+    response.delete_cookie(_flow_cookie(), secure=_secure(), httponly=True, samesite="Lax")
+    return response
+
+
+def provider() -> Provider:
+    """The identity provider. Raises NotFound where there is none."""
+    found = current.parts().provider
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _flow_cookie() -> str:
+    return "__Host-reactions_sign_in" if _secure() else "reactions_sign_in"
+
+
+def _secure() -> bool:
+    return bool(current_app.config["SESSION_COOKIE_SECURE"])
 
 
 def sign_in(text: str) -> Site | None:
@@ -108,8 +175,12 @@ def sign_out() -> None:
 
 def site_of(key: ApiKey) -> Site:
     """The site a key belongs to."""
+    return _site_with_id(key.site_id)
+
+
+def _site_with_id(site_id: int) -> Site:
     with current.reading() as connection:
-        return sites.by_id(connection, key.site_id)
+        return sites.by_id(connection, site_id)
 
 
 def _bearer() -> ApiKey:
