@@ -27,6 +27,8 @@ from reactions.web.limit_store import Ask, Policy, WindowMemory, Windows
 
 log = structlog.get_logger()
 
+_REMEMBERED = 4096  # addresses
+
 
 class TooMany(Exception):
     """A limit is spent. `policy` names it; further votes are possible after `retry_after_s`."""
@@ -62,6 +64,7 @@ class VoteLimits:
 
     def __init__(self, settings: Settings, *, key: bytes) -> None:
         self._key = key
+        self._hashed: dict[tuple[str, str], tuple[str, str | None, str, str | None]] = {}  # four hashes cost as much as a limit
         self.store = _Store(settings)
         self._per_network = policies("network", settings.votes_per_network)
         self._per_wide_network = policies("wide-network", settings.votes_per_wide_network)
@@ -79,14 +82,22 @@ class VoteLimits:
 
     def voter(self, *, site: str, address: str, reader: bytes) -> Voter:
         """Who a request comes from."""
-        network, wide = networks.prefixes_of(address)
-        return Voter(
-            readers.limit_key(self._key, site, network),
-            None if wide is None else readers.limit_key(self._key, site, wide),
-            readers.limit_key(self._key, site, reader.hex()),
-            readers.limit_key(self._key, network),
-            None if wide is None else readers.limit_key(self._key, wide),
-        )
+        here, wide_here, everywhere, wide_everywhere = self._hashes(site, address)
+        return Voter(here, wide_here, readers.limit_key(self._key, site, reader.hex()), everywhere, wide_everywhere)
+
+    def _hashes(self, site: str, address: str) -> tuple[str, str | None, str, str | None]:
+        found = self._hashed.get((site, address))
+        if found is None:
+            if len(self._hashed) >= _REMEMBERED:
+                self._hashed = {}
+            network, wide = networks.prefixes_of(address)
+            found = self._hashed[site, address] = (
+                readers.limit_key(self._key, site, network),
+                None if wide is None else readers.limit_key(self._key, site, wide),
+                readers.limit_key(self._key, network),
+                None if wide is None else readers.limit_key(self._key, wide),
+            )
+        return found
 
     def admit(self, ballots: Sequence[Ballot], facts: Sequence[object]) -> Sequence[Ballot | Exception]:
         """Count a batch against its limits, in order: each ballot, or the TooMany that turns it down."""

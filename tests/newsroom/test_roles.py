@@ -35,7 +35,7 @@ def test_a_name_may_have_whatever_a_directory_puts_into_it() -> None:
     ["", "a", "a=daily", "a=daily:", "=daily:read", " =daily:read", "a=DAILY:read", "a=daily:read+", "a=daily:all", "a=:read"],
 )
 def test_what_is_no_role_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is no role|there is no scope"):
+    with pytest.raises(ValueError, match=r"is no role|there is no scope"):
         roles.roles([text])
 
 
