@@ -28,6 +28,8 @@ _WIDE_LIMITS = {
     "votes_per_reader": "30/minute",
     "votes_per_network": "100000000/minute",
     "votes_per_wide_network": "100000000/minute",
+    "votes_per_network_everywhere": "100000000/minute",
+    "votes_per_wide_network_everywhere": "100000000/minute",
     "votes_per_article": "100000000/second",
     "fresh_votes_per_network": "100000000/10 minutes",
     "fresh_votes_per_ipv4_24": "100000000/10 minutes",

@@ -107,7 +107,15 @@ def world(*, seed: int = 7, **settings: object) -> Iterator[World]:
     with tempfile.TemporaryDirectory(prefix="trust-") as folder:
         url = f"sqlite:///{Path(folder) / 'reactions.db'}"
         wide = dict.fromkeys(
-            ("votes_per_reader", "votes_per_network", "votes_per_wide_network", "votes_per_article"), "9999999/second"
+            (
+                "votes_per_reader",
+                "votes_per_network",
+                "votes_per_wide_network",
+                "votes_per_network_everywhere",
+                "votes_per_wide_network_everywhere",
+                "votes_per_article",
+            ),
+            "9999999/second",
         )
         app = create_app(
             load({}, database_url=url, data_dir=folder, secret=make.SECRET, detector_every_s=3600, **{**wide, **settings})

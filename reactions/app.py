@@ -22,6 +22,7 @@ from reactions.votes.verdicts import Verdict
 from reactions.votes.watching import Rules, Watch
 from reactions.web import (
     atom,
+    conditional,
     current,
     dashboard,
     demo_paper,
@@ -48,6 +49,7 @@ from reactions.web.counts import CountsMemory, CountsReader
 from reactions.web.extensions import db
 from reactions.web.hot_path import HotPath, WsgiDoor
 from reactions.web.limits import VoteLimits
+from reactions.web.oidc import Provider
 from reactions.web.trust import DailyKey, Trust
 
 
@@ -132,7 +134,10 @@ def _parts(settings: Settings) -> current.Parts:
         article_signing_key=readers.derived_key(secret, "article-signatures"),
     )
     reports = Reports(engine, cursor_key=readers.derived_key(secret, "cursors"), clock=current.now_ms)
-    return current.Parts(settings=settings, hot_path=hot_path, reports=reports, watch=watch)
+    provider = None
+    if settings.oidc_issuer:
+        provider = Provider(settings, key=readers.derived_key(secret, "oidc"), clock=current.now_ms)
+    return current.Parts(settings=settings, hot_path=hot_path, reports=reports, watch=watch, provider=provider)
 
 
 def _watch(settings: Settings, engine: Engine, box: Callable[[], BallotBox]) -> Watch:
@@ -157,6 +162,7 @@ def _counted(ballots: Sequence[Ballot], answers: Sequence[Answer]) -> Collection
 def _register(app: Flask, settings: Settings) -> None:
     problems.register(app)
     headers.install(app)
+    conditional.install(app)
     guards.install(app)
     app.before_request(editors.refuse_key_in_address)
     openapi.install(

@@ -61,6 +61,12 @@ def _is_network_list(value: list[str]) -> None:
         raise ValidationError(str(error)) from None
 
 
+def _is_port_list(value: list[str]) -> None:
+    """Ports of TCP."""
+    if wrong := [port for port in value if not re.fullmatch("[1-9][0-9]{0,4}", port) or int(port) > 65535]:
+        raise ValidationError(f'{wrong[0]!r} is no port. Write "443".')
+
+
 def _is_limit(value: str) -> None:
     """Limits in the notation of Flask-Limiter."""
     try:
@@ -90,6 +96,13 @@ def _is_public_url(value: str) -> None:
     """The service's address, or nothing."""
     if value and not re.fullmatch(r"https?://[^\s/?#\"'<>]+(/[^\s?#\"'<>]*)?", value):
         raise ValidationError('Write it as "https://reactions.example.org".')
+
+
+def _is_issuer(value: str) -> None:
+    """The issuer of an identity provider, or nothing. Only on this machine may it do without https."""
+    here = r"http://(localhost|127\.0\.0\.1)(:[0-9]+)?(/[^\s?#]*)?"
+    if value and not re.fullmatch(rf"https://[^\s/?#@]+(/[^\s?#]*)?|{here}", value):
+        raise ValidationError('Write it as "https://login.example.org/realms/newsroom", exactly as the provider does.')
 
 
 def _is_contact(value: str) -> None:
@@ -210,6 +223,8 @@ class Settings:
     votes_per_reader: str = _checked(_is_limit)
     votes_per_network: str = _checked(_is_limit)
     votes_per_wide_network: str = _checked(_is_limit)
+    votes_per_network_everywhere: str = _checked(_is_limit)
+    votes_per_wide_network_everywhere: str = _checked(_is_limit)
     votes_per_article: str = _checked(_is_limit)
     keyed_requests_per_network: str = _checked(_is_limit)
     wrong_keys_per_network: str = _checked(_is_limit)
@@ -232,7 +247,17 @@ class Settings:
     mail_from: str = _checked(_is_mail_from)
     webhook_timeout_s: float = _between(0.1, 20)
     webhook_attempts: int = _between(1, 20)
+    webhook_ports: list[str] = _checked(_is_port_list)  # noqa: RUF009
     webhook_private_targets: bool = _plain()
+    oidc_issuer: str = _checked(_is_issuer)
+    oidc_name: str = _plain()
+    oidc_client_id: str = _plain()
+    oidc_client_secret: str = _plain()
+    oidc_scopes: list[str] = _plain()  # noqa: RUF009
+    oidc_roles_claim: str = _plain()
+    oidc_roles: list[str] = _plain()  # noqa: RUF009
+    oidc_people: list[str] = _plain()  # noqa: RUF009
+    oidc_timeout_s: float = _between(0.1, 20)
     export_precision: str = _checked(validate.OneOf(["millisecond", "second", "minute", "hour", "day"]))
     export_reader_key: str = _plain()
     exports_per_key: int = _number(1)
@@ -270,14 +295,10 @@ class Settings:
 
 
 NAMES = [item.name for item in fields(Settings)]
+# The addresses may hold a password.
 _SHOWN_NEVER = {
-    "secret",
-    "metrics_token",
-    "export_reader_key",
-    "database_url",
-    "limiter_url",
-    "smtp_url",
-}  # the addresses may hold a password
+    "secret", "metrics_token", "oidc_client_secret", "export_reader_key", "database_url", "limiter_url", "smtp_url",
+}  # fmt: skip
 
 
 _FIELD_OF: dict[Any, type[wire.Field[Any]]] = {

@@ -140,7 +140,10 @@ MALFORMED = ["", "30", "minute", "30/fortnight", "thirty/minute", "30/minute; no
              "30/minute;", "30/minute; 0/day"]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["votes_per_reader", "votes_per_network", "votes_per_wide_network", "votes_per_article"])
+@pytest.mark.parametrize(
+    "name",
+    ["votes_per_reader", "votes_per_network", "votes_per_wide_network", "votes_per_network_everywhere", "votes_per_article"],
+)
 def test_a_malformed_limit_stops_the_start(name: str) -> None:
     said = 'Not a limit. Write it as "30/minute" or "30/minute; 500/day".'
 

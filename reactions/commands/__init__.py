@@ -33,6 +33,7 @@ COMMANDS = {
     "export": "exports.export",
     "import": "imports.import_",
     "key": "keys.key",
+    "end-sessions": "keys.end_sessions",
     "holds": "holds.holds",
     "digest": "digest.digest_command",
     "alerts": "alerts.alerts",

@@ -71,6 +71,7 @@ def _sender() -> Sender:
         timeout_s=settings.webhook_timeout_s,
         attempts=settings.webhook_attempts,
         private_allowed=settings.webhook_private_targets,
+        ports=frozenset(map(int, settings.webhook_ports)),
         user_agent=f"reader-reactions/{__version__}",
     )
 
@@ -87,10 +88,11 @@ webhooks = AppGroup("webhooks", help="Choose where a site's alerts are sent.")
 @click.argument("url")
 def add(site: str, url: str) -> None:
     """Send the site's alerts to URL. Prints the secret with which the receiver verifies them."""
-    allowed = current.parts().settings.webhook_private_targets
+    settings = current.parts().settings
+    allowed, ports = settings.webhook_private_targets, frozenset(map(int, settings.webhook_ports))
     with writing(current.engine()) as connection:
         found = sites.get(connection, site)
-        made = hooks.add(connection, found, url, private_allowed=allowed, now_ms=current.now_ms())
+        made = hooks.add(connection, found, url, private_allowed=allowed, ports=ports, now_ms=current.now_ms())
     click.echo(f"Webhook {made.id} added. The receiver verifies messages (Standard Webhooks) with this secret:", err=True)
     click.echo(hooks.displayed(hooks.secret_of(_key(), made.id)))
 

@@ -1,13 +1,13 @@
-"""`reactions key`: the API keys of editors and their tools."""
+"""`reactions key`: the API keys of editors and their tools; `reactions end-sessions`: of people who signed in without one."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
 import click
-from flask.cli import AppGroup
+from flask.cli import AppGroup, with_appcontext
 
-from reactions.newsroom import api_keys, sites
+from reactions.newsroom import api_keys, editor_sessions, sites
 from reactions.storage.engines import writing
 from reactions.times import DAY_MS
 from reactions.web import current
@@ -60,6 +60,18 @@ def revoke(site: str, key_id: str) -> None:
     with writing(current.engine()) as connection:
         ended = api_keys.revoke(connection, sites.get(connection, site), key_id, now_ms=current.now_ms())
     click.echo(f"{ended.label} ({ended.id}) is revoked.")
+
+
+@click.command("end-sessions", help="End the dashboard sessions of PERSON, whom an identity provider has signed in, at once.")
+@click.argument("person")
+@with_appcontext
+def end_sessions(person: str) -> None:
+    """End the sessions of a person, known by their verified e-mail address, or else by the provider's own name for them."""
+    with writing(current.engine()) as connection:
+        ended = editor_sessions.end_all_of(connection, person)
+    if not ended:
+        raise click.ClickException(f"{person} has no session.")
+    click.echo(f"{ended} session{'s' * (ended > 1)} of {person} {'are' if ended > 1 else 'is'} ended.")
 
 
 def _day(at_ms: int | None) -> str:

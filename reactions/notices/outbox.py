@@ -50,6 +50,7 @@ class Sender:
     timeout_s: float
     attempts: int
     private_allowed: bool
+    ports: Collection[int] = webhooks.PORTS
     jitter: Callable[[], float] = random.random
     user_agent: str = "reader-reactions"
 
@@ -162,7 +163,7 @@ def _send(sender: Sender, due: _Due) -> None:
     secret = webhooks.secret_of(sender.key, due.webhook_id)
     headers = webhooks.signature_headers(secret, due.id, body, at_s=sender.clock() // 1000)
     try:
-        to = webhooks.target(due.url, private_allowed=sender.private_allowed)
+        to = webhooks.target(due.url, private_allowed=sender.private_allowed, ports=sender.ports)
     except MalformedWebhook as refusal:
         raise Unreachable(refusal.detail) from None
     post(

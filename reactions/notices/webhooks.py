@@ -1,8 +1,9 @@
 """Webhooks: where a site's alerts are sent, which addresses are allowed, and how messages are signed.
 
 A publisher chooses the address and our server visits it, so a webhook must not become a door to what only our server can reach:
-only http and https, and no address of our own network unless the settings allow it. The name is resolved here, and the connection
-goes to the very addresses that were checked, so a name cannot change its meaning in between.
+only http and https, only the ports that the settings name, and no address of our own network unless the settings allow it. The
+name is resolved here, and the connection goes to the very addresses that were checked, so a name cannot change its meaning in
+between.
 
 A webhook's secret is derived from the service's own secret and the webhook's id. It is stored nowhere, so no copy of the database
 contains it.
@@ -15,20 +16,22 @@ import hashlib
 import hmac
 import secrets
 import socket
+from collections.abc import Collection
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, Row, delete, func, insert, select
 
 from reactions.newsroom.sites import Site
+from reactions.notices import visited
 from reactions.refusals import MalformedWebhook, UnknownWebhook
 from reactions.storage import tables
-from reactions.votes import networks
 
 MAX_PER_SITE = 20
 MAX_URL_CHARACTERS = 2000
+PORTS = (80, 443)
 
 _w, _d = tables.webhook.c, tables.delivery.c
 
@@ -72,9 +75,11 @@ class Unreachable(Exception):
         self.gone = gone
 
 
-def add(connection: Connection, site: Site, url: str, *, private_allowed: bool, now_ms: int) -> Webhook:
+def add(
+    connection: Connection, site: Site, url: str, *, private_allowed: bool, ports: Collection[int] = PORTS, now_ms: int
+) -> Webhook:
     """Send the site's alerts to an address from now on. Raises MalformedWebhook."""
-    target(url, private_allowed=private_allowed)
+    target(url, private_allowed=private_allowed, ports=ports)
     present = all_of(connection, site)
     if any(webhook.url == url for webhook in present):
         raise MalformedWebhook(f"{site.key} already sends its alerts to this address.")
@@ -123,8 +128,11 @@ def _webhook(row: Row[Any]) -> Webhook:
     return Webhook(row.id, row.site_id, row.url, row.created_at)
 
 
-def target(url: str, *, private_allowed: bool) -> Target:
-    """The target of a webhook's address. Raises MalformedWebhook. A host name is not resolved yet."""
+def target(url: str, *, private_allowed: bool, ports: Collection[int] = PORTS) -> Target:
+    """The target of a webhook's address. Raises MalformedWebhook. A host name is not resolved yet.
+
+    `ports` are those of public targets; none means all. Where private targets are allowed, every port is.
+    """
     try:
         parts = urlsplit(url)
         host, port = (parts.hostname or "").encode("idna").decode(), parts.port
@@ -137,10 +145,14 @@ def target(url: str, *, private_allowed: bool) -> Target:
         )
     if "@" in parts.netloc or parts.fragment:
         raise MalformedWebhook("A webhook's address must not have a user name, a password or a #fragment.")
-    if not private_allowed and _is_address(host) and not _is_public(host):
+    if not private_allowed and _is_address(host) and not visited.is_public(host):
         raise MalformedWebhook(_why_private(host))
+    port = port or {"http": 80, "https": 443}[parts.scheme]
+    if not private_allowed and ports and port not in ports:
+        named = ", ".join(map(str, sorted(ports)))
+        raise MalformedWebhook(f"A webhook may not use the port {port}. The setting webhook_ports allows {named}.")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Target(parts.scheme == "https", host, port or {"http": 80, "https": 443}[parts.scheme], path)
+    return Target(parts.scheme == "https", host, port, path)
 
 
 def addresses(to: Target, *, private_allowed: bool) -> list[str]:
@@ -150,14 +162,15 @@ def addresses(to: Target, *, private_allowed: bool) -> list[str]:
     except (OSError, UnicodeError) as error:
         raise Unreachable(f"{to.host} cannot be resolved: {getattr(error, 'strerror', error)}.") from None
     known = list(dict.fromkeys(str(address[0]) for *_, address in resolved))
-    allowed = [address for address in known if private_allowed or _is_public(address)]
+    allowed = [address for address in known if private_allowed or visited.is_public(address)]
     if not allowed:
         raise Unreachable(_why_private(to.host))
     return allowed
 
 
 def _why_private(host: str) -> str:
-    return f"{host} is an address of this machine or of a private network. The setting webhook_private_targets allows these."
+    what = "an address of this machine, of a private network or of another special purpose"
+    return f"{host} is {what}. The setting webhook_private_targets allows these."
 
 
 def _is_address(host: str) -> bool:
@@ -167,21 +180,6 @@ def _is_address(host: str) -> bool:
         # 127.1 and 0x7f000001 are addresses to the resolver, though not to us.
         return host.rpartition(".")[2][:1].isdigit()
     return True
-
-
-def _is_public(address: str) -> bool:
-    try:
-        ip = ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    return all(part.is_global and not part.is_multicast and not part.is_reserved for part in _meant(ip))
-
-
-def _meant(ip: IPv4Address | IPv6Address) -> list[IPv4Address | IPv6Address]:
-    """The address, or the IPv4 addresses that an IPv6 one stands for."""
-    if isinstance(ip, IPv4Address):
-        return [ip]
-    return list(ip.teredo) if ip.teredo else [networks.unwrapped(ip)]
 
 
 def secret_of(key: bytes, webhook_id: str) -> bytes:

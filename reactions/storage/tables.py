@@ -276,9 +276,12 @@ editor_session = Table(
     "editor_session",
     metadata,
     Column("id", LargeBinary(32), primary_key=True),
-    Column("key_id", String(12), nullable=False),
+    Column("key_id", String(12), nullable=False),  # empty for a person whom an identity provider has signed in
     Column("created_at", BigInteger, nullable=False),
     Column("used_at", BigInteger, nullable=False),
+    Column("person", String(320)),
+    Column("grants", JSON),  # scopes by the id of their site
+    Column("site_id", Integer),  # the site that is looked at
     sqlite_with_rowid=False,
 )
 

@@ -27,7 +27,7 @@ _VOTE_BODY_S = 10.0  # seconds a client has to send a vote
 _SWEEP_S = 0.05
 _READING_THREADS = 4  # for counts that are not in memory, and for sites: neither waits behind a report
 
-_NAMES = (b"content-type", b"content-length", b"origin", b"sec-fetch-mode", b"x-forwarded-for", b"if-none-match")
+_NAMES = (b"content-type", b"content-length", b"origin", b"sec-fetch-mode", b"x-forwarded-for")
 _JSON_TYPE = ("Content-Type", "application/json")
 
 
@@ -53,7 +53,7 @@ class AsgiDoor:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         method, path = scope["method"], scope["path"]
-        if method == "GET":
+        if method == "GET" and not _has_if_match(scope):
             found = self._hot.known((path, scope["query_string"].decode("latin-1")))
             if found is not None:
                 await _send_counts(send, found, scope)
@@ -163,9 +163,13 @@ def _headers(scope: Scope) -> dict[bytes, bytes] | None:
             if name in found:
                 return None
             found[name] = value
-        elif name == b"transfer-encoding":
+        elif name in (b"transfer-encoding", b"if-match"):
             return None
     return found
+
+
+def _has_if_match(scope: Scope) -> bool:
+    return any(name == b"if-match" for name, _ in scope["headers"])
 
 
 def _length(given: dict[bytes, bytes]) -> int | None:
@@ -204,8 +208,8 @@ async def _body(receive: Receive, length: int) -> bytes:
 
 
 async def _send_counts(send: Send, found: CachedResponse, scope: Scope) -> None:
-    tag = next((value for name, value in scope["headers"] if name == b"if-none-match"), b"")
-    if tag and found.is_known(tag.decode("latin-1")):
+    known = b", ".join(value for name, value in scope["headers"] if name == b"if-none-match")
+    if known and found.is_known(known.decode("latin-1")):
         await answer(send, 304, b"", found.headers)
     else:
         await answer(send, 200, found.body, [*found.headers, _JSON_TYPE])

@@ -25,6 +25,7 @@ from reactions.settings import Settings
 from reactions.times import now_ms
 from reactions.votes import rules
 from reactions.votes.rules import Counts
+from reactions.web import conditional
 from reactions.web.headers import PUBLIC, Header
 from reactions.web.problems import STATUS_OF, document
 
@@ -58,15 +59,8 @@ class CachedResponse:
     headers: list[Header]
 
     def is_known(self, if_none_match: str) -> bool:
-        """True if If-None-Match has this answer's ETag, by the weak comparison of RFC 9110, section 13.1.2.
-
-        Proxies that compress mark the tag they pass on (`…-gzip`); some clients send it without quotes.
-        """
-        if not if_none_match:
-            return False
-        bare = self.etag.strip('"')
-        tags = (tag.strip().removeprefix("W/").strip('"') for tag in if_none_match.split(","))
-        return if_none_match.strip() == "*" or any(tag.partition("-")[0] == bare for tag in tags)
+        """True if If-None-Match has this answer's ETag."""
+        return conditional.is_known(self.etag, if_none_match)
 
 
 class CountsMemory:

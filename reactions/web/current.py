@@ -17,6 +17,7 @@ from reactions.votes.watching import Watch
 from reactions.web import extensions
 from reactions.web.hot_path import HotPath
 from reactions.web.limits import VoteLimits
+from reactions.web.oidc import Provider
 from reactions.web.trust import Trust
 
 _NAME = "reader-reactions"
@@ -30,6 +31,7 @@ class Parts:
     hot_path: HotPath
     reports: Reports
     watch: Watch
+    provider: Provider | None = None  # of OpenID Connect
 
     @property
     def directory(self) -> sites.Directory:

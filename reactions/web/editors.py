@@ -1,21 +1,25 @@
-"""Who the editor is: programs send an API key in the Authorization header, pages have a session that a key opened.
+"""Who the editor is: programs send an API key in the Authorization header, pages have a session.
 
-The site comes from the key. Another site's address answers what a missing one answers.
+A key opened the session, or a person did whom an identity provider has signed in. The site comes from the key, or the session.
+Another site's address answers what a missing one answers.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from urllib.parse import urlsplit
 
-from flask import Response, request, session
+from flask import Response, current_app, g, redirect, request, session
+from werkzeug.exceptions import NotFound
 
 from reactions.newsroom import api_keys, editor_sessions, sites
 from reactions.newsroom.api_keys import ApiKey
 from reactions.newsroom.sites import Site
 from reactions.refusals import UnknownSite
 from reactions.storage.engines import writing
-from reactions.web import current, guards
+from reactions.web import current, guards, oidc
+from reactions.web.oidc import Provider
 from reactions.web.problems import Denied, problem
 
 _SESSION = "session"
@@ -41,9 +45,9 @@ def require(site_key: str, scope: str) -> Site:
 
 
 def by() -> str:
-    """The editor, for the record: the id and the label of the key in use."""
-    key = _bearer()
-    return f"{key.id} {key.label}"[:100]
+    """The editor, for the record: the id and the label of the key in use, or the person who is signed in."""
+    who, _ = _acting()
+    return who
 
 
 def key() -> ApiKey:
@@ -59,7 +63,7 @@ def key_id() -> str:
 def signed_in(scope: str = "read") -> Site | None:
     """The site of the session, unless nobody is signed in, the session or its key has ended, or the key lacks the scope.
 
-    From then on `by`, `key` and `may` speak of the session's key.
+    From then on `by` and `may` speak of the session's owner.
     """
     token, now_ms = session.get(_SESSION), current.now_ms()
     if not token:
@@ -68,19 +72,94 @@ def signed_in(scope: str = "read") -> Site | None:
         found = editor_sessions.find(connection, token, now_ms=now_ms)
     if found is None:
         return None
-    key, use_is_news = found
-    if use_is_news:
+    if found.use_is_news:
         with writing(current.engine()) as connection:
             editor_sessions.note_use(connection, token, now_ms=now_ms)
-    if scope not in key.scopes:
+    scopes = found.grants[found.site_id]
+    if scope not in scopes:
         return None
-    request.environ[_KEY] = key
-    return site_of(key)
+    g.several_sites = len(found.grants) > 1
+    g.acting = found.by, scopes
+    return _site_with_id(found.site_id)
 
 
 def may(scope: str) -> bool:
-    """True if the key in use has a scope."""
-    return scope in _bearer().scopes
+    """True if the session, or the key in use, has a scope."""
+    _, scopes = _acting()
+    return scope in scopes
+
+
+def _acting() -> tuple[str, Collection[str]]:
+    """Who acts, for the record, and with which scopes: the session's owner once `signed_in` has found one, else the key."""
+    if "acting" in g:
+        acting: tuple[str, Collection[str]] = g.acting
+        return acting
+    key = _bearer()
+    return f"{key.id} {key.label}"[:100], key.scopes
+
+
+def own_sites() -> list[Site]:
+    """The sites that the session may look at, by name."""
+    with current.reading() as connection:
+        found = editor_sessions.find(connection, session.get(_SESSION, ""), now_ms=current.now_ms())
+        every = sites.all_sites(connection) if found else []
+    return sorted((site for site in every if found and site.id in found.grants), key=lambda site: site.name)
+
+
+def look_at(site_key: str) -> bool:
+    """Let the session look at another of its sites; False if that is none of them."""
+    chosen = next((site for site in own_sites() if site.key == site_key), None)
+    if chosen is not None:
+        with writing(current.engine()) as connection:
+            editor_sessions.look_at(connection, session[_SESSION], chosen.id)
+    return chosen is not None
+
+
+def begin_provided(next_path: str) -> Response:
+    """Send the browser to the identity provider. Raises SignInFailed."""
+    url, kept = provider().begin(next_path)
+    response = redirect(url, 303)
+    # Lax: a browser withholds a Strict cookie when the provider sends it back here.
+    response.set_cookie(_flow_cookie(), kept, max_age=oidc.FLOW_S, secure=_secure(), httponly=True, samesite="Lax")
+    return response  # type: ignore[return-value]
+
+
+def finish_provided() -> None:
+    """Open a session for whom the identity provider sends back. Raises SignInFailed."""
+    found = provider()
+    person = found.finish(request.cookies.get(_flow_cookie(), ""), request.args)
+    with current.reading() as connection:
+        grants = found.grants(person, sites.all_sites(connection))
+    session.clear()
+    with writing(current.engine()) as connection:
+        session[_SESSION] = editor_sessions.begin_for(connection, person.name, grants, now_ms=current.now_ms())
+
+
+def provided_next() -> str:
+    """Where the browser wanted to go when it was sent to the provider."""
+    return provider().next_path(request.cookies.get(_flow_cookie(), ""))
+
+
+def forget_flow(response: Response) -> Response:
+    """Let nobody use the browser's cookie for a second answer."""
+    response.delete_cookie(_flow_cookie(), secure=_secure(), httponly=True, samesite="Lax")
+    return response
+
+
+def provider() -> Provider:
+    """The identity provider. Raises NotFound where there is none."""
+    found = current.parts().provider
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _flow_cookie() -> str:
+    return "__Host-reactions_sign_in" if _secure() else "reactions_sign_in"
+
+
+def _secure() -> bool:
+    return bool(current_app.config["SESSION_COOKIE_SECURE"])
 
 
 def sign_in(text: str) -> Site | None:
@@ -119,8 +198,12 @@ def sign_out() -> None:
 
 def site_of(key: ApiKey) -> Site:
     """The site a key belongs to."""
+    return _site_with_id(key.site_id)
+
+
+def _site_with_id(site_id: int) -> Site:
     with current.reading() as connection:
-        return sites.by_id(connection, key.site_id)
+        return sites.by_id(connection, site_id)
 
 
 def _bearer() -> ApiKey:

@@ -152,7 +152,7 @@ class WsgiDoor:
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
         """Answer a vote or known counts, or let Flask answer."""
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
-        if method == "GET" and (answer := self._hot.known((path, environ["QUERY_STRING"]))):
+        if method == "GET" and "HTTP_IF_MATCH" not in environ and (answer := self._hot.known((path, environ["QUERY_STRING"]))):
             if answer.is_known(environ.get("HTTP_IF_NONE_MATCH", "")):
                 start_response("304 NOT MODIFIED", answer.headers)
                 return ()
@@ -190,11 +190,12 @@ def request_of(environ: dict[str, Any]) -> VoteRequest:
 
 
 def _usual(environ: dict[str, Any]) -> bool:
-    """True for JSON of a length that is known beforehand and allowed."""
+    """True for JSON of a length that is known beforehand and allowed, without a condition."""
     length = environ.get("CONTENT_LENGTH") or ""
     return (
         environ.get("CONTENT_TYPE") == "application/json"
         and "HTTP_TRANSFER_ENCODING" not in environ
+        and "HTTP_IF_MATCH" not in environ
         and length.isdecimal()
         and length.isascii()
         and int(length) <= requests.SMALL_BODY_BYTES

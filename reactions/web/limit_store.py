@@ -5,7 +5,7 @@ and the present one. Both take the hits of a whole batch at once.
 
 The storage that comes with `limits` looks at every key it holds on each timer tick, a third of a vote's time in our trials.
 Here a window's counts are one dictionary that is dropped whole when its time is over, so a hit costs the same however many
-readers came.
+readers came. The file is longer than others because memory and Redis must count alike.
 """
 
 from __future__ import annotations
@@ -25,12 +25,18 @@ from reactions.settings import InvalidSettings, Settings
 
 
 class Policy(NamedTuple):
-    """One limit: at most `amount` hits in any `window_s` seconds. Its name stands in the RateLimit fields."""
+    """One limit: at most `amount` hits in any `window_s` seconds. Its name stands in the RateLimit fields.
+
+    One that counts `everywhere` counts the hits of all sites together.
+    """
 
     name: str
     amount: int
     window_s: int
+    everywhere: bool = False
 
+
+_EVERYWHERE = 0  # stands for all sites; their own ids begin at 1
 
 Ask = tuple[Policy, str]  # a limit, and whose hit it is
 Spent = tuple[Policy, float]  # a limit that is spent, and the seconds until another hit may be
@@ -76,7 +82,7 @@ class WindowMemory(Storage, SlidingWindowCounterSupport):
     def __init__(self, uri: str | None = None, wrap_exceptions: bool = False, **_: object) -> None:
         super().__init__(uri, wrap_exceptions=wrap_exceptions)
         self._lock = threading.Lock()
-        self._of: dict[str | int, _Windows] = {}  # by the name of a policy; Flask-Limiter's by their length
+        self._of: dict[str, _Windows] = {}  # by the name of a policy
         self.clock: Callable[[], float] = time.monotonic  # a wall clock set back would keep spent limits spent for hours
         self.most_keys = 500_000
 
@@ -110,7 +116,7 @@ class WindowMemory(Storage, SlidingWindowCounterSupport):
     def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
         """Count a hit of `amount` unless the window would then hold more than `limit`."""
         with self._lock:
-            windows, passed = self._windows(expiry, expiry)
+            windows, passed = self._windows(_policy_in(key, expiry), expiry)
             weighted = windows.previous.get(key, 0) * (1 - passed) + windows.present.get(key, 0)
             if int(weighted) + amount > limit:
                 return False
@@ -120,7 +126,7 @@ class WindowMemory(Storage, SlidingWindowCounterSupport):
     def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
         """The counts of both windows and the seconds each stays in view: previous, seconds, present, seconds."""
         with self._lock:
-            windows, passed = self._windows(expiry, expiry)
+            windows, passed = self._windows(_policy_in(key, expiry), expiry)
             previous, present = windows.previous.get(key, 0), windows.present.get(key, 0)
         left = (1 - passed) * expiry
         return previous, left if previous else 0.0, present, left + expiry
@@ -128,7 +134,7 @@ class WindowMemory(Storage, SlidingWindowCounterSupport):
     def clear_sliding_window(self, key: str, expiry: int) -> None:
         """Forget one key."""
         with self._lock:
-            windows, _ = self._windows(expiry, expiry)
+            windows, _ = self._windows(_policy_in(key, expiry), expiry)
             windows.previous.pop(key, None)
             windows.present.pop(key, None)
 
@@ -143,7 +149,7 @@ class WindowMemory(Storage, SlidingWindowCounterSupport):
         """Memory is always there."""
         return True
 
-    def _windows(self, name: str | int, expiry: int) -> tuple[_Windows, float]:
+    def _windows(self, name: str, expiry: int) -> tuple[_Windows, float]:
         """The windows of a limit, turned to now, and the part of the present one that has passed (0 to 1)."""
         windows = self._of.setdefault(name, _Windows())
         at = self.clock() / expiry
@@ -165,31 +171,52 @@ class WindowMemory(Storage, SlidingWindowCounterSupport):
         raise NotImplementedError("WindowMemory serves the sliding-window-counter strategy only.")
 
 
-class RedisWindows:
-    """Sliding-window counters in Redis: one script call a batch, and on a cluster one for each site, whose keys share a slot."""
+def _policy_in(key: str, expiry: int) -> str:
+    """The limit in a key of Flask-Limiter's, which ends `/whose/scope/amount/n/unit`: so each has windows of its own."""
+    parts = key.rsplit("/", 4)
+    return "/".join([*(parts[1:] if len(parts) == 5 else ()), f"{expiry}s"])
 
-    def __init__(self, client: Any, *, prefix: str = "reactions") -> None:
+
+class RedisWindows:
+    """Sliding-window counters in Redis: one script call a batch.
+
+    On a cluster a call has the keys of one slot: one for each site, then one for what counts everywhere, of the hits that are let
+    through so far. There, a hit that is refused everywhere has been counted for its site.
+    """
+
+    def __init__(self, client: Any, *, prefix: str = "reactions", cluster: bool = False) -> None:
         self.client = client
         self._script = client.register_script(_SCRIPT)
         self._prefix = prefix
+        self._cluster = cluster
 
     def hit_all(self, sites: Sequence[int], asks: Sequence[Sequence[Ask]]) -> Sequence[Spent | None]:
         """Count a batch of hits."""
-        outcome: dict[int, Spent | None] = {}
-        for site in dict.fromkeys(sites):
-            own = [at for at, each in enumerate(sites) if each == site]
-            outcome.update(zip(own, self._hit_site(site, [asks[at] for at in own]), strict=True))
-        return [outcome[at] for at in range(len(asks))]
+        placed = [
+            [(_EVERYWHERE if policy.everywhere else site, policy, who) for policy, who in ask]
+            for site, ask in zip(sites, asks, strict=True)
+        ]
+        if not self._cluster:
+            return self._hit(placed)
+        outcome: list[Spent | None] = [None] * len(placed)
+        for slot in sorted({slot for ask in placed for slot, _, _ in ask}, reverse=True):  # everywhere comes last
+            own = [(at, [each for each in ask if each[0] == slot]) for at, ask in enumerate(placed) if outcome[at] is None]
+            own = [(at, ask) for at, ask in own if ask]
+            for (at, _), spent in zip(own, self._hit([ask for _, ask in own]), strict=True):
+                outcome[at] = spent
+        return outcome
 
-    def _hit_site(self, site: int, asks: Sequence[Sequence[Ask]]) -> list[Spent | None]:
+    def _hit(self, asks: Sequence[Sequence[tuple[int, Policy, str]]]) -> list[Spent | None]:
+        if not any(asks):
+            return [None] * len(asks)
         numbers = {each: number for number, each in enumerate(dict.fromkeys(each for ask in asks for each in ask), start=1)}
-        names = [f"{self._prefix}:{{{site}}}:{policy.name}:{who}" for policy, who in numbers]
-        limits = [(policy.amount, policy.window_s * 1000) for policy, _ in numbers]
+        names = [f"{self._prefix}:{{{slot}}}:{policy.name}:{who}" for slot, policy, who in numbers]
+        limits = [(policy.amount, policy.window_s * 1000) for _, policy, _ in numbers]
         hits = [[numbers[each] for each in ask] for ask in asks]
         keys = [key for name in names for key in (f"{name}/-1", name)]
         answered = self._script(keys=keys, args=[orjson.dumps([limits, hits])])
         spent = list(numbers)
-        return [None if not number else (spent[number - 1][0], wait_ms / 1000) for number, wait_ms in answered]
+        return [None if not number else (spent[number - 1][1], wait_ms / 1000) for number, wait_ms in answered]
 
 
 # Times are milliseconds. A window's key is the present one's, with /-1 the previous one's; both live as long as they are in view.
@@ -247,7 +274,8 @@ def configured(settings: Settings, memory: WindowMemory) -> tuple[Windows, tuple
     storage = _redis_storage(settings)
     failures = storage.base_exceptions
     client = storage.storage  # type: ignore[attr-defined]
-    return RedisWindows(client), (OSError, *(failures if isinstance(failures, tuple) else (failures,)))
+    cluster = settings.limiter_url.startswith("redis+cluster")
+    return RedisWindows(client, cluster=cluster), (OSError, *(failures if isinstance(failures, tuple) else (failures,)))
 
 
 def address(settings: Settings) -> tuple[str, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Rate limits on votes: per network, per reader, per article. Reads have none, a cache absorbs them.
+"""Rate limits on votes: per network on a site and on all sites, per reader, per article. Reads have none, a cache absorbs them.
 
 The limits are written in Flask-Limiter's notation and counted as the sliding windows of `limits`, but asked once for a whole
 batch, by the ballot box: a round trip to Redis for each vote costs as much as the vote (docs/decisions/0005-limits.md). A vote
@@ -27,6 +27,8 @@ from reactions.web.limit_store import Ask, Policy, WindowMemory, Windows
 
 log = structlog.get_logger()
 
+_REMEMBERED = 4096  # addresses
+
 
 class TooMany(Exception):
     """A limit is spent. `policy` names it; further votes are possible after `retry_after_s`."""
@@ -38,18 +40,23 @@ class TooMany(Exception):
 
 
 class Voter(NamedTuple):
-    """Who votes, as far as limits go: keyed hashes of the network, of the wider network around it, and of the reader."""
+    """Who votes, as far as limits go: keyed hashes of the network, of the wider network around it, and of the reader.
+
+    Each is another on each site, but for those by which networks are counted `everywhere`.
+    """
 
     network: str
     wide_network: str | None
     reader: str
+    network_everywhere: str
+    wide_network_everywhere: str | None
 
 
-def policies(name: str, notation: str) -> tuple[Policy, ...]:
+def policies(name: str, notation: str, *, everywhere: bool = False) -> tuple[Policy, ...]:
     """The limits in Flask-Limiter's notation; a second one gets its window into its name."""
     items = parse_many(notation)
     names = [name if item is items[0] else f"{name}-{item.get_expiry()}s" for item in items]
-    return tuple(Policy(each, item.amount, item.get_expiry()) for each, item in zip(names, items, strict=True))
+    return tuple(Policy(each, item.amount, item.get_expiry(), everywhere) for each, item in zip(names, items, strict=True))
 
 
 class VoteLimits:
@@ -57,24 +64,40 @@ class VoteLimits:
 
     def __init__(self, settings: Settings, *, key: bytes) -> None:
         self._key = key
+        self._hashed: dict[tuple[str, str], tuple[str, str | None, str, str | None]] = {}  # four hashes cost as much as a limit
         self.store = _Store(settings)
         self._per_network = policies("network", settings.votes_per_network)
         self._per_wide_network = policies("wide-network", settings.votes_per_wide_network)
+        self._network_everywhere = policies("network-everywhere", settings.votes_per_network_everywhere, everywhere=True)
+        self._wide_network_everywhere = policies(
+            "wide-network-everywhere", settings.votes_per_wide_network_everywhere, everywhere=True
+        )
         self._per_reader = policies("reader", settings.votes_per_reader)
         self._per_article = policies("article", settings.votes_per_article)
         self._forgetting = policies("forgetting", settings.forgettings_per_network)
         self._new_articles = policies("new-articles", settings.new_articles_per_network)
-        every = (*self._per_reader, *self._per_network, *self._per_wide_network, *self._per_article)
+        networks_ = (*self._per_network, *self._per_wide_network, *self._network_everywhere, *self._wide_network_everywhere)
+        every = (*self._per_reader, *networks_, *self._per_article)
         self.policy_field = ", ".join(f'"{p.name}";q={p.amount};w={p.window_s}' for p in every)
 
     def voter(self, *, site: str, address: str, reader: bytes) -> Voter:
         """Who a request comes from."""
-        network, wide = networks.prefixes_of(address)
-        return Voter(
-            readers.limit_key(self._key, site, network),
-            None if wide is None else readers.limit_key(self._key, site, wide),
-            readers.limit_key(self._key, site, reader.hex()),
-        )
+        here, wide_here, everywhere, wide_everywhere = self._hashes(site, address)
+        return Voter(here, wide_here, readers.limit_key(self._key, site, reader.hex()), everywhere, wide_everywhere)
+
+    def _hashes(self, site: str, address: str) -> tuple[str, str | None, str, str | None]:
+        found = self._hashed.get((site, address))
+        if found is None:
+            if len(self._hashed) >= _REMEMBERED:
+                self._hashed = {}
+            network, wide = networks.prefixes_of(address)
+            found = self._hashed[site, address] = (
+                readers.limit_key(self._key, site, network),
+                None if wide is None else readers.limit_key(self._key, site, wide),
+                readers.limit_key(self._key, network),
+                None if wide is None else readers.limit_key(self._key, wide),
+            )
+        return found
 
     def admit(self, ballots: Sequence[Ballot], facts: Sequence[object]) -> Sequence[Ballot | Exception]:
         """Count a batch against its limits, in order: each ballot, or the TooMany that turns it down."""
@@ -102,8 +125,10 @@ class VoteLimits:
 
     def _asks(self, ballot: Ballot, voter: Voter) -> list[Ask]:
         asks = [(policy, voter.network) for policy in self._per_network]
-        if voter.wide_network is not None:
+        asks += [(policy, voter.network_everywhere) for policy in self._network_everywhere]
+        if voter.wide_network is not None and voter.wide_network_everywhere is not None:
             asks += [(policy, voter.wide_network) for policy in self._per_wide_network]
+            asks += [(policy, voter.wide_network_everywhere) for policy in self._wide_network_everywhere]
         asks += [(policy, voter.reader) for policy in self._per_reader]
         return asks + [(policy, str(ballot.article_id)) for policy in self._per_article]
 

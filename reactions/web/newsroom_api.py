@@ -18,7 +18,7 @@ from reactions.storage.engines import writing
 from reactions.times import DAY_MS, rfc3339
 from reactions.votes import removing, revising
 from reactions.votes.revising import Editor
-from reactions.web import current, editors, headers, problems, schemas
+from reactions.web import conditional, current, editors, headers, problems, schemas
 from reactions.web.openapi import ApiBlueprint, View, query
 from reactions.web.requests import body_of
 from reactions.web.schemas import AnyArticlesBody, ArticleBody, ArticleNamed, ArticlesBody, KeyBody, MergeBody, MoveBody
@@ -229,6 +229,7 @@ def add_key(site_key: str) -> Response:
 def revoke_key(site_key: str, key_id: str) -> Response:
     """Revoke a key and those that were made with it, at once. Idempotent."""
     site = editors.require(site_key, "keys")
+    conditional.check_change()
     with writing(current.engine()) as connection:
         return respond(_shown(api_keys.revoke(connection, site, key_id, now_ms=current.now_ms())))
 

@@ -27,7 +27,8 @@ _PROBLEM = "application/problem+json"
 _EVERYWHERE = ("invalid-request", "unknown-site", "address-too-long", "headers-too-large", "unavailable", "internal")
 _WITH_KEY = ("key-in-address", "unauthorized", "missing-scope", "too-many-requests")
 _WITH_BODY = ("too-large", "unsupported-type")
-_IN_WRITES = ("storage-full",)
+_WITH_ETAG = ("precondition-failed",)
+_IN_WRITES = ("storage-full", "precondition-failed")
 
 _PATH = {
     "site_key": {
@@ -129,7 +130,7 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc]
         media = response if isinstance(response, Mapping) else {"application/json": response}
         example = _examples().get(operation, {})
         names = [*problems, *_EVERYWHERE, *(_WITH_KEY if scope else ()), *(_WITH_BODY if body else ())]
-        names += () if method == "GET" else _IN_WRITES
+        names += _IN_WRITES if method != "GET" else _WITH_ETAG if "ETag" in headers else ()
         description: dict[str, Any] = {
             "operationId": operation,
             "parameters": [*(_PATH[name] for name in re.findall("<([a-z_]+)>", rule) if name in _PATH), *parameters],

@@ -82,6 +82,7 @@ BY_NAME: dict[str, tuple[int, str]] = {
     "too-many-votes": (429, "Too many votes"),
     "missing-scope": (403, "This key may not do that"),
     "key-in-address": (400, "Do not put a key in a URL"),
+    "precondition-failed": (412, "The condition is not met"),
     "not-ready": (503, "Not ready"),
 }
 

@@ -113,6 +113,4 @@ def _read(site_key: str, what: str) -> Response:
     site = current.site(site_key)
     address = request.path, request.query_string.decode("latin-1")
     found = current.parts().hot_path.counts.read(site, what, requests.query_lists(PARAMETERS[what]), address)
-    if found.is_known(request.headers.get("If-None-Match", "")):
-        return Response(status=304, headers=found.headers)
     return Response(found.body, content_type="application/json", headers=found.headers)

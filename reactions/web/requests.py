@@ -14,6 +14,7 @@ from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 from reactions import strict_json
 from reactions.refusals import MalformedCursor
 from reactions.strict_json import InvalidJson
+from reactions.web import conditional
 
 SMALL_BODY_BYTES = 4096  # a vote, or the name of an article
 _PLACE = re.compile("([0-9]{1,15})-([0-9a-f]{16})")
@@ -66,17 +67,18 @@ def body_of(request: Request, schema: Schema, *, most_bytes: int = SMALL_BODY_BY
 
 
 def text_of(request: Request, *, most_bytes: int = SMALL_BODY_BYTES) -> bytes:
-    """The JSON body as it came. Raises UnsupportedMediaType, RequestEntityTooLarge or ValidationError."""
+    """The JSON body as it came. Raises Denied, UnsupportedMediaType, RequestEntityTooLarge or ValidationError."""
     if request.mimetype != "application/json":
         raise UnsupportedMediaType
     return bytes_of(request, most_bytes=most_bytes)
 
 
 def bytes_of(request: Request, *, most_bytes: int) -> bytes:
-    """A body of any type. Raises RequestEntityTooLarge or ValidationError.
+    """A body of any type. Raises Denied, RequestEntityTooLarge or ValidationError.
 
     A body that was sent in chunks tells its length only by its end, so one byte more is read.
     """
+    conditional.check_change()
     request.max_content_length = most_bytes + 1
     try:
         text = request.get_data(cache=False)

@@ -19,7 +19,14 @@ from tests.service import COMMAND, Service, running_service
 
 # The scenarios are about counting; what the limits refuse is tested elsewhere.
 WIDE = "10000000/second"
-LIMITS = {"reader": WIDE, "network": WIDE, "wide_network": WIDE, "article": WIDE}
+LIMITS = {
+    "reader": WIDE,
+    "network": WIDE,
+    "wide_network": WIDE,
+    "network_everywhere": WIDE,
+    "wide_network_everywhere": WIDE,
+    "article": WIDE,
+}
 CAPS = ("per_network", "per_ipv4_24", "per_ipv6_56", "per_ipv6_48", "per_ipv6_32", "everywhere")
 UNCAPPED = {**{f"fresh_votes_{whom}": WIDE for whom in CAPS}, "detector_every_s": 0}
 

@@ -34,7 +34,8 @@ EXAMPLES = PROJECT / "reactions" / "web" / "examples.json"
 CONFIG = Path(__file__).parent / "schemathesis.toml"
 SETTINGS = dict.fromkeys(
     (
-        "votes_per_reader", "votes_per_network", "votes_per_wide_network", "votes_per_article", "keyed_requests_per_network",
+        "votes_per_reader", "votes_per_network", "votes_per_wide_network", "votes_per_network_everywhere",
+        "votes_per_wide_network_everywhere", "votes_per_article", "keyed_requests_per_network",
         "wrong_keys_per_network",
     ),
     "1000000/second",

@@ -64,7 +64,8 @@ def echoes(case: Case, answer: str) -> bool:
 @pytest.fixture
 def unlimited(make_app: MakeApp) -> FlaskClient:
     """A client that no rate limit stands in the way of."""
-    limits = dict.fromkeys(("votes_per_reader", "votes_per_network", "votes_per_wide_network"), "1000000/minute")
+    every = ("reader", "network", "wide_network", "network_everywhere", "wide_network_everywhere")
+    limits = {f"votes_per_{each}": "1000000/minute" for each in every}
     return make_app(**limits).test_client(use_cookies=False)
 
 

@@ -27,7 +27,8 @@ def test_a_page_of_the_site_may_read_the_answer_to_its_vote(client: FlaskClient)
         "Access-Control-Expose-Headers": "Date, RateLimit, RateLimit-Policy, Retry-After",
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
-        "RateLimit-Policy": '"reader";q=30;w=60, "network";q=1500;w=60, "wide-network";q=6000;w=60, "article";q=2000;w=1',
+        "RateLimit-Policy": '"reader";q=30;w=60, "network";q=1500;w=60, "wide-network";q=6000;w=60, '
+        '"network-everywhere";q=3000;w=60, "wide-network-everywhere";q=12000;w=60, "article";q=2000;w=1',
     }
 
 

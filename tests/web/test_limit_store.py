@@ -1,4 +1,7 @@
-"""The limiter's own memory: it counts as the library's does, forgets in time, and stays small."""
+"""The limiter's own memory: it counts as the library's does, forgets in time, and stays small; and Redis counts as it does.
+
+The file is longer than others because both are held against one another.
+"""
 
 from __future__ import annotations
 
@@ -150,7 +153,15 @@ def test_a_wall_clock_set_back_by_hours_locks_nobody_out(monkeypatch: pytest.Mon
 def limits_at(clock: Clock, **notations: str) -> VoteLimits:
     """Limits that no other limit stands in the way of."""
     wide = dict.fromkeys(
-        ("votes_per_reader", "votes_per_network", "votes_per_wide_network", "votes_per_article"), "9999999/second"
+        (
+            "votes_per_reader",
+            "votes_per_network",
+            "votes_per_wide_network",
+            "votes_per_network_everywhere",
+            "votes_per_wide_network_everywhere",
+            "votes_per_article",
+        ),
+        "9999999/second",
     )
     made = VoteLimits(load({}, secret=SECRET, **wide | notations), key=b"k")
     made.store.memory.clock = clock
@@ -226,16 +237,69 @@ def test_redis_and_memory_let_the_same_hits_of_a_batch_through(
     assert len(kept) <= of_all
 
 
-def test_a_batch_costs_redis_one_call_for_each_site(redis_server: Redis) -> None:
+EVERYWHERE = Policy("network-everywhere", 2, 60, everywhere=True)
+
+
+@pytest.mark.parametrize(("cluster", "calls"), [(False, 1), (True, 3)])
+def test_a_batch_costs_redis_one_call_and_a_cluster_one_for_each_slot(redis_server: Redis, cluster: bool, calls: int) -> None:
+    """A cluster refuses a script whose keys lie in several slots; the braces in a key name its slot."""
     redis_server.empty()
     with redis.Redis.from_url(redis_server.url) as client:
-        shared, policy = RedisWindows(client), Policy("reader", 3, 60)
+        shared, policy = RedisWindows(client, cluster=cluster), Policy("reader", 3, 60)
         shared.hit_all([1], [[(policy, "first")]])  # the script is loaded with its first call
+        keys_of: list[list[str]] = []
+        script = shared._script
+        shared._script = lambda keys, args: keys_of.append(keys) or script(keys=keys, args=args)
         before = client.info("commandstats")["cmdstat_evalsha"]["calls"]
 
-        shared.hit_all([1, 2, 1, 1, 2], [[(policy, who)] for who in "abcab"])
+        shared.hit_all([1, 2, 1, 1, 2], [[(policy, who), (EVERYWHERE, "x")] for who in "abcab"])
 
-        assert client.info("commandstats")["cmdstat_evalsha"]["calls"] - before == 2
+        assert client.info("commandstats")["cmdstat_evalsha"]["calls"] - before == calls
+    slots = [{key[key.index("{") : key.index("}")] for key in keys} for keys in keys_of]
+    assert [len(each) for each in slots] == ([1] * 3 if cluster else [3])
+
+
+SITES = st.lists(st.tuples(st.integers(1, 3), st.sampled_from("ab")), min_size=1, max_size=8)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(SITES, min_size=1, max_size=4), st.integers(1, 4), st.integers(1, 6))
+def test_a_network_is_counted_on_its_site_and_on_all_of_them_alike_in_memory_and_in_redis(
+    redis_server: Redis, batches: list[list[tuple[int, str]]], amount: int, of_all: int
+) -> None:
+    redis_server.empty()
+    memory, each = WindowMemory(), Policy("network", amount, 3600)
+    every = Policy("network-everywhere", of_all, 3600, everywhere=True)
+    memory.clock = Clock(3_600_000.0)
+    with redis.Redis.from_url(redis_server.url) as client:
+        shared, cluster = RedisWindows(client), RedisWindows(client, prefix="cluster", cluster=True)
+        let_through = 0
+        for batch in batches:
+            sites = [site for site, _ in batch]
+            asks = [[(each, f"{site}{who}"), (every, who)] for site, who in batch]
+
+            spent = [[s and s[0].name for s in windows.hit_all(sites, asks)] for windows in (memory, shared)]
+            on_a_cluster = cluster.hit_all(sites, asks)
+
+            assert spent[0] == spent[1]
+            assert sum(s is None for s in on_a_cluster) <= sum(s is None for s in spent[0]) + let_through
+            let_through += sum(s is None for s in spent[0])
+        kept = [int(client.get(f"cluster:{{0}}:network-everywhere:{who}") or 0) for who in "ab"]
+    assert max(memory._of["network-everywhere"].present.values()) <= of_all
+    assert max(kept) <= of_all
+
+
+def test_the_limits_of_flask_limiter_push_each_other_out_as_little() -> None:
+    """All are of a minute: once they shared one window, and a flood of wrong keys let a guesser sign in anew."""
+    memory = memory_at(Clock(600.0))
+    memory.most_keys = 100
+    sign_in, wrong_key = (f"LIMITS:sliding-window-counter/%s/{name}/1/1/minute" for name in ("sign-ins", "wrong-keys"))
+    assert memory.acquire_sliding_window_entry(sign_in % "guesser", 1, 60)
+
+    for number in range(1000):
+        memory.acquire_sliding_window_entry(wrong_key % number, 60, 60)
+
+    assert not memory.acquire_sliding_window_entry(sign_in % "guesser", 1, 60)
 
 
 def test_one_limits_keys_are_not_pushed_out_by_anothers() -> None:

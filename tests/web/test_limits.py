@@ -105,6 +105,25 @@ def test_a_whole_48_of_addresses_is_one_wide_network(make_app: MakeApp) -> None:
     assert_refused(refused, "wide-network", 57)
 
 
+def test_a_network_has_one_budget_on_all_sites_together(make_app: MakeApp, database_url: str) -> None:
+    """Each site has its own budget, too: without the one of all, thirty sites would give a script thirty times as much."""
+    for number in range(3):
+        make.site(database_url, f"site-{number}", origins=[make.ORIGIN])
+    wide = {"votes_per_wide_network_everywhere": "6/minute"}
+    client = make_app(votes_per_network="3/minute", votes_per_network_everywhere="5/minute", **wide).test_client()
+
+    def votes(site: str, address: str, times: int) -> list[int]:
+        sent = [ballot(reader=make.reader(number)) for number in range(times)]
+        path, environ = f"/v1/sites/{site}/vote", {"REMOTE_ADDR": address}
+        return [client.put(path, json=body, headers={"Origin": make.ORIGIN}, environ_base=environ).status_code for body in sent]
+
+    assert votes("site-0", "192.0.2.1", 4) == [200] * 3 + [429]
+    assert votes("site-1", "192.0.2.1", 4) == [200] * 2 + [429] * 2
+    assert votes("site-2", "192.0.2.1", 1) == [429]
+    assert votes("site-2", "192.0.2.2", 3) == [200] * 3
+    assert votes("site-0", "2001:db8:7:1::1", 3) + votes("site-1", "2001:db8:7:2::1", 4) == [200] * 6 + [429]
+
+
 WAYS_TO_WRITE_ONE_IPV4 = [
     "192.0.2.1",
     "::ffff:192.0.2.1",
@@ -205,7 +224,8 @@ def test_a_limit_may_have_two_windows_each_with_a_name_of_its_own(make_app: Make
     by_the_minute = vote(client, reader=ADA)
 
     assert first.headers["RateLimit-Policy"] == (
-        '"reader";q=2;w=1, "reader-60s";q=3;w=60, "network";q=1500;w=60, "wide-network";q=6000;w=60, "article";q=5;w=10'
+        '"reader";q=2;w=1, "reader-60s";q=3;w=60, "network";q=1500;w=60, "wide-network";q=6000;w=60, '
+        '"network-everywhere";q=3000;w=60, "wide-network-everywhere";q=12000;w=60, "article";q=5;w=10'
     )
     assert_refused(by_the_second, "reader", 1)
     assert_refused(by_the_minute, "reader-60s", 55)

@@ -15,7 +15,7 @@ from reactions.web import metrics
 from tests import make
 from tests.engines import Redis, free_port, wait_until
 from tests.make import ADA
-from tests.web.asking import counted, only_sqlite, receipt, vote
+from tests.web.asking import ballot, counted, only_sqlite, receipt, vote
 from tests.web.conftest import MakeApp
 
 pytestmark = only_sqlite
@@ -50,6 +50,20 @@ def test_two_processes_share_one_limit(make_app: MakeApp, store: Redis) -> None:
     assert clicks(one, 3) == [200] * 3
     assert clicks(other, 3) == [200, 200, 429]
     assert clicks(one, 1) == [429]
+
+
+def test_sites_share_one_budget_of_a_network_there_too(make_app: MakeApp, store: Redis, database_url: str) -> None:
+    make.site(database_url, "weekly", origins=[make.ORIGIN])
+    one, other = (limited(make_app, store, votes_per_network_everywhere="4/hour").test_client() for _ in range(2))
+    clicks(one, 3)
+
+    there = [
+        other.put("/v1/sites/weekly/vote", json=ballot(reader=make.reader(number)), headers={"Origin": make.ORIGIN})
+        for number in range(2)
+    ]
+
+    assert [answer.status_code for answer in there] == [200, 429]
+    assert '"network-everywhere"' in there[1].headers["RateLimit"]
 
 
 def test_the_wait_that_redis_tells_is_within_the_window(make_app: MakeApp, store: Redis) -> None:

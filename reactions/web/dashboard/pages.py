@@ -5,19 +5,32 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from flask import Blueprint, Response, current_app, flash, g, get_flashed_messages, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    flash,
+    g,
+    get_flashed_messages,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 from marshmallow import ValidationError
 from werkzeug.exceptions import NotFound
 
 from reactions.refusals import MalformedCursor, MalformedFilter, MalformedPeriod, Refusal, UnknownSort
 from reactions.reports import words
-from reactions.web import editors, guards, headers, report_params
+from reactions.web import current, editors, guards, headers, report_params
 from reactions.web.dashboard import charts, downloads, error_pages, review_page, view_models
+from reactions.web.oidc import SignInFailed
 
 blueprint = Blueprint("dashboard", __name__, url_prefix="/dashboard")
 
-_SIGN_IN = {"dashboard.sign_in", "dashboard.enter", "dashboard.sign_out"}
+_SIGN_IN = {"dashboard.sign_in", "dashboard.enter", "dashboard.sign_out", "dashboard.leave", "dashboard.come_back"}
 _INSIDE = re.compile(r"/dashboard(?:[/?][^\\\s]*)?")
 _NO_REVIEW = "To release or reject votes, sign in with a key that has the scope review."
 _WRONG_KEY = "This key is not known, was revoked, or lacks the scope read. Check that all of it was copied."
@@ -121,8 +134,47 @@ def sign_in() -> ResponseReturnValue:
 def enter() -> ResponseReturnValue:
     """Open a session with the key from the form."""
     if editors.sign_in(request.form.get("key", "")) is None:
-        return _form(_WRONG_KEY), 401
+        return _form(_WRONG_KEY, wrong_key=True), 401
     return redirect(_next(), 303)
+
+
+@blueprint.get("/sign-in/provider")
+def leave() -> ResponseReturnValue:
+    """Send the browser to the identity provider."""
+    try:
+        return editors.begin_provided(request.args.get("next", ""))
+    except SignInFailed as failure:
+        return _form(failure.detail), failure.status
+
+
+@blueprint.get("/sign-in/callback")
+@guards.sign_in
+def come_back() -> ResponseReturnValue:
+    """Open a session for whom the identity provider sends back."""
+    try:
+        editors.finish_provided()
+    except SignInFailed as failure:
+        if failure.status == 403:
+            return editors.forget_flow(error_pages.page(403, "You are not let in", failure.detail))
+        return editors.forget_flow(make_response(_form(failure.detail), failure.status))
+    # The browser comes from the provider's page: only a request that a page of ours makes has the session's cookie.
+    several = len(editors.own_sites()) > 1
+    address = url_for("dashboard.choose_site") if several else _inside(editors.provided_next())
+    return editors.forget_flow(make_response(render_template("dashboard/signing_in.html", address=address)))
+
+
+@blueprint.get("/sites")
+def choose_site() -> ResponseReturnValue:
+    """The sites that whoever is signed in may look at."""
+    return render_template("dashboard/sites.html", sites=editors.own_sites(), here=g.site)
+
+
+@blueprint.post("/sites")
+def look_at_site() -> ResponseReturnValue:
+    """Look at another site."""
+    if not editors.look_at(request.form.get("site", "")):
+        return error_pages.page(404, "There is no such site", "Nothing lets you look at a site with this name.")
+    return redirect(url_for("dashboard.front"), 303)
 
 
 @blueprint.post("/sign-out")
@@ -162,21 +214,29 @@ blueprint.after_request(headers.private_page)
 
 def _page(name: str, /, **model: Any) -> str:
     shared = {
-        "here": name, "site": g.site, "view": report_params.view(), "now": view_models.local_now(g.site),
+        "here": name, "site": g.site, "several_sites": g.several_sites, "view": report_params.view(),
+        "now": view_models.local_now(g.site),
         "periods": view_models.PERIODS, "filter_names": report_params.FILTERS, "paint": charts.paints(g.site.reactions),
         "reaction_names": view_models.names(g.site),
     }  # fmt: skip
     return render_template(f"dashboard/{name}.html", **shared | model)
 
 
-def _form(wrong: str = "") -> str:
+def _form(wrong: str = "", *, wrong_key: bool = False) -> str:
     demo_key = current_app.config.get("DEMO_KEY", "")
-    return render_template("dashboard/sign_in.html", wrong=wrong, demo_key=demo_key, next=request.values.get("next", ""))
+    provider = current.parts().provider
+    return render_template(
+        "dashboard/sign_in.html", wrong=wrong, wrong_key=wrong_key, demo_key=demo_key, next=request.values.get("next", ""),
+        provider=provider and provider.name,
+    )  # fmt: skip
 
 
 def _next() -> str:
     """Where to go after signing in: only ever into the dashboard."""
-    path = request.values.get("next", "")
+    return _inside(request.values.get("next", ""))
+
+
+def _inside(path: str) -> str:
     return request.script_root + path if _INSIDE.fullmatch(path) else url_for("dashboard.front")
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from flask import Flask
@@ -25,6 +26,11 @@ from tests.engines import free_port
 from tests.service import Service, running_service
 from tests.web.conftest import MakeApp
 from tests.web.dashboard.newsroom import Newsroom, key_of
+
+if TYPE_CHECKING:
+    from tests.web.dashboard.provider import HostileProvider  # needs the extra oidc
+
+WithProvider = Callable[..., Flask]
 
 STRANGER = "http://cheap.example/watches-and-more-of-that-in-one-word-that-no-column-of-a-phone-can-take"
 
@@ -56,6 +62,29 @@ def editor(app: Flask) -> FlaskClient:
     client = app.test_client()
     assert client.post("/dashboard/sign-in", data={"key": key_of(app)}).status_code == 303
     return client
+
+
+@pytest.fixture
+def provider() -> Iterator[HostileProvider]:
+    """An identity provider that says what a test wants it to say."""
+    from tests.web.dashboard.provider import running
+
+    with running() as hostile:
+        yield hostile
+
+
+@pytest.fixture
+def with_provider(make_app: MakeApp, provider: HostileProvider) -> WithProvider:
+    """Applications whose editors sign in at the provider."""
+    from tests.web.dashboard.provider import CLIENT, ROLES, SECRET
+
+    def app(**settings: Any) -> Flask:
+        usual = {"oidc_issuer": provider.url, "oidc_client_id": CLIENT, "oidc_client_secret": SECRET, "oidc_name": "Newsroom ID"}
+        made = make_app(**{**usual, **ROLES, "sign_ins_per_network": "1000/minute", **settings})
+        made.config["PROPAGATE_EXCEPTIONS"] = False
+        return made
+
+    return app
 
 
 @dataclass
