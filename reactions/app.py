@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Collection, Sequence
 
 from flask import Flask
@@ -17,6 +18,7 @@ from reactions.storage import engines
 from reactions.times import HOUR_MS
 from reactions.votes import readers
 from reactions.votes.ballot_box import Answer, BallotBox
+from reactions.votes.drift import Drift, Rounds
 from reactions.votes.rules import Ballot, Receipt
 from reactions.votes.verdicts import Verdict
 from reactions.votes.watching import Rules, Watch
@@ -103,11 +105,13 @@ def _parts(settings: Settings) -> current.Parts:
 
     watch = _watch(settings, engine, lambda: hot_path.ballot_box)
     trust.watched = watch.hold_for
+    rounds = Rounds(engine, articles=settings.verify_articles_per_minute, on_look=_tell_of_drift)
 
     def settled(ballots: Sequence[Ballot], answers: Sequence[Answer]) -> None:
         memory.outdate(_counted(ballots, answers))
         metrics.observe_batch(answers)
         watch.note(ballots, answers)
+        rounds.start()
 
     hot_path = HotPath(
         directory=sites.Directory(engine, memory_s=settings.site_memory_s),
@@ -131,7 +135,16 @@ def _parts(settings: Settings) -> current.Parts:
         article_signing_key=readers.derived_key(secret, "article-signatures"),
     )
     reports = Reports(engine, cursor_key=readers.derived_key(secret, "cursors"), clock=current.now_ms)
-    return current.Parts(settings=settings, hot_path=hot_path, reports=reports, watch=watch)
+    return current.Parts(settings=settings, hot_path=hot_path, reports=reports, watch=watch, rounds=rounds)
+
+
+def _tell_of_drift(visited: int, new: Sequence[Drift], differing: int) -> None:
+    """What the rolling check has seen, for operators: the one log line that names an article, and which command shows more."""
+    metrics.verified.inc(visited)
+    metrics.drift.set(differing)
+    for found in new:
+        command = f"reactions recount --site {found.site} --article {shlex.quote(found.article)}"
+        logs.log.error("drift", site=found.site, article=found.article, differences=[*map(str, found.differences)], run=command)
 
 
 def _watch(settings: Settings, engine: Engine, box: Callable[[], BallotBox]) -> Watch:

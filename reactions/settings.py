@@ -228,6 +228,7 @@ class Settings:
     suspect_held_for_hours: int = _number(1)
     hold_automatically: bool = _plain()
     detector_every_s: float = _number(0)
+    verify_articles_per_minute: int = _number(0)
     smtp_url: str = _checked(_is_smtp_url)
     mail_from: str = _checked(_is_mail_from)
     webhook_timeout_s: float = _between(0.1, 20)

@@ -13,6 +13,7 @@ from reactions.reports.reporting import Reports
 from reactions.settings import Proxies, Settings
 from reactions.times import now_ms as now_ms
 from reactions.votes.ballot_box import BallotBox
+from reactions.votes.drift import Rounds
 from reactions.votes.watching import Watch
 from reactions.web import extensions
 from reactions.web.hot_path import HotPath
@@ -30,6 +31,7 @@ class Parts:
     hot_path: HotPath
     reports: Reports
     watch: Watch
+    rounds: Rounds
 
     @property
     def directory(self) -> sites.Directory:
