@@ -122,6 +122,12 @@ def alone(connection: Connection, lock: int) -> bool:
     return bool(connection.exec_driver_sql(f"SELECT pg_try_advisory_xact_lock({lock})").scalar_one())
 
 
+def stop_counting(connection: Connection) -> None:
+    """Wait until no transaction counts votes, and let none begin before this one ends. Make it short: votes wait."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_COUNTING})")
+
+
 @contextmanager
 def snapshot(engine: Engine) -> Iterator[Connection]:
     """A transaction that reads one state of the database throughout."""

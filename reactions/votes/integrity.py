@@ -3,11 +3,13 @@ no vote: it must be what the imports on record have brought. Held and rejected v
 a hold that says why.
 
 Read in one transaction, so that a vote counted meanwhile cannot look like a fault. Nothing is repaired here: a difference is a
-bug whose cause must be found, and a repair would hide it. `drift` repairs what an operator has looked at.
+bug whose cause must be found, and a repair would hide it. `recounting` repairs what an operator has looked at. What `retention`
+has dropped goes on counting: `dropped` says how much that is, of votes, of events and of readers.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +23,7 @@ from reactions.votes.tallies import READERS_OF_HOUR
 
 _a = tables.article.c
 _t, _v, _e, _h, _i = tables.tally.c, tables.vote.c, tables.event.c, tables.hourly.c, tables.imported_amount.c
-_d = tables.hold.c
+_d, _gone = tables.hold.c, tables.dropped.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +88,20 @@ Scope = Collection[int] | None
 
 def differences(connection: Connection, of: Scope = None) -> list[Difference]:
     """Every (article, reaction) for which tally, recount of the votes, fold of the events and hourly series disagree."""
-    numbers = [_numbers(connection, query(of)) for query in (_served, _recounted, _folded, _hourly)]
+    numbers = [
+        _numbers(connection, _served(of)),
+        recounted(connection, of),
+        _numbers(connection, _folded(of), _dropped(_gone.events, of)),
+        _numbers(connection, _hourly(of)),
+    ]
     keys = sorted(set().union(*numbers))
     rows = [(key, [counted.get(key, 0) for counted in numbers]) for key in keys]
     return [Difference(*key, *counted) for key, counted in rows if len(set(counted)) > 1]
+
+
+def recounted(connection: Connection, of: Scope) -> dict[tuple[int, str], int]:
+    """What votes say, by article and reaction: those that are there, and those that were dropped."""
+    return _numbers(connection, _recounted(of), _dropped(_gone.votes, of))
 
 
 def imported_differences(connection: Connection, of: Scope = None) -> list[ImportedDifference]:
@@ -114,7 +126,8 @@ def left_behind(connection: Connection, of: Scope = None) -> list[LeftBehind]:
 
 def readers_differences(connection: Connection, of: Scope = None) -> list[ReadersDifference]:
     """Every (article, reaction) for which the hourly series and the ledger disagree on how many readers voted first."""
-    hourly, folded = _numbers(connection, _readers(of)), _numbers(connection, _first_votes(of))
+    hourly = _numbers(connection, _readers(of))
+    folded = _numbers(connection, _first_votes(of), _dropped(_gone.readers, of))
     rows = [(*key, hourly.get(key, 0), folded.get(key, 0)) for key in sorted(hourly.keys() | folded.keys())]
     return [ReadersDifference(*row) for row in rows if row[2] != row[3]]
 
@@ -124,12 +137,21 @@ def hold_differences(connection: Connection, of: Scope = None) -> list[HoldDiffe
     return [HoldDifference(row.article_id, row.id, row.state, bool(row.held)) for row in connection.execute(_holds_apart(of))]
 
 
-def _numbers(connection: Connection, query: Any) -> dict[tuple[int, str], int]:
-    return {(article_id, reaction): n for article_id, reaction, n in connection.execute(query)}
+def _numbers(connection: Connection, *queries: Any) -> dict[tuple[int, str], int]:
+    """What queries return, added up."""
+    numbers: Counter[tuple[int, str]] = Counter()
+    for query in queries:
+        for article_id, reaction, n in connection.execute(query):
+            numbers[article_id, reaction] += n
+    return numbers
 
 
 def _within(columns: Any, of: Scope) -> ColumnElement[bool]:
     return true() if of is None else columns.article_id.in_(of)
+
+
+def _dropped(what: ColumnElement[int], of: Scope) -> Select[Any]:
+    return select(_gone.article_id, _gone.reaction, what).where(what != 0, _within(_gone, of))
 
 
 def _served(of: Scope) -> Select[Any]:

@@ -92,7 +92,7 @@ def _change(change: str) -> Callable[[View], View]:
         f"{change}Article",
         body=ArticleNamed,
         response=schemas.ChangeResponse,
-        problems=["unknown-article"],
+        problems=["unknown-article", "votes-dropped"],
         scope="review",
     )
 
@@ -128,7 +128,7 @@ def _revision(revision: str, *, body: type[Schema]) -> Callable[[View], View]:
         f"{revision}Article",
         body=body,
         response=schemas.RevisionResponse,
-        problems=["unknown-article", "overloaded"],
+        problems=["unknown-article", "votes-dropped", "overloaded"],
         scope="review",
     )
 
