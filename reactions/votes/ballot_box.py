@@ -150,6 +150,11 @@ class BallotBox:
         return self._durably(work)
 
     @property
+    def engine(self) -> Engine:
+        """The engine that votes are counted with."""
+        return self._engine
+
+    @property
     def alive(self) -> bool:
         """False if the committer of this process has died, which no ballot should achieve. The next ballot starts another."""
         return self._committer_of != os.getpid() or (self._committer is not None and self._committer.is_alive())
