@@ -39,6 +39,7 @@ COMMANDS = {
     "webhooks": "alerts.webhooks",
     "db": "database.db",
     "verify": "database.verify",
+    "recount": "recount.recount",
     "seal": "database.seal",
     "retention": "retention.retention",
     "settings": "serving.settings",
