@@ -13,7 +13,8 @@ from reactions.newsroom import sites
 from reactions.newsroom.sites import Site
 from reactions.notices import suspicion
 from reactions.reports.reporting import Reports
-from reactions.settings import InvalidSettings, Settings, proxy_networks, secret_of
+from reactions.secret_keys import Keys, keys_of
+from reactions.settings import InvalidSettings, Settings, proxy_networks
 from reactions.storage import engines
 from reactions.times import HOUR_MS
 from reactions.votes import readers
@@ -68,11 +69,12 @@ def create_app(settings: Settings) -> Flask:
     _make_data_folder(settings)
     db.init_app(app)
     extensions.bind_limiter(app, *limit_store.address(settings))
-    app.secret_key = readers.derived_key(secret_of(settings), "session")
+    keys = keys_of(settings)
+    app.secret_key, *app.config["SECRET_KEY_FALLBACKS"] = keys.accepted("session")
     with app.app_context():
         for engine in db.engines.values():
             engines.prepare(engine)
-        parts = _parts(settings)
+        parts = _parts(settings, keys)
         parts.install()
     _register(app, settings)
     app.wsgi_app = WsgiDoor(app.wsgi_app, parts.hot_path)  # type: ignore[method-assign]
@@ -97,10 +99,16 @@ def _make_data_folder(settings: Settings) -> None:
         engines.keep_private(settings.engine_url)
 
 
-def _parts(settings: Settings) -> current.Parts:
-    secret, engine = secret_of(settings), db.engine
-    limits = VoteLimits(settings, key=readers.derived_key(secret, "limits"))
-    trust = Trust(settings, secret=secret, key=DailyKey(limits.store.client), admit=limits.admit, hit=limits.store.hit)
+def _parts(settings: Settings, keys: Keys) -> current.Parts:
+    engine = db.engine
+    limits = VoteLimits(settings, key=keys.signing("limits"))
+    trust = Trust(
+        settings,
+        token_keys=keys.accepted("reader tokens"),
+        key=DailyKey(limits.store.client),
+        admit=limits.admit,
+        hit=limits.store.hit,
+    )
     memory = CountsMemory(keep_s=settings.counts_memory_s, entries=settings.counts_memory_entries)
 
     watch = _watch(settings, engine, lambda: hot_path.ballot_box)
@@ -117,7 +125,8 @@ def _parts(settings: Settings) -> current.Parts:
         directory=sites.Directory(engine, memory_s=settings.site_memory_s),
         ballot_box=BallotBox(
             db.engines["ballots"],
-            pseudonym_key=readers.derived_key(secret, "pseudonym"),
+            pseudonym_key=keys.pseudonym,
+            guard=lambda connection: readers.agree_on_key(connection, keys.pseudonym_id, now_ms=current.now_ms()),
             batch_size=settings.batch_size,
             queue_size=settings.queue_size,
             answer_within_s=settings.answer_within_s,
@@ -131,11 +140,12 @@ def _parts(settings: Settings) -> current.Parts:
         memory=memory,
         counts=CountsReader(engine, memory, settings),
         proxies=proxy_networks(settings.trusted_proxies),
-        pseudonym_key=readers.derived_key(secret, "pseudonym"),
-        article_signing_key=readers.derived_key(secret, "article-signatures"),
+        pseudonym_key=keys.pseudonym,
+        article_signing_keys=keys.accepted("article-signatures"),
     )
-    reports = Reports(engine, cursor_key=readers.derived_key(secret, "cursors"), clock=current.now_ms)
-    return current.Parts(settings=settings, hot_path=hot_path, reports=reports, watch=watch, rounds=rounds)
+    cursor_key, *older = keys.accepted("cursors")
+    reports = Reports(engine, cursor_key=cursor_key, older_cursor_keys=older, clock=current.now_ms)
+    return current.Parts(settings=settings, keys=keys, hot_path=hot_path, reports=reports, watch=watch, rounds=rounds)
 
 
 def _tell_of_drift(visited: int, new: Sequence[Drift], differing: int) -> None:

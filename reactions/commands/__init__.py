@@ -42,6 +42,7 @@ COMMANDS = {
     "recount": "recount.recount",
     "seal": "database.seal",
     "retention": "retention.retention",
+    "secret": "secret.secret",
     "settings": "serving.settings",
     "openapi": "serving.openapi",
 }

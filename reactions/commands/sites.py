@@ -153,7 +153,7 @@ def signing_key(key: str) -> None:
     """Show the key that the publisher signs article keys with."""
     with current.reading() as connection:
         found = sites.get(connection, key)
-    click.echo(registering.signing_key(current.parts().hot_path.article_signing_key, found.key))
+    click.echo(registering.signing_key(current.parts().hot_path.article_signing_keys[0], found.key))
 
 
 def show_site(found: Site) -> None:

@@ -285,6 +285,15 @@ api_key = Table(
     Index(None, "site_id"),
 )
 
+key_in_use = Table(
+    "key_in_use",
+    metadata,
+    Column("purpose", String(32), primary_key=True),
+    Column("key_id", String(16), nullable=False),
+    Column("since", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 editor_session = Table(
     "editor_session",
     metadata,

@@ -33,6 +33,8 @@ _LEAVE_LOCKED_S = 0.5
 log = logging.getLogger(__name__)
 
 Answer = Outcome | Exception
+# Asked in the first transaction that counts: whether this process may. Raises a refusal if not.
+Guard = Callable[[Connection], None]
 Listener = Callable[[Sequence[Ballot], Sequence[Answer]], None]
 # Decides on a whole batch, in the committer's thread, before anything is written: for each ballot and the facts that came with
 # it, the ballot to count, perhaps changed, or why it is turned down.
@@ -88,6 +90,7 @@ class BallotBox:
         one_article_per_transaction: bool = False,
         admit: Admit = admit_all,
         budget: Budget = no_budget,
+        guard: Guard | None = None,
         listener: Listener | None = None,
     ) -> None:
         self._engine = engine
@@ -98,6 +101,7 @@ class BallotBox:
         self._one_article = one_article_per_transaction
         self._admit = admit
         self._budget = budget
+        self._guard = guard
         self._listener = listener
         self._locked_until: dict[int, float] = {}
         self._starting = threading.Lock()
@@ -276,11 +280,16 @@ class BallotBox:
             log.exception("a listener failed after the commit")
 
     def _commit(self, ballots: Sequence[Ballot]) -> list[Outcome]:
+        guard = self._guard
+
         def count(connection: Connection) -> list[Outcome]:
+            if guard is not None:
+                guard(connection)
             engines.take_part_in_counting(connection)
             return counting.count(connection, ballots, pseudonym_key=self._pseudonym_key, budget=self._budget)
 
         outcomes = self._durably(count)
+        self._guard = None
         if len(outcomes) != len(ballots):
             raise RuntimeError(f"{len(outcomes)} outcomes of {len(ballots)} ballots")
         return outcomes

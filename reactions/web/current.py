@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine
 
 from reactions.newsroom import sites
 from reactions.reports.reporting import Reports
+from reactions.secret_keys import Keys
 from reactions.settings import Proxies, Settings
 from reactions.times import now_ms as now_ms
 from reactions.votes.ballot_box import BallotBox
@@ -28,6 +29,7 @@ class Parts:
     """What one application is made of, beside Flask's own."""
 
     settings: Settings
+    keys: Keys
     hot_path: HotPath
     reports: Reports
     watch: Watch
