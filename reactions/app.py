@@ -18,7 +18,7 @@ from reactions.settings import InvalidSettings, Settings, proxy_networks
 from reactions.storage import engines
 from reactions.times import HOUR_MS
 from reactions.votes import readers
-from reactions.votes.ballot_box import Answer, BallotBox
+from reactions.votes.ballot_box import Answer, BallotBox, Listener
 from reactions.votes.drift import Drift, Rounds
 from reactions.votes.rules import Ballot, Receipt
 from reactions.votes.verdicts import Verdict
@@ -123,18 +123,7 @@ def _parts(settings: Settings, keys: Keys) -> current.Parts:
 
     hot_path = HotPath(
         directory=sites.Directory(engine, memory_s=settings.site_memory_s),
-        ballot_box=BallotBox(
-            db.engines["ballots"],
-            pseudonym_key=keys.pseudonym,
-            guard=lambda connection: readers.agree_on_key(connection, keys.pseudonym_id, now_ms=current.now_ms()),
-            batch_size=settings.batch_size,
-            queue_size=settings.queue_size,
-            answer_within_s=settings.answer_within_s,
-            one_article_per_transaction=settings.one_article_per_transaction,
-            admit=trust.admit,
-            budget=limits.may_register,
-            listener=settled,
-        ),
+        ballot_box=_ballot_box(settings, keys, trust, limits, settled),
         limits=limits,
         trust=trust,
         memory=memory,
@@ -146,6 +135,21 @@ def _parts(settings: Settings, keys: Keys) -> current.Parts:
     cursor_key, *older = keys.accepted("cursors")
     reports = Reports(engine, cursor_key=cursor_key, older_cursor_keys=older, clock=current.now_ms)
     return current.Parts(settings=settings, keys=keys, hot_path=hot_path, reports=reports, watch=watch, rounds=rounds)
+
+
+def _ballot_box(settings: Settings, keys: Keys, trust: Trust, limits: VoteLimits, listener: Listener) -> BallotBox:
+    return BallotBox(
+        db.engines["ballots"],
+        pseudonym_key=keys.pseudonym,
+        guard=lambda connection: readers.agree_on_key(connection, keys.pseudonym_id, now_ms=current.now_ms()),
+        batch_size=settings.batch_size,
+        queue_size=settings.queue_size,
+        answer_within_s=settings.answer_within_s,
+        one_article_per_transaction=settings.one_article_per_transaction,
+        admit=trust.admit,
+        budget=limits.may_register,
+        listener=listener,
+    )
 
 
 def _tell_of_drift(visited: int, new: Sequence[Drift], differing: int) -> None:

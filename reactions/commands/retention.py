@@ -27,7 +27,7 @@ def retention() -> None:
     for site in every:
         removed = removing.collect_junk(engine, box, site, now_ms=now_ms)
         click.echo(f"{site.key}: {removed:,} articles without a description removed.")
-        dropped = retention_.drop_old_votes(box, site, now_ms=now_ms)
+        dropped = retention_.drop_old_votes(engine, box, site, now_ms=now_ms)
         if dropped or site.keep_votes_days is not None:
             click.echo(f"{site.key}: the votes of {dropped:,} articles dropped.")
     with writing(engine) as connection:

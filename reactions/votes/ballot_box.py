@@ -33,8 +33,6 @@ _LEAVE_LOCKED_S = 0.5
 log = logging.getLogger(__name__)
 
 Answer = Outcome | Exception
-# Asked in the first transaction that counts: whether this process may. Raises a refusal if not.
-Guard = Callable[[Connection], None]
 Listener = Callable[[Sequence[Ballot], Sequence[Answer]], None]
 # Decides on a whole batch, in the committer's thread, before anything is written: for each ballot and the facts that came with
 # it, the ballot to count, perhaps changed, or why it is turned down.
@@ -76,7 +74,7 @@ def admit_all(ballots: Sequence[Ballot], _facts: Sequence[object]) -> Sequence[B
 class BallotBox:
     """The one way in for votes. One per process; `cast` and `submit` may be called from any thread.
 
-    `listener` is told of every batch after its COMMIT and before its answers.
+    `guard` may refuse in the first transaction; `listener` is told of every batch after its COMMIT and before its answers.
     """
 
     def __init__(
@@ -90,7 +88,7 @@ class BallotBox:
         one_article_per_transaction: bool = False,
         admit: Admit = admit_all,
         budget: Budget = no_budget,
-        guard: Guard | None = None,
+        guard: Callable[[Connection], None] = lambda _: None,
         listener: Listener | None = None,
     ) -> None:
         self._engine = engine
@@ -152,11 +150,6 @@ class BallotBox:
         `work` may run more than once. Raises its refusals, Unavailable or StorageFull.
         """
         return self._durably(work)
-
-    @property
-    def engine(self) -> Engine:
-        """The engine that votes are counted with."""
-        return self._engine
 
     @property
     def alive(self) -> bool:
@@ -280,16 +273,13 @@ class BallotBox:
             log.exception("a listener failed after the commit")
 
     def _commit(self, ballots: Sequence[Ballot]) -> list[Outcome]:
-        guard = self._guard
-
         def count(connection: Connection) -> list[Outcome]:
-            if guard is not None:
-                guard(connection)
+            self._guard(connection)
             engines.take_part_in_counting(connection)
             return counting.count(connection, ballots, pseudonym_key=self._pseudonym_key, budget=self._budget)
 
         outcomes = self._durably(count)
-        self._guard = None
+        self._guard = lambda _: None
         if len(outcomes) != len(ballots):
             raise RuntimeError(f"{len(outcomes)} outcomes of {len(ballots)} ballots")
         return outcomes

@@ -8,10 +8,11 @@ finished by the next one. Articles with held votes wait until these are released
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Engine, delete, exists, func, or_, select, tuple_, update
 
 from reactions.newsroom import articles, interventions
 from reactions.newsroom.sites import Site
@@ -27,7 +28,8 @@ from reactions.votes.rules import CAST
 
 BY = "retention"
 _MARK = "votes dropped"
-AT_ONCE = 200  # events, and votes, that one transaction drops
+AT_ONCE = 100  # events, and votes, that one transaction drops
+REST_S = 0.1  # between two of them: SQLite's writers ask again for the lock that often, and would never find it free
 _ARTICLES_AT_ONCE = 50
 _a, _v, _e, _h, _i, _gone = (
     tables.article.c, tables.vote.c, tables.event.c, tables.hold.c, tables.intervention.c, tables.dropped.c
@@ -36,16 +38,16 @@ _a, _v, _e, _h, _i, _gone = (
 _Base = Counter[tuple[str, str]]  # by column of `dropped` and reaction
 
 
-def drop_old_votes(box: BallotBox, site: Site, *, now_ms: int) -> int:
+def drop_old_votes(engine: Engine, box: BallotBox, site: Site, *, now_ms: int) -> int:
     """Drop the votes of articles that are older than the site keeps them and were not voted on since; return of how many.
 
     Articles that an earlier run has begun with are finished, whatever the site keeps now.
     """
-    with box.engine.connect() as connection:
+    with engine.connect() as connection:
         ids = _begun(connection, site)
         old = _old(connection, site, now_ms) if site.keep_votes_days is not None else []
     for first in range(0, len(old), _ARTICLES_AT_ONCE):
-        ids += _end_voting(box, site, old[first : first + _ARTICLES_AT_ONCE], now_ms)
+        ids += _end_voting(engine, site, old[first : first + _ARTICLES_AT_ONCE], now_ms)
     for article_id in ids:
         drop_votes(box, article_id, now_ms=now_ms)
     return len(ids)
@@ -54,7 +56,7 @@ def drop_old_votes(box: BallotBox, site: Site, *, now_ms: int) -> int:
 def drop_votes(box: BallotBox, article_id: int, *, now_ms: int) -> None:
     """Drop what is left of the votes on an article on which voting has ended for good."""
     while box.transact(lambda connection: _drop_some(connection, article_id, now_ms)):
-        pass
+        time.sleep(REST_S)
 
 
 def erase(connection: Connection, article_ids: Collection[int]) -> None:
@@ -97,10 +99,10 @@ def _is_old(site: Site, now_ms: int) -> Sequence[ColumnElement[bool]]:
     return (_a.votes_dropped_at.is_(None), before_ms > articles.BORN_MS, ~changed, ~under_review, ~in_work)
 
 
-def _end_voting(box: BallotBox, site: Site, ids: Sequence[int], now_ms: int) -> list[int]:
+def _end_voting(engine: Engine, site: Site, ids: Sequence[int], now_ms: int) -> list[int]:
     """End voting on articles for good, but for those that were voted on meanwhile; return the others."""
     ended = {"votes_dropped_at": now_ms, "closed_at": func.coalesce(_a.closed_at, now_ms)}
-    with writing(box.engine) as connection:
+    with writing(engine) as connection:
         articles.lock(connection, ids)
         chosen = list(connection.execute(select(_a.article_id).where(_a.article_id.in_(ids), *_is_old(site, now_ms))).scalars())
         opened = select(_a.article_id).where(_a.article_id.in_(chosen), _a.closed_at.is_(None))
@@ -108,8 +110,8 @@ def _end_voting(box: BallotBox, site: Site, ids: Sequence[int], now_ms: int) -> 
         connection.execute(update(tables.article).where(_a.article_id.in_(chosen)).values(ended))
         for article_id in chosen:
             interventions.record(connection, article_id, _MARK, at_ms=now_ms, by=BY)
-    engines.wait_for_counting(box.engine)  # a batch that read an article as open may not have committed yet
-    with writing(box.engine) as connection:
+    engines.wait_for_counting(engine)  # a batch that read an article as open may not have committed yet
+    with writing(engine) as connection:
         _, _, *still = _is_old(site, now_ms)
         done = set(connection.execute(select(_a.article_id).where(_a.article_id.in_(chosen), *still)).scalars())
         again = set(chosen) - done

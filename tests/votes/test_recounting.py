@@ -129,7 +129,7 @@ def test_only_the_tally_is_set_once_votes_were_dropped(daily: Booth) -> None:
     with writing(daily.engine) as connection:
         sites.change(connection, "daily", keep_votes_days=30)
         site = sites.get(connection, "daily")
-    assert retention.drop_old_votes(daily.box, site, now_ms=NOON_MS + 90 * DAY_MS) == 1
+    assert retention.drop_old_votes(daily.engine, daily.box, site, now_ms=NOON_MS + 90 * DAY_MS) == 1
     before = daily.shown()
     behind_our_back(daily, update(tables.tally).values(n=9))
 

@@ -33,7 +33,7 @@ def daily(engine: Engine, database_url: str) -> Booth:
 def drop(daily: Booth, *, now_ms: int = LATER_MS) -> int:
     with daily.engine.connect() as connection:
         site = sites.get(connection, "daily")
-    return retention.drop_old_votes(daily.box, site, now_ms=now_ms)
+    return retention.drop_old_votes(daily.engine, daily.box, site, now_ms=now_ms)
 
 
 def editor(daily: Booth, *, now_ms: int = NOON_MS) -> Editor:

@@ -120,7 +120,7 @@ def test_votes_that_were_dropped_come_back_as_imported_totals(
         sites.change(connection, "daily", keep_votes_days=30)
         site = sites.get(connection, "daily")
     daily, later_ms = booth(elsewhere), NOON_MS + 90 * DAY_MS
-    assert retention.drop_old_votes(daily.box, site, now_ms=later_ms) == 2
+    assert retention.drop_old_votes(elsewhere, daily.box, site, now_ms=later_ms) == 2
     daily.cast(ADA, "wow", seq=1, article="new", now_ms=later_ms)
     here.now_ms = later_ms
     write(here, tmp_path / "export")
