@@ -20,8 +20,10 @@ from reactions.settings import InvalidSettings, Settings, load
 from reactions.storage.engines import writing
 from reactions.times import now_ms
 from tests import make
+from tests.engines import free_port
 from tests.web.asking import counts, only_sqlite, vote
 from tests.web.conftest import MakeApp, make_app
+from tests.web.terminal import Terminal
 
 __all__ = ["make_app"]
 OLD, NEW = make.SECRET, "another secret that only tests use"
@@ -137,6 +139,17 @@ def test_with_other_pseudonyms_no_vote_is_counted_and_the_service_is_not_ready(m
     assert (answer.status_code, ready.status_code) == (503, 503)
     assert "pseudonym_secret" in answer.json["detail"] == ready.json["detail"]  # type: ignore[index]
     assert total(other) == 1
+
+
+@only_sqlite
+def test_the_service_does_not_start_with_other_pseudonyms(make_app: MakeApp, tmp_path: Path, database_url: str) -> None:
+    vote(make_app().test_client())
+    terminal = Terminal(tmp_path, database_url)
+
+    line = terminal.fail("serve", secret=NEW, bind=f"127.0.0.1:{free_port()}")
+
+    assert line.startswith(f"Votes cannot be counted: they are stored under pseudonyms of the secret {key_id(OLD.encode())}")
+    terminal.close()
 
 
 @only_sqlite

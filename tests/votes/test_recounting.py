@@ -10,13 +10,14 @@ import pytest
 from sqlalchemy import Connection, Engine, delete, select, update
 
 from reactions.newsroom import sites
-from reactions.storage import tables
+from reactions.storage import engines, tables
 from reactions.storage.engines import snapshot, writing
 from reactions.times import DAY_MS
-from reactions.votes import recounting, retention, sealing
+from reactions.votes import counting, recounting, retention, sealing
 from reactions.votes.recounting import Finding
 from tests import make
 from tests.boxes import NOON_MS, Booth, booth
+from tests.engines import wait_until
 from tests.make import ADA, BEN, CIA
 from tests.tampering import open_ledger
 
@@ -137,6 +138,27 @@ def test_only_the_tally_is_set_once_votes_were_dropped(daily: Booth) -> None:
 
     behind_our_back(daily, update(tables.hourly).where(_h.reaction == "sad").values(added=9))
     assert len(correct(daily)) == 1
+
+
+def test_a_batch_on_its_way_is_waited_for(daily: Booth) -> None:
+    if daily.engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has one writer")
+    behind_our_back(daily, update(tables.tally).values(n=9), update(tables.hourly).values(added=9))
+    correcting = threading.Thread(target=correct, args=(daily,))
+    with writing(daily.engine) as connection:
+        engines.take_part_in_counting(connection)
+        correcting.start()
+        wait_until(lambda: _waits_for_counting(daily), why="the correction did not wait")
+        counting.count(connection, [daily.ballot(make.DEE, "like", seq=1)], pseudonym_key=b"k" * 32)
+    correcting.join()
+
+    assert (daily.shown(), daily.differences()) == ({"like": 3, "sad": 1}, [])
+
+
+def _waits_for_counting(daily: Booth) -> bool:
+    with daily.engine.connect() as connection:
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"
+        return bool(connection.exec_driver_sql(waiting).scalar_one())
 
 
 def test_votes_that_are_cast_meanwhile_are_exact(daily: Booth) -> None:
