@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Collection, Sequence
 
 from flask import Flask
@@ -12,11 +13,13 @@ from reactions.newsroom import sites
 from reactions.newsroom.sites import Site
 from reactions.notices import suspicion
 from reactions.reports.reporting import Reports
-from reactions.settings import InvalidSettings, Settings, proxy_networks, secret_of
+from reactions.secret_keys import Keys, keys_of
+from reactions.settings import InvalidSettings, Settings, proxy_networks
 from reactions.storage import engines
 from reactions.times import HOUR_MS
 from reactions.votes import readers
-from reactions.votes.ballot_box import Answer, BallotBox
+from reactions.votes.ballot_box import Answer, BallotBox, Listener
+from reactions.votes.drift import Drift, Rounds
 from reactions.votes.rules import Ballot, Receipt
 from reactions.votes.verdicts import Verdict
 from reactions.votes.watching import Rules, Watch
@@ -69,11 +72,12 @@ def create_app(settings: Settings) -> Flask:
     _make_data_folder(settings)
     db.init_app(app)
     extensions.bind_limiter(app, *limit_store.address(settings))
-    app.secret_key = readers.derived_key(secret_of(settings), "session")
+    keys = keys_of(settings)
+    app.secret_key, *app.config["SECRET_KEY_FALLBACKS"] = keys.accepted("session")
     with app.app_context():
         for engine in db.engines.values():
             engines.prepare(engine)
-        parts = _parts(settings)
+        parts = _parts(settings, keys)
         parts.install()
     _register(app, settings)
     app.wsgi_app = WsgiDoor(app.wsgi_app, parts.hot_path)  # type: ignore[method-assign]
@@ -98,46 +102,69 @@ def _make_data_folder(settings: Settings) -> None:
         engines.keep_private(settings.engine_url)
 
 
-def _parts(settings: Settings) -> current.Parts:
-    secret, engine = secret_of(settings), db.engine
-    limits = VoteLimits(settings, key=readers.derived_key(secret, "limits"))
-    trust = Trust(settings, secret=secret, key=DailyKey(limits.store.client), admit=limits.admit, hit=limits.store.hit)
+def _parts(settings: Settings, keys: Keys) -> current.Parts:
+    engine = db.engine
+    limits = VoteLimits(settings, key=keys.signing("limits"))
+    trust = Trust(
+        settings,
+        token_keys=keys.accepted("reader tokens"),
+        key=DailyKey(limits.store.client),
+        admit=limits.admit,
+        hit=limits.store.hit,
+    )
     memory = CountsMemory(keep_s=settings.counts_memory_s, entries=settings.counts_memory_entries)
 
     watch = _watch(settings, engine, lambda: hot_path.ballot_box)
     trust.watched = watch.hold_for
+    rounds = Rounds(engine, articles=settings.verify_articles_per_minute, on_look=_tell_of_drift)
 
     def settled(ballots: Sequence[Ballot], answers: Sequence[Answer]) -> None:
         memory.outdate(_counted(ballots, answers))
         metrics.observe_batch(answers)
         watch.note(ballots, answers)
+        rounds.start()
 
     hot_path = HotPath(
         directory=sites.Directory(engine, memory_s=settings.site_memory_s),
-        ballot_box=BallotBox(
-            db.engines["ballots"],
-            pseudonym_key=readers.derived_key(secret, "pseudonym"),
-            batch_size=settings.batch_size,
-            queue_size=settings.queue_size,
-            answer_within_s=settings.answer_within_s,
-            one_article_per_transaction=settings.one_article_per_transaction,
-            admit=trust.admit,
-            budget=limits.may_register,
-            listener=settled,
-        ),
+        ballot_box=_ballot_box(settings, keys, trust, limits, settled),
         limits=limits,
         trust=trust,
         memory=memory,
         counts=CountsReader(engine, memory, settings),
         proxies=proxy_networks(settings.trusted_proxies),
-        pseudonym_key=readers.derived_key(secret, "pseudonym"),
-        article_signing_key=readers.derived_key(secret, "article-signatures"),
+        pseudonym_key=keys.pseudonym,
+        article_signing_keys=keys.accepted("article-signatures"),
     )
-    reports = Reports(engine, cursor_key=readers.derived_key(secret, "cursors"), clock=current.now_ms)
-    provider = None
-    if settings.oidc_issuer:
-        provider = Provider(settings, key=readers.derived_key(secret, "oidc"), clock=current.now_ms)
-    return current.Parts(settings=settings, hot_path=hot_path, reports=reports, watch=watch, provider=provider)
+    cursor_key, *older = keys.accepted("cursors")
+    reports = Reports(engine, cursor_key=cursor_key, older_cursor_keys=older, clock=current.now_ms)
+    provider = Provider(settings, key=keys.signing("oidc"), clock=current.now_ms) if settings.oidc_issuer else None
+    return current.Parts(
+        settings=settings, keys=keys, hot_path=hot_path, reports=reports, watch=watch, rounds=rounds, provider=provider
+    )
+
+
+def _ballot_box(settings: Settings, keys: Keys, trust: Trust, limits: VoteLimits, listener: Listener) -> BallotBox:
+    return BallotBox(
+        db.engines["ballots"],
+        pseudonym_key=keys.pseudonym,
+        guard=lambda connection: readers.agree_on_key(connection, keys.pseudonym_id, now_ms=current.now_ms()),
+        batch_size=settings.batch_size,
+        queue_size=settings.queue_size,
+        answer_within_s=settings.answer_within_s,
+        one_article_per_transaction=settings.one_article_per_transaction,
+        admit=trust.admit,
+        budget=limits.may_register,
+        listener=listener,
+    )
+
+
+def _tell_of_drift(visited: int, new: Sequence[Drift], differing: int) -> None:
+    """What the rolling check has seen, for operators: the one log line that names an article, and which command shows more."""
+    metrics.verified.inc(visited)
+    metrics.drift.set(differing)
+    for found in new:
+        command = f"reactions recount --site {found.site} --article {shlex.quote(found.article)}"
+        logs.log.error("drift", site=found.site, article=found.article, differences=[*map(str, found.differences)], run=command)
 
 
 def _watch(settings: Settings, engine: Engine, box: Callable[[], BallotBox]) -> Watch:

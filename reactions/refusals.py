@@ -46,6 +46,12 @@ class ArticleClosed(Refusal):
     pointer = "#/article"
 
 
+class VotesDropped(Refusal):
+    """The article's votes were dropped by age: its counts cannot change any more."""
+
+    pointer = "#/article"
+
+
 class ArticleQuotaSpent(Refusal):
     """Readers registered as many new articles today as the site allows."""
 

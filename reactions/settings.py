@@ -8,13 +8,9 @@ longer than others because a setting and the rule for its value belong together.
 from __future__ import annotations
 
 import difflib
-import fcntl
-import os
 import re
-import secrets
 import tomllib
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from email.utils import parseaddr
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -127,6 +123,12 @@ def _is_secret(value: str) -> None:
         raise ValidationError("Must have at least 32 characters: `openssl rand -hex 32` makes one.")
 
 
+def _are_secrets(value: list[str]) -> None:
+    """Long secrets."""
+    for each in value:
+        _is_secret(each)
+
+
 def _is_smtp_url(value: str) -> None:
     """The address of a mail server, or nothing."""
     try:
@@ -164,11 +166,11 @@ class _Decimal(wire.Float):
 
 
 class _Comma(wire.List[Any]):
-    """A list that may be written "a, b" in the environment."""
+    """A list that may be written "a, b" in the environment, or in lines in a file."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
         if isinstance(value, str):
-            value = [part.strip() for part in value.split(",") if part.strip()]
+            value = [part.strip() for part in re.split("[,\n]", value) if part.strip()]
         return super()._deserialize(value, attr, data, **kwargs)
 
 
@@ -200,6 +202,8 @@ class Settings:
     database_url: str = _plain()
     database_pool_size: int = _number(1)
     secret: str = _checked(_is_secret)
+    previous_secrets: list[str] = _checked(_are_secrets)  # noqa: RUF009
+    pseudonym_secret: str = _checked(_is_secret)
     upgrade_on_start: bool = _plain()
     bind: str = _checked(_is_bind)
     workers: int = _number(1)
@@ -243,6 +247,7 @@ class Settings:
     suspect_held_for_hours: int = _number(1)
     hold_automatically: bool = _plain()
     detector_every_s: float = _number(0)
+    verify_articles_per_minute: int = _number(0)
     smtp_url: str = _checked(_is_smtp_url)
     mail_from: str = _checked(_is_mail_from)
     webhook_timeout_s: float = _between(0.1, 20)
@@ -297,7 +302,8 @@ class Settings:
 NAMES = [item.name for item in fields(Settings)]
 # The addresses may hold a password.
 _SHOWN_NEVER = {
-    "secret", "metrics_token", "oidc_client_secret", "export_reader_key", "database_url", "limiter_url", "smtp_url",
+    "secret", "previous_secrets", "pseudonym_secret", "metrics_token", "oidc_client_secret", "export_reader_key", "database_url",
+    "limiter_url", "smtp_url",
 }  # fmt: skip
 
 
@@ -411,41 +417,3 @@ def _checked_together(settings: Settings) -> Settings:
 def without_password(address: str) -> str:
     """An address of a database or a store, fit to be shown."""
     return re.sub(r"(?<=password=)[^&]*", "***", re.sub(r"(?s)//.*@", "//***@", address))
-
-
-def secret_of(settings: Settings) -> bytes:
-    """The key of the pseudonyms: the one configured, or one made at the first start and kept in the data folder."""
-    if settings.secret:
-        return settings.secret.encode(errors="surrogateescape")
-    path = settings.data_path / "secret"
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        kept = _kept_secret(path)
-    except OSError as error:
-        raise InvalidSettings(f"data_dir: {path} cannot be read or written: {error.strerror}.") from None
-    if len(kept) < 32:
-        raise InvalidSettings(
-            f"data_dir: {path} is damaged. Restore it: with another secret every reader could vote a second time. "
-            "If there are no votes yet, delete it."
-        )
-    return kept
-
-
-def _kept_secret(path: Path) -> bytes:
-    """The secret in the file. Of several processes that start together, one makes it."""
-    with suppress(FileNotFoundError):
-        if kept := path.read_bytes().strip():
-            return kept
-    with open(path, "ab+", opener=_private) as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        file.seek(0)
-        if not (kept := file.read().strip()):
-            kept = secrets.token_hex(32).encode()
-            file.write(kept)
-            file.flush()
-            os.fsync(file.fileno())
-    return kept
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, mode=0o600)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from reactions.settings import InvalidSettings, Settings, load, secret_of
+from reactions.secret_keys import secret_of
+from reactions.settings import InvalidSettings, Settings, load
 
 SECRET = "0123456789abcdef0123456789abcdef"
 

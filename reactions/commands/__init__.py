@@ -40,8 +40,10 @@ COMMANDS = {
     "webhooks": "alerts.webhooks",
     "db": "database.db",
     "verify": "database.verify",
+    "recount": "recount.recount",
     "seal": "database.seal",
     "retention": "retention.retention",
+    "secret": "secret.secret",
     "settings": "serving.settings",
     "openapi": "serving.openapi",
 }

@@ -12,9 +12,7 @@ from reactions.notices import alerts as alerts_
 from reactions.notices import outbox, rules
 from reactions.notices import webhooks as hooks
 from reactions.notices.outbox import GIVEN_UP, SENT, Attempt, Sender
-from reactions.settings import secret_of
 from reactions.storage.engines import snapshot, writing
-from reactions.votes import readers
 from reactions.web import current
 
 
@@ -67,6 +65,7 @@ def _sender() -> Sender:
     return Sender(
         engine=current.engine(),
         key=_key(),
+        older_keys=current.parts().keys.accepted("webhooks")[1:],
         clock=current.now_ms,
         timeout_s=settings.webhook_timeout_s,
         attempts=settings.webhook_attempts,
@@ -77,7 +76,7 @@ def _sender() -> Sender:
 
 
 def _key() -> bytes:
-    return readers.derived_key(secret_of(current.parts().settings), "webhooks")
+    return current.parts().keys.signing("webhooks")
 
 
 webhooks = AppGroup("webhooks", help="Choose where a site's alerts are sent.")

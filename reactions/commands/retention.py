@@ -9,18 +9,26 @@ from reactions.newsroom import registering, sites
 from reactions.storage.engines import writing
 from reactions.times import DAY_MS
 from reactions.votes import removing
+from reactions.votes import retention as retention_
 from reactions.web import current
 
 
 @click.command("retention")
 @with_appcontext
 def retention() -> None:
-    """Remove articles that strangers made up: no description, fewer than 2 votes, a week old."""
+    """Remove what is kept no longer: made-up articles, and votes as old as their site says.
+
+    Made-up articles have no description and fewer than 2 votes, and are a week old. Votes go with the events of the ledger
+    where `reactions site set KEY --keep-votes-days` says so; counts and hourly series stay. Repeating it changes nothing.
+    """
     engine, box, now_ms = current.engine(), current.parts().ballot_box, current.now_ms()
     with current.reading() as connection:
         every = sites.all_sites(connection)
     for site in every:
         removed = removing.collect_junk(engine, box, site, now_ms=now_ms)
         click.echo(f"{site.key}: {removed:,} articles without a description removed.")
+        dropped = retention_.drop_old_votes(engine, box, site, now_ms=now_ms)
+        if dropped or site.keep_votes_days is not None:
+            click.echo(f"{site.key}: the votes of {dropped:,} articles dropped.")
     with writing(engine) as connection:
         registering.forget_quotas(connection, before_ms=now_ms - DAY_MS)

@@ -21,10 +21,11 @@ from reactions.demo import seeding
 from reactions.newsroom import sites
 from reactions.settings import Settings, shipped, without_password
 from reactions.storage import migrations
+from reactions.votes import readers
 from reactions.web import current, demo_paper
 from reactions.web.openapi import description
 
-_SECRETS = {"secret", "metrics_token", "export_reader_key"}
+_SECRETS = {"secret", "previous_secrets", "pseudonym_secret", "metrics_token", "export_reader_key"}
 _ADDRESSES = {"database_url", "limiter_url", "smtp_url"}
 
 
@@ -38,6 +39,7 @@ def serve() -> None:
         if settings.upgrade_on_start:
             _upgrade()
         with current.reading() as connection:
+            readers.check_key(connection, current.parts().keys.pseudonym_id)
             known = [site.key for site in sites.all_sites(connection)]
     click.echo(f"Reader Reactions is at {settings.address}", err=True)
     if not known:

@@ -38,6 +38,12 @@ _POLICIES: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ),
     ("--close-after-days", "0", "Age at which articles close; 0: never.", {"type": int}),
     (
+        "--keep-votes-days",
+        "0",
+        "Days after which the votes of an article are dropped by `reactions retention`; its counts stay. 0: never.",
+        {"type": int},
+    ),
+    (
         "--forgotten-votes",
         "kept",
         "Votes of readers who want to be forgotten. kept: they count as nobody's. withdrawn: they end.",
@@ -114,8 +120,9 @@ def _given(policies: dict[str, Any]) -> dict[str, Any]:
     given = {option: value for option, value in policies.items() if value not in (None, ())}
     if "article_pattern" in given:
         given["article_patterns"] = [pattern for pattern in given.pop("article_pattern") if pattern]
-    if given.get("close_after_days") == 0:
-        given["close_after_days"] = None
+    for days in ("close_after_days", "keep_votes_days"):
+        if given.get(days) == 0:
+            given[days] = None
     return given
 
 
@@ -146,7 +153,7 @@ def signing_key(key: str) -> None:
     """Show the key that the publisher signs article keys with."""
     with current.reading() as connection:
         found = sites.get(connection, key)
-    click.echo(registering.signing_key(current.parts().hot_path.article_signing_key, found.key))
+    click.echo(registering.signing_key(current.parts().hot_path.article_signing_keys[0], found.key))
 
 
 def show_site(found: Site) -> None:
@@ -160,6 +167,7 @@ def show_site(found: Site) -> None:
         "patterns": ", ".join(found.article_patterns) or "none",
         "forgotten": f"votes are {found.forgotten_votes}",
         "closing": f"after {found.close_after_days} days" if found.close_after_days else "never",
+        "votes": f"dropped {found.keep_votes_days} days after the last one" if found.keep_votes_days else "kept for ever",
         "reader scope": found.reader_scope,
         "reactions": ", ".join(f"{r.emoji} {r.key}" for r in found.reactions.offered),
         "retired": ", ".join(r.key for r in found.reactions.entries if r.retired) or "none",

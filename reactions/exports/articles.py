@@ -45,6 +45,7 @@ _a, _alias, _h, _t, _v = (
 )  # fmt: skip
 _FIELDS = (
     _a.key, _a.url, _a.title, _a.section, _a.authors, _a.tags, _a.published_at, _a.closed_at, _a.hidden_at, _a.merged_into,
+    _a.votes_dropped_at,
 )  # fmt: skip
 
 
@@ -167,6 +168,7 @@ def _rows(
             article.first_seen_at, article.closed_at, article.hidden_at, targets.get(article.merged_into, None),
             aliases[article.article_id],
             *_numbers(scope, moves.get(article.article_id), counts[article.article_id], usual, held.get(article.article_id, 0)),
+            article.votes_dropped_at,
         ]
         for article in articles
     ]  # fmt: skip

@@ -14,7 +14,7 @@ from typing import Any
 
 from reactions.newsroom.reaction_sets import ReactionSet
 
-VERSION = "1.0"
+VERSION = "1.1"
 EACH = "<reaction>"  # in a name: one column for each reaction of the site, in the order of its set, retired ones included
 
 
@@ -118,6 +118,10 @@ ARTICLES = Table(
         _measure("split_low", "The lower bound of the split's 95 % interval.", _SPLIT),
         _measure("split_high", "Its upper bound.", _SPLIT),
         _count("held", "Votes held for review and not counted."),
+        _time(
+            "votes_dropped_at",
+            "When its votes were dropped because of their age: its counts and series stay, `votes` lacks them.",
+        ),
     ),
     key=("article",),
 )

@@ -21,7 +21,7 @@ from reactions.newsroom.sites import Site
 from reactions.refusals import UnreadableImport
 from reactions.storage.engines import plan_lists_anew
 from reactions.times import now_ms
-from reactions.votes import counting, imported, ledger, tallies
+from reactions.votes import counting, imported, ledger, retention, tallies
 from reactions.votes.ballot_box import BallotBox
 
 _ARTICLES_AT_ONCE = 200
@@ -64,6 +64,7 @@ def _remove(connection: Connection, site: Site, known: Import, stage: Stage) -> 
     record.delete_import(connection, known)
     _change_amounts(connection, known.source, stage)
     if known.votes:
+        retention.refuse_take_back(connection, site)
         for ids in chunks(articles.ids_in(connection, site), _ARTICLES_AT_ONCE):
             shifts = ledger.strike_out(connection, ids, record.tag_of(site, known.source), what="take back", at_ms=now_ms())
             tallies.unshift(connection, shifts)

@@ -1,7 +1,8 @@
 """Our own exports on their way back: a folder with `datapackage.json`, the articles and the votes as CSV, packed or not.
 
 The files name no reader. Each article gets invented voters: a first vote is a new one's, and a change is made by any of those who
-have the reaction that it takes back. Counts, series and the next export come out the same whoever it was.
+have the reaction that it takes back. Counts, series and the next export come out the same whoever it was. An article whose votes
+had been dropped has none in the export: its counts come back as imported ones, without a series.
 """
 
 from __future__ import annotations
@@ -203,6 +204,8 @@ class Restoration:
         first_seen_at = _time(row, "first_seen_at")
         if first_seen_at is None:
             raise UnreadableImport(f"{row.place}: has no first_seen_at.")
+        counts = {r: _number(row, _COUNT + r) for r in self._reactions}
+        imported = {r: _number(row, _IMPORTED + r) for r in self._reactions}
         return RestoredArticle(
             article_id=self._id(row, key),
             key=key,
@@ -214,8 +217,8 @@ class Restoration:
             },
             aliases=[key for key in _names(row, "aliases") if self._id(row, key)],
             merged_into=self._id(row, into) if into else None,
-            counts={r: _number(row, _COUNT + r) for r in self._reactions},
-            imported={r: _number(row, _IMPORTED + r) for r in self._reactions},
+            counts=counts,
+            imported=counts if row.cells.get("votes_dropped_at") else imported,
             place=row.place,
         )
 

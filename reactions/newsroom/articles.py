@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Executable, Row, Text, bindparam, cast, func,
 from reactions.newsroom import article_keys
 from reactions.newsroom.article_keys import ArticleKey
 from reactions.newsroom.sites import Site
-from reactions.refusals import KeyTaken, MalformedKey, Refusal, UnknownArticle
+from reactions.refusals import KeyTaken, MalformedKey, Refusal, UnknownArticle, VotesDropped
 from reactions.storage import statements, tables
 from reactions.storage.engines import insert_for
 from reactions.times import DAY_MS
@@ -23,6 +23,7 @@ from reactions.times import DAY_MS
 UNTITLED = "An article without a title"
 IMPORTED = "imported"  # the mark, among what was done to an article, of one that an import registered
 _DESCRIBED = ("url", "title", "section", "authors", "tags", "published_at")
+DROPPED = "The votes of this article were dropped because of their age. Its counts stay, and cannot be changed any more."
 _NO_IDS = "[]"
 
 _a, _alias, _done = tables.article.c, tables.article_alias.c, tables.intervention.c
@@ -52,7 +53,10 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Article:
-    """What voting needs to know of an article. `merged_from` are the ids of articles that were merged into it."""
+    """What voting needs to know of an article. `merged_from` are the ids of articles that were merged into it.
+
+    Once its votes were dropped it stays closed: nobody can tell who has voted.
+    """
 
     article_id: int
     key: str
@@ -60,6 +64,7 @@ class Article:
     closed: bool = False
     hidden: bool = False
     merged_from: tuple[int, ...] = ()
+    votes_dropped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +138,24 @@ def ids_in(connection: Connection, site: Site) -> Iterator[int]:
 def ids_known(connection: Connection, article_ids: Collection[int]) -> frozenset[int]:
     """Those of the ids that belong to a registered article."""
     return frozenset(connection.execute(select(_a.article_id).where(_a.article_id.in_(article_ids))).scalars())
+
+
+def refuse_dropped(article: Article) -> None:
+    """Raise VotesDropped if the article's votes were dropped."""
+    if article.votes_dropped:
+        raise VotesDropped(DROPPED)
+
+
+def ids_dropped(connection: Connection, article_ids: Collection[int]) -> frozenset[int]:
+    """Those of the ids whose votes were dropped, or are about to be."""
+    dropped = select(_a.article_id).where(_a.article_id.in_(article_ids), _a.votes_dropped_at.is_not(None))
+    return frozenset(connection.execute(dropped).scalars())
+
+
+def lock(connection: Connection, article_ids: Collection[int]) -> None:
+    """Keep others from changing these articles for the rest of the transaction; read them anew afterwards."""
+    rows = select(_a.article_id).where(_a.article_id.in_(article_ids)).order_by(_a.article_id)
+    connection.execute(rows.with_for_update()).all()
 
 
 def key_of(connection: Connection, article_id: int) -> str:
@@ -211,6 +234,7 @@ def _select(dialect: str) -> Executable:
         _a.hidden_at,
         _a.merged_into,
         cast(_a.merged_from, Text).label("merged_from"),
+        _a.votes_dropped_at,
     ).where(statements.among(dialect, _a.article_id))
 
 
@@ -252,13 +276,15 @@ def _rows(connection: Connection, ids: Collection[int]) -> dict[int, _ArticleRow
 
 def _article(row: _ArticleRow, place: Place) -> Article:
     closes_at = closes_at_ms(place.site, row.published_at, row.first_seen_at)
+    over = row.closed_at is not None or row.votes_dropped_at is not None
     return Article(
         article_id=row.article_id,
         key=row.key,
         section=row.section,
-        closed=row.closed_at is not None or (closes_at is not None and place.at_ms >= closes_at),
+        closed=over or (closes_at is not None and place.at_ms >= closes_at),
         hidden=row.hidden_at is not None,
         merged_from=() if row.merged_from == _NO_IDS else tuple(json.loads(row.merged_from)),
+        votes_dropped=row.votes_dropped_at is not None,
     )
 
 

@@ -21,7 +21,8 @@ def close(connection: Connection, site: Site, key: str, *, at_ms: int, by: str) 
 
 
 def reopen(connection: Connection, site: Site, key: str, *, at_ms: int, by: str) -> None:
-    """Accept votes on a closed article again. One that its age closes stays closed. Raises UnknownArticle."""
+    """Accept votes on a closed article again. One that its age closes stays closed. Raises UnknownArticle or VotesDropped."""
+    articles.refuse_dropped(articles.get(connection, site, key))
     _intervene(connection, site, key, "reopened", {"closed_at": None}, at_ms=at_ms, by=by)
 
 
@@ -55,8 +56,8 @@ def forward(connection: Connection, site: Site, key: str, *, into: str, at_ms: i
     connection.execute(update(tables.article).where(mine).values(merged_into=target.article_id))
     joined = update(tables.article).where(_a.article_id == target.article_id)
     connection.execute(joined.values(merged_from=list(dict.fromkeys(former))))
-    _record(connection, source.article_id, "merged away", at_ms=at_ms, by=by)
-    _record(connection, target.article_id, "merged in", at_ms=at_ms, by=by)
+    record(connection, source.article_id, "merged away", at_ms=at_ms, by=by)
+    record(connection, target.article_id, "merged in", at_ms=at_ms, by=by)
 
 
 def restore_merges(connection: Connection, merges: Mapping[int, int]) -> None:
@@ -72,7 +73,13 @@ def restore_merges(connection: Connection, merges: Mapping[int, int]) -> None:
 
 def record_revision(connection: Connection, site: Site, key: str, what: str, *, at_ms: int, by: str) -> None:
     """Record that an article's votes were revised, beside the events of the ledger."""
-    _record(connection, articles.get(connection, site, key).article_id, what, at_ms=at_ms, by=by)
+    record(connection, articles.get(connection, site, key).article_id, what, at_ms=at_ms, by=by)
+
+
+def record(connection: Connection, article_id: int, what: str, *, at_ms: int, by: str) -> None:
+    """Record what was done to an article, by id: at most 16 characters; and by whom."""
+    statement = insert_for(connection)(tables.intervention).on_conflict_do_nothing()
+    connection.execute(statement, [{"article_id": article_id, "at": at_ms, "what": what, "by": by}])
 
 
 def of_article(connection: Connection, article_id: int) -> list[tuple[int, str, str]]:
@@ -88,9 +95,4 @@ _Changes = Mapping[str, int | str | None]
 def _intervene(connection: Connection, site: Site, key: str, what: str, changes: _Changes, *, at_ms: int, by: str) -> None:
     article = articles.get(connection, site, key)
     connection.execute(update(tables.article).where(_a.article_id == article.article_id).values(dict(changes)))
-    _record(connection, article.article_id, what, at_ms=at_ms, by=by)
-
-
-def _record(connection: Connection, article_id: int, what: str, *, at_ms: int, by: str) -> None:
-    statement = insert_for(connection)(tables.intervention).on_conflict_do_nothing()
-    connection.execute(statement, [{"article_id": article_id, "at": at_ms, "what": what, "by": by}])
+    record(connection, article.article_id, what, at_ms=at_ms, by=by)

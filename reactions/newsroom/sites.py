@@ -30,6 +30,7 @@ DEFAULTS: Mapping[str, Any] = {
     "section_reactions": {},
     "article_patterns": [],
     "forgotten_votes": "kept",
+    "keep_votes_days": None,
 }
 _KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _DEVIATING = re.compile("[ß\u1e9e\u03c2]")
@@ -45,6 +46,7 @@ class Site:
     `article_policy`: "open" registers an article with its first ballot, at most `new_articles_per_day` beside those whose key
     matches one of `article_patterns`; "known" takes ballots on registered articles only. `reader_scope`: "article" gives a reader
     another pseudonym on every article, "site" one for all.
+    `keep_votes_days`: votes of articles that old are dropped; None keeps them for ever.
     """
 
     id: int
@@ -60,6 +62,7 @@ class Site:
     section_reactions: Mapping[str, Sequence[str]] = field(repr=False)
     article_patterns: Sequence[str] = field(default=(), repr=False)
     forgotten_votes: str = "kept"
+    keep_votes_days: int | None = None
 
     def offered_in(self, section: str | None) -> ReactionSet:
         """The reactions offered on the articles of a section: the site's set, or the part chosen for the section."""
@@ -208,10 +211,13 @@ def _quota(value: int) -> int:
     return value
 
 
-def _days(value: int | None) -> int | None:
-    if value is not None and not 1 <= value <= 36_500:
-        raise MalformedSite("close_after_days is a number of days from 1 up, or none.")
-    return value
+def _days(name: str) -> Callable[[int | None], int | None]:
+    def days(value: int | None) -> int | None:
+        if value is not None and not 1 <= value <= 36_500:
+            raise MalformedSite(f"{name} is a number of days from 1 up, or none.")
+        return value
+
+    return days
 
 
 def _section_reactions(value: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
@@ -252,7 +258,8 @@ _FORM_OF: dict[str, Callable[[Any], Any]] = {
     "article_policy": _one_of(POLICIES),
     "new_articles_per_day": _quota,
     "reader_scope": _one_of(SCOPES),
-    "close_after_days": _days,
+    "close_after_days": _days("close_after_days"),
+    "keep_votes_days": _days("keep_votes_days"),
     "section_reactions": _section_reactions,
     "article_patterns": patterns,
     "forgotten_votes": _one_of(FORGOTTEN),

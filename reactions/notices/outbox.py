@@ -42,7 +42,10 @@ _d, _w = tables.delivery.c, tables.webhook.c
 
 @dataclass(frozen=True)
 class Sender:
-    """The database, the service's key for webhooks, the clock (UTC ms), the settings and the jitter (0 to 1) of deliveries."""
+    """The database, the service's key for webhooks, the clock (UTC ms), the settings and the jitter (0 to 1) of deliveries.
+
+    Messages are signed with `older_keys` too: receivers that verify with these go on doing so.
+    """
 
     engine: Engine
     key: bytes
@@ -53,6 +56,7 @@ class Sender:
     ports: Collection[int] = webhooks.PORTS
     jitter: Callable[[], float] = random.random
     user_agent: str = "reader-reactions"
+    older_keys: Sequence[bytes] = ()
 
 
 class Attempt(NamedTuple):
@@ -160,8 +164,8 @@ def _attempt(sender: Sender, due: _Due) -> Attempt | None:
 
 def _send(sender: Sender, due: _Due) -> None:
     body = due.body.encode()
-    secret = webhooks.secret_of(sender.key, due.webhook_id)
-    headers = webhooks.signature_headers(secret, due.id, body, at_s=sender.clock() // 1000)
+    secrets = [webhooks.secret_of(key, due.webhook_id) for key in (sender.key, *sender.older_keys)]
+    headers = webhooks.signature_headers(*secrets, message_id=due.id, body=body, at_s=sender.clock() // 1000)
     try:
         to = webhooks.target(due.url, private_allowed=sender.private_allowed, ports=sender.ports)
     except MalformedWebhook as refusal:

@@ -192,11 +192,12 @@ def displayed(secret: bytes) -> str:
     return f"whsec_{base64.b64encode(secret).decode()}"
 
 
-def signature_headers(secret: bytes, message_id: str, body: bytes, *, at_s: int) -> dict[str, str]:
-    """The three Standard Webhooks headers of a message sent at this time (UTC seconds).
+def signature_headers(*secrets: bytes, message_id: str, body: bytes, at_s: int) -> dict[str, str]:
+    """The three Standard Webhooks headers of a message sent at this time (UTC seconds), signed with each secret.
 
     A retry has the same id and another time.
     """
     signed = f"{message_id}.{at_s}.".encode() + body
-    signature = base64.b64encode(hmac.digest(secret, signed, hashlib.sha256)).decode()
-    return {"webhook-id": message_id, "webhook-timestamp": str(at_s), "webhook-signature": f"v1,{signature}"}
+    signatures = [base64.b64encode(hmac.digest(secret, signed, hashlib.sha256)).decode() for secret in secrets]
+    listed = " ".join(f"v1,{signature}" for signature in signatures)
+    return {"webhook-id": message_id, "webhook-timestamp": str(at_s), "webhook-signature": listed}

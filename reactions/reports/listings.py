@@ -314,14 +314,14 @@ def sealed(cursor: Cursor, key: bytes, bound_to: Sequence[str]) -> str:
     return _text(_seal(body, key, bound_to) + body)
 
 
-def opened(text: str, key: bytes, bound_to: Sequence[str], *, now_ms: int) -> Cursor:
+def opened(text: str, keys: Sequence[bytes], bound_to: Sequence[str], *, now_ms: int) -> Cursor:
     """The cursor in a text. Raises MalformedCursor for one that was changed, is of another list, or is a day old."""
     try:
         sealed_body = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         raise MalformedCursor(_FORGED) from None
     seal, body = sealed_body[:_SEAL_BYTES], sealed_body[_SEAL_BYTES:]
-    if text != _text(sealed_body) or not hmac.compare_digest(seal, _seal(body, key, bound_to)):
+    if text != _text(sealed_body) or not any(hmac.compare_digest(seal, _seal(body, key, bound_to)) for key in keys):
         raise MalformedCursor(_FORGED)
     began_ms, count, followed = _HEAD.unpack_from(body)
     first_page = struct.unpack_from(f">{count}q", body, _HEAD.size)

@@ -33,12 +33,13 @@ class Reports:
         engine: Engine,
         *,
         cursor_key: bytes,
+        older_cursor_keys: Sequence[bytes] = (),
         clock: Callable[[], int],
         closed_hours_kept_s: float = CLOSED_HOURS_KEPT_S,
         dashboard_kept_s: float = DASHBOARD_KEPT_S,
     ) -> None:
         self._engine = engine
-        self._cursor_key = cursor_key
+        self._cursor_key, self._cursor_keys = cursor_key, (cursor_key, *older_cursor_keys)
         self._clock = clock
         self._closed_hours = Memory(keep_s=closed_hours_kept_s, items=_MOST_SUMS)
         self._dashboards = Memory(keep_s=dashboard_kept_s, items=_MOST_DASHBOARDS)
@@ -63,7 +64,7 @@ class Reports:
         """
         sort, now_ms = sort or listings.DEFAULT_SORT, self._clock()
         bound_to = _bound_to(site, query, sort)
-        opened = listings.opened(cursor, self._cursor_key, bound_to, now_ms=now_ms) if cursor else None
+        opened = listings.opened(cursor, self._cursor_keys, bound_to, now_ms=now_ms) if cursor else None
         period, chosen = query.read(site, opened.began_ms if opened else now_ms)
         with self._reading(site, now_ms) as reading:
             request = ListRequest(period, chosen, sort, limit, opened)

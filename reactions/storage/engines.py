@@ -20,6 +20,7 @@ _STATEMENT_MS, _LOCK_MS, _IDLE_MS = 30_000, 1_000, 60_000
 _BALLOT_LOCK_MS = 500  # longer than a migration's 400: a batch that meets one waits, and is still answered in time
 _COUNTING = 0x766F746573  # among PostgreSQL's advisory locks, the one of transactions that count votes
 _COUNTING_MS = 10_000
+CHECKING = 0x636865636B  # the advisory lock of the rolling check
 
 
 class UnsafeDatabase(Exception):
@@ -109,6 +110,22 @@ def wait_for_counting(engine: Engine) -> None:
         with engine.begin() as connection:
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_COUNTING_MS}")
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_COUNTING})")
+
+
+def alone(connection: Connection, lock: int) -> bool:
+    """True if no other transaction holds the advisory lock `lock`; this one holds it until it ends. Waits for nobody.
+
+    SQLite has no such locks: there it is always true.
+    """
+    if connection.dialect.name != "postgresql":
+        return True
+    return bool(connection.exec_driver_sql(f"SELECT pg_try_advisory_xact_lock({lock})").scalar_one())
+
+
+def stop_counting(connection: Connection) -> None:
+    """Wait until no transaction counts votes, and let none begin before this one ends. Make it short: votes wait."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_COUNTING})")
 
 
 @contextmanager

@@ -54,6 +54,7 @@ site = Table(
     Column("section_reactions", JSON, nullable=False, server_default=text("'{}'")),
     Column("article_patterns", JSON, nullable=False, server_default=text("'[]'")),
     Column("forgotten_votes", String(9), nullable=False, server_default="kept"),
+    Column("keep_votes_days", Integer),
     UniqueConstraint("key"),
 )
 
@@ -74,6 +75,7 @@ article = Table(
     Column("hidden_at", BigInteger),
     Column("merged_into", BigInteger),
     Column("merged_from", JSON, nullable=False, server_default=text("'[]'")),
+    Column("votes_dropped_at", BigInteger),
     Index(None, "site_id", "first_seen_at"),
     sqlite_with_rowid=False,
 )
@@ -196,6 +198,17 @@ ledger_correction = Table(
     sqlite_with_rowid=False,
 )
 
+dropped = Table(
+    "dropped",
+    metadata,
+    Column("article_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("reaction", String(32), primary_key=True),
+    Column("votes", BigInteger, nullable=False),
+    Column("events", BigInteger, nullable=False),
+    Column("readers", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 hold = Table(
     "hold",
     metadata,
@@ -270,6 +283,15 @@ api_key = Table(
     Column("made_by", String(12)),
     Column("expires_at", BigInteger),
     Index(None, "site_id"),
+)
+
+key_in_use = Table(
+    "key_in_use",
+    metadata,
+    Column("purpose", String(32), primary_key=True),
+    Column("key_id", String(16), nullable=False),
+    Column("since", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 editor_session = Table(

@@ -74,7 +74,7 @@ def admit_all(ballots: Sequence[Ballot], _facts: Sequence[object]) -> Sequence[B
 class BallotBox:
     """The one way in for votes. One per process; `cast` and `submit` may be called from any thread.
 
-    `listener` is told of every batch after its COMMIT and before its answers.
+    `guard` may refuse in the first transaction; `listener` is told of every batch after its COMMIT and before its answers.
     """
 
     def __init__(
@@ -88,6 +88,7 @@ class BallotBox:
         one_article_per_transaction: bool = False,
         admit: Admit = admit_all,
         budget: Budget = no_budget,
+        guard: Callable[[Connection], None] = lambda _: None,
         listener: Listener | None = None,
     ) -> None:
         self._engine = engine
@@ -98,6 +99,7 @@ class BallotBox:
         self._one_article = one_article_per_transaction
         self._admit = admit
         self._budget = budget
+        self._guard = guard
         self._listener = listener
         self._locked_until: dict[int, float] = {}
         self._starting = threading.Lock()
@@ -272,10 +274,12 @@ class BallotBox:
 
     def _commit(self, ballots: Sequence[Ballot]) -> list[Outcome]:
         def count(connection: Connection) -> list[Outcome]:
+            self._guard(connection)
             engines.take_part_in_counting(connection)
             return counting.count(connection, ballots, pseudonym_key=self._pseudonym_key, budget=self._budget)
 
         outcomes = self._durably(count)
+        self._guard = lambda _: None
         if len(outcomes) != len(ballots):
             raise RuntimeError(f"{len(outcomes)} outcomes of {len(ballots)} ballots")
         return outcomes

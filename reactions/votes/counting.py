@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, String, and_, case, func, literal_column, or_, select, tuple_
 
-from reactions.newsroom import registering
+from reactions.newsroom import articles, registering
 from reactions.newsroom.article_keys import ArticleKey
 from reactions.newsroom.articles import Article, Place
 from reactions.newsroom.registering import Budget
-from reactions.refusals import Refusal, UnknownReaction
+from reactions.refusals import Refusal, UnknownReaction, VotesDropped
 from reactions.storage import tables
 from reactions.storage.statements import ManyRows
 from reactions.votes import holds, ledger, readers, rules, tallies
@@ -71,7 +71,17 @@ def _placed(connection: Connection, ballots: Sequence[Ballot], budget: Budget) -
     """The article of each ballot, or why it is refused. An editor's ballot names its article itself."""
     places = {(b.site.id, b.article): _place(b) for b in ballots if b.voter is None}
     found = registering.find_open(connection, places.values(), budget=budget) if places else {}
-    return [_checked(b, found[b.site.id, b.article]) if b.voter is None else Article(b.article_id, b.article) for b in ballots]
+    revised = {b.article_id for b in ballots if b.voter is not None}
+    dropped = articles.ids_dropped(connection, revised) if revised else frozenset()
+    return [
+        _checked(b, found[b.site.id, b.article]) if b.voter is None else _revised(b, dropped=b.article_id in dropped)
+        for b in ballots
+    ]
+
+
+def _revised(ballot: Ballot, *, dropped: bool) -> Article | Refusal:
+    """The article of an editor's ballot, which is counted on closed articles too; not where votes were dropped."""
+    return VotesDropped(articles.DROPPED) if dropped else Article(ballot.article_id, ballot.article)
 
 
 def _place(ballot: Ballot) -> Place:

@@ -17,15 +17,16 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Engine, Text, bindparam, cast, select, update
 
 from reactions.newsroom.sites import Site
+from reactions.refusals import VotesDropped
 from reactions.storage import tables
-from reactions.votes import ledger, readers
+from reactions.votes import holds, ledger, readers
 from reactions.votes.ballot_box import BallotBox
 from reactions.votes.ledger import Voter
 from reactions.votes.rules import Ballot, Receipt
 
 _TRIED_AT_ONCE = 500
 _RENAMED_AT_ONCE = 100
-_a, _v = tables.article.c, tables.vote.c
+_a, _v, _h = tables.article.c, tables.vote.c, tables.hold.c
 
 
 class _Vote(NamedTuple):
@@ -79,7 +80,7 @@ def _tried(dialect: str, pairs: int) -> str:
 def _withdraw(box: BallotBox, site: Site, votes: Sequence[_Vote], now_ms: int) -> None:
     ballots = [Ballot(site, "", v.article_id, None, b"", v.seq + 1, now_ms, "forget", v.voter) for v in votes]
     for answer in box.count(ballots):
-        if not isinstance(answer, Receipt):
+        if not isinstance(answer, Receipt | VotesDropped):  # a vote that is gone is nobody's already
             raise answer
 
 
@@ -87,8 +88,15 @@ def _rename(connection: Connection, voters: Sequence[Voter], now_ms: int) -> Non
     to = {voter: secrets.token_bytes(readers.PSEUDONYM_BYTES) for voter in voters}
     ledger.rename(connection, to, what="forget", at_ms=now_ms)
     connection.execute(_RENAME_VOTE, [{"a": a, "v": v, "to": new} for (a, v), new in to.items()])
+    names = [{"a": a, "v": v, "to": new, "name": holds.id_of(a, new)} for (a, v), new in to.items()]
+    connection.execute(_RENAME_HOLD, names)
 
 
 _RENAME_VOTE = (
     update(tables.vote).where(_v.article_id == bindparam("a"), _v.voter == bindparam("v")).values(voter=bindparam("to"))
+)
+_RENAME_HOLD = (
+    update(tables.hold)
+    .where(_h.article_id == bindparam("a"), _h.voter == bindparam("v"))
+    .values(voter=bindparam("to"), id=bindparam("name"))
 )

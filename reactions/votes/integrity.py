@@ -2,15 +2,19 @@
 no vote: it must be what the imports on record have brought. Held and rejected votes are in none of these numbers, and each has
 a hold that says why.
 
-Read in one transaction, so that a vote counted meanwhile cannot look like a fault. Nothing is repaired: a difference is a
-bug whose cause must be found, and a repair would hide it.
+Read in one transaction, so that a vote counted meanwhile cannot look like a fault. Nothing is repaired here: a difference is a
+bug whose cause must be found, and a repair would hide it. `recounting` repairs what an operator has looked at. What `retention`
+has dropped goes on counting: `dropped` says how much that is, of votes, of events and of readers.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Executable, cast, func, select, union_all
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, cast, func, select, true, union_all
 
 from reactions.storage import tables
 from reactions.votes import holds
@@ -19,7 +23,7 @@ from reactions.votes.tallies import READERS_OF_HOUR
 
 _a = tables.article.c
 _t, _v, _e, _h, _i = tables.tally.c, tables.vote.c, tables.event.c, tables.hourly.c, tables.imported_amount.c
-_d = tables.hold.c
+_d, _gone = tables.hold.c, tables.dropped.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,25 +82,39 @@ def votes_stored(connection: Connection) -> int:
     return connection.execute(select(func.count()).select_from(tables.vote)).scalar_one()
 
 
-def differences(connection: Connection) -> list[Difference]:
+# Of some articles, by id; None means all.
+Scope = Collection[int] | None
+
+
+def differences(connection: Connection, of: Scope = None) -> list[Difference]:
     """Every (article, reaction) for which tally, recount of the votes, fold of the events and hourly series disagree."""
-    numbers = [_numbers(connection, query) for query in (_SERVED, _RECOUNTED, _FOLDED, _HOURLY)]
+    numbers = [
+        _numbers(connection, _served(of)),
+        recounted(connection, of),
+        _numbers(connection, _folded(of), _dropped(_gone.events, of)),
+        _numbers(connection, _hourly(of)),
+    ]
     keys = sorted(set().union(*numbers))
     rows = [(key, [counted.get(key, 0) for counted in numbers]) for key in keys]
     return [Difference(*key, *counted) for key, counted in rows if len(set(counted)) > 1]
 
 
-def imported_differences(connection: Connection) -> list[ImportedDifference]:
+def recounted(connection: Connection, of: Scope) -> dict[tuple[int, str], int]:
+    """What votes say, by article and reaction: those that are there, and those that were dropped."""
+    return _numbers(connection, _recounted(of), _dropped(_gone.votes, of))
+
+
+def imported_differences(connection: Connection, of: Scope = None) -> list[ImportedDifference]:
     """Every (article, reaction) whose imported part differs from the sum of the recorded amounts."""
-    served, recorded = _numbers(connection, _IMPORTED), _numbers(connection, _RECORDED)
+    served, recorded = _numbers(connection, _imported(of)), _numbers(connection, _recorded(of))
     keys = sorted(served.keys() | recorded.keys())
     rows = [(*key, served.get(key, 0), recorded.get(key, 0)) for key in keys]
     return [ImportedDifference(*row) for row in rows if row[2] != row[3]]
 
 
-def left_behind(connection: Connection) -> list[LeftBehind]:
+def left_behind(connection: Connection, of: Scope = None) -> list[LeftBehind]:
     """Votes on merged articles, which a merge moves all of: none is right."""
-    merged = select(_a.article_id).where(_a.merged_into.is_not(None))
+    merged = select(_a.article_id).where(_a.merged_into.is_not(None), _within(_a, of))
     standing = (
         select(_v.article_id, _v.reaction, func.count())
         .where(_v.article_id.in_(merged), _v.reaction.is_not(None))
@@ -106,64 +124,90 @@ def left_behind(connection: Connection) -> list[LeftBehind]:
     return [LeftBehind(*row) for row in connection.execute(standing)]
 
 
-def readers_differences(connection: Connection) -> list[ReadersDifference]:
+def readers_differences(connection: Connection, of: Scope = None) -> list[ReadersDifference]:
     """Every (article, reaction) for which the hourly series and the ledger disagree on how many readers voted first."""
-    hourly, folded = _numbers(connection, _READERS), _numbers(connection, _FIRST_VOTES)
+    hourly = _numbers(connection, _readers(of))
+    folded = _numbers(connection, _first_votes(of), _dropped(_gone.readers, of))
     rows = [(*key, hourly.get(key, 0), folded.get(key, 0)) for key in sorted(hourly.keys() | folded.keys())]
     return [ReadersDifference(*row) for row in rows if row[2] != row[3]]
 
 
-def hold_differences(connection: Connection) -> list[HoldDifference]:
+def hold_differences(connection: Connection, of: Scope = None) -> list[HoldDifference]:
     """Every vote whose hold and whose counting disagree."""
-    return [HoldDifference(row.article_id, row.id, row.state, bool(row.held)) for row in connection.execute(_HOLDS_APART)]
+    return [HoldDifference(row.article_id, row.id, row.state, bool(row.held)) for row in connection.execute(_holds_apart(of))]
 
 
-def _numbers(connection: Connection, query: Executable) -> dict[tuple[int, str], int]:
-    return {(article_id, reaction): n for article_id, reaction, n in connection.execute(query)}
+def _numbers(connection: Connection, *queries: Any) -> dict[tuple[int, str], int]:
+    """What queries return, added up."""
+    numbers: Counter[tuple[int, str]] = Counter()
+    for query in queries:
+        for article_id, reaction, n in connection.execute(query):
+            numbers[article_id, reaction] += n
+    return numbers
 
 
-_SERVED = select(_t.article_id, _t.reaction, _t.n)
-_RECOUNTED = (
-    select(_v.article_id, _v.reaction, func.count())
-    .where(_v.reaction.is_not(None), _v.held.is_(False))
-    .group_by(_v.article_id, _v.reaction)
-)
-_moves = union_all(
-    select(_e.article_id, _e.to_reaction.label("reaction"), cast(1, BigInteger).label("by")).where(_e.held.is_(False)),
-    select(_e.article_id, _e.from_reaction, cast(-1, BigInteger)).where(_e.held.is_(False)),
-).subquery()
-_FOLDED = (
-    select(_moves.c.article_id, _moves.c.reaction, cast(func.sum(_moves.c.by), BigInteger))
-    .where(_moves.c.reaction.is_not(None))
-    .group_by(_moves.c.article_id, _moves.c.reaction)
-)
-_HOURLY = select(_h.article_id, _h.reaction, cast(func.sum(_h.added) - func.sum(_h.removed), BigInteger)).group_by(
-    _h.article_id, _h.reaction
-)
-_IMPORTED = select(_t.article_id, _t.reaction, _t.imported).where(_t.imported != 0)
-_RECORDED = select(_i.article_id, _i.reaction, cast(func.sum(_i.n), BigInteger)).group_by(_i.article_id, _i.reaction)
-_READERS = (
-    select(_h.article_id, _h.reaction, cast(func.sum(READERS_OF_HOUR), BigInteger))
-    .where(READERS_OF_HOUR != 0)
-    .group_by(_h.article_id, _h.reaction)
-)
-_earliest = (
-    select(_e.article_id, _e.voter, func.min(_e.seq).label("seq"))
-    .where(_e.held.is_(False), _e.to_reaction.is_not(None))
-    .group_by(_e.article_id, _e.voter)
-    .subquery()
-)
-_FIRST_VOTES = (
-    select(_e.article_id, _e.to_reaction, func.count())
-    .join(_earliest, (_earliest.c.article_id == _e.article_id) & (_earliest.c.voter == _e.voter) & (_earliest.c.seq == _e.seq))
-    .where(_e.cause.in_(BRING_A_READER))
-    .group_by(_e.article_id, _e.to_reaction)
-)
-_in_force = _d.state.in_(holds.NOT_COUNTED)
-_same = (_d.article_id == _v.article_id) & (_d.voter == _v.voter)
-_HOLDS_APART = union_all(
-    select(_v.article_id, _d.id, _d.state, _v.held)
-    .outerjoin(tables.hold, _same & _in_force)
-    .where(_v.held, _v.reaction.is_not(None), _d.id.is_(None)),
-    select(_v.article_id, _d.id, _d.state, _v.held).join(tables.hold, _same & _in_force).where(_v.held.is_(False)),
-)
+def _within(columns: Any, of: Scope) -> ColumnElement[bool]:
+    return true() if of is None else columns.article_id.in_(of)
+
+
+def _dropped(what: ColumnElement[int], of: Scope) -> Select[Any]:
+    return select(_gone.article_id, _gone.reaction, what).where(what != 0, _within(_gone, of))
+
+
+def _served(of: Scope) -> Select[Any]:
+    return select(_t.article_id, _t.reaction, _t.n).where(_within(_t, of))
+
+
+def _recounted(of: Scope) -> Select[Any]:
+    counted = (_v.reaction.is_not(None), _v.held.is_(False), _within(_v, of))
+    return select(_v.article_id, _v.reaction, func.count()).where(*counted).group_by(_v.article_id, _v.reaction)
+
+
+def _folded(of: Scope) -> Select[Any]:
+    counted = (_e.held.is_(False), _within(_e, of))
+    moves = union_all(
+        select(_e.article_id, _e.to_reaction.label("reaction"), cast(1, BigInteger).label("by")).where(*counted),
+        select(_e.article_id, _e.from_reaction, cast(-1, BigInteger)).where(*counted),
+    ).subquery()
+    m = moves.c
+    net = select(m.article_id, m.reaction, cast(func.sum(m.by), BigInteger)).where(m.reaction.is_not(None))
+    return net.group_by(m.article_id, m.reaction)
+
+
+def _hourly(of: Scope) -> Select[Any]:
+    net = cast(func.sum(_h.added) - func.sum(_h.removed), BigInteger)
+    return select(_h.article_id, _h.reaction, net).where(_within(_h, of)).group_by(_h.article_id, _h.reaction)
+
+
+def _imported(of: Scope) -> Select[Any]:
+    return select(_t.article_id, _t.reaction, _t.imported).where(_t.imported != 0, _within(_t, of))
+
+
+def _recorded(of: Scope) -> Select[Any]:
+    amounts = select(_i.article_id, _i.reaction, cast(func.sum(_i.n), BigInteger)).where(_within(_i, of))
+    return amounts.group_by(_i.article_id, _i.reaction)
+
+
+def _readers(of: Scope) -> Select[Any]:
+    counted = select(_h.article_id, _h.reaction, cast(func.sum(READERS_OF_HOUR), BigInteger))
+    return counted.where(READERS_OF_HOUR != 0, _within(_h, of)).group_by(_h.article_id, _h.reaction)
+
+
+def _first_votes(of: Scope) -> Select[Any]:
+    counted = (_e.held.is_(False), _e.to_reaction.is_not(None), _within(_e, of))
+    first = select(_e.article_id, _e.voter, func.min(_e.seq).label("seq")).where(*counted)
+    earliest = first.group_by(_e.article_id, _e.voter).subquery()
+    same = (earliest.c.article_id == _e.article_id) & (earliest.c.voter == _e.voter) & (earliest.c.seq == _e.seq)
+    readers = select(_e.article_id, _e.to_reaction, func.count()).join(earliest, same)
+    return readers.where(_e.cause.in_(BRING_A_READER)).group_by(_e.article_id, _e.to_reaction)
+
+
+def _holds_apart(of: Scope) -> Any:
+    in_force = _d.state.in_(holds.NOT_COUNTED)
+    same = (_d.article_id == _v.article_id) & (_d.voter == _v.voter)
+    found = (_v.article_id, _d.id, _d.state, _v.held)
+    unexplained = (_v.held, _v.reaction.is_not(None), _d.id.is_(None), _within(_v, of))
+    return union_all(
+        select(*found).outerjoin(tables.hold, same & in_force).where(*unexplained),
+        select(*found).join(tables.hold, same & in_force).where(_v.held.is_(False), _within(_v, of)),
+    )

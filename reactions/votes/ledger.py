@@ -8,11 +8,11 @@ that brought votes, deleting an article, forgetting a reader. What they change i
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, tuple_, union_all, update
 
 from reactions.refusals import ImportConflict
 from reactions.storage import tables
@@ -43,7 +43,7 @@ class Event(NamedTuple):
 
 _e, _v, _p = tables.event.c, tables.vote.c, tables.ledger_procedure.c
 _COLUMNS = ("article_id", "voter", "seq", "from_reaction", "to_reaction", "cause", "at")
-_EVENT = select(*(_e[name] for name in (*_COLUMNS, "held")))
+EVENTS = select(*(_e[name] for name in (*_COLUMNS, "held")))
 _APPEND = ManyRows(tables.event, _COLUMNS)
 _APPEND_HELD = ManyRows(tables.event, [*_COLUMNS, "held"])
 
@@ -55,8 +55,10 @@ def append(connection: Connection, events: Sequence[Event]) -> None:
 
 
 def refuse_any_of(connection: Connection, site_key: str, keys: Mapping[int, str]) -> None:
-    """Raise ImportConflict if any of these articles, keys by id, has an event."""
-    voted = connection.execute(select(_e.article_id).where(_e.article_id.in_(keys)).limit(1)).scalar()
+    """Raise ImportConflict if any of these articles, keys by id, has an event, or had some that were dropped."""
+    gone = tables.dropped.c.article_id
+    had = union_all(select(_e.article_id).where(_e.article_id.in_(keys)), select(gone).where(gone.in_(keys)))
+    voted = connection.execute(had.limit(1)).scalar()
     if voted is not None:
         raise ImportConflict(
             f"{keys[voted][:80]!r} has votes of its own in {site_key}. An export comes back only where there are none."
@@ -106,7 +108,8 @@ def strike_out_voters(connection: Connection, voters: Collection[Voter], *, what
 
 def rename(connection: Connection, to: Mapping[Voter, bytes], *, what: str, at_ms: int) -> None:
     """Give voters other names in their events."""
-    theirs = _EVENT.where(tuple_(_e.article_id, _e.voter).in_(list(to)))
+    sealing.take_turn(connection)  # before reading: another procedure may be removing these events
+    theirs = EVENTS.where(tuple_(_e.article_id, _e.voter).in_(list(to)))
     events = [Event(*row) for row in connection.execute(theirs)]
     if not events:
         return
@@ -123,33 +126,39 @@ _RENAME = update(tables.event).where(_e.article_id == bindparam("a"), _e.voter =
 def account_for(connection: Connection, article_ids: Collection[int], tag: bytes, *, at_ms: int) -> None:
     """Let the digests of sealed days expect the events of voters that begin with a tag: an import has brought them."""
     sealing.take_turn(connection)
-    theirs = _EVENT.where(_e.article_id.in_(article_ids), _of_tag(_e.voter, tag))
+    theirs = EVENTS.where(_e.article_id.in_(article_ids), _of_tag(_e.voter, tag))
     brought = [Event(*row) for row in connection.execute(theirs)]
     sealing.correct(connection, brought, sign=-1)
     record = {"id": uuid.uuid4().hex, "what": "restore", "at": at_ms, "events": len(brought), "open": False}
     connection.execute(insert(tables.ledger_procedure).values(record))
 
 
+def shifts_of(events: Iterable[Event]) -> Iterator[Shift]:
+    """The events that count, as changes of the series; those of a voter must come in the order of seq.
+
+    A voter's first event that counts a reaction brings a reader, unless an editor brought it.
+    """
+    seen: set[Voter] = set()
+    for event in events:
+        if not event.held:
+            voter = event.article_id, bytes(event.voter)
+            first = event.taken_up is not None and voter not in seen and event.cause in BRING_A_READER
+            if event.taken_up is not None:
+                seen.add(voter)
+            yield Shift(event.article_id, event.at_ms, event.left, event.taken_up, first)
+
+
 def _strike_out(
     connection: Connection, of_event: ColumnElement[bool], of_vote: ColumnElement[bool], *, what: str, at_ms: int
 ) -> list[Shift]:
-    events = [Event(*row) for row in connection.execute(_EVENT.where(of_event))]
+    sealing.take_turn(connection)
+    events = [Event(*row) for row in connection.execute(EVENTS.where(of_event))]
     if events:
         with procedure(connection, what, at_ms=at_ms) as removed:
             connection.execute(delete(tables.event).where(of_event))
             removed += events
     connection.execute(delete(tables.vote).where(of_vote))
-    seen: set[Voter] = set()
-    shifts: list[Shift] = []
-    for event in sorted(events, key=lambda event: event.seq):
-        voter = event.article_id, bytes(event.voter)
-        if event.held:
-            continue
-        first = event.taken_up is not None and voter not in seen and event.cause in BRING_A_READER
-        shifts.append(Shift(event.article_id, event.at_ms, event.left, event.taken_up, first))
-        if event.taken_up is not None:
-            seen.add(voter)
-    return shifts
+    return list(shifts_of(sorted(events, key=lambda event: event.seq)))
 
 
 def _of_tag(voter: ColumnElement[bytes], tag: bytes) -> ColumnElement[bool]:

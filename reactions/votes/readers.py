@@ -9,12 +9,15 @@ from __future__ import annotations
 import hashlib
 import hmac
 
+from sqlalchemy import Connection, select
+
+from reactions.refusals import Unavailable
+from reactions.secret_keys import derived_key as derived_key
+from reactions.storage import tables
+from reactions.storage.engines import insert_for
+
 PSEUDONYM_BYTES = 16
-
-
-def derived_key(secret: bytes, purpose: str) -> bytes:
-    """A key for one purpose, so that no two uses of the secret can be compared (HMAC-SHA256)."""
-    return hmac.digest(secret, purpose.encode(), "sha256")
+_PURPOSE = "pseudonym"
 
 
 def pseudonym(key: bytes, *, site: str, article_id: int | None, reader: bytes) -> bytes:
@@ -38,3 +41,21 @@ def nameless(key: bytes, *, article_id: int, network: str, browser: str) -> byte
 def limit_key(key: bytes, *parts: str) -> str:
     """A short keyed hash (BLAKE2b) to count a limit under: whoever reads the limiter's store learns no address and no reader."""
     return hashlib.blake2b("|".join(parts).encode(), key=key, digest_size=12).hexdigest()
+
+
+def agree_on_key(connection: Connection, key_id: str, *, now_ms: int) -> None:
+    """Keep in mind which secret pseudonyms are made with. Raises Unavailable if votes are stored under another one's."""
+    first = insert_for(connection)(tables.key_in_use).values(purpose=_PURPOSE, key_id=key_id, since=now_ms)
+    connection.execute(first.on_conflict_do_nothing())
+    check_key(connection, key_id)
+
+
+def check_key(connection: Connection, key_id: str) -> None:
+    """Raise Unavailable if votes are stored under the pseudonyms of another secret: every reader could vote a second time."""
+    kept = select(tables.key_in_use.c.key_id).where(tables.key_in_use.c.purpose == _PURPOSE)
+    known = connection.execute(kept).scalar()
+    if known not in (None, key_id):
+        raise Unavailable(
+            f"Votes cannot be counted: they are stored under pseudonyms of the secret {known}, and this service has {key_id}. "
+            "Its operator must set pseudonym_secret."
+        )

@@ -17,7 +17,7 @@ from reactions.newsroom.sites import Site, patterns
 from reactions.storage import engines, tables
 from reactions.storage.engines import writing
 from reactions.times import DAY_MS
-from reactions.votes import imported, ledger, tallies
+from reactions.votes import imported, ledger, retention, tallies
 from reactions.votes.ballot_box import BallotBox
 from reactions.votes.revising import Editor
 
@@ -44,10 +44,18 @@ class _Removal:
         if most_votes is not None:
             leaving = self._keep(ids, closed, most_votes)
         if leaving:
+            self._finish_dropping(leaving)
             while box.transact(lambda connection: self._strike_some(connection, leaving)) == _VOTES_AT_ONCE:
                 pass
             box.transact(lambda connection: _erase(connection, self.editor.site, leaving))
         return len(leaving)
+
+    def _finish_dropping(self, ids: Sequence[int]) -> None:
+        """Drop what retention has begun to drop: events cannot be taken back any more once later ones are gone."""
+        with self.editor.engine.connect() as connection:
+            begun = articles.ids_dropped(connection, ids)
+        for article_id in begun:
+            retention.drop_votes(self.editor.box, article_id, now_ms=self.editor.now_ms)
 
     def _keep(self, ids: Sequence[int], closed: Collection[int], most_votes: int) -> list[int]:
         """Open those again that were voted on meanwhile; return the others."""
@@ -111,5 +119,14 @@ def _pages(ids: Sequence[int]) -> Iterator[Sequence[int]]:
 def _erase(connection: Connection, site: Site, ids: Sequence[int]) -> None:
     """Remove what is left of articles that have no votes."""
     imported.remove(connection, site.id, ids)
-    for table in (tables.tally, tables.hourly, tables.intervention, tables.article_alias, tables.article):
+    retention.erase(connection, ids)
+    for table in (
+        tables.tally,
+        tables.hourly,
+        tables.hold,
+        tables.verdict,
+        tables.intervention,
+        tables.article_alias,
+        tables.article,
+    ):
         connection.execute(delete(table).where(table.c.article_id.in_(ids)))

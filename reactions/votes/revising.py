@@ -44,9 +44,10 @@ class _Vote:
 
 
 def reset(editor: Editor, key: str) -> int:
-    """Withdraw every vote on an article; return how many. `undo_reset` takes it back. Raises UnknownArticle."""
+    """Withdraw every vote on an article; return how many. `undo_reset` takes it back. Raises UnknownArticle or VotesDropped."""
     with editor.engine.connect() as connection:
         article = articles.get(connection, editor.site, key)
+        articles.refuse_dropped(article)
         votes = _standing(connection, article.article_id)
     count = _count(editor, (_ballot(editor, article.article_id, article.key, vote, None, "reset") for vote in votes))
     _record(editor, article.key, "reset")
@@ -54,9 +55,13 @@ def reset(editor: Editor, key: str) -> int:
 
 
 def undo_reset(editor: Editor, key: str) -> int:
-    """Cast again what the last reset withdrew, except where the reader has voted since; return how many votes."""
+    """Cast again what the last reset withdrew, except where the reader has voted since; return how many votes.
+
+    Raises UnknownArticle or VotesDropped.
+    """
     with editor.engine.connect() as connection:
         article = articles.get(connection, editor.site, key)
+        articles.refuse_dropped(article)
         votes = _withdrawn_by_reset(connection, article.article_id)
     count = _count(editor, (_ballot(editor, article.article_id, article.key, v, v.reaction, "restore") for v in votes))
     _record(editor, article.key, "restored")
@@ -69,12 +74,15 @@ def merge(editor: Editor, key: str, *, into: str) -> int:
     Voting on the first is closed meanwhile. With reader scope `site`, a reader who voted on both is counted once, by the vote
     on the second. With scope `article` the pseudonyms of one reader on two articles cannot be told to be one: both count; but
     a vote that moved is found again when its reader votes on. Held votes stay held, and rejected ones rejected. Imported totals
-    are added up. Raises UnknownArticle.
+    are added up. Raises UnknownArticle, or VotesDropped if the votes of one of them are gone.
     """
     with writing(editor.engine) as connection:
+        articles.lock(connection, [articles.get(connection, editor.site, name).article_id for name in (key, into)])
         source, target = (articles.get(connection, editor.site, name) for name in (key, into))
         if source.article_id == target.article_id:
             return 0
+        for article in (source, target):
+            articles.refuse_dropped(article)
         interventions.close(connection, editor.site, source.key, at_ms=editor.now_ms, by=editor.by)
     engines.wait_for_counting(editor.engine)  # a batch that read the article as open may not have committed yet
     with editor.engine.connect() as connection:

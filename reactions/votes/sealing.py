@@ -2,14 +2,15 @@
 
 A day's digest is the sum of its events' hashes, so their order does not matter, and what a named procedure removes is accounted
 for by a correction. An event that was changed, removed or added in any other way makes the sums differ, and `differences` names
-its day. Who may write to the database could also compute the digests anew; then the last chain value differs from the one that
-`reactions seal` has printed before, which is why it belongs in a log elsewhere.
+its day. What dropped votes amount to has a sum of its own, `DROPPED`, which only its correction may change. Who may write to the
+database could also compute the digests anew; then the last chain value differs from the one that `reactions seal` has printed
+before, which is why it belongs in a log elsewhere.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from sqlalchemy import Connection, Engine, func, insert, select
@@ -20,10 +21,12 @@ from reactions.times import DAY_MS, HOUR_MS
 
 _ALONE = 0x6C65646765  # among PostgreSQL's advisory locks, the one of what changes the ledger
 _BYTES = 64
+DROPPED = -1  # in place of a day
 _MODULUS = 1 << (8 * _BYTES)
 _START = b"\0" * _BYTES
 _SETTLED_MS = HOUR_MS  # a ballot is counted some seconds after the time it bears
 _e, _d, _c = tables.event.c, tables.ledger_digest.c, tables.ledger_correction.c
+_GONE = select(*tables.dropped.c)
 
 
 class _Event(Iterable[object], Protocol):
@@ -47,6 +50,8 @@ class SealBroken(NamedTuple):
     chained: bool
 
     def __str__(self) -> str:
+        if self.day == DROPPED:
+            return "What dropped votes amount to (the table `dropped`) was changed by other means than retention."
         what = "its events are not those that were sealed" if self.chained else "its digest is not the one that was chained"
         return f"The ledger of day {self.day * DAY_MS} ms: {what} ({self.sealed:,} sealed, {self.found:,} there)."
 
@@ -96,6 +101,16 @@ def correct(connection: Connection, events: Sequence[_Event], *, sign: int = 1) 
         if (day := event.at_ms // DAY_MS) <= last:
             before = corrections.get(day, Sum())
             corrections[day] = Sum(before.events + sign, before.digest + sign * _hash(event))
+    _account(connection, corrections)
+
+
+def correct_dropped(connection: Connection, before: Collection[Iterable[object]], after: Collection[Iterable[object]]) -> None:
+    """Account for rows of `dropped` that a named procedure has changed."""
+    digest = sum(map(_hash, before)) - sum(map(_hash, after))
+    _account(connection, {DROPPED: Sum(len(before) - len(after), digest)})
+
+
+def _account(connection: Connection, corrections: Mapping[int, Sum]) -> None:
     for day, more in corrections.items():
         found = connection.execute(select(_c.events, _c.digest).where(_c.day == day)).one_or_none()
         before = Sum(found.events, int.from_bytes(found.digest, "big")) if found else Sum()
@@ -110,6 +125,8 @@ def differences(connection: Connection) -> list[SealBroken]:
     """The sealed days whose events, corrections counted in, are not what was sealed. Reads every event once."""
     last, _ = _last(connection)
     found = _sums(connection, first=None, until=last + 1)
+    gone = connection.execute(_GONE).all()
+    found[DROPPED] = Sum(len(gone), sum(map(_hash, gone)))
     for day, events, digest in connection.execute(select(_c.day, _c.events, _c.digest)):
         before = found.get(day, Sum())
         found[day] = Sum(before.events + events, before.digest + int.from_bytes(digest, "big"))

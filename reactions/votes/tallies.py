@@ -73,7 +73,7 @@ def shift(connection: Connection, shifts: Collection[Shift]) -> None:
     """Apply a batch of changes: the hourly series first, the tallies last, because theirs are the hottest locks."""
     if not shifts:
         return
-    _HOURLY.execute(connection, _hourly_rows(shifts))
+    _HOURLY.execute(connection, hourly_rows(shifts))
     net: Counter[tuple[int, str]] = Counter()
     for change in shifts:
         _add(net, change.article_id, change.left, -1)
@@ -87,7 +87,7 @@ def shift(connection: Connection, shifts: Collection[Shift]) -> None:
 
 def unshift(connection: Connection, shifts: Collection[Shift]) -> None:
     """Take changes back as if they had never been, in their own hours: what is left of an hour may be nothing at all."""
-    rows = _hourly_rows(shifts)
+    rows = hourly_rows(shifts)
     if not rows:
         return
     names = ("a", "h", "r", "plus", "minus", *(f"less_{name}" for name in READERS))
@@ -111,7 +111,7 @@ def _add(net: Counter[tuple[int, str]], article_id: int, reaction: str | None, b
         net[article_id, reaction] += by
 
 
-def _hourly_rows(shifts: Collection[Shift]) -> list[tuple[Any, ...]]:
+def hourly_rows(shifts: Collection[Shift]) -> list[tuple[Any, ...]]:
     """Rows of the hourly series: what was added and removed in each hour, and the new readers by ten minutes."""
     added: Counter[tuple[int, int, str]] = Counter()
     removed: Counter[tuple[int, int, str]] = Counter()

@@ -10,9 +10,11 @@ from sqlalchemy import Connection, Engine
 
 from reactions.newsroom import sites
 from reactions.reports.reporting import Reports
+from reactions.secret_keys import Keys
 from reactions.settings import Proxies, Settings
 from reactions.times import now_ms as now_ms
 from reactions.votes.ballot_box import BallotBox
+from reactions.votes.drift import Rounds
 from reactions.votes.watching import Watch
 from reactions.web import extensions
 from reactions.web.hot_path import HotPath
@@ -28,9 +30,11 @@ class Parts:
     """What one application is made of, beside Flask's own."""
 
     settings: Settings
+    keys: Keys
     hot_path: HotPath
     reports: Reports
     watch: Watch
+    rounds: Rounds
     provider: Provider | None = None  # of OpenID Connect
 
     @property

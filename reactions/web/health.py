@@ -10,7 +10,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import NotFound, Unauthorized
 
+from reactions.refusals import Unavailable
 from reactions.storage import migrations
+from reactions.votes import readers
 from reactions.web import current, guards, metrics
 from reactions.web.problems import problem
 
@@ -29,8 +31,12 @@ def ready() -> Response:
     try:
         with current.reading() as connection:
             behind = migrations.behind(connection)
+            if not behind:
+                readers.check_key(connection, current.parts().keys.pseudonym_id)
     except SQLAlchemyError:
         return _not_ready("The database cannot be reached.")
+    except Unavailable as refusal:
+        return _not_ready(refusal.detail)
     if behind:
         return _not_ready("The tables are not those of this version: run `reactions db upgrade`.")
     return jsonify(ready=True)

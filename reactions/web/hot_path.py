@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
@@ -59,7 +59,7 @@ class HotPath:
     memory: CountsMemory
     counts: CountsReader
     proxies: Proxies
-    article_signing_key: bytes
+    article_signing_keys: Sequence[bytes]
     pseudonym_key: bytes
 
     def ballot(self, site: Site, request: VoteRequest, body: bytes) -> tuple[Ballot, Voter]:
@@ -86,8 +86,8 @@ class HotPath:
 
     def _is_signed(self, site: Site, article: str, sig: str) -> bool:
         """True if the publisher has signed the article's key. A wrong signature is no fault: it only helps nothing."""
-        expected = registering.signature(registering.signing_key(self.article_signing_key, site.key), article)
-        return hmac.compare_digest(expected, sig)
+        signing = (registering.signing_key(key, site.key) for key in self.article_signing_keys)
+        return any(hmac.compare_digest(registering.signature(text, article), sig) for text in signing)
 
     def receipt(self, ballot: Ballot, receipt: Receipt) -> tuple[bytes, list[Header]]:
         """What a reader is answered whose vote is durable."""

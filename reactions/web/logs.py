@@ -1,4 +1,7 @@
-"""Logs: one JSON line for each event, on standard error. No address, browser name, reader id or article key is ever logged."""
+"""Logs: one JSON line for each event, on standard error. No address, browser name or reader id is ever logged.
+
+Nor is an article, but by `drift`: no request brings that line about, so it tells of no reader.
+"""
 
 from __future__ import annotations
 

@@ -21,6 +21,12 @@ TOKEN_STANDINGS = tokens_.STANDINGS
 tokens = Counter("reactions_tokens", "Votes by the standing of the token they came with", ["standing"])
 held = Counter("reactions_held", "Votes held instead of counted", ["cause"])
 verdicts = Counter("reactions_verdicts", "Windows of votes that the detector found suspect")
+verified = Counter("reactions_verified_articles", "Articles that the rolling check has recounted")
+drift = Gauge(
+    "reactions_drift",
+    "Numbers of articles that the rolling check found to disagree, when it last looked at each",
+    multiprocess_mode="livemax",
+)
 reads = Counter("reactions_reads_from_memory", "Counts answered from the memory of a process")
 limiter_away = Gauge(
     "reactions_limiter_store_away",

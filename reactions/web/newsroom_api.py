@@ -85,14 +85,14 @@ def _store(site: Site, entries: Sequence[dict[str, Any]]) -> None:
             articles.describe(connection, site, [Description(**entry) for entry in entries], at_ms=current.now_ms())
 
 
-def _change(change: str) -> Callable[[View], View]:
+def _change(change: str, *problems: str) -> Callable[[View], View]:
     """Declare a route that changes an article without touching its votes."""
     return blueprint.post(
         f"{_SITE}/articles/{change}",
         f"{change}Article",
         body=ArticleNamed,
         response=schemas.ChangeResponse,
-        problems=["unknown-article"],
+        problems=["unknown-article", *problems],
         scope="review",
     )
 
@@ -103,9 +103,9 @@ def close(site_key: str) -> Response:
     return _changed_by(interventions.close, site_key)
 
 
-@_change("reopen")
+@_change("reopen", "votes-dropped")
 def reopen(site_key: str) -> Response:
-    """Open voting on a closed article again."""
+    """Open voting on a closed article again, unless its votes were dropped because of their age."""
     return _changed_by(interventions.reopen, site_key)
 
 
@@ -128,7 +128,7 @@ def _revision(revision: str, *, body: type[Schema]) -> Callable[[View], View]:
         f"{revision}Article",
         body=body,
         response=schemas.RevisionResponse,
-        problems=["unknown-article", "overloaded"],
+        problems=["unknown-article", "votes-dropped", "overloaded"],
         scope="review",
     )
 

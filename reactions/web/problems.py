@@ -30,6 +30,7 @@ STATUS_OF: dict[type[Refusal], tuple[int, str, str]] = {
     refusals.UnknownSite: (404, "unknown-site", "No such site"),
     refusals.UnknownArticle: (404, "unknown-article", "No such article"),
     refusals.ArticleClosed: (409, "article-closed", "Voting has ended"),
+    refusals.VotesDropped: (409, "votes-dropped", "The votes of this article are gone"),
     refusals.KeyTaken: (409, "key-taken", "This key belongs to another article"),
     refusals.UnknownReaction: (422, "unknown-reaction", "No such reaction"),
     refusals.RetiredReaction: (422, "retired-reaction", "This reaction is no longer offered"),

@@ -63,10 +63,8 @@ class DailyKey:
 class Trust:
     """What one application believes of the votes it gets. `sender` and `renew` are for routes, `admit` for the ballot box."""
 
-    def __init__(self, settings: Settings, *, secret: bytes, key: DailyKey, admit: Admit, hit: Hit) -> None:
-        self.tokens = Tokens(
-            [readers.derived_key(secret, "reader tokens")], Proof(settings.proven_after_hours, settings.proven_articles)
-        )
+    def __init__(self, settings: Settings, *, token_keys: Sequence[bytes], key: DailyKey, admit: Admit, hit: Hit) -> None:
+        self.tokens = Tokens(token_keys, Proof(settings.proven_after_hours, settings.proven_articles))
         self.watched: Watched = lambda _: None
         self._key = key
         self._hashed: dict[str, tuple[str, ...]] = {}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import Engine, select
 
 from reactions.storage import tables
 from reactions.storage.engines import snapshot
 from reactions.times import DAY_MS
-from reactions.votes import forgetting, integrity, readers, revising, sealing
+from reactions.votes import forgetting, holds, integrity, readers, revising, sealing
+from reactions.votes.holds import Hold
 from reactions.votes.revising import Editor
 from tests import make
 from tests.boxes import NOON_MS, Booth, booth
@@ -67,3 +70,16 @@ def test_a_forgotten_reader_may_vote_again_as_somebody_new(daily: Booth) -> None
 
     assert daily.shown() == ({"like": 1, "love": 1} if daily.site.forgotten_votes == "kept" else {"love": 1})
     assert daily.differences() == []
+
+
+def test_a_held_vote_is_forgotten_with_its_hold(daily: Booth) -> None:
+    ballot = replace(daily.ballot(ADA, "like", seq=1), held=Hold("soft cap", NOON_MS + 1, "a network"))
+    voter = daily.box.cast(ballot).voter
+
+    assert forget(daily, ADA) == 1
+
+    with daily.engine.connect() as connection:
+        h, v = tables.hold.c, tables.vote.c
+        kept = connection.execute(select(h.article_id, h.voter, h.id)).one()
+        assert bytes(kept.voter) == bytes(connection.execute(select(v.voter)).scalar_one()) != voter
+        assert kept.id == holds.id_of(kept.article_id, bytes(kept.voter))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, select, update
 
 from reactions.storage import tables
-from reactions.storage.engines import writing
+from reactions.storage.engines import snapshot, writing
+from reactions.votes import integrity
 from tests import make
 from tests.boxes import Booth, booth
 from tests.make import ADA, BEN
@@ -54,3 +55,16 @@ def test_a_wrong_number_of_readers_is_found(voted: Booth) -> None:
     (found,) = voted.differences()
 
     assert (found.reaction, found.hourly, found.folded) == ("sad", 1, 0)
+
+
+def test_a_recount_of_some_articles_sees_these_and_no_others(voted: Booth) -> None:
+    other = voted.cast(ADA, "wow", seq=1, article="other").article_id
+    with writing(voted.engine) as connection:
+        mine = connection.execute(select(tables.article.c.article_id).where(tables.article.c.key == "hello")).scalar_one()
+        connection.execute(update(tables.tally).where(tables.tally.c.reaction == "wow").values(n=5))
+        connection.execute(update(tables.hourly).where(tables.hourly.c.reaction == "wow").values(readers_20=1))
+
+    with snapshot(voted.engine) as connection:
+        for check in (integrity.differences, integrity.readers_differences):
+            assert [found.article_id for found in check(connection, [other, 1])] == [other]
+            assert check(connection, [mine]) == check(connection, []) == []

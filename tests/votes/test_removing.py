@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from reactions.storage import tables
 from reactions.storage.engines import snapshot, writing
 from reactions.times import DAY_MS
 from reactions.votes import integrity, removing, revising, sealing
+from reactions.votes.holds import Hold
 from reactions.votes.revising import Editor
 from tests import make
 from tests.boxes import NOON_MS, Booth, booth
@@ -45,7 +47,9 @@ def faults(daily: Booth) -> list[Any]:
 
 
 def rows(daily: Booth) -> int:
-    named = (tables.vote, tables.event, tables.tally, tables.hourly, tables.article_alias, tables.intervention)
+    named = (
+        tables.vote, tables.event, tables.tally, tables.hourly, tables.hold, tables.article_alias, tables.intervention,
+    )  # fmt: skip
     with daily.engine.connect() as connection:
         return sum(connection.execute(select(func.count()).select_from(table)).scalar_one() for table in named)
 
@@ -54,6 +58,7 @@ def test_a_deleted_article_leaves_nothing_and_can_come_again(daily: Booth) -> No
     for reader in (ADA, BEN, CIA):
         daily.cast(reader, "like", seq=1, article="a")
     daily.cast(ADA, "sad", seq=2, article="a")
+    daily.box.cast(replace(daily.ballot(make.reader(1), "like", seq=1, article="a"), held=Hold("soft cap", NOON_MS)))
     sealing.seal(daily.engine, now_ms=NOON_MS + 2 * DAY_MS)
 
     removing.delete_article(editor(daily), "a")

@@ -34,7 +34,7 @@ def make_app(database_url: str, tmp_path: Path) -> Iterator[MakeApp]:
 
     def application(**settings: Any) -> Flask:
         usual = {"database_url": database_url, "data_dir": str(tmp_path), "secret": make.SECRET, "answer_within_s": 5}
-        usual["detector_every_s"] = 0
+        usual |= {"detector_every_s": 0, "verify_articles_per_minute": 0}
         made.append(create_app(load({}, **usual | settings)))
         made[-1].test_client_class = DescribedClient
         return made[-1]

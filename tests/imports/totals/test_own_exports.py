@@ -13,8 +13,11 @@ from reactions.exports.columns import TABLES
 from reactions.exports.files import Form
 from reactions.exports.scope import Choice
 from reactions.newsroom import sites
+from reactions.refusals import ArticleClosed
 from reactions.storage import engines, tables
 from reactions.storage.engines import writing
+from reactions.times import DAY_MS
+from reactions.votes import retention
 from tests import boxes, make
 from tests.boxes import NOON_MS, booth
 from tests.databases import SqliteFiles
@@ -109,6 +112,30 @@ def test_imported_totals_and_strange_keys_come_back(
     assert faults(engine) == []
 
 
+def test_votes_that_were_dropped_come_back_as_imported_totals(
+    elsewhere: Engine, engine: Engine, terminal: Terminal, tmp_path: Path
+) -> None:
+    here = small(elsewhere)
+    with writing(elsewhere) as connection:
+        sites.change(connection, "daily", keep_votes_days=30)
+        site = sites.get(connection, "daily")
+    daily, later_ms = booth(elsewhere), NOON_MS + 90 * DAY_MS
+    assert retention.drop_old_votes(elsewhere, daily.box, site, now_ms=later_ms) == 2
+    daily.cast(ADA, "wow", seq=1, article="new", now_ms=later_ms)
+    here.now_ms = later_ms
+    write(here, tmp_path / "export")
+    stage(engine, now_ms=later_ms)
+
+    terminal.do("import", "export", "daily", str(tmp_path / "export"))
+
+    mine = booth(engine)
+    for article in ("rain", "=sun; \U0001f31e", "fog", "new"):
+        assert mine.shown(article) == daily.shown(article) != {}
+    assert faults(engine) == []
+    with pytest.raises(ArticleClosed):
+        mine.cast(ADA, "like", seq=9, article="rain", now_ms=later_ms)
+
+
 def test_readers_vote_on_and_the_export_can_be_taken_back(
     elsewhere: Engine, engine: Engine, terminal: Terminal, tmp_path: Path
 ) -> None:
@@ -193,7 +220,7 @@ def test_another_export_under_the_same_name_is_refused(
         ("votes.csv", b"at,article", b"at,articles", "votes.csv, line 1: the header is not the one"),
         ("articles.csv", b"[]", b"{}", "articles.csv, line 2: authors is not a list of names."),
         ("articles.csv", b"\xf0\x9f\x8c\x9e", b"\xff", "not UTF-8."),
-        ("datapackage.json", b'"1.0"', b'"2.0"', "The export has version 2.0; this service reads 1.0."),
+        ("datapackage.json", b'"1.1"', b'"2.0"', "The export has version 2.0; this service reads 1.1."),
         ("datapackage.json", b'"min_group": 0', b'"min_group": 5', "The export holds only a part of its site."),
         ("datapackage.json", b'"resources"', b'"sources"', "does not describe an export of this service."),
     ],

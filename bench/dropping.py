@@ -1,0 +1,139 @@
+"""What retention costs a vote: `python -m bench.dropping --votes 50000`.
+
+An article's votes, each changed once, are dropped in this process while another article is voted on, one vote at a time; the same
+voting alone beside it. Times in ms.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine
+
+from reactions.newsroom import sites
+from reactions.refusals import Unavailable
+from reactions.storage import engines, migrations
+from reactions.times import DAY_MS, now_ms
+from reactions.votes import retention, rules
+from reactions.votes.ballot_box import BallotBox
+from tests import make
+from tests.engines import Postgres
+
+
+@contextmanager
+def databases() -> Iterator[list[str]]:
+    """A fresh database of each engine."""
+    server = Postgres()
+    with tempfile.TemporaryDirectory() as folder:
+        server.start()
+        try:
+            server.create_database("dropping")
+            yield [f"sqlite:///{Path(folder) / 'dropping.db'}", server.url("dropping")]
+        finally:
+            server.close()
+
+
+def measured(url: str, votes: int) -> str:
+    """The figures of one engine, as a line of a table."""
+    engine = create_engine(url)
+    engines.prepare(engine)
+    migrations.upgrade(engine)
+    make.site(url, keep_votes_days=30)
+    boxes = [BallotBox(engine, pseudonym_key=b"k" * 32, batch_size=256, queue_size=2000, answer_within_s=30) for _ in range(2)]
+    _fill(engine, boxes[0], votes)
+    alone = _voting(engine, boxes[0], lambda: time.sleep(5))
+    steps: list[float] = []
+    beside = _voting(engine, boxes[0], lambda: _drop(engine, boxes[1], steps))
+    for box in boxes:
+        box.close()
+    engine.dispose()
+    pace = 3 * votes / (sum(steps) / 1000 + len(steps) * retention.REST_S)  # an article's votes, each with two events
+    return f"| {engine.dialect.name} | {len(steps):,} | {_shown(steps)} | {_shown(alone)} | {_shown(beside)} | {pace:,.0f} |"
+
+
+def _fill(engine: Engine, box: BallotBox, votes: int) -> None:
+    old_ms = now_ms() - 90 * DAY_MS
+    with engine.connect() as connection:
+        site = sites.get(connection, "daily")
+    for seq, reaction in ((1, "like"), (2, "sad")):
+        for first in range(0, votes, 5000):
+            box.count(
+                [
+                    rules.ballot(site, article="old", reaction=reaction, reader=n.to_bytes(16, "big"), seq=seq, now_ms=old_ms)
+                    for n in range(first, min(first + 5000, votes))
+                ]
+            )
+
+
+def _drop(engine: Engine, box: BallotBox, steps: list[float]) -> None:
+    whole = box.transact
+
+    def timed(work: Callable[[Connection], Any]) -> Any:
+        began = 0.0
+
+        def begun(connection: Connection) -> Any:
+            nonlocal began
+            began = time.perf_counter()  # the lock is ours from here on
+            return work(connection)
+
+        done = whole(begun)
+        steps.append((time.perf_counter() - began) * 1000)
+        return done
+
+    box.transact = timed  # type: ignore[method-assign]
+    with engine.connect() as connection:
+        site = sites.get(connection, "daily")
+    if retention.drop_old_votes(engine, box, site, now_ms=now_ms()) != 1:
+        raise RuntimeError("nothing was dropped")
+
+
+def _voting(engine: Engine, box: BallotBox, work: Callable[[], None]) -> list[float]:
+    """Vote one by one while `work` runs; how long each vote took."""
+    with engine.connect() as connection:
+        site = sites.get(connection, "daily")
+    took: list[float] = []
+    ended = threading.Event()
+
+    def vote() -> None:
+        while not ended.is_set():
+            began, at_ms = time.perf_counter(), now_ms()
+            reader = (len(took) % 1000).to_bytes(16, "big")
+            with suppress(Unavailable):  # it is sent again; its time is counted
+                box.cast(rules.ballot(site, article="new", reaction="like", reader=reader, seq=at_ms, now_ms=at_ms))
+            took.append((time.perf_counter() - began) * 1000)
+
+    voting = threading.Thread(target=vote)
+    voting.start()
+    work()
+    ended.set()
+    voting.join()
+    return took
+
+
+def _shown(took: list[float]) -> str:
+    ordered = sorted(took)
+    return f"{median(ordered):.1f} / {ordered[int(len(ordered) * 0.99)]:.1f} / {ordered[-1]:.1f}"
+
+
+def main() -> None:
+    """Print a table."""
+    options = argparse.ArgumentParser()
+    options.add_argument("--votes", type=int, default=50_000)
+    chosen = options.parse_args()
+    print("| Engine | Steps | a step: median / 99 % / most | a vote alone | a vote meanwhile | events and votes a second |")
+    print("|---|---|---|---|---|---|")
+    with databases() as urls:
+        for url in urls:
+            print(measured(url, chosen.votes), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,190 @@
+"""Retention: a site may keep the votes of an article for some days only. Its counts and its hourly series stay.
+
+Voting on the article ends for good first: nobody could tell any more who has voted. Then its events and votes go in small steps,
+the latest event of each voter first, each step a transaction in which every number still agrees, because `dropped` takes on what
+goes: so much of the counts is of votes, of events and of first votes that are there no longer. A run that was cut short is
+finished by the next one. Articles with held votes wait until these are released or rejected.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+
+from sqlalchemy import ColumnElement, Connection, Engine, delete, exists, func, or_, select, tuple_, update
+
+from reactions.newsroom import articles, interventions
+from reactions.newsroom.sites import Site
+from reactions.refusals import ImportConflict
+from reactions.storage import engines, tables
+from reactions.storage.engines import insert_for, writing
+from reactions.times import DAY_MS
+from reactions.votes import ledger, sealing
+from reactions.votes.ballot_box import BallotBox
+from reactions.votes.holds import HELD
+from reactions.votes.ledger import Event
+from reactions.votes.rules import BRING_A_READER
+
+BY = "retention"
+_MARK = "votes dropped"
+AT_ONCE = 100  # events, and votes, that one transaction drops
+REST_S = 0.1  # between two of them: SQLite's writers ask again for the lock that often, and would never find it free
+_ARTICLES_AT_ONCE = 50
+_a, _v, _e, _h, _i, _gone = (
+    tables.article.c, tables.vote.c, tables.event.c, tables.hold.c, tables.intervention.c, tables.dropped.c
+)  # fmt: skip
+
+_Base = Counter[tuple[str, str]]  # by column of `dropped` and reaction
+
+
+def drop_old_votes(engine: Engine, box: BallotBox, site: Site, *, now_ms: int) -> int:
+    """Drop the votes of articles that are older than the site keeps them and were not voted on since; return of how many.
+
+    Articles that an earlier run has begun with are finished, whatever the site keeps now.
+    """
+    with engine.connect() as connection:
+        ids = _begun(connection, site)
+        old = _old(connection, site, now_ms) if site.keep_votes_days is not None else []
+    for first in range(0, len(old), _ARTICLES_AT_ONCE):
+        ids += _end_voting(engine, site, old[first : first + _ARTICLES_AT_ONCE], now_ms)
+    for article_id in ids:
+        drop_votes(box, article_id, now_ms=now_ms)
+    return len(ids)
+
+
+def drop_votes(box: BallotBox, article_id: int, *, now_ms: int) -> None:
+    """Drop what is left of the votes on an article on which voting has ended for good."""
+    while box.transact(lambda connection: _drop_some(connection, article_id, now_ms)):
+        time.sleep(REST_S)
+
+
+def erase(connection: Connection, article_ids: Collection[int]) -> None:
+    """Forget what dropped votes amounted to, of articles whose tallies go with it."""
+    sealing.take_turn(connection)
+    rows = connection.execute(select(*_gone).where(_gone.article_id.in_(article_ids))).all()
+    if rows:
+        connection.execute(delete(tables.dropped).where(_gone.article_id.in_(article_ids)))
+        sealing.correct_dropped(connection, rows, [])
+
+
+def refuse_take_back(connection: Connection, site: Site) -> None:
+    """Raise ImportConflict if votes of the site were dropped: some may be those of an import, which cannot be told any more."""
+    dropped = select(_a.article_id).where(_a.site_id == site.id, _a.votes_dropped_at.is_not(None))
+    if connection.execute(dropped.limit(1)).scalar() is not None:
+        raise ImportConflict(
+            f"{site.key} has dropped the votes of old articles, perhaps of this import too: what it brought is unknown by now."
+        )
+
+
+def _begun(connection: Connection, site: Site) -> list[int]:
+    left = or_(exists().where(_v.article_id == _a.article_id), exists().where(_e.article_id == _a.article_id))
+    begun = select(_a.article_id).where(_a.site_id == site.id, _a.votes_dropped_at.is_not(None), left)
+    return list(connection.execute(begun.order_by(_a.article_id)).scalars())
+
+
+def _old(connection: Connection, site: Site, now_ms: int) -> list[int]:
+    voted = exists().where(_v.article_id == _a.article_id)
+    old = select(_a.article_id).where(_a.site_id == site.id, voted, *_is_old(site, now_ms))
+    return list(connection.execute(old.order_by(_a.article_id)).scalars())
+
+
+def _is_old(site: Site, now_ms: int) -> Sequence[ColumnElement[bool]]:
+    """What makes an article one whose votes are dropped. While editors are at work on it, as with a merge, it is none."""
+    assert site.keep_votes_days is not None
+    before_ms = now_ms - site.keep_votes_days * DAY_MS
+    changed = exists().where(_v.article_id == _a.article_id, _v.changed_at >= before_ms)
+    under_review = exists().where(_h.article_id == _a.article_id, _h.state == HELD)
+    in_work = exists().where(_i.article_id == _a.article_id, _i.at >= now_ms - DAY_MS, _i.what != _MARK)
+    return (_a.votes_dropped_at.is_(None), before_ms > articles.BORN_MS, ~changed, ~under_review, ~in_work)
+
+
+def _end_voting(engine: Engine, site: Site, ids: Sequence[int], now_ms: int) -> list[int]:
+    """End voting on articles for good, but for those that were voted on meanwhile; return the others."""
+    ended = {"votes_dropped_at": now_ms, "closed_at": func.coalesce(_a.closed_at, now_ms)}
+    with writing(engine) as connection:
+        articles.lock(connection, ids)
+        chosen = list(connection.execute(select(_a.article_id).where(_a.article_id.in_(ids), *_is_old(site, now_ms))).scalars())
+        opened = select(_a.article_id).where(_a.article_id.in_(chosen), _a.closed_at.is_(None))
+        were_open = set(connection.execute(opened).scalars())
+        connection.execute(update(tables.article).where(_a.article_id.in_(chosen)).values(ended))
+        for article_id in chosen:
+            interventions.record(connection, article_id, _MARK, at_ms=now_ms, by=BY)
+    engines.wait_for_counting(engine)  # a batch that read an article as open may not have committed yet
+    with writing(engine) as connection:
+        _, _, *still = _is_old(site, now_ms)
+        done = set(connection.execute(select(_a.article_id).where(_a.article_id.in_(chosen), *still)).scalars())
+        again = set(chosen) - done
+        connection.execute(update(tables.article).where(_a.article_id.in_(again)).values(votes_dropped_at=None))
+        connection.execute(update(tables.article).where(_a.article_id.in_(again & were_open)).values(closed_at=None))
+        connection.execute(delete(tables.intervention).where(_i.article_id.in_(again), _i.what == _MARK))
+    return sorted(done)
+
+
+def _drop_some(connection: Connection, article_id: int, now_ms: int) -> int:
+    """Drop some events, then some votes; return how many both were."""
+    sealing.take_turn(connection)
+    base: _Base = Counter()
+    dropped = _drop_events(connection, article_id, base, now_ms)
+    if dropped < AT_ONCE:  # a vote goes after its events: whoever wants to be forgotten is found by it
+        dropped += _drop_votes(connection, article_id, base)
+    _add(connection, article_id, base)
+    return dropped
+
+
+def _drop_events(connection: Connection, article_id: int, base: _Base, now_ms: int) -> int:
+    """Drop the next events, each voter's latest first, so that the first vote is told by the last to go."""
+    mine = ledger.EVENTS.where(_e.article_id == article_id).order_by(_e.voter, _e.seq.desc()).limit(AT_ONCE)
+    events = [Event(*row)._replace(voter=bytes(row.voter)) for row in connection.execute(mine)]
+    if not events:
+        return 0
+    with ledger.procedure(connection, BY, at_ms=now_ms) as removed:
+        keys = [(event.article_id, event.voter, event.seq) for event in events]
+        connection.execute(delete(tables.event).where(tuple_(_e.article_id, _e.voter, _e.seq).in_(keys)))
+        removed += events
+    counted = [event for event in events if not event.held and event.taken_up is not None]
+    first = {event.voter: event for event in counted}  # the last of each voter's that is in sight
+    if _has_earlier(connection, events[-1]):
+        first.pop(events[-1].voter, None)
+    for event in events:
+        if not event.held:
+            base["events", event.taken_up or ""] += 1
+            base["events", event.left or ""] -= 1
+    for event in first.values():
+        if event.cause in BRING_A_READER:
+            base["readers", event.taken_up or ""] += 1
+    return len(events)
+
+
+def _has_earlier(connection: Connection, event: Event) -> bool:
+    """Whether a voter has events left that count a reaction."""
+    left = (_e.article_id == event.article_id, _e.voter == event.voter, _e.held.is_(False), _e.to_reaction.is_not(None))
+    return connection.execute(select(_e.seq).where(*left).limit(1)).scalar() is not None
+
+
+def _drop_votes(connection: Connection, article_id: int, base: _Base) -> int:
+    some = select(_v.voter, _v.reaction, _v.held).where(_v.article_id == article_id).order_by(_v.voter).limit(AT_ONCE)
+    votes = connection.execute(some.with_for_update()).all()
+    voters = [bytes(vote.voter) for vote in votes]
+    connection.execute(delete(tables.hold).where(_h.article_id == article_id, _h.voter.in_(voters)))
+    connection.execute(delete(tables.vote).where(_v.article_id == article_id, _v.voter.in_(voters)))
+    for vote in votes:
+        if vote.reaction is not None and not vote.held:
+            base["votes", vote.reaction] += 1
+    return len(votes)
+
+
+def _add(connection: Connection, article_id: int, base: _Base) -> None:
+    """Add to what dropped votes amount to, and account for that in the digest."""
+    reactions = sorted({reaction for (_, reaction), n in base.items() if n and reaction})
+    if not reactions:
+        return
+    rows = select(*_gone).where(_gone.article_id == article_id, _gone.reaction.in_(reactions))
+    before = connection.execute(rows).all()
+    statement = insert_for(connection)(tables.dropped)
+    names = ("votes", "events", "readers")
+    more = {name: _gone[name] + statement.excluded[name] for name in names}
+    added = [{"article_id": article_id, "reaction": r, **{name: base[name, r] for name in names}} for r in reactions]
+    connection.execute(statement.on_conflict_do_update(index_elements=["article_id", "reaction"], set_=more), added)
+    after: Iterable[Iterable[object]] = connection.execute(rows).all()
+    sealing.correct_dropped(connection, before, list(after))

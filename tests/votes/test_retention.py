@@ -1,0 +1,210 @@
+"""Retention: the votes of old articles go, and every count stays. On both engines."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Engine, func, select, update
+
+from reactions.newsroom import interventions, sites
+from reactions.refusals import ArticleClosed, VotesDropped
+from reactions.storage import tables
+from reactions.storage.engines import snapshot, writing
+from reactions.times import DAY_MS, HOUR_MS
+from reactions.votes import integrity, removing, retention, revising, sealing
+from reactions.votes.revising import Editor
+from tests import make
+from tests.boxes import NOON_MS, Booth, booth
+from tests.make import ADA, BEN, CIA
+
+LATER_MS = NOON_MS + 40 * DAY_MS
+
+
+@pytest.fixture
+def daily(engine: Engine, database_url: str) -> Booth:
+    make.site(database_url, keep_votes_days=30)
+    return booth(engine)
+
+
+def drop(daily: Booth, *, now_ms: int = LATER_MS) -> int:
+    with daily.engine.connect() as connection:
+        site = sites.get(connection, "daily")
+    return retention.drop_old_votes(daily.engine, daily.box, site, now_ms=now_ms)
+
+
+def editor(daily: Booth, *, now_ms: int = NOON_MS) -> Editor:
+    return Editor(daily.engine, daily.box, daily.site, by="a test", now_ms=now_ms)
+
+
+def faults(daily: Booth) -> list[Any]:
+    with snapshot(daily.engine) as connection:
+        checks = (
+            integrity.differences, integrity.readers_differences, integrity.left_behind, integrity.hold_differences,
+            integrity.imported_differences, sealing.differences,
+        )  # fmt: skip
+        return [fault for check in checks for fault in check(connection)]  # type: ignore[operator]
+
+
+def rows(daily: Booth, *named: Any) -> int:
+    with daily.engine.connect() as connection:
+        return sum(connection.execute(select(func.count()).select_from(table)).scalar_one() for table in named)
+
+
+def series(daily: Booth) -> list[Any]:
+    with daily.engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(select(tables.hourly).order_by(*tables.hourly.primary_key))]
+
+
+def restless(daily: Booth, article: str, *, readers: int, seed: int = 7) -> None:
+    """Votes that are cast, changed, withdrawn and cast again."""
+    chance = random.Random(seed)
+    ballots = [
+        daily.ballot(make.reader(reader), chance.choice(["like", "sad", "wow", None]), seq=seq, article=article)
+        for seq in range(1, 5)
+        for reader in range(readers)
+    ]
+    daily.box.count(ballots)
+
+
+def test_the_votes_of_an_old_article_go_and_everything_that_counts_stays(daily: Booth) -> None:
+    restless(daily, "a", readers=150)
+    sealing.seal(daily.engine, now_ms=NOON_MS + 2 * DAY_MS)
+    before = daily.shown("a"), series(daily)
+
+    assert (drop(daily), drop(daily)) == (1, 0)
+
+    assert (daily.shown("a"), series(daily)) == before
+    assert (rows(daily, tables.vote, tables.event), faults(daily)) == (0, [])
+    sealing.seal(daily.engine, now_ms=LATER_MS + 2 * DAY_MS)
+    assert faults(daily) == []
+    with daily.engine.connect() as connection:
+        p = tables.ledger_procedure.c
+        assert {tuple(row) for row in connection.execute(select(p.what, p.open))} == {("retention", False)}
+        i = tables.intervention.c
+        assert connection.execute(select(i.what, i.by)).all() == [("votes dropped", "retention")]
+
+
+def test_a_late_vote_is_refused_as_on_a_closed_article(daily: Booth) -> None:
+    daily.cast(ADA, "like", seq=1)
+    drop(daily)
+
+    with pytest.raises(ArticleClosed):
+        daily.cast(ADA, "like", seq=2, now_ms=LATER_MS)
+    with writing(daily.engine) as connection, pytest.raises(VotesDropped):
+        interventions.reopen(connection, daily.site, "hello", at_ms=LATER_MS, by="a test")
+    assert daily.shown() == {"like": 1}
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        lambda daily: daily.cast(ADA, "like", seq=1, now_ms=LATER_MS - 30 * DAY_MS),  # not old enough
+        lambda daily: [daily.cast(ADA, "like", seq=1), daily.cast(ADA, "sad", seq=2, now_ms=LATER_MS - DAY_MS)],  # voted on since
+        lambda daily: [daily.cast(ADA, "like", seq=1), revising.reset(editor(daily, now_ms=LATER_MS - HOUR_MS), "hello")],
+    ],
+    ids=["young", "voted on since", "editors are at work"],
+)
+def test_what_is_young_or_in_use_is_kept(daily: Booth, kept: Callable[[Booth], object]) -> None:
+    kept(daily)
+
+    assert drop(daily) == 0
+    assert rows(daily, tables.vote) == 1
+
+
+def test_a_site_keeps_votes_for_ever_unless_it_says_so(daily: Booth) -> None:
+    daily.cast(ADA, "like", seq=1)
+    with writing(daily.engine) as connection:
+        sites.change(connection, "daily", keep_votes_days=None)
+
+    assert (drop(daily, now_ms=NOON_MS + 9999 * DAY_MS), rows(daily, tables.vote)) == (0, 1)
+
+
+def cut_short(daily: Booth, monkeypatch: pytest.MonkeyPatch, *, after: int) -> None:
+    """Let a run die after so many of its transactions."""
+    whole, done = daily.box.transact, 0
+
+    def transact(work: Callable[[Connection], Any]) -> Any:
+        nonlocal done
+        done += 1
+        if done > after:
+            raise KeyboardInterrupt
+        return whole(work)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(daily.box, "transact", transact)
+        with pytest.raises(KeyboardInterrupt):
+            drop(daily)
+
+
+@pytest.mark.parametrize("after", [0, 1, 2, 3, 4])
+def test_a_run_that_was_killed_leaves_every_number_right_and_is_finished_by_the_next(
+    daily: Booth, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    restless(daily, "a", readers=210)
+    sealing.seal(daily.engine, now_ms=NOON_MS + 2 * DAY_MS)
+    before = daily.shown("a")
+
+    cut_short(daily, monkeypatch, after=after)
+
+    assert (faults(daily), daily.shown("a")) == ([], before)
+    with writing(daily.engine) as connection:
+        sites.change(connection, "daily", keep_votes_days=None)
+    assert drop(daily) == 1
+    assert (faults(daily), daily.shown("a"), rows(daily, tables.vote, tables.event)) == ([], before, 0)
+
+
+@pytest.mark.parametrize("after", [1, 3])
+def test_an_article_can_be_deleted_whose_votes_are_half_gone(daily: Booth, monkeypatch: pytest.MonkeyPatch, after: int) -> None:
+    restless(daily, "a", readers=210)
+    sealing.seal(daily.engine, now_ms=NOON_MS + 2 * DAY_MS)
+    cut_short(daily, monkeypatch, after=after)
+
+    removing.delete_article(editor(daily, now_ms=LATER_MS), "a")
+
+    of_it = (tables.vote, tables.event, tables.tally, tables.hourly, tables.dropped, tables.article, tables.intervention)
+    assert (faults(daily), rows(daily, *of_it)) == ([], 0)
+
+
+def test_votes_elsewhere_go_on_meanwhile(daily: Booth) -> None:
+    restless(daily, "old", readers=400)
+    stop, cast = threading.Event(), []
+
+    def vote() -> None:
+        while not stop.is_set():
+            seq = len(cast) + 1
+            daily.cast(make.reader(seq % 50), ("like", "sad")[seq % 2], seq=seq, article="new", now_ms=LATER_MS)
+            cast.append(seq)
+
+    voting = threading.Thread(target=vote)
+    voting.start()
+    try:
+        assert drop(daily) == 1
+    finally:
+        stop.set()
+        voting.join()
+
+    assert cast
+    assert sum(daily.shown("new").values()) == min(len(cast), 50)
+    assert faults(daily) == []
+
+
+def test_a_vote_that_arrives_while_voting_ends_keeps_the_article_open(daily: Booth, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The vote is in a batch that read the article as open: retention waits for it, and sees it."""
+    daily.cast(ADA, "like", seq=1)
+
+    def arrives(_engine: Engine) -> None:
+        with writing(daily.engine) as connection:
+            connection.execute(update(tables.article).values(closed_at=None, votes_dropped_at=None))
+        daily.cast(BEN, "like", seq=1, now_ms=LATER_MS)
+        with writing(daily.engine) as connection:
+            connection.execute(update(tables.article).values(closed_at=LATER_MS, votes_dropped_at=LATER_MS))
+
+    monkeypatch.setattr(retention.engines, "wait_for_counting", arrives)
+
+    assert drop(daily) == 0
+    assert (rows(daily, tables.vote), rows(daily, tables.intervention)) == (2, 0)
+    daily.cast(CIA, "like", seq=1, now_ms=LATER_MS)

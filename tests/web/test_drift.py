@@ -1,0 +1,46 @@
+"""Drift is told to operators: in the metrics, and in a line that says what to run. On both engines."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from sqlalchemy import Engine, update
+
+from reactions.storage import tables
+from tests.web.asking import vote
+from tests.web.conftest import MakeApp
+
+TOKEN = "a token of the operator, for tests"
+
+
+def test_a_tally_that_was_changed_behind_our_back_shows_in_metrics_and_log(
+    make_app: MakeApp, engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = make_app(metrics_token=TOKEN, verify_articles_per_minute=10)
+    client = app.test_client()
+    vote(client, article="sport/the cup's final")
+    with app.app_context():
+        rounds = app.extensions["reader-reactions"].rounds
+
+    def metric(name: str) -> float:
+        exposed = client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).text
+        found = re.search(rf"^{name} ([\d.]+)$", exposed, re.MULTILINE)
+        assert found
+        return float(found[1])
+
+    rounds.look()
+    checked = metric("reactions_verified_articles_total")
+    assert metric("reactions_drift") == 0
+
+    with engine.begin() as connection:
+        connection.execute(update(tables.tally).values(n=7))
+    capsys.readouterr()
+    rounds.look()
+
+    assert (metric("reactions_drift"), metric("reactions_verified_articles_total")) == (1, checked + 1)
+    (entry,) = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert (entry["event"], entry["level"], entry["article"]) == ("drift", "error", "sport/the cup's final")
+    assert entry["run"] == """reactions recount --site daily --article 'sport/the cup'"'"'s final'"""
+    assert "served=7, recounted=1" in entry["differences"][0]
