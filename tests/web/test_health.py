@@ -6,10 +6,15 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Engine
 
+from reactions.refusals import ArticleClosed
 from reactions.storage import migrations
+from reactions.votes.rules import Counts, Receipt
+from reactions.web import metrics
+from tests import make
 from tests.engines import Postgres, free_port
 from tests.web.asking import only_sqlite, problem, row, vote
 from tests.web.conftest import MakeApp
@@ -157,3 +162,25 @@ def test_where_to_report_a_weakness_is_told_by_setting(make_app: MakeApp) -> Non
     assert answer.content_type == "text/plain; charset=utf-8"
     assert answer.text.startswith("Contact: mailto:security@daily.example\nExpires: 2")
     assert make_app().test_client().get("/.well-known/security.txt").status_code == 404
+
+
+SIZES = ["1.0", "2.0", "4.0", "8.0", "16.0", "32.0", "64.0", "128.0", "256.0", "+Inf"]
+
+
+def batches_and_ballots() -> dict[str, float]:
+    ballots = {name: ("reactions_ballots_total", {"outcome": name}) for name in ("acknowledged", "refused", "failed")}
+    sizes = {size: ("reactions_batch_ballots_bucket", {"le": size}) for size in SIZES}
+    return {key: REGISTRY.get_sample_value(*sample) or 0 for key, sample in (ballots | sizes).items()}
+
+
+def test_a_batch_is_counted_by_what_came_of_its_ballots() -> None:
+    receipt = Receipt("like", Counts("a", open=True, by_reaction={}, offered=make.reactions()), 1)
+    before, settled = batches_and_ballots(), metrics.settled()
+
+    metrics.observe_batch([receipt] * 2 + [ArticleClosed("")] + [OSError()] * 4)
+
+    after = batches_and_ballots()
+    grown = {key: after[key] - before[key] for key in after}
+    assert [grown.pop(name) for name in ("acknowledged", "refused", "failed")] == [2, 1, 4]
+    assert [size for size, n in grown.items() if n] == SIZES[SIZES.index("8.0") :]
+    assert metrics.settled() - settled == 7
