@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,9 @@ from reactions.refusals import ArticleClosed, VotesDropped
 from reactions.storage import tables
 from reactions.storage.engines import snapshot, writing
 from reactions.times import DAY_MS, HOUR_MS
-from reactions.votes import integrity, removing, retention, revising, sealing
+from reactions.votes import integrity, removing, retention, review, revising, sealing
+from reactions.votes.holds import SOFT_CAP, Hold
+from reactions.votes.review import Choice
 from reactions.votes.revising import Editor
 from tests import make
 from tests.boxes import NOON_MS, Booth, booth
@@ -167,6 +170,21 @@ def test_an_article_can_be_deleted_whose_votes_are_half_gone(daily: Booth, monke
 
     of_it = (tables.vote, tables.event, tables.tally, tables.hourly, tables.dropped, tables.article, tables.intervention)
     assert (faults(daily), rows(daily, *of_it)) == ([], 0)
+
+
+def test_readers_whose_votes_were_held_and_released_stay_counted(daily: Booth) -> None:
+    held = Hold(SOFT_CAP, NOON_MS + HOUR_MS, "a")
+    for number, seq in enumerate([3, 4, 5]):
+        ballot = daily.ballot(make.reader(number), "like", seq=seq, article="a")
+        daily.box.cast(replace(ballot, held=held))
+    review.release(daily.box, Choice(daily.site.id), by="a test", now_ms=NOON_MS + 5)
+    daily.cast(make.reader(0), "wow", seq=NOON_MS + 9, article="a")
+    before = daily.shown("a")
+    assert faults(daily) == []
+
+    assert drop(daily) == 1
+
+    assert (faults(daily), daily.shown("a"), rows(daily, tables.vote, tables.event)) == ([], before, 0)
 
 
 def test_votes_elsewhere_go_on_meanwhile(daily: Booth) -> None:
