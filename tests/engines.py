@@ -17,7 +17,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -215,8 +215,10 @@ class Postgres(Engine):
     stop_signal = signal.SIGINT
     hard_stop_signal = signal.SIGQUIT
 
-    def __init__(self, binaries: Path | None = None) -> None:
+    def __init__(self, binaries: Path | None = None, *, with_settings: Mapping[str, str | None] | None = None) -> None:
+        """`with_settings` changes those of the command line; None leaves one to the server's file, where it can be altered."""
         super().__init__(binaries or next(postgres_sources()), "postgres")
+        self._settings = with_settings or {}
         self.run(
             str(self.binaries / "initdb"), "-D", str(self.folder / "data"), "-U", "postgres",
             "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions",
@@ -227,7 +229,8 @@ class Postgres(Engine):
             "fsync": "on", "synchronous_commit": "on", "listen_addresses": "", "max_connections": "100",
             "unix_socket_directories": str(self.folder), "shared_buffers": "64MB",
         }  # fmt: skip
-        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        given = {**settings, **self._settings}
+        options = [part for name, value in given.items() if value is not None for part in ("-c", f"{name}={value}")]
         return [str(self.binaries / "postgres"), "-D", str(self.folder / "data"), *options]
 
     def answers(self) -> bool:

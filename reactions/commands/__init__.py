@@ -124,9 +124,8 @@ def _failure(error: Exception) -> str | None:
 
     from reactions.refusals import Refusal
     from reactions.settings import InvalidSettings
-    from reactions.storage.engines import UnsafeDatabase
 
-    if isinstance(error, InvalidSettings | UnsafeDatabase | Refusal):
+    if isinstance(error, InvalidSettings | Refusal):
         return str(error)
     if isinstance(error, SQLAlchemyError):
         cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]

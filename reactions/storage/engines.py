@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 from collections.abc import Callable, Iterator
@@ -9,22 +10,24 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, event, make_url
+from sqlalchemy import Connection, Engine, ExceptionContext, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, OperationalError
 
+from reactions.refusals import Unavailable
 from reactions.settings import InvalidSettings, Settings
+
+log = logging.getLogger(__name__)
 
 _BUSY_MS = 800  # SQLite waits this long for another process's write lock
 _STATEMENT_MS, _LOCK_MS, _IDLE_MS = 30_000, 1_000, 60_000
 _BALLOT_LOCK_MS = 500  # longer than a migration's 400: a batch that meets one waits, and is still answered in time
 _COUNTING = 0x766F746573  # among PostgreSQL's advisory locks, the one of transactions that count votes
 _COUNTING_MS = 10_000
+_DURABLE = "current_setting('synchronous_commit'), current_setting('fsync')"
+_TAKE_PART = f"SELECT pg_advisory_xact_lock_shared({_COUNTING}), {_DURABLE}"
+READ_ONLY = "25006"  # SQLSTATE read_only_sql_transaction
 CHECKING = 0x636865636B  # the advisory lock of the rolling check
-
-
-class UnsafeDatabase(Exception):
-    """The database answers COMMIT before the change is on the disk."""
 
 
 def options(settings: Settings, *, lock_ms: int = _LOCK_MS) -> dict[str, Any]:
@@ -70,7 +73,10 @@ def keep_private(url: str) -> None:
 
 
 def prepare(engine: Engine) -> None:
-    """Teach a new engine the promise. Call once, before its first connection."""
+    """Teach a new engine the promise. Call once, before its first connection.
+
+    Connecting to a PostgreSQL that commits asynchronously raises Unavailable, with the setting to change.
+    """
     prepare_one = _prepare_sqlite if engine.dialect.name == "sqlite" else _refuse_asynchronous_commit
     driver_error: type[Exception] = engine.dialect.loaded_dbapi.Error
 
@@ -81,6 +87,7 @@ def prepare(engine: Engine) -> None:
             raise OperationalError("a new connection", {}, error) from error
 
     event.listen(engine, "connect", prepare_connection)
+    event.listen(engine, "handle_error", _leave_read_only)
 
 
 @contextmanager
@@ -95,10 +102,11 @@ def writing(engine: Engine) -> Iterator[Connection]:
 def take_part_in_counting(connection: Connection) -> None:
     """Let `wait_for_counting` wait for this transaction. Call it before reading what the transaction relies on.
 
-    Costs no write: an advisory lock that all share. SQLite has one writer at a time and needs none.
+    Costs no write: an advisory lock that all share. SQLite has one writer at a time and needs none. The same round trip asks
+    whether COMMIT still waits for the disk, because that can be turned off while connections are open. Raises Unavailable.
     """
     if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock_shared({_COUNTING})")
+        _check_durable(*connection.exec_driver_sql(_TAKE_PART).one()[1:])
 
 
 def wait_for_counting(engine: Engine) -> None:
@@ -165,12 +173,25 @@ def _prepare_sqlite(connection: Any) -> None:
 
 def _refuse_asynchronous_commit(connection: Any) -> None:
     """Refuse a PostgreSQL that may lose acknowledged votes in a crash."""
-    for setting in ("synchronous_commit", "fsync"):
-        value = connection.execute(f"SHOW {setting}").fetchone()[0]
-        if value == "off":
-            connection.close()
-            raise UnsafeDatabase(
-                f"PostgreSQL runs with {setting} = off: it would acknowledge votes that a crash can lose. "
-                f"Set {setting} = on for this database."
-            )
+    try:
+        _check_durable(*connection.execute(f"SELECT {_DURABLE}").fetchone())
+    except Unavailable:
+        connection.close()
+        raise
     connection.rollback()
+
+
+def _check_durable(synchronous_commit: str, fsync: str) -> None:
+    for name, value in {"synchronous_commit": synchronous_commit, "fsync": fsync}.items():
+        if value == "off":
+            log.error("PostgreSQL runs with %s = off; votes are refused until it is on", name)
+            raise Unavailable(
+                f"PostgreSQL runs with {name} = off: it would acknowledge votes that a crash can lose. "
+                f"Set {name} = on for this database."
+            )
+
+
+def _leave_read_only(context: ExceptionContext) -> None:
+    """Give up connections to a server that has become a replica, or was made read-only: the next may lead to the new primary."""
+    if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
+        context.is_disconnect = True

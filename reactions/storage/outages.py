@@ -6,10 +6,12 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from reactions.refusals import Refusal, StorageFull, Unavailable
+from reactions.storage import engines
 
 # PostgreSQL's SQLSTATE classes and codes, https://www.postgresql.org/docs/current/errcodes-appendix.html
 _TRY_AGAIN = ("40001", "40P01")  # serialization failure, deadlock: the same batch may simply run again
-_AWAY = ("08", "53", "55", "57", "58", *_TRY_AGAIN)  # connection, resources, locks, shutdown and timeout, input/output
+# Connection, resources, locks, shutdown and timeout, input/output; a server that only reads, after a failover or at a full disk.
+_AWAY = ("08", "53", "55", "57", "58", engines.READ_ONLY, *_TRY_AGAIN)
 _DISK_FULL = "53100"
 _NO_LOCK = "55P03"
 
