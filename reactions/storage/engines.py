@@ -92,11 +92,38 @@ def prepare(engine: Engine) -> None:
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """A transaction that changes something: on SQLite it takes the write lock at its start, so that it cannot fail midway."""
+    """A transaction that changes something: on SQLite it takes the write lock at its start, so that it cannot fail midway.
+
+    Raises Unavailable, and commits nothing, if somebody has removed or replaced the files of an SQLite database.
+    """
     with engine.begin() as connection:
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-        yield connection
+        try:
+            yield connection
+        finally:
+            _check_files(connection)
+
+
+def _check_files(connection: Connection) -> None:
+    """Leave files that are no longer the database's for those at its address. Raises Unavailable."""
+    if connection.dialect.name == "sqlite" and not _is_in_place(connection):
+        connection.invalidate()
+        connection.engine.dispose()
+        log.error("the files of the database were removed or replaced while the service was running")
+        raise Unavailable("The files of the database were removed or replaced. Send the same request again in a moment.")
+
+
+def _is_in_place(connection: Connection) -> bool:
+    """True if an SQLite connection still writes to the files that stand at the database's address."""
+    file = connection.engine.url.database
+    if not file or file == ":memory:" or file.startswith("file:"):
+        return True
+    try:
+        here = tuple((found.st_dev, found.st_ino) for found in (Path(file).stat(), Path(f"{file}-wal").stat()))
+    except OSError:
+        return False
+    return bool(connection.info.setdefault("files", here) == here)
 
 
 def take_part_in_counting(connection: Connection) -> None:

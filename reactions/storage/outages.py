@@ -14,6 +14,7 @@ _TRY_AGAIN = ("40001", "40P01")  # serialization failure, deadlock: the same bat
 _AWAY = ("08", "53", "55", "57", "58", engines.READ_ONLY, *_TRY_AGAIN)
 _DISK_FULL = "53100"
 _NO_LOCK = "55P03"
+_NO_TABLE = "42P01"
 
 _SQLITE_FULL = ("SQLITE_FULL",)
 _SQLITE_AWAY = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PROTOCOL")
@@ -28,6 +29,8 @@ def refusal_for(error: SQLAlchemyError) -> Refusal | None:
     code = _code(error)
     if code == _DISK_FULL or code.startswith(_SQLITE_FULL):
         return StorageFull("The service has no space left to keep votes. Counts can still be read.")
+    if code == _NO_TABLE or str(error.orig).startswith("no such table"):
+        return Unavailable("The service's tables are not there. Run `reactions db upgrade`, or restore a backup.")
     lost = error.connection_invalidated or (not code and type(error).__name__ == "OperationalError")
     return away() if lost or code.startswith((*_AWAY, *_SQLITE_AWAY)) else None
 
