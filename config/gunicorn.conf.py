@@ -25,6 +25,7 @@ from uvicorn_worker import UvicornWorker
 
 from reactions.web.headers import NOSNIFF
 from reactions.web.problems import BY_STATUS, document
+from reactions.web.requests import too_short
 
 _root = Path(__file__).resolve().parents[1]
 _installed = (_root / "_wsgi.py").exists()
@@ -92,9 +93,9 @@ class _Discreet:
             _log.debug("the client is gone")
 
 
-def _problem(status: int, reason: str) -> bytes:
-    name, _, detail = BY_STATUS.get(status, BY_STATUS[400])
-    body = orjson.dumps({**document(name, detail), "status": status})
+def _problem(status: int, reason: str, detail: str = "") -> bytes:
+    name, _, usual = BY_STATUS.get(status, BY_STATUS[400])
+    body = orjson.dumps({**document(name, detail or usual), "status": status})
     fields = {
         "Connection": "close",
         "Content-Type": "application/problem+json",
@@ -107,11 +108,16 @@ def _problem(status: int, reason: str) -> bytes:
 
 
 class Protocol(HttpToolsProtocol):
-    """HTTP as uvicorn reads it, with deadlines and bounds for heads, problems for what is not HTTP, and an unhurried end."""
+    """HTTP as uvicorn reads it, with deadlines and bounds for heads, problems for what is not HTTP, and an unhurried end.
+
+    What uvicorn lets pass and gunicorn's other workers refuse is refused: two hosts, an unknown version or expectation. So is a
+    body that ends before its length, which uvicorn takes for a client that has gone.
+    """
 
     _slow: asyncio.TimerHandle | None = None
     _status = 400
     _head_bytes = 0
+    _hosts = 0
     _ending = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -127,7 +133,7 @@ class Protocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Expect the rest of the head soon."""
         super().on_message_begin()
-        self._head_bytes = 0
+        self._head_bytes = self._hosts = 0
         if self._slow is None:
             self._slow = self.loop.call_later(_HEAD_S, self.timeout_keep_alive_handler)
 
@@ -139,24 +145,46 @@ class Protocol(HttpToolsProtocol):
             raise ValueError("the address is too long")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Refuse headers that are too many or too long."""
+        """Refuse headers that are too many or too long, and expectations that nobody knows."""
         super().on_header(name, value)
         self._head_bytes += len(name) + len(value) + 4
-        if self._head_bytes > _HEAD_BYTES or len(self.headers) > _HEADERS:
+        if self._head_bytes > _HEAD_BYTES or len(self.headers) > _HEADERS or len(name) + len(value) > limit_request_line:
             self._status = 431
             raise ValueError("the headers are too large")
+        name = name.lower()
+        self._hosts += name == b"host"
+        if name == b"expect" and not self.expect_100_continue:
+            self._status = 417
+            raise ValueError("nobody knows this expectation")
 
     def on_headers_complete(self) -> None:
         """Let the request be answered; during the end of the worker, as the last one of its connection."""
         self._head_is_here()
+        if self.parser.get_http_version() not in ("1.0", "1.1") or self._hosts > 1:
+            raise ValueError("another version of HTTP, or two hosts")
         super().on_headers_complete()
         if self._ending:
             self.cycle.keep_alive = False
 
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Answer a client that has sent its last byte; one whose body is not all here is told so. True keeps the connection."""
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete:
+            return False
+        cycle.keep_alive = False
+        if cycle.more_body:
+            cycle.disconnected = True
+            cycle.message_event.set()
+            self._refuse(400, str(too_short().messages[0]))
+        return True
+
     def send_400_response(self, msg: str) -> None:
         """Answer what cannot be read."""
         _log.info("request could not be handled", fault=msg)
-        self.transport.write(_problem(self._status, HTTPStatus(self._status).phrase))
+        self._refuse(413 if "overflow" in str(sys.exception()) else self._status)
+
+    def _refuse(self, status: int, detail: str = "") -> None:
+        self.transport.write(_problem(status, HTTPStatus(status).phrase, detail))
         self.transport.close()
 
     def shutdown(self) -> None:

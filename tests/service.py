@@ -130,7 +130,7 @@ def running_service(
     *,
     workers: int = 1,
     threads: int = 16,
-    worker_class: str = "gthread",
+    worker_class: str = "uvicorn",
     port: int | None = None,
     settings: Mapping[str, object] | None = None,
     environ: Mapping[str, str] | None = None,

@@ -110,7 +110,7 @@ def _check_files(connection: Connection) -> None:
     if connection.dialect.name == "sqlite" and not _is_in_place(connection):
         connection.invalidate()
         connection.engine.dispose()
-        log.error("the files of the database were removed or replaced while the service was running")
+        log.error("database files removed or replaced")
         raise Unavailable("The files of the database were removed or replaced. Send the same request again in a moment.")
 
 
@@ -211,7 +211,7 @@ def _refuse_asynchronous_commit(connection: Any) -> None:
 def _check_durable(synchronous_commit: str, fsync: str) -> None:
     for name, value in {"synchronous_commit": synchronous_commit, "fsync": fsync}.items():
         if value == "off":
-            log.error("PostgreSQL runs with %s = off; votes are refused until it is on", name)
+            log.error("PostgreSQL commits asynchronously")
             raise Unavailable(
                 f"PostgreSQL runs with {name} = off: it would acknowledge votes that a crash can lose. "
                 f"Set {name} = on for this database."

@@ -22,12 +22,14 @@ LONGEST_S = 1.0
 GOOD = json.dumps({"article": "a", "reaction": "like", "reader": make.ADA, "seq": 1}).encode()
 
 
-@pytest.fixture(scope="module")
-def service(sqlite_files: SqliteFiles, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service that nobody else votes at."""
+@pytest.fixture(scope="module", params=["uvicorn", "gthread"])
+def service(
+    request: pytest.FixtureRequest, sqlite_files: SqliteFiles, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    """A service that nobody else votes at, by each kind of worker."""
     url = sqlite_files.copy_to(tmp_path_factory.mktemp("transport"))
     make.site(url)
-    with running_service(url, settings={"counts_memory_s": 0}) as running:
+    with running_service(url, worker_class=request.param, settings={"counts_memory_s": 0}) as running:
         running.database_url = url  # type: ignore[attr-defined]
         yield running
 
