@@ -211,7 +211,7 @@ def _refuse_asynchronous_commit(connection: Any) -> None:
 def _check_durable(synchronous_commit: str, fsync: str) -> None:
     for name, value in {"synchronous_commit": synchronous_commit, "fsync": fsync}.items():
         if value == "off":
-            log.error("PostgreSQL commits asynchronously")
+            log.error("asynchronous commit")
             raise Unavailable(
                 f"PostgreSQL runs with {name} = off: it would acknowledge votes that a crash can lose. "
                 f"Set {name} = on for this database."
