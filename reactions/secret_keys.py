@@ -18,7 +18,7 @@ from pathlib import Path
 
 from reactions.settings import InvalidSettings, Settings
 
-PURPOSES = ("pseudonym", "limits", "session", "reader tokens", "article-signatures", "cursors", "webhooks")
+PURPOSES = ("pseudonym", "limits", "session", "reader tokens", "article-signatures", "cursors", "webhooks", "oidc")
 _SECRET, _PREVIOUS, _PSEUDONYM = "secret", "previous-secrets", "pseudonym-secret"  # names of files
 
 

@@ -445,8 +445,8 @@ try {
 			}
 			this.#forget.textContent = this.word(9);
 			this.#forget.style.visibility = known && reader() ? "" : "hidden";
-			if (this.menu == null) this.#forget.remove();
-			else root.append(this.#forget);
+			if (this.menu != null) root.append(this.#forget);
+			else this.#forget.parentNode?.removeChild(this.#forget); // Prototype's remove() needs a parent
 			const results = this.results ?? "";
 			const voted = choice || !answer.open;
 			const total = answer.total + Number(!!choice) - Number(!!answer.reaction);
