@@ -25,7 +25,7 @@ from reactions.votes import readers
 from reactions.web import current, demo_paper
 from reactions.web.openapi import description
 
-_SECRETS = {"secret", "previous_secrets", "pseudonym_secret", "metrics_token", "export_reader_key"}
+_SECRETS = {"secret", "previous_secrets", "pseudonym_secret", "metrics_token", "oidc_client_secret", "export_reader_key"}
 _ADDRESSES = {"database_url", "limiter_url", "smtp_url"}
 
 
