@@ -62,9 +62,9 @@ def _upgrade() -> None:
 @click.command("demo")
 @click.option("--bind", default="127.0.0.1:8000", show_default=True, help="Address to listen on.")
 def demo(bind: str) -> None:
-    """Run the service with an invented newspaper.
+    """Run the service with an invented newspaper and a month of reactions.
 
-    It has a month of reactions. Your votes survive a restart.
+    Your votes survive a restart.
     """
     extra = {"REACTIONS_DEMO": "true", "REACTIONS_BIND": bind}
     if "REACTIONS_DATA_DIR" not in commands.environment():
