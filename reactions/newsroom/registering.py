@@ -26,7 +26,7 @@ SIGNED = "signed"  # the mark of an article whose key the publisher had signed w
 Budget = Callable[[Sequence[Place]], Sequence[bool]]
 
 _q = tables.article_quota.c
-_SITE_SPENT = "The daily limit for new articles of this site has been reached. Try again tomorrow."
+_SITE_SPENT = "This site's daily limit for new articles has been reached. Try again tomorrow."
 _NETWORK_SPENT = "Too many new articles were voted on from your network. Try again later."
 
 
