@@ -55,8 +55,8 @@ def measured(url: str, votes: int) -> str:
     for box in boxes:
         box.close()
     engine.dispose()
-    pace = 3 * votes / (sum(steps) / 1000 + len(steps) * retention.REST_S)  # an article's votes, each with two events
-    return f"| {engine.dialect.name} | {len(steps):,} | {_shown(steps)} | {_shown(alone)} | {_shown(beside)} | {pace:,.0f} |"
+    rate = 3 * votes / (sum(steps) / 1000 + len(steps) * retention.REST_S)  # an article's votes, each with two events
+    return f"| {engine.dialect.name} | {len(steps):,} | {_shown(steps)} | {_shown(alone)} | {_shown(beside)} | {rate:,.0f} |"
 
 
 def _fill(engine: Engine, box: BallotBox, votes: int) -> None:

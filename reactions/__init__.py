@@ -4,8 +4,8 @@ The map, from the top floor down; an import only points down:
 
     commands/   the command line, `reactions …`
     app         wires everything; read it first
-    web/        what knows HTTP: routes, limits, problems, the dashboard's pages
-    notices/    what goes out by itself: alerts, webhooks, the digest, the feed
+    web/        everything that knows HTTP: routes, limits, problems, the dashboard's pages
+    notices/    what the service sends: alerts, webhooks, the digest, the feed
     demo/       the invented newspaper of `make demo`
     imports/    what comes in: descriptions of articles, totals of other tools, our own exports
     exports/    whole files for analysts
@@ -13,7 +13,7 @@ The map, from the top floor down; an import only points down:
     votes/      THE SUBJECT: rules, the ballot box, counting, tallies, the ledger, readers, the recount
     newsroom/   what editors own: sites, articles, reaction sets, API keys
     storage/    tables, engines, statements, what failures mean, migrations
-    settings, refusals, times, strict_json   what an operator can choose, every way the service says no, moments, JSON
+    settings, refusals, times, strict_json   what an operator can choose, the ways the service says no, moments, JSON
 
 The one thing to know: every change of a vote goes through `votes.ballot_box`.
 """

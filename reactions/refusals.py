@@ -106,7 +106,7 @@ class UnknownImport(Refusal):
 
 
 class ImportConflict(Refusal):
-    """What is there already stands in the way of an import; nothing of it was imported."""
+    """An import conflicts with what is stored; nothing of it was imported."""
 
 
 class MalformedWebhook(Refusal):
@@ -140,7 +140,7 @@ class MalformedCursor(Refusal):
 
 
 class MalformedExport(Refusal):
-    """An export, a format, a column or an option that there is not."""
+    """An export, a format, a column or an option that does not exist."""
 
 
 class TooManyExports(Refusal):
@@ -154,7 +154,7 @@ class MigrationRefused(Refusal):
 
 
 class Unavailable(Refusal):
-    """The database could not be asked in time. The vote may be sent again with the same seq."""
+    """The database did not respond in time. The vote may be sent again with the same seq."""
 
     retry_after_s = 2
 

@@ -60,7 +60,7 @@ def _is_network_list(value: list[str]) -> None:
 def _is_port_list(value: list[str]) -> None:
     """Ports of TCP."""
     if wrong := [port for port in value if not re.fullmatch("[1-9][0-9]{0,4}", port) or int(port) > 65535]:
-        raise ValidationError(f'{wrong[0]!r} is no port. Write "443".')
+        raise ValidationError(f'{wrong[0]!r} is not a port. Write "443".')
 
 
 def _is_limit(value: str) -> None:

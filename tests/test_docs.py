@@ -36,10 +36,10 @@ _PROBLEMS = re.compile(r"(?<=<!-- problems: written by tests/test_docs.py -->\n)
 _HEAD = f"""\
 # Settings
 
-This page is generated from [config/default.toml](../config/default.toml), which has the defaults. Set a setting in the TOML file
-that `REACTIONS_CONFIG` names, or in the environment as `{PREFIX}` and its name in capitals: `{PREFIX}BIND=127.0.0.1:8080`. The
-environment overrides the file. `{PREFIX}<NAME>_FILE` reads the value from a file. Separate the items of a list in the environment
-by commas.
+This page is generated from [config/default.toml](../config/default.toml), which has the defaults. Set a setting in the TOML
+file that `REACTIONS_CONFIG` names, or in the environment as `{PREFIX}` and its name in capitals:
+`{PREFIX}BIND=127.0.0.1:8080`. The environment overrides the file. `{PREFIX}<NAME>_FILE` reads the value from a file. Separate the
+items of a list in the environment by commas.
 
 `reactions settings` shows the present values. [operating.md](operating.md#settings) says which setting serves which purpose."""
 

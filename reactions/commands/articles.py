@@ -1,4 +1,4 @@
-"""`reactions article`: close, hide, move, reset and merge."""
+"""`reactions article`: close, hide, move, reset, merge and delete."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from reactions.votes import removing, revising
 from reactions.votes.revising import Editor
 from reactions.web import current
 
-article = AppGroup("article", help="Close, hide, move, reset and merge articles.")
+article = AppGroup("article", help="Close, hide, move, reset, merge and delete articles.")
 
 
 def _named(command: Any) -> Any:
@@ -93,7 +93,7 @@ def restore(site: str, key: str) -> None:
 @click.argument("site")
 @click.argument("key", required=False)
 @click.option("--pattern", help="Delete every article without a description whose key matches, such as 'junk/*'.")
-@click.confirmation_option(prompt="This deletes votes for good. Go on?")
+@click.confirmation_option(prompt="This deletes votes for good. Continue?")
 def delete(site: str, key: str | None, pattern: str | None) -> None:
     """Delete an article with its votes, or those that match a pattern."""
     if (key is None) == (pattern is None):

@@ -1,4 +1,4 @@
-"""`reactions db` and `reactions verify`: the tables, and a recount of every number in them."""
+"""`reactions db`, `reactions verify` and `reactions seal`: the tables, a recount of every number, and the ledger's seals."""
 
 from __future__ import annotations
 
@@ -72,9 +72,9 @@ def verify() -> None:
 @click.command("seal")
 @with_appcontext
 def seal() -> None:
-    """Seal the ledger of the days that are over.
+    """Seal the ledger of past days.
 
-    From then on `verify` reports any change of their events. For a timer, once a day.
+    From then on `verify` reports any change of their events. Run it once a day, from cron or a systemd timer.
     """
     days, chain = sealing.seal(current.engine(), now_ms=current.now_ms())
-    click.echo(f"{days:,} days sealed. The last chain value, to be kept elsewhere: {chain}")
+    click.echo(f"{days:,} days sealed. Keep the last chain value elsewhere: {chain}")

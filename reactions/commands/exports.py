@@ -45,8 +45,10 @@ def _options(command: Any) -> Any:
             type=click.Choice(list(scope.PRECISIONS)),
             help="Precision of the times of votes.  [default: export_precision of the settings]",
         ),
-        click.option("--min-group", type=click.IntRange(0, scope.MOST_GROUP), default=0, help="Hide counts of fewer readers."),
-        click.option("--readers", is_flag=True, help="Add a pseudonym of each reader, if the site's reader scope is site."),
+        click.option(
+            "--min-group", type=click.IntRange(0, scope.MOST_GROUP), default=0, help="Hide counts of fewer readers than this."
+        ),
+        click.option("--readers", is_flag=True, help="Add a pseudonym for each reader; needs the reader scope site."),
     ]
     for option in reversed(options):
         command = option(command)
@@ -69,7 +71,7 @@ def _options(command: Any) -> Any:
 def export(site: str, what: str, output: Path | None, format_: str, *, gzip: bool, bom: bool, **chosen: Any) -> None:
     """Export WHAT of a SITE, from one snapshot of the database.
 
-    Exit code 0: everything is written. 1: nothing is, and the folder is as it was. datapackage.json is written last, with rows,
+    Exit code 0: everything was written. 1: nothing was, and the folder is unchanged. datapackage.json is written last, with rows,
     bytes and checksums.
     """
     form = _form(format_, gzip=gzip, bom=bom)

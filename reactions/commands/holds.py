@@ -1,4 +1,4 @@
-"""`reactions holds`: list the votes under review and the verdicts about them, release and reject."""
+"""`reactions holds`: list the votes under review and the verdicts about them, release votes and reject them."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _choosing(command: Any) -> Any:
 @_choosing
 @click.option("--state", type=click.Choice(STATES), help="Only votes in this state.")
 def list_all(site: str, state: str | None, **chosen: Any) -> None:
-    """List the votes under review, the latest 100."""
+    """List the latest 100 votes under review."""
     with current.reading() as connection:
         choice = _choice(connection, sites.get(connection, site), (state,) if state else STATES, **chosen)
         found = under_review.listed(connection, choice, limit=_SHOWN + 1)
@@ -70,7 +70,7 @@ def list_all(site: str, state: str | None, **chosen: Any) -> None:
 @holds.command("verdicts")
 @click.argument("site")
 def list_verdicts(site: str) -> None:
-    """List what the detector found suspect, the latest 100."""
+    """List the latest 100 verdicts of the detector."""
     with current.reading() as connection:
         found = verdicts.of_site(connection, sites.get(connection, site), limit=_SHOWN)
         names = under_review.names_of(connection, {verdict.article_id for verdict in found})
@@ -84,13 +84,15 @@ def list_verdicts(site: str) -> None:
 @click.argument("site", required=False)
 @_choosing
 @click.option("--all", "every", is_flag=True, help="All votes of the site that are held or suspect.")
-@click.option("--due", is_flag=True, help="The held votes of all sites whose time has come. For cron or a timer, every minute.")
-@click.option("--rejected", is_flag=True, help="Take rejections back as well.")
+@click.option(
+    "--due", is_flag=True, help="The held votes of all sites that are due. Run it every minute, from cron or a systemd timer."
+)
+@click.option("--rejected", is_flag=True, help="Release rejected votes as well.")
 def release(site: str | None, *, every: bool, due: bool, rejected: bool, **chosen: Any) -> None:
-    """Count votes that are held or suspect; repeating it changes nothing."""
+    """Count votes that are held or suspect. Idempotent."""
     if due:
         if site or every or rejected or any(chosen.values()):
-            raise click.UsageError("--due stands alone: it is about all sites.")
+            raise click.UsageError("Use --due alone: it is about all sites.")
         count = review.release_due(current.parts().ballot_box, now_ms=current.now_ms())
     else:
         states = (HELD, SUSPECT, REJECTED) if rejected else (HELD, SUSPECT)
@@ -103,7 +105,7 @@ def release(site: str | None, *, every: bool, due: bool, rejected: bool, **chose
 @_choosing
 @click.option("--all", "every", is_flag=True, help="All votes of the site that are held or suspect.")
 def reject(site: str, *, every: bool, **chosen: Any) -> None:
-    """Never count votes that are held or suspect; `release --rejected` takes it back."""
+    """Never count votes that are held or suspect. `release --rejected` undoes it."""
     count = _decide(review.reject, site, (HELD, SUSPECT), every=every, chosen=chosen)
     click.echo(f"{count:,} votes rejected.")
 

@@ -45,7 +45,7 @@ _SHOWN = 100  # changes that --dry-run lists one by one
 @click.option(
     "--key",
     type=click.Choice(("path", "url", "guid", "column")),
-    help="What the article's key is taken from.  [default: where articles have votes; else the column key, or the path]",
+    help="Source of the article's key.  [default: the one whose keys have votes; else the column key, or the path]",
 )
 @click.option("--section", help="The section of articles for which the file has none.")
 @click.option("--partial", is_flag=True, help="Import the good lines of a file that has bad ones too.")
@@ -111,14 +111,16 @@ def _source(_context: click.Context, _parameter: click.Parameter, name: str | No
 _OPTIONS = (
     click.argument("site"),
     click.argument("file", type=click.File("rb")),
-    click.option("--key", metavar="TEMPLATE", help="How an article's key is made of the file's names, such as 'news/{slug}'."),
+    click.option(
+        "--key", metavar="TEMPLATE", help="Template of the article's key, with names of the file, such as 'news/{slug}'."
+    ),
     click.option(
         "--reaction",
         "reactions",
         multiple=True,
         metavar="THEIRS=OURS",
         callback=_reactions,
-        help="Which reaction of the site one of theirs is; THEIRS= leaves it out. Repeatable.",
+        help="Map one of their reactions to one of the site's; THEIRS= leaves it out. Repeatable.",
     ),
     click.option("--source", callback=_source, help="A name for the totals of this file.  [default: the tool's]"),
     click.option("--add-up", is_flag=True, help="Add up entries about the same article."),
@@ -145,7 +147,7 @@ def _add_command(tool: Tool) -> None:
 
     command = _options(run)
     if tool.about_one:
-        option = click.option("--article", metavar="KEY", help="The article that the answer is about, if it is about one.")
+        option = click.option("--article", metavar="KEY", help="The article, if the file is the response about one article.")
         command = option(command)
     import_.command(tool.name, help=tool.help)(command)
 
@@ -158,7 +160,7 @@ for _tool in TOOLS:
 @click.option("--mapping", type=click.File(encoding="utf-8"), required=True, help="What the columns mean, in TOML.")
 @_options
 def _csv(typed: Typed, mapping: TextIO) -> None:
-    """Import any CSV. A mapping says what its columns mean."""
+    """Import any CSV, with a mapping of its columns."""
     _import_totals(typed, tables.mapped_tool(tables.mapping(mapping.read())))
 
 
@@ -209,7 +211,7 @@ def _list(site: str) -> None:
 @click.argument("source")
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
 def _remove(site: str, source: str, dry_run: bool) -> None:
-    """Remove what a SOURCE has brought. Readers' votes, and what other sources brought, stay."""
+    """Remove what was imported from a SOURCE. Readers' votes and other sources stay."""
     with totals.plan_removal(current.engine(), _site(site), source) as plan:
         if dry_run:
             _preview(plan)

@@ -1,4 +1,4 @@
-"""`reactions key`: the API keys of editors and their tools; `reactions end-sessions`: of people who signed in without one."""
+"""`reactions key` and `reactions end-sessions`: API keys, and the sessions of people who signed in without one."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ key = AppGroup("key", help="Add, list and revoke API keys.")
     required=True,
     type=click.Choice(api_keys.SCOPES),
     help="read: reports and exports. write: describe and move articles. review: close, hide, reset, merge "
-    "and delete them. keys: manage keys. Repeatable.",
+    "and delete them, and decide about held votes. keys: manage keys. Repeatable.",
 )
 @click.option("--label", required=True, help="What the key is for, such as CMS.")
-@click.option("--expires-after-days", type=click.IntRange(1, 3650), help="Days after which the key ends.  [default: never]")
+@click.option("--expires-after-days", type=click.IntRange(1, 3650), help="Days after which the key expires.  [default: never]")
 def add(site: str, scopes: tuple[str, ...], label: str, expires_after_days: int | None) -> None:
     """Add an API key and print it. It cannot be shown again."""
     now_ms = current.now_ms()
@@ -56,13 +56,13 @@ def list_all(site: str) -> None:
 @click.argument("site")
 @click.argument("key_id")
 def revoke(site: str, key_id: str) -> None:
-    """Revoke an API key, and those that were made with it, at once."""
+    """Revoke an API key, and the keys made with it, at once."""
     with writing(current.engine()) as connection:
         ended = api_keys.revoke(connection, sites.get(connection, site), key_id, now_ms=current.now_ms())
     click.echo(f"{ended.label} ({ended.id}) is revoked.")
 
 
-@click.command("end-sessions", help="End the dashboard sessions of PERSON, whom an identity provider has signed in, at once.")
+@click.command("end-sessions", help="End the dashboard sessions of PERSON, who signed in with an identity provider, at once.")
 @click.argument("person")
 @with_appcontext
 def end_sessions(person: str) -> None:

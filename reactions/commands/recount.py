@@ -1,4 +1,4 @@
-"""`reactions recount`: numbers that disagree, shown, and on request set right."""
+"""`reactions recount`: show the numbers that disagree, and correct them on request."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from reactions.web import current
 @click.command("recount")
 @click.option("--site", help="Only this site.")
 @click.option("--article", metavar="KEY", help="Only this article of the site.")
-@click.option("--apply", is_flag=True, help="Set the numbers right. Without it, nothing is changed.")
+@click.option("--apply", is_flag=True, help="Correct the numbers. Without it, nothing is changed.")
 @with_appcontext
 def recount(site: str | None, article: str | None, *, apply: bool) -> None:
-    """Show the numbers of articles that disagree, and set them right with --apply.
+    """Show the numbers of articles that disagree, and correct them with --apply.
 
-    The votes decide, because every other number is made of them: a reader has one vote on an article, and the last one is there.
-    Tallies are set to what the votes say. Where the ledger ends elsewhere than a vote, an event with the cause "recount" is added
-    to it; nothing in it is changed. The hourly series is set to what the ledger says. Votes that are cast meanwhile are counted.
+    The votes decide, because every other number is computed from them. Tallies are set to what the votes say. If the ledger does
+    not end at a vote's present state, an event with the cause "recount" is added to it; no event is changed. The hourly series is
+    set to what the ledger says. Votes cast meanwhile are counted.
 
-    A difference is a bug or somebody's hand in the database: find the cause first, because this hides it. Exit code 1 if numbers
-    disagree when it ends.
+    A difference is a bug, or somebody changed the database by hand: find the cause first, because this hides it. Exit code 1 if
+    numbers disagree at the end.
     """
     if article is not None and site is None:
         raise click.UsageError("--article needs --site.")

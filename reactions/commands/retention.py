@@ -1,4 +1,4 @@
-"""`reactions retention`: what is kept no longer. For a timer, once a day."""
+"""`reactions retention`: remove what is kept no longer. For a timer, once a day."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from reactions.web import current
 @click.command("retention")
 @with_appcontext
 def retention() -> None:
-    """Remove what is kept no longer: made-up articles, and votes as old as their site says.
+    """Remove made-up articles, and votes older than their site keeps them. Idempotent.
 
-    Made-up articles have no description and fewer than 2 votes, and are a week old. Votes go with the events of the ledger
-    where `reactions site set KEY --keep-votes-days` says so; counts and hourly series stay. Repeating it changes nothing.
+    An article is taken for made up if readers registered it more than a week ago, nobody described or changed it, and it has
+    fewer than 2 votes. `reactions site set KEY --keep-votes-days` says when votes and their events are dropped; counts and the
+    hourly series stay. Run it once a day, from cron or a systemd timer.
     """
     engine, box, now_ms = current.engine(), current.parts().ballot_box, current.now_ms()
     with current.reading() as connection:

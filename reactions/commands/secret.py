@@ -1,4 +1,4 @@
-"""`reactions secret`: which secrets are in force, and another one in their place."""
+"""`reactions secret`: list the secrets in force, rotate them, and retire earlier ones."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def list_all() -> None:
 
 @secret.command("rotate")
 def rotate() -> None:
-    """Put a new secret in force; what was signed with the present one is accepted until `retire`.
+    """Replace the secret. What was signed with the old one is accepted until `retire`.
 
-    Where the secret is a file in the data folder, the files are written. Where it is set, this prints what to set.
+    If the secret is a file in the data folder, the files are written. If it is a setting, this prints what to set.
     """
     settings, keys = current.parts().settings, current.parts().keys
     if settings.secret:
@@ -66,9 +66,9 @@ def rotate() -> None:
 @secret.command("retire")
 @click.confirmation_option(prompt="Sessions, tokens and signatures of earlier secrets will be void. Continue?")
 def retire() -> None:
-    """Accept nothing any more that was signed with an earlier secret.
+    """Stop accepting what was signed with earlier secrets.
 
-    Readers whose token is older are fresh again, editors sign in anew. Pseudonyms stay as they are.
+    Readers with an older token are fresh again, and editors must sign in again. Pseudonyms stay as they are.
     """
     settings = current.parts().settings
     if settings.secret or settings.previous_secrets:

@@ -25,7 +25,7 @@ from reactions.votes import readers
 from reactions.web import current, demo_paper
 from reactions.web.openapi import description
 
-_SECRETS = {"secret", "previous_secrets", "pseudonym_secret", "metrics_token", "export_reader_key"}
+_SECRETS = {"secret", "previous_secrets", "pseudonym_secret", "metrics_token", "oidc_client_secret", "export_reader_key"}
 _ADDRESSES = {"database_url", "limiter_url", "smtp_url"}
 
 
@@ -62,9 +62,9 @@ def _upgrade() -> None:
 @click.command("demo")
 @click.option("--bind", default="127.0.0.1:8000", show_default=True, help="Address to listen on.")
 def demo(bind: str) -> None:
-    """Run the service with an invented newspaper.
+    """Run the service with an invented newspaper and a month of reactions.
 
-    It has a month of reactions. Your votes survive a restart.
+    Your votes survive a restart.
     """
     extra = {"REACTIONS_DEMO": "true", "REACTIONS_BIND": bind}
     if "REACTIONS_DATA_DIR" not in commands.environment():

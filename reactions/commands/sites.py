@@ -40,19 +40,19 @@ _POLICIES: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     (
         "--keep-votes-days",
         "0",
-        "Days after which the votes of an article are dropped by `reactions retention`; its counts stay. 0: never.",
+        "Days without a vote after which `reactions retention` drops an article's votes; its counts stay. 0: never.",
         {"type": int},
     ),
     (
         "--forgotten-votes",
         "kept",
-        "Votes of readers who want to be forgotten. kept: they count as nobody's. withdrawn: they end.",
+        "Votes of readers who want to be forgotten. kept: they still count, as nobody's. withdrawn: they are withdrawn.",
         {"type": click.Choice(sites.FORGOTTEN)},
     ),
     (
         "--reader-scope",
         "article",
-        "article: a reader has another pseudonym on every article. site: the same on all.",
+        "article: a reader has a different pseudonym on each article. site: the same on all.",
         {"type": click.Choice(sites.SCOPES)},
     ),
 )
@@ -83,7 +83,7 @@ def _policies(*, defaults: bool) -> Callable[[Any], Any]:
 @click.option(
     "--reactions",
     type=click.Path(path_type=Path),
-    help="TOML file with the reaction set.  [default: seven reactions in eight languages]",
+    help="TOML file with the reaction set.  [default: seven reactions in twelve languages]",
 )
 @_policies(defaults=True)
 def add(key: str, name: str, origins: tuple[str, ...], reactions: Path | None, **policies: Any) -> None:
@@ -150,7 +150,7 @@ def show(key: str) -> None:
 @site.command("signing-key")
 @click.argument("key")
 def signing_key(key: str) -> None:
-    """Show the key that the publisher signs article keys with."""
+    """Print the key with which the publisher signs article keys."""
     with current.reading() as connection:
         found = sites.get(connection, key)
     click.echo(registering.signing_key(current.parts().hot_path.article_signing_keys[0], found.key))
@@ -211,7 +211,7 @@ def show_set(site: str) -> None:
 @click.argument("site")
 @click.argument("file", type=click.Path(path_type=Path))
 def apply_set(site: str, file: Path) -> None:
-    """Replace the set with that of a TOML file. Reactions that the file lacks are retired."""
+    """Replace the set with that of a TOML file. Reactions missing from the file are retired."""
     new = read_set(file)
     _change_set(site, lambda old: old.replaced_by(new))
 

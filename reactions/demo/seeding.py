@@ -1,4 +1,4 @@
-"""Filling a database with the demo newspaper: its site, its articles and its readers' votes are added like any others."""
+"""Fills a database with the demo newspaper: its site, its articles and its readers' votes, added like any others."""
 
 from __future__ import annotations
 

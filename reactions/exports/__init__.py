@@ -1,10 +1,10 @@
-"""Exports: whole files for analysts, that equal the screen and can be imported again.
+"""Exports: whole files for analysts, which equal the screen and can be imported again.
 
     columns        what the files hold; everything that describes them follows from it
-    scope          what an export is asked for: its snapshot, articles and hours, and where the next one goes on
+    scope          what an export covers: its snapshot, articles and hours, and where the next one continues
     articles       the articles, page by page, and the row of each
     changes        the changes of votes: summed up by hour (series), and one by one (votes)
-    small_groups   hiding what so few did that they could be known
+    small_groups   hiding counts of so few readers that they could be identified
     formats        text that is safe in a cell; CSV, Parquet and Arrow
     files          one file with its checksum; files in a folder or an archive, and their description
 

@@ -2,7 +2,7 @@
 
 Events have no number of their own. Within an article they are in the order of their times, except that a change never stands
 before what its reader did earlier, even if the clocks of two machines disagree: so the rows can be replayed without knowing whose
-they are. In the order of readers they would tell who is who across articles.
+they are. Sorted by reader, they would show who is who across articles.
 """
 
 from __future__ import annotations

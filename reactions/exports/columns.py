@@ -1,8 +1,8 @@
 """What the exports hold: each column once, with its type, unit and meaning.
 
 The header of the CSV, `datapackage.json`, the schema of Parquet and docs/exports.md (`page`) all follow from here. Other people's
-scripts depend on every line: a column that goes, or comes to mean something else, raises the first number of `VERSION`, a new one
-the second.
+scripts depend on every line: a column that is removed, or comes to mean something else, raises the first number of
+`VERSION`, a new one the second.
 """
 
 from __future__ import annotations

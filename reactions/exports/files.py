@@ -2,8 +2,8 @@
 
 The description is Data Package 2.0 with Table Schema. It is written last, when rows, bytes and checksums are known: an export
 whose files it describes is whole. Into a folder, files are written beside their places and moved there when all are complete;
-whoever is killed on the way leaves files that end in `.part`. A ZIP archive has its table of contents last: of one that was cut
-off no program finds a file.
+a process that is killed on the way leaves files that end in `.part`. A ZIP archive has its table of contents last: no program
+finds a file in one that was cut off.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The scope of an export: what it is asked for, the snapshot that it reads, and where the next one goes on.
+"""The scope of an export: what it covers, the snapshot that it reads, and where the next one continues.
 
 A chain of exports has every hour once, and every change of a vote once. A vote gets its time before its COMMIT, so an hour that
 has just ended may still grow: exports of a chain end with the last closed hour. If a change comes later all the same (a machine
@@ -62,7 +62,7 @@ class Choice:
 def table_named(name: str) -> Table:
     """The table with this name. Raises MalformedExport."""
     if name not in TABLES:
-        raise MalformedExport(f"There is no export {name[:64]!r}. There are: {', '.join(TABLES)}.", pointer="#/export")
+        raise MalformedExport(f"There is no export {name[:64]!r}. The exports are: {', '.join(TABLES)}.", pointer="#/export")
     return TABLES[name]
 
 
@@ -75,12 +75,13 @@ def check(choice: Choice, site: Site, tables: Sequence[Table], *, finest: str) -
     if PRECISIONS[choice.precision] < PRECISIONS[finest]:
         raise MalformedExport(f"This service exports times of votes no finer than the {finest}.", pointer="#/precision")
     if not 0 <= choice.min_group <= MOST_GROUP:
-        raise MalformedExport(f"The smallest group is 0 to {MOST_GROUP} readers.", pointer="#/min_group")
+        raise MalformedExport(f"min_group is a number from 0 to {MOST_GROUP}.", pointer="#/min_group")
     if choice.min_group > 1 and TABLES["votes"] in tables:
-        raise MalformedExport("Every row of votes is of one reader, so min_group cannot be kept.", pointer="#/min_group")
+        raise MalformedExport("Each row of votes is about one reader, so min_group cannot apply to it.", pointer="#/min_group")
     if choice.readers and site.reader_scope != "site":
         raise MalformedExport(
-            f"{site.key} gives a reader another pseudonym on every article, so there are no readers to name.", pointer="#/readers"
+            f"{site.key} gives a reader a different pseudonym on each article, so readers cannot be told apart across articles.",
+            pointer="#/readers",
         )
     for table in tables:
         columns_of(choice, site, table)

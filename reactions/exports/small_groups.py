@@ -2,8 +2,8 @@
 
 Counts of 1 to `least` - 1 are hidden, and then others of the same article, the lowest first, until at least two are hidden that
 hold `least` votes together: no total that is shown gives one of them away. Where that cannot be reached the total is hidden too.
-Numbers that are computed from hidden ones are hidden. It protects one export by itself; whoever compares exports of different
-filters or days may still find the difference.
+Numbers that are computed from hidden ones are hidden. It protects one export by itself; comparing exports of different
+filters or days may still show a difference.
 """
 
 from __future__ import annotations

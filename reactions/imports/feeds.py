@@ -3,9 +3,9 @@
 The file is longer than 300 lines because the three formats share what makes them readable: namespaces, entities, addresses,
 HTML.
 
-lxml parses: it tells the line of every element, and it is the fastest. Declared entities, the door of entity bombs and of
-external entities, are refused before anything of them is used, and nothing is ever fetched. What HTML would understand is
-understood: its named entities, a bare ampersand, and characters 128 to 159, which mean Windows-1252.
+lxml parses: it knows the line of every element, and it is the fastest. Declared entities, which entity bombs and external
+entities need, are refused before anything of them is used, and nothing is ever fetched. What HTML would understand is understood:
+its named entities, a bare ampersand, and characters 128 to 159, which mean Windows-1252.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Our own exports on their way back: a folder with `datapackage.json`, the articles and the votes as CSV, packed or not.
 
 The files name no reader. Each article gets invented voters: a first vote is a new one's, and a change is made by any of those who
-have the reaction that it takes back. Counts, series and the next export come out the same whoever it was. An article whose votes
+have the reaction that it removes. Counts, series and the next export come out the same whoever it was. An article whose votes
 had been dropped has none in the export: its counts come back as imported ones, without a series.
 """
 
@@ -176,14 +176,14 @@ class Restoration:
             yield Ballot(self._site, key, article_id, to, b"", number, at_ms, cause, pseudonym)
 
     def _mover(self, row: ExportedRow, standing: dict[str, list[int]], number: int) -> int:
-        """Who makes a change: anybody who has the reaction that it takes back, or somebody new."""
+        """Who makes a change: anybody who has the reaction that it removes, or somebody new."""
         if row.cells["held"] != "false":
             raise UnreadableImport(f"{row.place}: the vote is held for review. Release or reset such votes, and export again.")
         left = self._reaction(row, "from")
         if left is None:
             return number
         if not standing[left]:
-            raise UnreadableImport(f"{row.place}: takes back {left}, which nobody has at that time.")
+            raise UnreadableImport(f"{row.place}: removes {left}, which nobody has at that time.")
         return standing[left].pop()
 
     def _reaction(self, row: ExportedRow, column: str) -> str | None:

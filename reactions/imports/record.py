@@ -87,5 +87,5 @@ def _is(known: Import) -> tuple[Any, ...]:
 def _check_one(rows: int) -> None:
     if rows != 1:
         raise ImportConflict(
-            "Meanwhile another import of this source, or a merge, was made. Nothing was changed; run the import again."
+            "Another import of this source, or a merge, happened meanwhile. Nothing was changed; run the import again."
         )

@@ -102,7 +102,7 @@ def key_from(template: str, names: Mapping[str, str]) -> str:
 
     def named(found: re.Match[str]) -> str:
         if found[1] not in names:
-            raise UnreadableImport(f"--key {template!r}: there is no {found[0]}. There is: {', '.join(sorted(names))}.")
+            raise UnreadableImport(f"--key {template!r}: there is no {found[0]}. The names are: {', '.join(sorted(names))}.")
         return names[found[1]]
 
     return article_keys.canonical_key(_NAME.sub(named, template))

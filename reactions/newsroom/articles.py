@@ -1,5 +1,6 @@
-"""Articles: what is voted on. A site's article is found by its key or an alias, and described by the publisher. What a reader's
-first ballot registers is in `registering`, what editors do to articles in `interventions`.
+"""Articles: what readers vote on. A site's article is found by its key or an alias, and described by the publisher.
+
+`registering` has the articles that readers register, `interventions` what editors do to articles.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from reactions.times import DAY_MS
 UNTITLED = "An article without a title"
 IMPORTED = "imported"  # the mark, among what was done to an article, of one that an import registered
 _DESCRIBED = ("url", "title", "section", "authors", "tags", "published_at")
-DROPPED = "The votes of this article were dropped because of their age. Its counts stay, and cannot be changed any more."
+DROPPED = "The votes of this article were dropped because of their age. Its counts stay and can no longer change."
 _NO_IDS = "[]"
 
 _a, _alias, _done = tables.article.c, tables.article_alias.c, tables.intervention.c
@@ -290,7 +291,7 @@ def _article(row: _ArticleRow, place: Place) -> Article:
 
 def same_id() -> MalformedKey:
     """Why a key is refused whose id belongs to another one."""
-    return MalformedKey("This key cannot be told from another article's. Change one character of it.")
+    return MalformedKey("The service cannot distinguish this key from another article's. Change one character of it.")
 
 
 def _row(site: Site, article_id: int, key: str, description: Description, at_ms: int) -> dict[str, object]:

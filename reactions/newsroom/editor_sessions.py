@@ -1,8 +1,8 @@
-"""Sessions of editors at the dashboard: kept here, so that signing out ends one whoever still has its cookie.
+"""Sessions of editors at the dashboard. They are kept in the database, so that signing out ends copies of the cookie too.
 
-A session is known by a random token; what is kept is its hash. An API key opened it, and ends it, or an identity provider signed
-a person in; what the person may do is what the provider said then, until the next sign-in. Any session ends at sign-out, after 12
-hours without use and after 7 days.
+A session is known by a random token; what is kept is its hash. An API key opens a session, and ends it when it is revoked; or an
+identity provider signs a person in, who may do what the provider said then until the next sign-in. Any session ends at sign-out,
+after 12 hours without use and after 7 days.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def move(connection: Connection, site: Site, key: str, *, to: str, at_ms: int, b
         return
     taken = articles.find(connection, site, [article_keys.article_key(site.key, to)], now_ms=at_ms).get(to)
     if taken is not None and taken.article_id != article.article_id:
-        raise KeyTaken(f"{site.key} has an article {to!r} already. Merge {key!r} into it instead.")
+        raise KeyTaken(f"{site.key} already has an article {to!r}. Merge {key!r} into it instead.")
     articles.add_aliases(connection, site, {article.key: article.article_id, to: article.article_id})
     _intervene(connection, site, key, "moved", {"key": to}, at_ms=at_ms, by=by)
 
@@ -66,7 +66,7 @@ def restore_merges(connection: Connection, merges: Mapping[int, int]) -> None:
         connection.execute(update(tables.article).where(_a.article_id == article_id).values(merged_into=into))
         former = connection.execute(select(_a.merged_from).where(_a.article_id == into)).scalar_one_or_none()
         if former is None:
-            raise UnknownArticle("The export has an article that was merged into one which it does not have.")
+            raise UnknownArticle("The export has an article that was merged into one that is missing.")
         joined = list(dict.fromkeys([*former, article_id]))
         connection.execute(update(tables.article).where(_a.article_id == into).values(merged_from=joined))
 

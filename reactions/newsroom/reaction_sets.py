@@ -183,7 +183,7 @@ def _is_text(text: str, *, most: int) -> bool:
 def _checked(entries: Sequence[Reaction]) -> ReactionSet:
     keys = [entry.key for entry in entries]
     if twice := {key for key in keys if keys.count(key) > 1}:
-        raise MalformedReactionSet(f"Each key may stand once; {', '.join(sorted(twice))} stands more often.")
+        raise MalformedReactionSet(f"A key may appear only once; repeated: {', '.join(sorted(twice))}.")
     if not [entry for entry in entries if not entry.retired]:
         raise MalformedReactionSet("At least one reaction must be offered.")
     if len(entries) > MOST:

@@ -1,7 +1,7 @@
-"""Articles that readers register with their first ballot, and what keeps strangers from filling the tables with made-up ones.
+"""Articles that readers register with their first ballot, and the limits that keep strangers from filling the tables.
 
-Beside the site's quota for a day, a stored counter, each network has a budget of its own, so that one of them cannot spend the
-quota of all. Keys that match one of the site's patterns need no quota, keys that the publisher has signed need neither.
+A site has a daily quota, a stored counter. Each network also has a budget of its own, so that none of them can spend the quota of
+all. Keys that match one of the site's patterns need no quota; keys that the publisher has signed need neither.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SIGNED = "signed"  # the mark of an article whose key the publisher had signed w
 Budget = Callable[[Sequence[Place]], Sequence[bool]]
 
 _q = tables.article_quota.c
-_SITE_SPENT = "The daily limit for new articles of this site has been reached. Try again tomorrow."
+_SITE_SPENT = "This site's daily limit for new articles has been reached. Try again tomorrow."
 _NETWORK_SPENT = "Too many new articles were voted on from your network. Try again later."
 
 
@@ -64,7 +64,9 @@ def forget_quotas(connection: Connection, *, before_ms: int) -> None:
 
 def _register(connection: Connection, site: Site, places: Sequence[Place], budget: Budget) -> dict[Name, Article | Refusal]:
     if site.article_policy == "known":
-        refusal = UnknownArticle("This site takes reactions only on articles it has registered, and not on this one.")
+        refusal = UnknownArticle(
+            "This site accepts reactions only on articles that it has registered, and this is not one of them."
+        )
         return {place.name: refusal for place in places}
     first_of = {place.key.id: place for place in reversed(places)}
     welcome, refused = _admitted(connection, site, [place for _, place in sorted(first_of.items())], budget)

@@ -1,4 +1,4 @@
-"""Roles: what people may do on which site, by what an identity provider says of them or by their e-mail address.
+"""Roles: what people may do on which site, decided by their identity provider's claims or by their e-mail address.
 
 A role is written `WHO=SITE:SCOPE+SCOPE`, as in `editors=daily:read+review`; the site * means every site. WHO is a value of a
 claim, or an address. The last = ends it, so that a name of LDAP (`cn=editors,dc=example`) can be one.

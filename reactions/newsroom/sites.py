@@ -75,7 +75,7 @@ def add(connection: Connection, *, key: str, name: str, origins: Sequence[str], 
     if not _KEY.fullmatch(key):
         raise MalformedSite("A site's key has 1 to 63 of a-z, 0-9 and -, such as daily-herald.")
     if _row(connection, key) is not None:
-        raise MalformedSite(f"There is a site {key} already. `reactions site set {key}` changes it.")
+        raise MalformedSite(f"The site {key} already exists. `reactions site set {key}` changes it.")
     given = {**DEFAULTS, "name": name, "origins": origins, "reactions": reactions, **policies}
     connection.execute(insert(tables.site).values({"key": key, **_columns(given)}))
 
@@ -201,7 +201,7 @@ def _time_zone(value: str) -> str:
     try:
         ZoneInfo(value)
     except (ValueError, OSError, KeyError):
-        raise MalformedSite(f"{value!r} is no time zone. Write Europe/Berlin, America/New_York or UTC.") from None
+        raise MalformedSite(f"{value!r} is not a time zone. Write Europe/Berlin, America/New_York or UTC.") from None
     return value
 
 

@@ -1,4 +1,4 @@
-"""The four rules: when an article is worth an editor's attention. docs/digest-and-alerts.md states them in words.
+"""The four rules that say when an article is worth an editor's attention. docs/digest-and-alerts.md states them in words.
 
 Each rule compares the numbers of the moment with the usual ones, both drawn towards the site's average by the formulas of
 `reports.metrics`, so that a handful of votes proves nothing. Reactions with a negative mood never make an article surge. The
@@ -26,7 +26,7 @@ from reactions.times import DAY_MS, HOUR_MS
 SURGING, TURNED_SOUR, MOST_LOVED, RECORD = "surging", "turned sour", "most loved", "record"
 
 SURGE_MIN_RATIO = 4.0  # times what its age predicts
-SURGE_MIN_GAIN = 20  # reactions gained in three hours
+SURGE_MIN_GAIN = 20  # readers gained in three hours
 
 SOUR_HOURS = 6  # how long "lately" is, the present hour included
 SOUR_MIN_VOTES = 20  # on either side of the turn
@@ -56,7 +56,7 @@ class _Match:
 
 
 def surges(trend: Trend) -> bool:
-    """True for an article that gains four times what articles of its age do, and more than a few reactions."""
+    """True for an article that gains four times what articles of its age do, and more than a few readers."""
     return trend.gained >= SURGE_MIN_GAIN and trend.ratio >= SURGE_MIN_RATIO
 
 
@@ -95,8 +95,8 @@ def findings(connection: Connection, site: Site, *, now_ms: int) -> list[Finding
 def _surge(numbers: Numbers, card: Card) -> _Match:
     trend = numbers.trend(card)
     detail = (
-        f"{trend.gained:,} reactions that are not negative in {metrics.TREND_HOURS} hours: {trend.ratio:.1f} times what articles "
-        f"of its age gain here ({trend.expected:.0f})."
+        f"{trend.gained:,} readers in {metrics.TREND_HOURS} hours whose first reaction was not negative: {trend.ratio:.1f} times "
+        f"what articles of its age gain here ({trend.expected:.0f})."
     )
     figures = {"gained": trend.gained, "expected": round(trend.expected, 2), "ratio": round(trend.ratio, 2)}
     return _Match(SURGING, card.article_id, "Surging", detail, figures)

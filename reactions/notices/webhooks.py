@@ -1,6 +1,6 @@
 """Webhooks: where a site's alerts are sent, which addresses are allowed, and how messages are signed.
 
-A publisher chooses the address and our server visits it, so a webhook must not become a door to what only our server can reach:
+A publisher chooses the address and our server visits it, so a webhook must not reach what only our server can reach:
 only http and https, only the ports that the settings name, and no address of our own network unless the settings allow it. The
 name is resolved here, and the connection goes to the very addresses that were checked, so a name cannot change its meaning in
 between.

@@ -1,11 +1,11 @@
 """Reports: what the newsroom wants to know of its articles. They read articles, tallies and the hourly series, nothing else.
 
-    reporting            where reports are asked for: opens a reading, and remembers what closed hours say
+    reporting            the entry: opens a reading, and remembers what closed hours say
     dashboard, article,  the reports, each a frozen dataclass with the members of its JSON
     listings
-    query                what is asked (days, filters), and the reading that answers it
+    query                the parameters of a report (days, filters), and the reading that answers it
     norms                what is usual for the site and for an article's age, and an article's peers
-    words                numbers and comparisons in words, for pages and letters
+    words                numbers and comparisons in words, for pages and mails
     figures              the SQL: sums by article, hour and reaction
     periods, metrics     days and hours of a time zone; the formulas, which docs/metrics.md explains
 

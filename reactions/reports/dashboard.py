@@ -1,6 +1,6 @@
 """The dashboard: what is hot now, a period compared with the one before, and the articles worth a look. One answer.
 
-The file is longer than 300 lines because half of it are the members of that answer, which docs/metrics.md defines one by one.
+The file is longer than 300 lines because half of it is the members of that answer, which docs/metrics.md defines one by one.
 """
 
 from __future__ import annotations

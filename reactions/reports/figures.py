@@ -65,7 +65,7 @@ class Sums(NamedTuple):
 
     @property
     def votes(self) -> Votes:
-        """The votes that the hours left behind; below zero where more was taken back than given."""
+        """The votes that the hours left behind; below zero where more was removed than added."""
         return Votes(self.positive, self.negative, self.net)
 
     def plus(self, other: Sums) -> Sums:

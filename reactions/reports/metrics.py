@@ -1,4 +1,4 @@
-"""The formulas behind the numbers; docs/metrics.md tells them in words. Nothing here knows where numbers come from."""
+"""The formulas behind the numbers; docs/metrics.md explains them in words. Nothing here knows where numbers come from."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Votes(NamedTuple):
 
     @property
     def at_least_none(self) -> Votes:
-        """The same without counts below zero, which a period has in which more was taken back than given."""
+        """The same without counts below zero, which a period has in which more was removed than added."""
         neutral = max(self.total - self.positive - self.negative, 0)
         positive, negative = max(self.positive, 0), max(self.negative, 0)
         return Votes(positive, negative, positive + negative + neutral)

@@ -119,7 +119,7 @@ def zone_named(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ValueError, OSError, KeyError):
         raise MalformedPeriod(
-            f"{name[:64]!r} is no time zone. Write Europe/Berlin, America/New_York or UTC.", pointer="#/time_zone"
+            f"{name[:64]!r} is not a time zone. Write Europe/Berlin, America/New_York or UTC.", pointer="#/time_zone"
         ) from None
 
 
@@ -204,7 +204,7 @@ def _day(text: str, pointer: str) -> date:
     except ValueError:
         found = None
     if found is None or found < _FIRST:
-        raise MalformedPeriod(f"{text[:64]!r} is no day. Write it as 2025-11-25.", pointer=f"#/{pointer}")
+        raise MalformedPeriod(f"{text[:64]!r} is not a day. Write it as 2025-11-25.", pointer=f"#/{pointer}")
     return found
 
 

@@ -1,4 +1,4 @@
-"""What a report is asked, and the reading that answers it: from where, about which site, at what time.
+"""The parameters of a report, and the reading that answers it: which database, which site, what time.
 
 An hour is closed two minutes after its end, when no vote can still be on its way into it. What closed hours say is kept in
 memory; only the hours since are read again for each report. Filters are the same on screen, in JSON and in exports.
@@ -161,7 +161,7 @@ class Reading:
         return {**closed, **{article_id: sums.plus(closed.get(article_id, NONE)) for article_id, sums in live.items()}}
 
     def by_hour(self, hours: range, among: Collection[int] | None) -> Mapping[Cell, Moves]:
-        """What was given and taken back by hour and reaction, of all articles or of some."""
+        """The reactions added and removed by hour and reaction, of all articles or of some."""
         if among is not None:
             return figures.by_hour(self.connection, self.site, hours, among=among)
         past, recent = self._parted(hours)
@@ -169,7 +169,7 @@ class Reading:
         return {**closed, **figures.by_hour(self.connection, self.site, recent)}
 
     def by_reaction(self, hours: range, among: Collection[int] | None) -> Mapping[str, Moves]:
-        """What was given and taken back by reaction, of all articles or of some."""
+        """The reactions added and removed by reaction, of all articles or of some."""
         if among is not None:
             return figures.by_reaction(self.connection, self.site, hours, among=among)
         past, recent = self._parted(hours)

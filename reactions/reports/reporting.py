@@ -1,4 +1,4 @@
-"""Where reports are asked for: each gets a consistent reading of the database, and the memory of this process.
+"""The entry to the reports: each gets a consistent reading of the database, and this process's memory.
 
 Sums over closed hours are kept for ten minutes, a dashboard as a whole for five seconds: it costs the votes nothing when a whole
 newsroom keeps it open.

@@ -1,4 +1,4 @@
-"""Numbers and comparisons in the words of an editor, for pages and letters."""
+"""Numbers and comparisons in an editor's words, for pages and mails."""
 
 from __future__ import annotations
 

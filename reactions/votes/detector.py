@@ -1,4 +1,4 @@
-"""The detector: whether the votes of a window look like an attack, and in which words. Pure functions; `watching` feeds them.
+"""The detector: it judges whether the votes of a window look like an attack, and says why. Pure functions; `watching` feeds them.
 
 Rate alone never convicts: honest articles are linked from elsewhere every day. A window is suspect if its fresh votes come from
 few networks, if the same networks send many of them each, or if votes come much faster than age and hour predict and choose

@@ -1,7 +1,7 @@
 """Drift: numbers of an article that disagree. A rolling check finds it, in the background and a few articles at a time.
 
-It reads, and repairs nothing: a difference is a bug, or somebody's hand in the database, and whoever runs the service must hear
-of it. `recounting` sets the numbers right again when they say so.
+It reads, and repairs nothing: a difference is a bug, or somebody changed the database by hand, and the operator must know.
+`recounting` corrects the numbers when the operator says so.
 """
 
 from __future__ import annotations

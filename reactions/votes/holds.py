@@ -5,7 +5,7 @@
 - `suspect`: the vote counts; a verdict names it, and nobody has decided yet
 - `held`: the vote does not count; it is released when it is due, unless somebody rejects it
 - `released`: the vote counts
-- `rejected`: the vote does not count and never will, unless the rejection is taken back
+- `rejected`: the vote does not count and never will, unless the rejection is undone
 """
 
 from __future__ import annotations

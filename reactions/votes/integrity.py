@@ -1,6 +1,7 @@
-"""The recount: what is served, what the votes say and what the ledger says must be the same number. What was imported is
-no vote: it must be what the imports on record have brought. Held and rejected votes are in none of these numbers, and each has
-a hold that says why.
+"""The recount: what is served, what the votes say and what the ledger says must be the same number.
+
+Imported totals are not votes: they must be what the imports on record have brought. Held and rejected votes are in none of these
+numbers, and each has a hold that says why.
 
 Read in one transaction, so that a vote counted meanwhile cannot look like a fault. Nothing is repaired here: a difference is a
 bug whose cause must be found, and a repair would hide it. `recounting` repairs what an operator has looked at. What `retention`

@@ -1,8 +1,8 @@
 """The ledger: one event for each applied change of a vote, appended in the transaction that counts it, never changed.
 
-The database refuses to change or delete an event outside of `procedure`, which only a few named ones use: taking back an import
-that brought votes, deleting an article, forgetting a reader. What they change is recorded, and accounted for in the digests of
-`sealing`.
+The database refuses to change or delete an event outside of `procedure`, which only a few named ones use: removing an import
+that brought votes, deleting an article, removing made-up ones, dropping old votes, and forgetting a reader. What they change is
+recorded, and accounted for in the digests of `sealing`.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def refuse_any_of(connection: Connection, site_key: str, keys: Mapping[int, str]
     voted = connection.execute(had.limit(1)).scalar()
     if voted is not None:
         raise ImportConflict(
-            f"{keys[voted][:80]!r} has votes of its own in {site_key}. An export comes back only where there are none."
+            f"{keys[voted][:80]!r} already has votes in {site_key}. An export can be imported only for articles without votes."
         )
 
 

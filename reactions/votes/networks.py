@@ -1,4 +1,4 @@
-"""Networks: the address that a request came from, and the prefixes it counts as. Used for limits, never stored."""
+"""Networks: the address that a request came from, and the prefixes it counts as. Never stored; `hold` keeps keyed hashes."""
 
 from __future__ import annotations
 

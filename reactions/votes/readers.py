@@ -1,7 +1,8 @@
 """Readers, without knowing who they are.
 
-A reader is a random id that their own browser made. We keep only a keyed hash of it, by default a different one for each
-article, so that no reading profile exists. Network addresses are folded to a prefix, hashed and used for limits, never stored.
+A reader is a random id that their own browser made. We keep only a keyed hash of it, by default a different one for each article,
+so that no reading profile exists. Network addresses are folded to a prefix and hashed, for limits and holds; they are never
+stored.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Recounting: numbers that disagree are made to agree again, from the votes.
+"""Recounting: it corrects numbers that disagree, from the votes.
 
-The votes are what readers have said, each once for each reader and article by its unique key; every other number is made of them:
-so they decide. Where the ledger ends elsewhere than a vote does, events with the cause `recount` lead it there; what was written
-in it stays, and a digest that differs goes on being reported. The hourly series follows the ledger, hour by hour, and the tally
+The votes decide, because every other number is computed from them, and a unique key allows one vote for each reader and article.
+If the ledger does not end at a vote's present state, an event with the cause `recount` leads it there; no event is changed, and a
+digest that differs is still reported. The hourly series follows the ledger, hour by hour, and the tally
 the votes. Once the votes of an article were dropped, only its tally can be set: the rest is not known any more.
 
 An article is corrected in one transaction of the ballot box that no counting runs beside.

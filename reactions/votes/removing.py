@@ -1,4 +1,4 @@
-"""Articles that go, with their votes: those that editors delete, and those that strangers made up and nobody votes on.
+"""Removes articles with their votes: those that editors delete, and those that strangers made up and nobody votes on.
 
 Voting on an article is closed first. Then its votes and events go in small steps, each a transaction in which every number still
 agrees, so that no reader elsewhere waits long; its rows go last. Described articles go one by one, never by a pattern.

@@ -73,7 +73,7 @@ def refuse_take_back(connection: Connection, site: Site) -> None:
     dropped = select(_a.article_id).where(_a.site_id == site.id, _a.votes_dropped_at.is_not(None))
     if connection.execute(dropped.limit(1)).scalar() is not None:
         raise ImportConflict(
-            f"{site.key} has dropped the votes of old articles, perhaps of this import too: what it brought is unknown by now."
+            f"{site.key} has dropped votes of old articles, perhaps some of this import's: what it brought is no longer known."
         )
 
 

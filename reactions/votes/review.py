@@ -1,8 +1,8 @@
 """Review: votes are held, released and rejected, each an event of the ledger, and the counts follow exactly.
 
 Votes change here in transactions of the ballot box, a thousand at a time. A run that was cut short is finished by running it
-again; what is decided already is left alone. A reader's own vote on the way meanwhile is neither lost nor decided upon: it
-changes the vote, and the vote stays held or counted as it was.
+again; what is decided already is left alone. A vote that its reader changes meanwhile is neither lost nor decided upon: it
+changes, and stays held or counted as it was.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the newsroom may do to votes: reset an article, take that back, and merge two articles.
+"""What the newsroom may do to votes: reset an article, restore it, and merge two articles.
 
 Each is a series of ballots through the ballot box: every changed vote leaves an event with its cause, tallies stay exact, and
 a reader's own later vote wins. A run that was cut short is finished by running it again.

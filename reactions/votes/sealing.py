@@ -2,9 +2,9 @@
 
 A day's digest is the sum of its events' hashes, so their order does not matter, and what a named procedure removes is accounted
 for by a correction. An event that was changed, removed or added in any other way makes the sums differ, and `differences` names
-its day. What dropped votes amount to has a sum of its own, `DROPPED`, which only its correction may change. Who may write to the
-database could also compute the digests anew; then the last chain value differs from the one that `reactions seal` has printed
-before, which is why it belongs in a log elsewhere.
+its day. What dropped votes amount to has a sum of its own, `DROPPED`, which only its correction may change. Somebody
+who may write to the database could also compute the digests anew; then the last chain value differs from the one that `reactions
+seal` printed before, which is why it belongs in a log elsewhere.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Reader tokens: what we know of a reader's past, kept by the reader and signed by us, so that a vote needs no reading.
+"""Reader tokens: what we know of a reader's past, kept by the reader and signed by us, so that a vote needs no read.
 
-A token comes with each receipt and goes back with the next vote. It tells when its reader was first seen, on how many days
+A token comes with each receipt and goes back with the next vote. It says when its reader was first seen, on how many days
 they voted, and roughly on how many articles. It belongs to one site and one reader id: it cannot be lent. A token that is
-missing, damaged, forged, expired or another site's makes a fresh reader of its sender, never a refused one.
+missing, damaged, forged, expired or another site's makes its sender a fresh reader, never a refused one.
 
 The bytes, in base64url: format, key id, site, hour first seen, day last seen, day of expiry, days, 16 marks of articles, and the
 first 16 bytes of HMAC-SHA256 over purpose, reader id and what comes before it.

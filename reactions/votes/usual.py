@@ -1,4 +1,4 @@
-"""What is usual: the numbers that the detector compares a window of votes with, read beside the votes and never on their way."""
+"""What is usual: the numbers that the detector compares a window of votes with, never read while a vote waits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verdicts: the windows that the detector found suspect, with the cause in words, and which votes they name."""
+"""Verdicts: the windows that the detector found suspect, each with its cause in words and the votes that it names."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The watch: what the detector looks at, when, and what follows from a verdict.
 
 Each process remembers the last hour of its own votes, in memory alone, and looks at them every few seconds in a thread of its
-own: the way of a vote reads and writes nothing for it. Processes meet in the table of verdicts: what one holds by a verdict, the
-others hold as well, among the votes they remember and from then on. The same thread counts held votes that are due; two
+own: a vote causes no read or write for it. Processes share the table of verdicts: votes that one holds by a verdict, the others
+hold too, both those they remember and later ones. The same thread counts held votes that are due; two
 processes that do so at once do no harm, a vote is released once.
 """
 

@@ -1,7 +1,7 @@
 """Conditional requests (RFC 9110, section 13): one rule for the hot path and for Flask.
 
 Only what caches may keep has an ETag: counts, the widget's files and the other static files. What is changed by PUT or DELETE has
-none, so a change that must match a tag matches nothing and is refused: ignoring the condition would take back its promise.
+none, so a change that must match a tag matches nothing and is refused: ignoring the condition would break its promise.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Who the editor is: programs send an API key in the Authorization header, pages have a session.
 
-A key opened the session, or a person did whom an identity provider has signed in. The site comes from the key, or the session.
-Another site's address answers what a missing one answers.
+A session is opened with a key, or by a person whom an identity provider has signed in. The site comes from the key or the
+session. Another site's address is answered like a missing one's.
 """
 
 from __future__ import annotations

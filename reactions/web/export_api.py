@@ -96,7 +96,7 @@ def _file_named(name: str) -> tuple[Sequence[Table], Form]:
         return list(TABLES.values()), Form()
     table, dot, end = name.partition(".")
     if table not in TABLES or dot + end not in _FORMS:
-        raise MalformedExport(f"There is no export {name[:64]!r}. There are: {', '.join(_NAMES)}.")
+        raise MalformedExport(f"There is no export {name[:64]!r}. The exports are: {', '.join(_NAMES)}.")
     return [TABLES[table]], _FORMS[dot + end]
 
 

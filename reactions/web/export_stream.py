@@ -1,7 +1,7 @@
 """An export on its way to the client: the slot that it holds, and its body.
 
-One that breaks off is seen to break off: no whole answer ends it. An export is not in a hurry, readers are: while votes are
-counted in this process it pauses after each piece, the longer the more votes there are; by itself it takes what it can get.
+A client notices an export that breaks off, because its response never ends properly. An export gives way to readers: while votes
+are counted in this process it pauses after each piece, longer if there are more votes; otherwise it runs at full speed.
 
 A key may have some exports running at once on this machine, whichever worker answers. A slot is a lock on a file: it ends with
 the export, and with the process, however that ends.

@@ -1,4 +1,4 @@
-"""Flask behind the event loop: each request takes a thread once its body is here, and gives it back whoever stops reading."""
+"""Flask behind the event loop: a request takes a thread once its body is here, and frees it even if the client stops reading."""
 
 from __future__ import annotations
 

@@ -134,7 +134,7 @@ def list_holds(site_key: str) -> Response:
         raise ValidationError(f"Use one of: {', '.join(STATES)}.", "state")
     for name in ("verdict", "network"):
         if given[name] is not None and not _HASH.fullmatch(given[name] or ""):
-            raise ValidationError("Give it as the lists have it.", name)
+            raise ValidationError("Copy it from the list of votes or verdicts.", name)
     with current.reading() as connection:
         choice = Choice(
             site_id=site.id,

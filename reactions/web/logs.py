@@ -1,6 +1,6 @@
 """Logs: one JSON line for each event, on standard error. No address, browser name or reader id is ever logged.
 
-Nor is an article, but by `drift`: no request brings that line about, so it tells of no reader.
+Nor is an article, except by `drift`: no request causes that line, so it reveals no reader.
 """
 
 from __future__ import annotations

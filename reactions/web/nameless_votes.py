@@ -1,8 +1,8 @@
-"""Votes of those who send no reader id: plain forms, for pages without scripts, and the widgets of other projects.
+"""Votes without a reader id: plain forms, for pages without scripts, and the widgets of other projects.
 
-Forms, the Open Heart Protocol (https://openheart.fyi) and applause-button (https://applause-button.com). Their votes take the one
-way of all votes: origins, limits, holds and single choice hold here too. A reader is a network and a browser on an article; see
-`readers.nameless`.
+Forms, the Open Heart Protocol (https://openheart.fyi) and applause-button (https://applause-button.com). Their votes take the
+same path as all votes: origins, limits, holds and single choice hold here too. A reader is a network and a browser on an article;
+see `readers.nameless`.
 """
 
 from __future__ import annotations

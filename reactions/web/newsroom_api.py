@@ -163,7 +163,7 @@ def merge(site_key: str) -> Response:
     scope="write",
 )
 def move(site_key: str) -> Response:
-    """Give an article another key, as after a change of its address. The old key goes on working."""
+    """Give an article another key, as after a change of its address. The old key keeps working."""
     site = editors.require(site_key, "write")
     body = body_of(request, _move)
     key, to = article_keys.canonical_key(body["article"]), article_keys.canonical_key(body["to"])

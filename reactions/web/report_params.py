@@ -1,4 +1,4 @@
-"""The query parameters of reports and exports: which days, and which articles. Nowhere else are they read.
+"""The query parameters of reports and exports: which days, and which articles. They are read only here.
 
 The API is strict: an unknown parameter, or one given twice, is refused. A page of the dashboard ignores what it does not know, so
 that an address with a mail's tracking parameters still opens.

@@ -57,7 +57,7 @@ def place_of(cursor: str | None) -> tuple[int, str] | None:
     if not cursor:
         return None
     if (form := _PLACE.fullmatch(cursor)) is None:
-        raise MalformedCursor("This cursor is none of ours. Begin with the first page.")
+        raise MalformedCursor("This service did not make this cursor. Begin with the first page.")
     return int(form[1]), form[2]
 
 

@@ -1,7 +1,5 @@
 """The bodies that readers and the newsroom send, and the responses to them, as /openapi.json describes them.
 
-The file is longer than 300 lines because the bodies and responses of one API are looked up side by side.
-
 A body is taken only as it is described: right types, nothing missing, no unknown member. A response may gain members in later
 versions, so no description of a response forbids them.
 The file is longer than others because it is the whole vocabulary of the API's bodies, and its parts use each other.

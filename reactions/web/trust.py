@@ -1,7 +1,7 @@
-"""Trust: who sent a vote, how far that is believed, and which votes are held rather than counted at once.
+"""Trust: who sent a vote, how far the sender is trusted, and which votes are held rather than counted at once.
 
-Soft caps bound how many fresh readers' votes one network brings to one article, and to all articles of all sites together; what
-is beyond is held, never refused. They are counted where the limits are, once for a batch, and read nothing else. Readers whose
+Soft caps bound how many fresh readers' votes one network brings to one article, and to all articles of all sites together; votes
+beyond are held, never refused. They are counted where the limits are, once for a batch, and read nothing else. Readers whose
 token proves a past are exempt.
 """
 

@@ -35,7 +35,7 @@ REFUSED = [
     (("article", "close", "nobody", "a"), "There is no site 'nobody'."),
     (("site", "add", "The Weekly", "--name", "x", "--origin", "https://a.example"), KEY_RULE),
     ((*SITE, "--origin", "a.example"), "'a.example' is no origin. Write https://www.example.org, without a path."),
-    ((*SITE, "--time-zone", "Berlin"), "'Berlin' is no time zone. Write Europe/Berlin, America/New_York or UTC."),
+    ((*SITE, "--time-zone", "Berlin"), "'Berlin' is not a time zone. Write Europe/Berlin, America/New_York or UTC."),
     ((*SITE, "--new-articles-per-day", "-1"), "new_articles_per_day is a number from 0 up."),
     ((*SITE, "--name", "a\nb"), "A site's name has 1 to 200 printable characters."),
 ]
@@ -53,7 +53,7 @@ def test_what_a_known_site_refuses_is_said_in_one_line(terminal: Terminal, tmp_p
     wrong.write_text("reaction = [1]")
     binary.write_bytes(b"\xff\xfe")
 
-    assert terminal.fail(*SITE) == "There is a site weekly already. `reactions site set weekly` changes it."
+    assert terminal.fail(*SITE) == "The site weekly already exists. `reactions site set weekly` changes it."
     assert terminal.fail("set", "retire", "weekly", "nope").startswith("This site has no reaction 'nope'. It has: like, dislike,")
     assert terminal.fail("set", "rename", "weekly", "like", "") == (
         "like: a label has 1 to 60 printable characters and a language such as en."

@@ -215,7 +215,7 @@ def test_the_recount_says_that_all_is_well_or_what_is_not(make_app: MakeApp, ter
 def test_settings_are_shown_all_and_secrets_not(terminal: Terminal) -> None:
     canaries = {"secret": "canary-1" * 4, "metrics_token": "canary-2", "limiter_url": "redis://:canary-3@h/0"}
 
-    said = terminal.do("settings", **canaries, database_url="postgresql://u:canary-4@h/d")
+    said = terminal.do("settings", **canaries, database_url="postgresql://u:canary-4@h/d", oidc_client_secret="canary-5")
 
     lines = {name: value.strip("'") for name, value in (line.split(maxsplit=1) for line in said.splitlines())}
     assert list(lines) == NAMES

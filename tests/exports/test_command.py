@@ -77,7 +77,7 @@ def test_a_chain_says_where_to_go_on(terminal: Terminal, tmp_path: Path) -> None
         (["nowhere", "votes"], "There is no site 'nowhere'."),
         (["daily", "votes", "--columns", "reader"], "votes has no column 'reader'."),
         (["daily", "votes", "--precision", "second"], "no finer than the hour"),
-        (["daily", "votes", "--readers"], "another pseudonym on every article"),
+        (["daily", "votes", "--readers"], "a different pseudonym on each article"),
         (["daily", "votes", "--since", "x"], "This cursor is not one of this site's."),
         (["daily", "votes", "--from", "2026-03-02", "--to", "2026-03-01"], "from must not be after to"),
     ],

@@ -64,7 +64,7 @@ def restore_articles(there: Stage, rows: list[Row]) -> None:
 
 
 def replay(there: Stage, rows: list[Row]) -> None:
-    """Each row is somebody's who has the reaction that it takes back, or a new reader's."""
+    """Each row is somebody's who has the reaction that it removes, or a new reader's."""
     standing: dict[tuple[str, str], list[bytes]] = defaultdict(list)
     ballots = []
     for number, row in enumerate(rows):

@@ -99,7 +99,7 @@ FAULTS = {
     "A reaction set has [[reaction]] tables and nothing else.": [
         "", "reaction = 1", '[reaction]\nkey = "like"', f'name = "x"\n{LIKE}',
     ],
-    "Each key may stand once; like, love stands more often.": [LIKE + entry(key="love") + LIKE + entry(key="love")],
+    "A key may appear only once; repeated: like, love.": [LIKE + entry(key="love") + LIKE + entry(key="love")],
     "A set has at most 24 reactions, retired ones included.": ["".join(entry(key=f"r{n}") for n in range(MOST + 1))],
 }  # fmt: skip
 

@@ -144,12 +144,12 @@ WRONG = [
     ({"name": "The\nDaily"}, "A site's name has 1 to 200 printable characters."),
     ({"origins": []}, "A site needs at least one origin, such as https://www.example.org."),
     ({"origins": [make.ORIGIN, "null"]}, "'null' is no origin. Write https://www.example.org, without a path."),
-    ({"time_zone": "Berlin"}, "'Berlin' is no time zone. Write Europe/Berlin, America/New_York or UTC."),
-    ({"time_zone": ""}, "'' is no time zone. Write Europe/Berlin, America/New_York or UTC."),
-    ({"time_zone": "/etc/passwd"}, "'/etc/passwd' is no time zone. Write Europe/Berlin, America/New_York or UTC."),
-    ({"time_zone": "../UTC"}, "'../UTC' is no time zone. Write Europe/Berlin, America/New_York or UTC."),
-    ({"time_zone": "Europe"}, "'Europe' is no time zone. Write Europe/Berlin, America/New_York or UTC."),
-    ({"time_zone": "UTC\0"}, "'UTC\\x00' is no time zone. Write Europe/Berlin, America/New_York or UTC."),
+    ({"time_zone": "Berlin"}, "'Berlin' is not a time zone. Write Europe/Berlin, America/New_York or UTC."),
+    ({"time_zone": ""}, "'' is not a time zone. Write Europe/Berlin, America/New_York or UTC."),
+    ({"time_zone": "/etc/passwd"}, "'/etc/passwd' is not a time zone. Write Europe/Berlin, America/New_York or UTC."),
+    ({"time_zone": "../UTC"}, "'../UTC' is not a time zone. Write Europe/Berlin, America/New_York or UTC."),
+    ({"time_zone": "Europe"}, "'Europe' is not a time zone. Write Europe/Berlin, America/New_York or UTC."),
+    ({"time_zone": "UTC\0"}, "'UTC\\x00' is not a time zone. Write Europe/Berlin, America/New_York or UTC."),
     ({"article_policy": "closed"}, "'closed' is not one of open, known."),
     ({"reader_scope": "world"}, "'world' is not one of article, site."),
     ({"new_articles_per_day": -1}, "new_articles_per_day is a number from 0 up."),
@@ -186,7 +186,7 @@ def test_a_change_is_checked_like_the_first_word(engine: Engine) -> None:
 def test_a_site_is_added_once_and_only_a_known_one_is_changed(engine: Engine) -> None:
     add(engine)
 
-    with pytest.raises(MalformedSite, match=r"^There is a site weekly already\. `reactions site set weekly` changes it\.$"):
+    with pytest.raises(MalformedSite, match=r"^The site weekly already exists\. `reactions site set weekly` changes it\.$"):
         add(engine)
     with pytest.raises(UnknownSite, match=r"^There is no site 'daily'\.$"), writing(engine) as connection:
         sites.change(connection, "daily", name="x")

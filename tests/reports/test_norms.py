@@ -1,4 +1,4 @@
-"""What is usual for an age and a desk, against cases worked out by hand. Both engines where a database is asked."""
+"""What is usual for an age and a section, against cases worked out by hand. Both engines where a database is asked."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ def test_reactions_before_publication_belong_to_no_age(desk: Stage) -> None:
 
     usual = norms_of(desk)
     assert usual.rates[0] == 3
-    (three,) = [story for story in usual.young.values() if story.section == "Politics"]
+    (three,) = [article for article in usual.young.values() if article.section == "Politics"]
     assert usual.counts[three.article_id] == {"like": 4}
 
 

@@ -33,7 +33,7 @@ PAGE = """<!doctype html>
 <body><main>
 <h1>Harbour bridge to close</h1>
 {body}
-<p id="after">More on this story.</p>
+<p id="after">More on this article.</p>
 </main></body>
 </html>"""
 

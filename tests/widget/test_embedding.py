@@ -157,4 +157,4 @@ def test_odd_attributes_do_no_harm(failing_page: Page, publisher: Publisher) -> 
     failing_page.goto(publisher.page("".join(elements)))
 
     settle(failing_page)
-    assert failing_page.locator("#after").inner_text() == "More on this story."
+    assert failing_page.locator("#after").inner_text() == "More on this article."

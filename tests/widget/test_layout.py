@@ -105,7 +105,7 @@ def test_the_reserve_of_the_documentation_is_the_height_of_the_row(page: Page, p
 def test_a_number_in_a_list_moves_nothing_below_it(page: Page, publisher: Publisher) -> None:
     keys = [publisher.key() for _ in range(5)]
     page.add_init_script(WATCH_SHIFTS)
-    items = "".join(f"<li>A story about something {number(key)}</li>" for key in keys)
+    items = "".join(f"<li>An article about something {number(key)}</li>" for key in keys)
 
     page.goto(publisher.page(f"<ul>{items}</ul>"))
 

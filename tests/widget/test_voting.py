@@ -152,7 +152,7 @@ def test_a_vote_outlives_the_page_it_was_cast_on(page: Page, publisher: Publishe
     """The service stands still meanwhile, so that the browser has not even got leave to send the vote when the page goes."""
     key = publisher.key()
     reactions = open_row(page, publisher.article(key))
-    elsewhere = publisher.page("<p>Another story.</p>", head="")
+    elsewhere = publisher.page("<p>Another article.</p>", head="")
 
     with publisher.standing_still():
         button(reactions, "angry").click()

@@ -23,7 +23,7 @@ TOOLS: tuple[Tool, ...] = (
     Tool(
         "open-heart",
         "{path}",
-        "Import Open Heart counts. The file is a server's answer of emoji and counts, or an object of such by address.",
+        "Import Open Heart counts. The file is a server's response of emoji and counts, or an object of them by address.",
         documents.read_open_heart,
         documents.same_emoji,
         about_one=True,
@@ -38,7 +38,7 @@ TOOLS: tuple[Tool, ...] = (
     Tool(
         "lyket",
         "{id}",
-        "Import Lyket's likes and claps. The file is an answer of its API, or a list of answers.",
+        "Import Lyket's likes and claps. The file is a response of its API, or a list of them.",
         documents.read_lyket,
         documents.lyket_reactions,
     ),
@@ -53,7 +53,7 @@ TOOLS: tuple[Tool, ...] = (
     Tool(
         "disqus",
         "{path}",
-        "Import Disqus reactions. The file is an answer of threadReactions/loadReactions, or an object of such by address.",
+        "Import Disqus reactions. The file is a response of threadReactions/loadReactions, or an object of them by address.",
         comments.read_disqus,
         comments.disqus_reactions,
         about_one=True,

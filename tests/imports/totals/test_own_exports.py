@@ -190,7 +190,7 @@ def test_where_readers_have_voted_nothing_comes_back(
 
     said = terminal.fail("import", "export", "daily", str(tmp_path / "export"), *options)
 
-    assert said == "'rain' has votes of its own in daily. An export comes back only where there are none."
+    assert said == "'rain' already has votes in daily. An export can be imported only for articles without votes."
     assert everything(engine) == before
 
 
@@ -215,7 +215,7 @@ def test_another_export_under_the_same_name_is_refused(
         ("votes.csv", b"like", b"lick", "votes.csv, line 3: to is 'lick', which is not a reaction of the export."),
         ("votes.csv", b",false", b",true", "votes.csv, line 2: the vote is held for review."),
         ("votes.csv", b",sad,vote", b",wow,vote", "is not the file that datapackage.json describes"),
-        ("votes.csv", b",like,sad,", b",love,sad,", "takes back love, which nobody has at that time."),
+        ("votes.csv", b",like,sad,", b",love,sad,", "removes love, which nobody has at that time."),
         ("votes.csv", b"\r\n2025", b"\r\n20x5", "at cannot be '20x5"),
         ("votes.csv", b"at,article", b"at,articles", "votes.csv, line 1: the header is not the one"),
         ("articles.csv", b"[]", b"{}", "articles.csv, line 2: authors is not a list of names."),

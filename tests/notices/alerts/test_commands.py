@@ -40,8 +40,8 @@ def test_from_a_surge_to_the_newsroom_and_never_twice(newsroom: Newsroom, surge:
         again = terminal.do("alerts", "--all", webhook_private_targets=True)
 
     assert first == (
-        "daily: Surging: Goat takes the 7:42. 99 reactions that are not negative in 3 hours: 4.5 times what articles of its "
-        "age gain here (20).\n1 message sent.\n"
+        "daily: Surging: Goat takes the 7:42. 99 readers in 3 hours whose first reaction was not negative: 4.5 times what "
+        "articles of its age gain here (20).\n1 message sent.\n"
     )
     assert again == ""
     (sent,) = receiver.sent

@@ -51,7 +51,9 @@ def test_an_article_that_gains_four_times_what_its_age_predicts_surges(newsroom:
         "section": "Local",
     }
     assert goat.headline == "Surging: Goat takes the 7:42"
-    assert goat.detail == ("120 reactions that are not negative in 3 hours: 5.2 times what articles of its age gain here (20).")
+    assert goat.detail == (
+        "120 readers in 3 hours whose first reaction was not negative: 5.2 times what articles of its age gain here (20)."
+    )
 
 
 def test_anger_alone_does_not_surge(newsroom: Newsroom, crowd: Crowd) -> None:
