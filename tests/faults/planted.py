@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from reactions.app import create_app
+from reactions.app import asgi_app, create_app
 from reactions.settings import load
 from tests.faults import plants
 
@@ -15,4 +15,6 @@ COMMAND = ("gunicorn", "--config", CONFIG, "tests.faults.planted:planted()")
 def planted() -> object:
     """Plant, then make the application as the product's own door does."""
     getattr(plants, os.environ["PLANT"])()
-    return create_app(load(os.environ))
+    settings = load(os.environ)
+    app = create_app(settings)
+    return asgi_app(app) if settings.worker_class == "uvicorn" else app
