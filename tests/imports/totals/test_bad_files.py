@@ -118,7 +118,7 @@ def test_an_sql_dump_is_refused_with_what_to_do_instead(import_file: ImportFile,
     [
         (("--reaction", "like=joy"), "This site has no reaction 'joy'."),
         (("--reaction", "like"), "'like' is not a pair."),
-        (("--key", "{slug}"), "there is no {slug}. There is: post_id, re_like"),
+        (("--key", "{slug}"), "there is no {slug}. The names are: post_id, re_like"),
         (("--source", "Old Blog"), "a name has 1 to 64 of a-z"),
     ],
 )
