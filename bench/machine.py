@@ -9,7 +9,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,11 @@ def family(pid: int) -> list[psutil.Process]:
 
 def cpu_s(processes: Iterable[psutil.Process]) -> float:
     """Seconds of processor time, in the kernel and outside, that processes have used so far."""
-    return float(sum(sum(process.cpu_times()[:2]) for process in processes))
+    used = 0.0
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):  # one of PostgreSQL's that has ended since they were listed
+            used += sum(process.cpu_times()[:2])
+    return used
 
 
 def foreign_s() -> float:
