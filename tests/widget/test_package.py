@@ -175,11 +175,9 @@ def test_the_folder_packs_with_its_licence(tmp_path: Path) -> None:
     assert (WIDGET / "LICENSE").read_bytes() == (PROJECT / "LICENSE").read_bytes()
 
 
-def test_the_lock_file_names_no_registry() -> None:
-    lock = (WIDGET / "package-lock.json").read_text(encoding="utf-8")
-
-    assert '"resolved"' not in lock
-    assert {line.strip() for line in lock.splitlines() if "http" in line and '"url": "https://' not in line} == set()  # funding
+def test_the_lock_file_names_no_address() -> None:
+    """npm writes where each package came from, and who asks for money for it; take both out again (`funding`, `resolved`)."""
+    assert "://" not in (WIDGET / "package-lock.json").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("tag", ["reader-reactions", "reaction-count"])
