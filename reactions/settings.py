@@ -1,8 +1,7 @@
-"""Settings: read once, typed, frozen.
+"""Settings: read once, typed, frozen. The file is longer than others because a setting and the rule for its value are one idea.
 
 `load` takes the environment as an argument, so only the two doors of the program (wsgi.py and the command line) read it.
-An unknown, missing or mistyped setting raises `InvalidSettings`, whose text names it and says what was expected. The file is
-longer than others because a setting and the rule for its value belong together.
+An unknown, missing or mistyped setting raises `InvalidSettings`, whose text names it and says what was expected.
 """
 
 from __future__ import annotations
