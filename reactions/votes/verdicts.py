@@ -18,7 +18,7 @@ from reactions.votes.detector import Pattern
 from reactions.votes.holds import HELD, SUSPECT, Held
 
 _ID = re.compile("[0-9a-f]{16}")  # a NUL in it would be a fault of PostgreSQL
-_w, _h = tables.verdict.c, tables.hold.c
+_w, _h, _v = tables.verdict.c, tables.hold.c, tables.vote.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,11 @@ def write(connection: Connection, verdict: Verdict) -> None:
 
 
 def name_votes(connection: Connection, verdict: Verdict, votes: Sequence[Held]) -> None:
-    """Let a verdict name votes: those that count become suspect, those that are held stay so for longer."""
+    """Let a verdict name votes: those that count become suspect, those that are held stay so for longer.
+
+    Votes that are gone are left out: their readers were forgotten, or their article was moved or deleted.
+    """
+    votes = _still_there(connection, votes)
     if not votes:
         return
     holds.record(connection, votes, state=SUSPECT)
@@ -65,6 +69,17 @@ def name_votes(connection: Connection, verdict: Verdict, votes: Sequence[Held]) 
     )
     for first in range(0, len(keys), 500):
         connection.execute(named, {"keys": keys[first : first + 500]})
+
+
+def _still_there(connection: Connection, votes: Sequence[Held]) -> list[Held]:
+    """The votes that are stored under the names they had, locked so that nobody renames them meanwhile."""
+    keys = sorted((vote.article_id, vote.voter) for vote in votes)
+    there: set[tuple[int, bytes]] = set()
+    for first in range(0, len(keys), 500):
+        mine = tuple_(_v.article_id, _v.voter).in_(keys[first : first + 500])
+        asked = select(_v.article_id, _v.voter).where(mine).order_by(_v.article_id, _v.voter).with_for_update()
+        there |= {(article_id, bytes(voter)) for article_id, voter in connection.execute(asked)}
+    return [vote for vote in votes if (vote.article_id, vote.voter) in there]
 
 
 def in_force(connection: Connection, *, now_ms: int) -> list[Verdict]:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
 from reactions.newsroom import article_keys
 from reactions.newsroom.sites import Site
+from reactions.storage import tables
 from reactions.storage.engines import snapshot, writing
 from reactions.times import HOUR_MS, MINUTE_MS
-from reactions.votes import integrity, review, verdicts
+from reactions.votes import forgetting, integrity, review, verdicts
 from reactions.votes.ballot_box import Answer
 from reactions.votes.detector import MIX, NETWORKS, Pattern
 from reactions.votes.holds import HELD, SUSPECT, Sender
@@ -23,6 +24,7 @@ from reactions.votes.watching import Rules, Watch
 from tests import make
 from tests.boxes import NOON_MS, Booth, booth
 
+KEY = b"k" * 32  # of tests/boxes.py
 HELLO = article_keys.id_of("daily", "hello")
 
 
@@ -96,12 +98,31 @@ def test_a_script_on_many_articles_does_not_make_its_own_network_usual(process: 
 def test_suspect_votes_are_no_measure_for_others(process: Process) -> None:
     """One script after another: the first ones' votes are all fresh and all angry, which makes neither usual."""
     for number in range(3):
-        process.vote(1_000 * number, 60, "angry", network=f"script-{number}", article=f"article-{number}")
+        process.vote(1_000 * number, 200, "angry", network=f"script-{number}", article=f"article-{number}")
         process.watch.look()
 
     process.vote(5_000, 150, "angry")
 
     assert [verdict.cause for verdict in process.watch.look()] == [MIX]
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["first look", "later look"])
+def test_a_verdict_names_no_reader_who_was_forgotten_meanwhile(process: Process, again: bool) -> None:
+    """The watch remembers votes; what it writes down is about those that are there."""
+    process.vote(0, 60, "angry", network="one")
+    if again:
+        process.watch.look()
+        process.vote(100, 1, "angry", network="one")
+    booth = process.booth
+    gone = make.reader(100 if again else 7)
+
+    assert forgetting.forget(booth.engine, booth.box, booth.site, reader=bytes.fromhex(gone), key=KEY, now_ms=NOON_MS) == 1
+    process.watch.look()
+
+    with booth.engine.connect() as connection:
+        votes, named = (set(connection.execute(select(t.c.article_id, t.c.voter))) for t in (tables.vote, tables.hold))
+    assert len(named) >= 59
+    assert named <= votes
 
 
 def test_a_network_of_proven_readers_is_usual(process: Process) -> None:
