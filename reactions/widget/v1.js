@@ -29,7 +29,7 @@ try {
 		[aria-pressed=true] { background: var(--reactions-tint, color-mix(in srgb, currentColor 8%, #0000));
 			outline: 2px solid var(--reactions-accent, currentColor); outline-offset: -2px }
 		:focus-visible { outline: 2px solid var(--reactions-accent, currentColor); outline-offset: 2px }
-		[part=forget] { min-height: 24px; padding: 0; border: 0; background: none; color: inherit; font-size: .8em; text-decoration: underline }
+		[part=forget] { min-height: 24px; padding: 0; border: 0; background: none; color: inherit; font: inherit; font-size: .8em; text-decoration: underline }
 		@media (hover: hover) { :enabled:hover { border-color: currentColor } }`;
 	const ANY = /** @type {any} */ (undefined);
 	const Any = /** @type {any} */ (Object);
