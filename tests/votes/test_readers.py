@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,3 +62,15 @@ def test_what_a_limit_counts_under_tells_nothing_of_whom_it_counts(one: bytes, o
     assert (key == readers.limit_key(KEY, "daily", other.hex())) == (one == other)
     assert key != readers.limit_key(b"another key", "daily", one.hex())
     assert key != readers.limit_key(KEY, "weekly", one.hex())
+
+
+def test_a_reader_without_an_id_is_another_one_on_each_article_network_and_browser() -> None:
+    """The article must be part of it: a site may tell readers across articles by their ids, but nobody by an address."""
+    asked = {"article_id": 1, "network": "198.51.100.7", "browser": "Firefox"}
+    changes: list[dict[str, Any]] = [{}, {"article_id": 2}, {"network": "198.51.100.8"}, {"browser": "Safari"}]
+
+    ids = [readers.nameless(b"k" * 32, **{**asked, **change}) for change in changes]
+
+    assert len(set(ids)) == 4
+    assert {len(each) for each in ids} == {16}
+    assert ids[0] == readers.nameless(b"k" * 32, **asked) != readers.nameless(b"l" * 32, **asked)
