@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from email.utils import parseaddr
+from functools import cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -314,6 +315,7 @@ _FIELD_OF: dict[Any, type[wire.Field[Any]]] = {
 }
 
 
+@cache
 def _schema() -> Schema:
     hints = get_type_hints(Settings)
     shapes: dict[str, Any] = {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -66,10 +67,50 @@ _HEADERS: dict[str, tuple[bool, dict[str, Any], str]] = {
 
 
 class ReactionsApi(Api):  # type: ignore[misc]
-    """flask-smorest's assembly of the document; errors are answered by `problems` alone."""
+    """flask-smorest's assembly of the document, when it is first asked for; errors are answered by `problems` alone.
+
+    Assembling takes longer than all else that starts an application, and most processes never show the document.
+    """
 
     ERROR_SCHEMA = schemas.Problem
     DEFAULT_ERROR_RESPONSE_NAME = None  # each route lists its own problems
+
+    def __init__(self, app: Flask) -> None:
+        self._blueprints: list[ApiBlueprint] = []
+        self._assembling = threading.Lock()
+        super().__init__(app)
+
+    def register_blueprint(self, blp: ApiBlueprint, **_: Any) -> None:
+        """Register the routes; what describes them waits."""
+        self._app.register_blueprint(blp)
+        self._blueprints.append(blp)
+
+    def described(self) -> dict[str, Any]:
+        """The document."""
+        with self._assembling:
+            if self._blueprints:
+                self._assemble()
+            document: dict[str, Any] = self.spec.to_dict()
+            return document
+
+    def _assemble(self) -> None:
+        components = self.spec.components
+        components.security_scheme("key", {"type": "http", "scheme": "bearer", "description": "A key of the site: rk_…"})
+        for name, (always, schema, text) in _HEADERS.items():
+            components.header(name, {"required": always, "schema": schema, "description": text})
+        for name, response in sorted(_shared_responses.items()):
+            components.response(name, response)
+        for blueprint in self._blueprints:
+            blueprint.register_views_in_doc(self, self._app, self.spec, name=blueprint.name, parameters=None)
+            self.spec.tag({"name": blueprint.name, "description": blueprint.description})
+        _let_responses_grow(components.schemas)
+        self._blueprints.clear()
+
+    def _openapi_json(self) -> Response:
+        return Response(json.dumps(self.described(), indent=2), mimetype="application/json")
+
+    def _register_responses(self) -> None:
+        pass  # each route lists its own
 
     def _register_error_handlers(self) -> None:
         pass  # `problems.register` does
@@ -230,14 +271,8 @@ def install(app: Flask, blueprints: Sequence[ApiBlueprint]) -> ReactionsApi:
         },
     )
     api = ReactionsApi(app)
-    api.spec.components.security_scheme("key", {"type": "http", "scheme": "bearer", "description": "A key of the site: rk_…"})
-    for name, (always, schema, text) in _HEADERS.items():
-        api.spec.components.header(name, {"required": always, "schema": schema, "description": text})
-    for name, response in sorted(_shared_responses.items()):
-        api.spec.components.response(name, response)
     for blueprint in blueprints:
         api.register_blueprint(blueprint)
-    _let_responses_grow(api.spec.components.schemas)
     app.add_url_rule("/docs", "docs", _docs)
     app.add_url_rule("/problems", "problems", _problems)
     return api
@@ -254,7 +289,7 @@ def _let_responses_grow(described: dict[str, dict[str, Any]]) -> None:
 def description(app: Flask) -> str:
     """The document as it is committed: keys in order, indented."""
     api: ReactionsApi = app.extensions["flask-smorest"]["apis"][""]["ext_obj"]
-    return json.dumps(api.spec.to_dict(), indent=2, sort_keys=True, ensure_ascii=False)
+    return json.dumps(api.described(), indent=2, sort_keys=True, ensure_ascii=False)
 
 
 def _docs() -> Response:
