@@ -20,8 +20,8 @@ serve: $(VENV)/run.stamp  ## Serve real sites with the settings of the environme
 
 test: $(VENV)/dev.stamp browser programs spreadsheet  ## Check the code and run every test, except bench and long fault runs (minutes)
 	$(MAKE) --no-print-directory check
-	@# Two at a time on a busy machine, a timing can slip: what failed runs once more, alone, and must pass then.
-	$(BIN)/python -m pytest -q -n 2 --dist loadgroup || \
+	@# Three at a time keep two cores busy, and a timing can slip: what failed runs once more, alone, and must pass then.
+	$(BIN)/python -m pytest -q -n 3 --dist loadgroup || \
 	    $(BIN)/python -m pytest -q --last-failed --last-failed-no-failures none
 
 check: $(VENV)/dev.stamp  ## Format, lint, types, layers; the widget's JavaScript too (seconds)
