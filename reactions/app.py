@@ -15,7 +15,7 @@ from reactions.notices import suspicion
 from reactions.reports.reporting import Reports
 from reactions.secret_keys import Keys, keys_of
 from reactions.settings import InvalidSettings, Settings, proxy_networks
-from reactions.storage import engines
+from reactions.storage import connecting, engines
 from reactions.times import HOUR_MS
 from reactions.votes import readers
 from reactions.votes.ballot_box import Answer, BallotBox, Listener
@@ -66,8 +66,8 @@ def create_app(settings: Settings) -> Flask:
     app.config["SESSION_COOKIE_SAMESITE"] = "Strict"
     app.config["SESSION_COOKIE_SECURE"] = secure
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.engine_url
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engines.options(settings)
-    app.config["SQLALCHEMY_BINDS"] = {"ballots": {"url": settings.engine_url, **engines.options_of_the_ballot_box(settings)}}
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = connecting.options(settings)
+    app.config["SQLALCHEMY_BINDS"] = {"ballots": {"url": settings.engine_url, **connecting.options_of_the_ballot_box(settings)}}
     app.json.sort_keys = False  # type: ignore[attr-defined]
     _make_data_folder(settings)
     db.init_app(app)

@@ -201,6 +201,7 @@ class Settings:
     data_dir: str = _checked(_is_folder)
     database_url: str = _plain()
     database_pool_size: int = _number(1)
+    database_through_pgbouncer: bool = _plain()
     secret: str = _checked(_is_secret)
     previous_secrets: list[str] = _checked(_are_secrets)  # noqa: RUF009
     pseudonym_secret: str = _checked(_is_secret)

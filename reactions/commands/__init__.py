@@ -129,6 +129,8 @@ def _failure(error: Exception) -> str | None:
         return str(error)
     if isinstance(error, SQLAlchemyError):
         cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        if "startup parameter" in cause:
+            return f"The database reported an error: {cause}. Behind PgBouncer, set database_through_pgbouncer = true."
         return f"The database reported an error: {cause}. Has `reactions db upgrade` been run?"
     if isinstance(error, ImportError):
         return f"{error}. PostgreSQL needs reader-reactions[postgres], and Redis reader-reactions[redis]."

@@ -3,61 +3,32 @@
 from __future__ import annotations
 
 import logging
-import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, ExceptionContext, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import OperationalError
 
 from reactions.refusals import Unavailable
-from reactions.settings import InvalidSettings, Settings
+from reactions.storage import connecting
 
 log = logging.getLogger(__name__)
 
-_BUSY_MS = 800  # SQLite waits this long for another process's write lock
-_STATEMENT_MS, _LOCK_MS, _IDLE_MS = 30_000, 1_000, 60_000
-_BALLOT_LOCK_MS = 500  # longer than a migration's 400: a batch that meets one waits, and is still answered in time
 _COUNTING = 0x766F746573  # among PostgreSQL's advisory locks, the one of transactions that count votes
 _COUNTING_MS = 10_000
 _DURABLE = "current_setting('synchronous_commit'), current_setting('fsync')"
 _TAKE_PART = f"SELECT pg_advisory_xact_lock_shared({_COUNTING}), {_DURABLE}"
+_POOLED = (
+    "The database is reached through a pooler such as PgBouncer, which gives each transaction another connection. "
+    "Set database_through_pgbouncer = true."
+)
 READ_ONLY = "25006"  # SQLSTATE read_only_sql_transaction
 CHECKING = 0x636865636B  # the advisory lock of the rolling check
-
-
-def options(settings: Settings, *, lock_ms: int = _LOCK_MS) -> dict[str, Any]:
-    """The arguments of `create_engine`. Raises InvalidSettings for an address of another engine."""
-    try:
-        name = make_url(settings.engine_url).get_backend_name()
-    except ArgumentError:
-        name = ""
-    if name == "sqlite":
-        return {"pool_size": settings.threads + 8, "connect_args": {"timeout": _BUSY_MS / 1000}}
-    if name == "postgresql":
-        session = f"-c statement_timeout={_STATEMENT_MS} -c lock_timeout={lock_ms} "
-        session += f"-c idle_in_transaction_session_timeout={_IDLE_MS}"
-        return {
-            "pool_size": settings.database_pool_size,
-            "max_overflow": 4,
-            "pool_timeout": math.ceil(settings.answer_within_s),  # whole seconds: Flask-SQLAlchemy cuts the rest off
-            "pool_pre_ping": True,
-            "connect_args": {"connect_timeout": 2, "options": session, "application_name": "reactions"},
-        }
-    raise InvalidSettings("database_url: write sqlite:////path/to/file.db or postgresql://user:password@host/database.")
-
-
-def options_of_the_ballot_box(settings: Settings) -> dict[str, Any]:
-    """The same for the engine that only counts: votes never wait for a connection that a report holds.
-
-    No connection is tried before it is used: a batch that meets a lost one runs again on a new one.
-    """
-    chosen = {**options(settings, lock_ms=_BALLOT_LOCK_MS), "pool_pre_ping": False}
-    return chosen if settings.on_sqlite else {**chosen, "pool_size": 1}
 
 
 def keep_private(url: str) -> None:
@@ -77,7 +48,8 @@ def prepare(engine: Engine) -> None:
 
     Connecting to a PostgreSQL that commits asynchronously raises Unavailable, with the setting to change.
     """
-    prepare_one = _prepare_sqlite if engine.dialect.name == "sqlite" else _refuse_asynchronous_commit
+    pooled = bool(engine.get_execution_options().get(connecting.AT_BEGIN))
+    prepare_one = _prepare_sqlite if engine.dialect.name == "sqlite" else partial(_refuse_unsafe, pooled=pooled)
     driver_error: type[Exception] = engine.dialect.loaded_dbapi.Error
 
     def prepare_connection(connection: Any, _record: Any) -> None:
@@ -87,6 +59,8 @@ def prepare(engine: Engine) -> None:
             raise OperationalError("a new connection", {}, error) from error
 
     event.listen(engine, "connect", prepare_connection)
+    if engine.dialect.name == "postgresql":
+        event.listen(engine, "begin", connecting.say_at_begin)
     event.listen(engine, "handle_error", _leave_read_only)
 
 
@@ -198,14 +172,22 @@ def _prepare_sqlite(connection: Any) -> None:
     cursor.close()
 
 
-def _refuse_asynchronous_commit(connection: Any) -> None:
-    """Refuse a PostgreSQL that may lose acknowledged votes in a crash."""
+def _refuse_unsafe(connection: Any, *, pooled: bool) -> None:
+    """Refuse a PostgreSQL that may lose acknowledged votes in a crash, and a pooler that the settings do not name."""
     try:
-        _check_durable(*connection.execute(f"SELECT {_DURABLE}").fetchone())
+        *durable, process = connection.execute(f"SELECT {_DURABLE}, pg_backend_pid()").fetchone()
+        _check_durable(*durable)
+        _check_direct(pooled or process == connection.info.backend_pid)  # a pooler invents the process that it tells
     except Unavailable:
         connection.close()
         raise
     connection.rollback()
+
+
+def _check_direct(direct: bool) -> None:
+    if not direct:
+        log.error("a pooler that no setting names")
+        raise Unavailable(_POOLED)
 
 
 def _check_durable(synchronous_commit: str, fsync: str) -> None:

@@ -20,12 +20,13 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from reactions.refusals import MigrationRefused
 from reactions.settings import shipped
 from reactions.storage import outages, tables
+from reactions.storage.connecting import with_timeouts, without_timeouts
 from reactions.storage.engines import writing
 
 _LOCK = 0x7265616374  # an arbitrary number that means "reactions is migrating" among PostgreSQL's advisory locks
@@ -89,11 +90,9 @@ def create_index(op: Operations, name: str, table: str, columns: Sequence[str]) 
     if op.get_bind().dialect.name != "postgresql":
         op.create_index(name, table, list(columns), if_not_exists=True)
         return
-    with op.get_context().autocommit_block():
-        op.execute("SET lock_timeout = 0")  # the build waits for older snapshots and blocks nobody meanwhile
+    with op.get_context().autocommit_block(), without_timeouts(op.get_bind()):
         op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
         op.create_index(name, table, list(columns), postgresql_concurrently=True)
-        op.execute(f"SET lock_timeout = {_LOCK_WAIT_MS}")
 
 
 _NEWER = (
@@ -159,13 +158,10 @@ def _alone(engine: Engine, give_up_s: float) -> Iterator[Connection]:
             with writing(engine) as connection:
                 yield connection
         return
-    with engine.connect() as connection:
-        try:
-            if engine.dialect.name == "postgresql":
-                _take_lock(connection, give_up_s)
-            yield connection
-        finally:
-            connection.invalidate()  # closed, not given back: the session's lock and settings must not reach a vote
+    with engine.connect() as lock, engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            _take_lock(with_timeouts(lock, statement_ms=0, lock_ms=_LOCK_WAIT_MS), give_up_s)
+        yield with_timeouts(connection, statement_ms=0, lock_ms=_LOCK_WAIT_MS)
 
 
 def _private(path: str, flags: int) -> int:
@@ -173,13 +169,14 @@ def _private(path: str, flags: int) -> int:
 
 
 def _take_lock(connection: Connection, give_up_s: float) -> None:
-    """Hold the migrations' lock until the session ends."""
+    """Hold the migrations' lock until the connection's transaction ends.
+
+    It has a transaction of its own, not a session's lock: behind a pooler, the next transaction may have another session. Without
+    parameters the statement leaves no portal, whose snapshot would keep an index from being built concurrently.
+    """
     until = time.monotonic() + give_up_s
-    connection.execute(text(f"SET lock_timeout = {_LOCK_WAIT_MS}"))
-    connection.execute(text("SET statement_timeout = 0"))
-    while not connection.execute(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": _LOCK}).scalar_one():
+    while not connection.exec_driver_sql(f"SELECT pg_try_advisory_xact_lock({_LOCK})").scalar_one():
         connection.rollback()
         if time.monotonic() > until:
             raise MigrationRefused("Another process is migrating the tables and has not finished. Wait for it, then try again.")
         time.sleep(0.1)
-    connection.commit()

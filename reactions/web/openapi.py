@@ -109,14 +109,10 @@ class ReactionsApi(Api):  # type: ignore[misc]
     def _openapi_json(self) -> Response:
         return Response(json.dumps(self.described(), indent=2), mimetype="application/json")
 
-    def _register_responses(self) -> None:
-        pass  # each route lists its own
+    def _left_out(self) -> None:
+        """Errors are `problems`' business, lists are paged by cursor in their bodies, and each route lists its own problems."""
 
-    def _register_error_handlers(self) -> None:
-        pass  # `problems.register` does
-
-    def _register_pagination_header(self) -> None:
-        pass  # lists are paged by cursor, in their bodies
+    _register_error_handlers = _register_pagination_header = _register_responses = _left_out
 
 
 class ApiBlueprint(Blueprint):  # type: ignore[misc]

@@ -8,8 +8,12 @@ import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
 
+from reactions import settings
 from reactions.refusals import Unavailable
-from reactions.storage import engines, outages
+from reactions.settings import InvalidSettings
+from reactions.storage import connecting, engines, outages
+from tests import make
+from tests.engines import Postgres
 
 
 def test_a_connection_that_cannot_be_prepared_is_an_outage(tmp_path: Path) -> None:
@@ -33,3 +37,48 @@ class FakeFull(Exception):
 
 def test_a_full_disk_met_while_connecting_is_told_to_come_again() -> None:
     assert isinstance(outages.refusal_for(OperationalError("x", {}, FakeFull())), Unavailable)
+
+
+SHARED = "postgresql://reactions:a-password@"
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        (f"{SHARED}db1:5432,db2:5432/reactions", "postgresql://user:password@/database?host=db1:5432&host=db2:5432"),
+        (f"{SHARED}db:port/reactions", "a port is not a number"),
+        (f"{SHARED}db/reactions?sslmode=always", "sslmode is one of prefer, disable, allow, require, verify-ca, verify-full"),
+        (f"{SHARED}db/reactions?target_session_attrs=master", "target_session_attrs is one of any, read-write"),
+        (f"{SHARED}db/reactions?prepare_threshold=never", "prepare_threshold is a number"),
+        (f"{SHARED}db/reactions?colour=blue", "colour"),
+    ],
+)
+def test_an_address_with_a_fault_is_answered_in_one_line_without_its_password(address: str, said: str) -> None:
+    with pytest.raises(InvalidSettings) as refused:
+        connecting.options(settings.load({}, database_url=address, secret=make.SECRET))
+
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert "a-password" not in str(refused.value)
+
+
+def test_what_an_address_says_goes_before_what_we_say() -> None:
+    asked = (
+        "host=db1:5432&host=db2:5433&target_session_attrs=read-write&sslmode=verify-full&connect_timeout=7&prepare_threshold=9"
+    )
+    args = connecting.options(settings.load({}, database_url=f"{SHARED}/reactions?{asked}", secret=make.SECRET))["connect_args"]
+
+    assert "connect_timeout" not in args
+    assert args["prepare_threshold"] == 9
+    assert args["tcp_user_timeout"] == 5_000
+
+
+def test_of_several_hosts_the_one_that_takes_votes_is_found(postgres: Postgres) -> None:
+    postgres.create_database("reached")
+    away = f"postgresql://postgres@/reached?host={postgres.folder}/nowhere&host={postgres.folder}&target_session_attrs=read-write"
+    engine = create_engine(away, **connecting.options(settings.load({}, database_url=away, secret=make.SECRET)))
+    engines.prepare(engine)
+
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("show statement_timeout").scalar() == "30s"
+    engine.dispose()
