@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NoReturn
+
 import click
 from flask.cli import AppGroup, with_appcontext
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from reactions.storage import migrations
+from reactions.storage.connecting import with_timeouts
 from reactions.storage.engines import snapshot
 from reactions.votes import integrity, sealing
 from reactions.web import current
 
 db = AppGroup("db", help="Upgrade and check the tables.")
 _SHOWN = 20  # differences that `verify` prints
+_ARTICLES = 1_000  # that it recounts in one snapshot
+_NOT_FINISHED = 3  # 2 is Click's, for a wrong option
 
 
 @db.command("upgrade")
@@ -45,28 +55,64 @@ def check() -> None:
 
 
 @click.command("verify")
+@click.option("--above", type=int, help="Go on above this article id, where an earlier run has stopped.")
+@click.option("--within", type=click.FloatRange(min=0), help="Stop after so many seconds.")
 @with_appcontext
-def verify() -> None:
+def verify(above: int | None, within: float | None) -> None:
     """Recount every number.
 
-    The numbers are recounted from the votes and from the ledger, in one snapshot. Exit code 1 if any differs.
+    The numbers are recounted from the votes and from the ledger, a thousand articles in one snapshot. Exit code 1 if any differs; 3
+    if none differs so far and not everything was recounted, then a line says how to go on.
     """
-    with snapshot(current.engine()) as connection:
-        votes = integrity.votes_stored(connection)
-        differences = [
-            *integrity.differences(connection),
-            *integrity.imported_differences(connection),
-            *integrity.readers_differences(connection),
-            *integrity.left_behind(connection),
-            *sealing.differences(connection),
-            *integrity.hold_differences(connection),
-        ]
-    for difference in differences[:_SHOWN]:
-        click.echo(str(difference))
-    differ = "1 number differs" if len(differences) == 1 else f"{len(differences):,} numbers differ"
-    click.echo(f"{votes:,} vote{'s' * (votes != 1)} recounted, {differ}.")
-    if differences:
+    deadline = None if within is None else time.monotonic() + within
+    votes = differ = 0
+    try:
+        for piece, (more, differences) in _recounted(above):
+            votes, differ = votes + more, differ + _show(differences, shown=differ)
+            above = piece.upto
+            if above is not None and deadline is not None and time.monotonic() > deadline:
+                _stop(votes, differ, above)
+        with _patient_snapshot() as connection:
+            differ += _show(sealing.differences(connection), shown=differ)
+    except (SQLAlchemyError, KeyboardInterrupt) as error:
+        click.echo(f"Stopped: {str(error).strip().splitlines()[0] if str(error) else 'interrupted'}", err=True)
+        _stop(votes, differ, above)
+    click.echo(_found(votes, differ))
+    if differ:
         raise click.exceptions.Exit(1)
+
+
+def _recounted(above: int | None) -> Iterator[tuple[integrity.Range, tuple[int, Sequence[object]]]]:
+    """Range by range: how many votes there are, and what differs."""
+    with _patient_snapshot() as listing:
+        pieces = list(integrity.ranges(listing, above=above, articles=_ARTICLES))
+    for piece in pieces:
+        with _patient_snapshot() as connection:
+            yield piece, (integrity.votes_stored(connection, piece), integrity.all_differences(connection, piece))
+
+
+@contextmanager
+def _patient_snapshot() -> Iterator[Connection]:
+    with snapshot(current.engine()) as connection:
+        yield with_timeouts(connection, statement_ms=0, lock_ms=1_000)
+
+
+def _show(differences: Sequence[object], *, shown: int) -> int:
+    for difference in differences[: max(_SHOWN - shown, 0)]:
+        click.echo(str(difference))
+    return len(differences)
+
+
+def _stop(votes: int, differ: int, above: int | None) -> NoReturn:
+    click.echo(_found(votes, differ))
+    further = "" if above is None else f" --above {above}"
+    click.echo(f"Not finished. Go on with: reactions verify{further}")
+    raise click.exceptions.Exit(1 if differ else _NOT_FINISHED)
+
+
+def _found(votes: int, differ: int) -> str:
+    differing = "1 number differs" if differ == 1 else f"{differ:,} numbers differ"
+    return f"{votes:,} vote{'s' * (votes != 1)} recounted, {differing}."
 
 
 @click.command("seal")

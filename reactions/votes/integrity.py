@@ -3,17 +3,17 @@
 Imported totals are not votes: they must be what the imports on record have brought. Held and rejected votes are in none of these
 numbers, and each has a hold that says why.
 
-Read in one transaction, so that a vote counted meanwhile cannot look like a fault. Nothing is repaired here: a difference is a
-bug whose cause must be found, and a repair would hide it. `recounting` repairs what an operator has looked at. What `retention`
-has dropped goes on counting: `dropped` says how much that is, of votes, of events and of readers.
+Read in one transaction for each range of articles, so that a vote counted meanwhile cannot look like a fault. Nothing is repaired
+here: a difference is a bug whose cause must be found, and a repair would hide it. `recounting` repairs what an operator has seen.
+What `retention` has dropped goes on counting: `dropped` says how much that is, of votes, of events and of readers.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, Select, cast, func, select, true, union_all
 
@@ -78,13 +78,38 @@ class HoldDifference:
     vote_held: bool
 
 
-def votes_stored(connection: Connection) -> int:
-    """How many votes there are to recount."""
-    return connection.execute(select(func.count()).select_from(tables.vote)).scalar_one()
+class Range(NamedTuple):
+    """The articles whose ids lie above `above` and not above `upto`; None has no end."""
+
+    above: int | None
+    upto: int | None
 
 
 # Of some articles, by id; None means all.
-Scope = Collection[int] | None
+Scope = Collection[int] | Range | None
+
+
+def ranges(connection: Connection, *, above: int | None, articles: int) -> Iterator[Range]:
+    """All ids above `above`, in pieces that hold so many articles each; the last has no end."""
+    while True:
+        beyond = () if above is None else (_a.article_id > above,)
+        ids = select(_a.article_id).where(*beyond).order_by(_a.article_id).offset(articles - 1).limit(1)
+        upto = connection.execute(ids).scalar_one_or_none()
+        yield Range(above, upto)
+        if upto is None:
+            return
+        above = upto
+
+
+def votes_stored(connection: Connection, of: Scope = None) -> int:
+    """How many votes there are to recount."""
+    return connection.execute(select(func.count()).select_from(tables.vote).where(_within(_v, of))).scalar_one()
+
+
+def all_differences(connection: Connection, of: Scope = None) -> list[object]:
+    """Everything that disagrees, but for the seals, which are by day and not by article."""
+    checks = (differences, imported_differences, readers_differences, left_behind, hold_differences)
+    return [found for check in checks for found in check(connection, of)]
 
 
 def differences(connection: Connection, of: Scope = None) -> list[Difference]:
@@ -148,7 +173,10 @@ def _numbers(connection: Connection, *queries: Any) -> dict[tuple[int, str], int
 
 
 def _within(columns: Any, of: Scope) -> ColumnElement[bool]:
-    return true() if of is None else columns.article_id.in_(of)
+    if not isinstance(of, Range):
+        return true() if of is None else columns.article_id.in_(of)
+    above = true() if of.above is None else columns.article_id > of.above
+    return above & (true() if of.upto is None else columns.article_id <= of.upto)
 
 
 def _dropped(what: ColumnElement[int], of: Scope) -> Select[Any]:

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine
 
 from reactions import __version__
-from reactions.commands import COMMANDS
+from reactions.commands import COMMANDS, database
 from reactions.newsroom import reaction_sets
 from reactions.settings import NAMES
 from reactions.storage.engines import writing
@@ -209,6 +209,39 @@ def test_the_recount_says_that_all_is_well_or_what_is_not(make_app: MakeApp, ter
     assert tampered.code == 1
     assert "reaction='love', served=3, recounted=2, folded=2, hourly=2" in tampered.out
     assert tampered.out.endswith("2 votes recounted, 1 number differs.\n")
+
+
+def test_a_recount_that_stops_says_how_to_go_on_and_finds_the_same(
+    make_app: MakeApp, terminal: Terminal, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_ARTICLES", 2)
+    client = make_app().test_client()
+    for number in range(5):
+        vote(client, article=f"article-{number}", reaction="love", reader=ADA)
+    with writing(engine) as connection:
+        connection.exec_driver_sql("update tally set n = 7 where article_id = (select max(article_id) from tally)")
+
+    said = [terminal.type("verify", "--within", "0")]
+    while "Not finished" in said[-1].out:
+        said.append(terminal.type(*said[-1].out.rpartition("reactions ")[2].split(), "--within", "0"))
+
+    assert [each.code for each in said] == [3, 3, 1]
+    assert [each.out.partition(" ")[0] for each in said[:2]] == ["2", "2"]
+    assert "served=7, recounted=1" in said[-1].out
+    assert terminal.type("verify").out.endswith("5 votes recounted, 1 number differs.\n")
+
+
+@only_sqlite
+def test_a_recount_whose_database_goes_away_is_not_a_difference(
+    terminal: Terminal, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with writing(engine) as connection:
+        connection.exec_driver_sql("drop table imported_amount")
+
+    stopped = terminal.type("verify")
+
+    assert stopped.code == 3
+    assert stopped.out.endswith("0 votes recounted, 0 numbers differ.\nNot finished. Go on with: reactions verify\n")
 
 
 @only_sqlite
