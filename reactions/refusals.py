@@ -113,6 +113,20 @@ class MalformedWebhook(Refusal):
     """An address that alerts cannot be sent to."""
 
 
+class MalformedSubscriber(Refusal):
+    """An address that the digest cannot be sent to."""
+
+    pointer = "#/address"
+
+
+class UnknownSubscriber(Refusal):
+    """The digest does not go to this address."""
+
+
+class UnknownPerson(Refusal):
+    """Nobody of this name has a session at the dashboard of the site."""
+
+
 class UnknownWebhook(Refusal):
     """The site has no webhook with this id."""
 

@@ -55,6 +55,7 @@ site = Table(
     Column("article_patterns", JSON, nullable=False, server_default=text("'[]'")),
     Column("forgotten_votes", String(9), nullable=False, server_default="kept"),
     Column("keep_votes_days", Integer),
+    Column("alert_rules", JSON, nullable=False, server_default=text("'{}'")),
     UniqueConstraint("key"),
 )
 
@@ -337,6 +338,16 @@ webhook = Table(
     Column("url", String(2000), nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Index(None, "site_id"),
+)
+
+digest_subscriber = Table(
+    "digest_subscriber",
+    metadata,
+    Column("site_id", Integer, primary_key=True, autoincrement=False),
+    Column("address", String(254), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("by", String(100), nullable=False),
+    sqlite_with_rowid=False,
 )
 
 delivery = Table(
