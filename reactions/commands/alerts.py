@@ -5,13 +5,12 @@ from __future__ import annotations
 import click
 from flask.cli import AppGroup, with_appcontext
 
-from reactions import __version__
 from reactions.newsroom import sites
 from reactions.newsroom.sites import Site
 from reactions.notices import alerts as alerts_
 from reactions.notices import outbox, rules
 from reactions.notices import webhooks as hooks
-from reactions.notices.outbox import GIVEN_UP, SENT, Attempt, Sender
+from reactions.notices.outbox import GIVEN_UP, SENT, Attempt
 from reactions.storage.engines import snapshot, writing
 from reactions.web import current
 
@@ -32,7 +31,9 @@ def alerts(site: str | None, every: bool) -> None:
         watched = sites.all_sites(connection) if site is None else [sites.get(connection, site)]
     for each in watched:
         _watch(each)
-    attempts = outbox.deliver(_sender(), [each.id for each in watched])
+    parts = current.parts()
+    sender = outbox.sender_of(parts.settings, parts.keys, current.engine(), clock=current.now_ms)
+    attempts = outbox.deliver(sender, [each.id for each in watched])
     _report(attempts)
     with writing(current.engine()) as connection:
         outbox.forget_settled(connection, now_ms=current.now_ms())
@@ -58,21 +59,6 @@ def _report(attempts: list[Attempt]) -> None:
         if attempt.state != SENT:
             outcome = "given up" if attempt.state == GIVEN_UP else "will be tried again"
             click.echo(f"{_without_query(attempt.url)}: {attempt.problem} ({outcome})", err=True)
-
-
-def _sender() -> Sender:
-    settings = current.parts().settings
-    return Sender(
-        engine=current.engine(),
-        key=_key(),
-        older_keys=current.parts().keys.accepted("webhooks")[1:],
-        clock=current.now_ms,
-        timeout_s=settings.webhook_timeout_s,
-        attempts=settings.webhook_attempts,
-        private_allowed=settings.webhook_private_targets,
-        ports=frozenset(map(int, settings.webhook_ports)),
-        user_agent=f"reader-reactions/{__version__}",
-    )
 
 
 def _key() -> bytes:
