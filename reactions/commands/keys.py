@@ -24,7 +24,7 @@ key = AppGroup("key", help="Add, list and revoke API keys.")
     required=True,
     type=click.Choice(api_keys.SCOPES),
     help="read: reports and exports. write: describe and move articles. review: close, hide, reset, merge "
-    "and delete them, and decide about held votes. keys: manage keys. Repeatable.",
+    "and delete them, and decide about held votes. keys: manage keys. admin: change the site's settings. Repeatable.",
 )
 @click.option("--label", required=True, help="What the key is for, such as CMS.")
 @click.option("--expires-after-days", type=click.IntRange(1, 3650), help="Days after which the key expires.  [default: never]")
