@@ -127,6 +127,10 @@ class UnknownPerson(Refusal):
     """Nobody of this name has a session at the dashboard of the site."""
 
 
+class ChangedMeanwhile(Refusal):
+    """Somebody else changed the same thing since it was read; nothing was changed."""
+
+
 class UnknownWebhook(Refusal):
     """The site has no webhook with this id."""
 

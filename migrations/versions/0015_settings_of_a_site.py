@@ -1,4 +1,4 @@
-"""What editors set up at the dashboard: the thresholds of a site's alert rules, and who gets its digest."""
+"""What editors do at the dashboard: a site's alert thresholds, who gets its digest, and what an article was before a change."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,6 +11,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("site", sa.Column("alert_rules", sa.JSON, nullable=False, server_default=sa.text("'{}'")))
+    op.add_column("intervention", sa.Column("before", sa.JSON))
     op.create_table(
         "digest_subscriber",
         sa.Column("site_id", sa.Integer, autoincrement=False),
@@ -24,4 +25,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("digest_subscriber")
+    op.drop_column("intervention", "before")
     op.drop_column("site", "alert_rules")

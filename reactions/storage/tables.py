@@ -267,6 +267,7 @@ intervention = Table(
     Column("at", BigInteger, primary_key=True, autoincrement=False),
     Column("what", String(16), primary_key=True),
     Column("by", String(100), nullable=False),
+    Column("before", JSON(none_as_null=True)),  # columns of the article, where they are needed to undo it
     sqlite_with_rowid=False,
 )
 

@@ -48,6 +48,7 @@ STATUS_OF: dict[type[Refusal], tuple[int, str, str]] = {
     refusals.MalformedSubscriber: (422, "malformed-subscriber", "The digest cannot be sent to this address"),
     refusals.UnknownSubscriber: (404, "unknown-subscriber", "No such subscriber"),
     refusals.UnknownPerson: (404, "unknown-person", "No such person"),
+    refusals.ChangedMeanwhile: (409, "changed-meanwhile", "Somebody else has changed this"),
     refusals.UnknownWebhook: (404, "unknown-webhook", "No such webhook"),
     refusals.MalformedPeriod: (400, "malformed-period", "This period cannot be reported on"),
     refusals.MalformedFilter: (400, "malformed-filter", "This filter cannot be used"),
