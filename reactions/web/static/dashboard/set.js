@@ -99,6 +99,7 @@ const later = () => {
   soon = setTimeout(draw, 150)
 }
 
+document.getElementById("no-preview").hidden = true
 document.getElementById("look").hidden = false
 addMovers()
 form.addEventListener("input", later)
