@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import getpass
+import json
 import os
 from contextlib import suppress
 from importlib import import_module
@@ -36,6 +37,7 @@ COMMANDS = {
     "end-sessions": "keys.end_sessions",
     "holds": "holds.holds",
     "digest": "digest.digest_command",
+    "subscribers": "digest.subscribers",
     "alerts": "alerts.alerts",
     "webhooks": "alerts.webhooks",
     "db": "database.db",
@@ -108,6 +110,16 @@ def make_app() -> Flask:
     from reactions.app import create_app
 
     return create_app(settings())
+
+
+def as_json(command: Any) -> Any:
+    """Give a command that lists or reports the option --json; docs/operating.md has the shapes."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
+
+
+def print_json(document: Any) -> None:
+    """Print a document for programs."""
+    click.echo(json.dumps(document, ensure_ascii=False, indent=2))
 
 
 def operator() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 from flask.cli import AppGroup, with_appcontext
 
+from reactions.commands import as_json, print_json
 from reactions.storage import migrations
 from reactions.storage.engines import snapshot
 from reactions.votes import integrity, sealing
@@ -45,8 +46,9 @@ def check() -> None:
 
 
 @click.command("verify")
+@as_json
 @with_appcontext
-def verify() -> None:
+def verify(*, as_json: bool) -> None:
     """Recount every number.
 
     The numbers are recounted from the votes and from the ledger, in one snapshot. Exit code 1 if any differs.
@@ -61,10 +63,13 @@ def verify() -> None:
             *sealing.differences(connection),
             *integrity.hold_differences(connection),
         ]
-    for difference in differences[:_SHOWN]:
-        click.echo(str(difference))
-    differ = "1 number differs" if len(differences) == 1 else f"{len(differences):,} numbers differ"
-    click.echo(f"{votes:,} vote{'s' * (votes != 1)} recounted, {differ}.")
+    if as_json:
+        print_json({"votes": votes, "differing": len(differences), "differences": list(map(str, differences[:_SHOWN]))})
+    else:
+        for difference in differences[:_SHOWN]:
+            click.echo(str(difference))
+        differ = "1 number differs" if len(differences) == 1 else f"{len(differences):,} numbers differ"
+        click.echo(f"{votes:,} vote{'s' * (votes != 1)} recounted, {differ}.")
     if differences:
         raise click.exceptions.Exit(1)
 

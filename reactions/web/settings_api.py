@@ -171,7 +171,7 @@ def list_subscribers(site_key: str) -> Response:
     """List who gets the digest by mail."""
     site = editors.require(site_key, "admin")
     with current.reading() as connection:
-        return respond({"subscribers": [_subscriber(each) for each in subscribers.all_of(connection, site)]})
+        return respond({"subscribers": [shown_subscriber(each) for each in subscribers.all_of(connection, site)]})
 
 
 @blueprint.post(
@@ -183,7 +183,7 @@ def add_subscriber(site_key: str) -> Response:
     site = editors.require(site_key, "admin")
     address = body_of(request, _subscriber_body)["address"]
     with writing(current.engine()) as connection:
-        return respond(_subscriber(subscribers.add(connection, site, address, at_ms=current.now_ms(), by=editors.by())))
+        return respond(shown_subscriber(subscribers.add(connection, site, address, at_ms=current.now_ms(), by=editors.by())))
 
 
 @blueprint.delete(
@@ -196,7 +196,7 @@ def remove_subscriber(site_key: str) -> Response:
     address = body_of(request, _subscriber_body)["address"]
     with writing(current.engine()) as connection:
         subscribers.remove(connection, site, address)
-        return respond({"subscribers": [_subscriber(each) for each in subscribers.all_of(connection, site)]})
+        return respond({"subscribers": [shown_subscriber(each) for each in subscribers.all_of(connection, site)]})
 
 
 @blueprint.get(f"{_SITE}/people", "listPeople", response=schemas.PeopleResponse, scope="keys")
@@ -279,7 +279,8 @@ def _import(known: record.Import, reactions: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _subscriber(each: subscribers.Subscriber) -> dict[str, Any]:
+def shown_subscriber(each: subscribers.Subscriber) -> dict[str, Any]:
+    """An address that gets the digest, as it is listed."""
     return {"address": each.address, "at": rfc3339(each.at), "by": each.by}
 
 
@@ -288,14 +289,22 @@ def _person(each: editor_sessions.PersonSignedIn) -> dict[str, Any]:
     return {"person": each.person, "scopes": sorted(each.scopes), **times}
 
 
+def shown_site(site: Site) -> dict[str, Any]:
+    """A site as it is set up, its reaction set apart."""
+    return {"site": site.key, "origins": sorted(site.origins), **{name: getattr(site, name) for name in _MEMBERS}}
+
+
+def shown_set(site: Site) -> dict[str, Any]:
+    """A site's reaction set."""
+    return {"reactions": reaction_sets.stored(site.reactions), "sections": dict(site.section_reactions)}
+
+
 def _site_response(site: Site) -> Response:
-    shown = {"site": site.key, "origins": sorted(site.origins), **{name: getattr(site, name) for name in _MEMBERS}}
-    return _tagged(shown, sites.version_of_settings(site))
+    return _tagged(shown_site(site), sites.version_of_settings(site))
 
 
 def _set_response(site: Site) -> Response:
-    shown = {"reactions": reaction_sets.stored(site.reactions), "sections": dict(site.section_reactions)}
-    return _tagged(shown, sites.version_of_set(site))
+    return _tagged(shown_set(site), sites.version_of_set(site))
 
 
 def _tagged(shown: dict[str, Any], version: str) -> Response:
