@@ -71,7 +71,19 @@ def said(page: Page, text: str | re.Pattern[str]) -> None:
 
 
 def test_a_day_of_settings_needs_no_terminal(desk: Page, office: Paper, complaints: Complaints) -> None:
-    # A set: rename, retire, move, add; the widget shows it before it is saved.
+    make_a_set(desk)
+    desk.goto(office.at("/dashboard/article?article=a"))
+    close_an_article_and_undo_it(desk)
+    make_a_key_and_revoke_it(desk)
+    hear_why_a_receiver_refuses(desk)
+    remove_an_import(desk)
+
+    assert votes_on(office) == {"a": 3}
+    assert complaints.texts == []
+
+
+def make_a_set(desk: Page) -> None:
+    """Rename, retire, move and add; the widget shows it before it is saved."""
     open_part(desk, "Reactions")
     desk.locator("#stage").scroll_into_view_if_needed()
     preview = desk.locator("#stage reader-reactions")
@@ -91,15 +103,18 @@ def test_a_day_of_settings_needs_no_terminal(desk: Page, office: Paper, complain
     desk.get_by_role("button", name="Save the set").click()
     said(desk, "Readers are offered: Dislike, Agree, Love, Funny, Angry, Sad, Well done.")
 
-    # An article: closed, and opened again by undoing it.
-    desk.goto(office.at("/dashboard/article?article=a"))
+
+def close_an_article_and_undo_it(desk: Page) -> None:
+    """Close it, and open it again by undoing that."""
     desk.get_by_role("button", name="Close voting").click()
     said(desk, "Voting on this article has ended.")
     desk.get_by_role("button", name="Undo Voting ended").click()
     said(desk, "Undone: voting ended.")
     expect(desk.get_by_role("button", name="Close voting")).to_be_visible()
 
-    # A key: made, shown once, revoked.
+
+def make_a_key_and_revoke_it(desk: Page) -> None:
+    """It is shown once."""
     open_part(desk, "Keys and people")
     desk.get_by_label("What it is for").fill("CMS")
     desk.get_by_role("checkbox", name=re.compile("^write")).check()
@@ -108,7 +123,9 @@ def test_a_day_of_settings_needs_no_terminal(desk: Page, office: Paper, complain
     desk.get_by_role("button", name=re.compile("Revoke CMS")).click()
     said(desk, "The key “CMS” is revoked")
 
-    # A webhook whose receiver refuses, with its own reason.
+
+def hear_why_a_receiver_refuses(desk: Page) -> None:
+    """A webhook whose receiver refuses a test, with its own reason."""
     open_part(desk, "Alerts")
     with receiving((403, {"Content-Type": "text/plain"}, b"This channel is archived")) as receiver:
         desk.get_by_label("Send alerts to").fill(receiver.url)
@@ -117,14 +134,14 @@ def test_a_day_of_settings_needs_no_terminal(desk: Page, office: Paper, complain
         desk.get_by_role("button", name=re.compile("Send a test")).click()
         said(desk, "The test did not arrive. 127.0.0.1 answered 403: This channel is archived")
 
-    # An import, after a question.
+
+def remove_an_import(desk: Page) -> None:
+    """After a question."""
     open_part(desk, "Imports")
     desk.get_by_role("button", name="Remove … old-blog").click()
     desk.get_by_role("button", name="Remove it").click()
     said(desk, "from old-blog are removed")
     expect(desk.get_by_text("None yet.")).to_be_visible()
-    assert votes_on(office) == {"a": 3}
-    assert complaints.texts == []
 
 
 def votes_on(office: Paper) -> dict[str, int]:
