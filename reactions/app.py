@@ -45,6 +45,7 @@ from reactions.web import (
     problems,
     reader_api,
     report_api,
+    settings_api,
     widget,
 )
 from reactions.web.asgi import AsgiDoor
@@ -200,6 +201,7 @@ def _register(app: Flask, settings: Settings) -> None:
             holds_api.blueprint,
             report_api.blueprint,
             export_api.blueprint,
+            settings_api.blueprint,
             atom.blueprint,
         ],
     )

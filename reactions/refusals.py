@@ -113,6 +113,24 @@ class MalformedWebhook(Refusal):
     """An address that alerts cannot be sent to."""
 
 
+class MalformedSubscriber(Refusal):
+    """An address that the digest cannot be sent to."""
+
+    pointer = "#/address"
+
+
+class UnknownSubscriber(Refusal):
+    """The digest does not go to this address."""
+
+
+class UnknownPerson(Refusal):
+    """Nobody of this name has a session at the dashboard of the site."""
+
+
+class ChangedMeanwhile(Refusal):
+    """Somebody else changed the same thing since it was read; nothing was changed."""
+
+
 class UnknownWebhook(Refusal):
     """The site has no webhook with this id."""
 

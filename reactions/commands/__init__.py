@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import getpass
+import json
 import os
 from contextlib import suppress
 from importlib import import_module
@@ -36,6 +37,7 @@ COMMANDS = {
     "end-sessions": "keys.end_sessions",
     "holds": "holds.holds",
     "digest": "digest.digest_command",
+    "subscribers": "digest.subscribers",
     "alerts": "alerts.alerts",
     "webhooks": "alerts.webhooks",
     "db": "database.db",
@@ -71,7 +73,7 @@ class Reactions(click.Group):
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise
         except Exception as error:
-            line = _failure(error)
+            line = failure(error)
             if line is None:
                 raise
             raise click.ClickException(line) from None
@@ -110,6 +112,16 @@ def make_app() -> Flask:
     return create_app(settings())
 
 
+def as_json(command: Any) -> Any:
+    """Give a command that lists or reports the option --json; docs/operating.md has the shapes."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
+
+
+def print_json(document: Any) -> None:
+    """Print a document for programs."""
+    click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+
+
 def operator() -> str:
     """Who runs the command, for the record of changes, as far as the system knows."""
     with suppress(OSError, KeyError, ImportError):
@@ -117,7 +129,7 @@ def operator() -> str:
     return "operator"
 
 
-def _failure(error: Exception) -> str | None:
+def failure(error: Exception) -> str | None:
     """One line for a failure that is not a bug; None for a bug."""
     from alembic.util import CommandError
     from sqlalchemy.exc import SQLAlchemyError

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 from flask.cli import AppGroup, with_appcontext
 
-from reactions import __version__
+from reactions.commands import as_json, print_json
 from reactions.newsroom import sites
 from reactions.newsroom.sites import Site
 from reactions.notices import alerts as alerts_
 from reactions.notices import outbox, rules
 from reactions.notices import webhooks as hooks
-from reactions.notices.outbox import GIVEN_UP, SENT, Attempt, Sender
+from reactions.notices.alerts import Alert
+from reactions.notices.outbox import GIVEN_UP, SENT, Attempt
 from reactions.storage.engines import snapshot, writing
-from reactions.web import current
+from reactions.web import current, settings_api
 
 
 @click.command("alerts")
 @click.argument("site", required=False)
 @click.option("--all", "every", is_flag=True, help="Check all sites.")
+@as_json
 @with_appcontext
-def alerts(site: str | None, every: bool) -> None:
+def alerts(site: str | None, every: bool, *, as_json: bool) -> None:
     """Raise alerts and deliver them to webhooks.
 
     Checks the alert rules and sends the messages that wait. Run it every few minutes, from cron or a systemd timer.
@@ -30,10 +34,14 @@ def alerts(site: str | None, every: bool) -> None:
         raise click.UsageError("Name a site, or use --all.")
     with current.reading() as connection:
         watched = sites.all_sites(connection) if site is None else [sites.get(connection, site)]
-    for each in watched:
-        _watch(each)
-    attempts = outbox.deliver(_sender(), [each.id for each in watched])
-    _report(attempts)
+    raised = [(each, alert) for each in watched for alert in _watch(each)]
+    parts = current.parts()
+    sender = outbox.sender_of(parts.settings, parts.keys, current.engine(), clock=current.now_ms)
+    attempts = outbox.deliver(sender, [each.id for each in watched])
+    if as_json:
+        print_json(_as_document(raised, attempts))
+    else:
+        _report(raised, attempts)
     with writing(current.engine()) as connection:
         outbox.forget_settled(connection, now_ms=current.now_ms())
         alerts_.forget_cooled_off(connection, now_ms=current.now_ms())
@@ -41,16 +49,33 @@ def alerts(site: str | None, every: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _watch(site: Site) -> None:
+def _watch(site: Site) -> list[Alert]:
     now_ms = current.now_ms()
     with snapshot(current.engine()) as connection:
         found = rules.findings(connection, site, now_ms=now_ms)
     address = current.parts().settings.dashboard_url
-    for alert in alerts_.raise_all(current.engine(), site, found, now_ms=now_ms, dashboard_url=address):
+    return alerts_.raise_all(current.engine(), site, found, now_ms=now_ms, dashboard_url=address)
+
+
+def _as_document(raised: list[tuple[Site, Alert]], attempts: list[Attempt]) -> dict[str, Any]:
+    return {
+        "alerts": [
+            {
+                "site": site.key,
+                "rule": alert.rule,
+                "article": dict(alert.article),
+                "headline": alert.headline,
+                "detail": alert.detail,
+            }
+            for site, alert in raised
+        ],
+        "messages": [{"url": _without_query(each.url), "state": each.state, "problem": each.problem} for each in attempts],
+    }
+
+
+def _report(raised: list[tuple[Site, Alert]], attempts: list[Attempt]) -> None:
+    for site, alert in raised:
         click.echo(f"{site.key}: {alert.headline}. {alert.detail}")
-
-
-def _report(attempts: list[Attempt]) -> None:
     sent = sum(attempt.state == SENT for attempt in attempts)
     if sent:
         click.echo(f"{sent:,} message" + "s" * (sent > 1) + " sent.")
@@ -58,21 +83,6 @@ def _report(attempts: list[Attempt]) -> None:
         if attempt.state != SENT:
             outcome = "given up" if attempt.state == GIVEN_UP else "will be tried again"
             click.echo(f"{_without_query(attempt.url)}: {attempt.problem} ({outcome})", err=True)
-
-
-def _sender() -> Sender:
-    settings = current.parts().settings
-    return Sender(
-        engine=current.engine(),
-        key=_key(),
-        older_keys=current.parts().keys.accepted("webhooks")[1:],
-        clock=current.now_ms,
-        timeout_s=settings.webhook_timeout_s,
-        attempts=settings.webhook_attempts,
-        private_allowed=settings.webhook_private_targets,
-        ports=frozenset(map(int, settings.webhook_ports)),
-        user_agent=f"reader-reactions/{__version__}",
-    )
 
 
 def _key() -> bytes:
@@ -98,11 +108,15 @@ def add(site: str, url: str) -> None:
 
 @webhooks.command("list")
 @click.argument("site")
-def list_all(site: str) -> None:
+@as_json
+def list_all(site: str, *, as_json: bool) -> None:
     """List a site's webhooks with the state of their messages."""
     with current.reading() as connection:
         present = hooks.all_of(connection, sites.get(connection, site))
         states = [hooks.deliveries(connection, webhook) for webhook in present]
+        if as_json:
+            print_json({"webhooks": [settings_api.shown_webhook(connection, webhook) for webhook in present]})
+            return
     for webhook, state in zip(present, states, strict=True):
         click.echo(f"{webhook.id}  {webhook.url}")
         click.echo(f"    {state.sent:,} sent, {state.waiting:,} waiting, {state.given_up:,} given up")
@@ -123,6 +137,23 @@ def secret(site: str, webhook_id: str) -> None:
     with current.reading() as connection:
         webhook = hooks.get(connection, sites.get(connection, site), webhook_id)
     click.echo(hooks.displayed(hooks.secret_of(_key(), webhook.id)))
+
+
+@webhooks.command("test")
+@click.argument("site")
+@click.argument("webhook_id")
+@as_json
+def test(site: str, webhook_id: str, *, as_json: bool) -> None:
+    """Send a webhook a test message at once, and show what its receiver says. Exit code 1 if it does not arrive."""
+    with current.reading() as connection:
+        found = sites.get(connection, site)
+    outcome = settings_api.tested_webhook(found, webhook_id)
+    if as_json:
+        print_json(outcome)
+    else:
+        click.echo(outcome["detail"], err=not outcome["delivered"])
+    if not outcome["delivered"]:
+        raise click.exceptions.Exit(1)
 
 
 @webhooks.command("remove")

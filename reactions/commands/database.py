@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NoReturn
+from dataclasses import asdict, dataclass, field
 
 import click
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from reactions.commands import as_json, failure, print_json
 from reactions.storage import migrations
 from reactions.storage.connecting import with_timeouts
 from reactions.storage.engines import snapshot
@@ -57,38 +58,63 @@ def check() -> None:
 @click.command("verify")
 @click.option("--above", type=int, help="Go on above this article id, where an earlier run has stopped.")
 @click.option("--within", type=click.FloatRange(min=0), help="Stop after so many seconds.")
+@as_json
 @with_appcontext
-def verify(above: int | None, within: float | None) -> None:
+def verify(above: int | None, within: float | None, *, as_json: bool) -> None:
     """Recount every number.
 
-    The numbers are recounted from the votes and from the ledger, a thousand articles in one snapshot. Exit code 1 if any differs; 3
-    if none differs so far and not everything was recounted, then a line says how to go on.
+    The numbers are recounted from the votes and from the ledger, a thousand articles in one snapshot. Exit code 1 if any
+    differs; 3 if none differs so far and not everything was recounted, then a line says how to go on.
     """
-    deadline = None if within is None else time.monotonic() + within
-    votes = differ = 0
+    found = _Found(above)
     try:
-        for piece, (more, differences) in _recounted(above):
-            votes, differ = votes + more, differ + _show(differences, shown=differ)
-            above = piece.upto
-            if above is not None and deadline is not None and time.monotonic() > deadline:
-                _stop(votes, differ, above)
-        with _patient_snapshot() as connection:
-            differ += _show(sealing.differences(connection), shown=differ)
+        found.finished = _recount(found, None if within is None else time.monotonic() + within)
     except (SQLAlchemyError, KeyboardInterrupt) as error:
-        click.echo(f"Stopped: {str(error).strip().splitlines()[0] if str(error) else 'interrupted'}", err=True)
-        _stop(votes, differ, above)
-    click.echo(_found(votes, differ))
-    if differ:
-        raise click.exceptions.Exit(1)
+        cause = "interrupted" if isinstance(error, KeyboardInterrupt) else str(failure(error))
+        if found.above == above:
+            raise _NothingRecounted(cause) from None
+        click.echo(f"Stopped: {cause}", err=True)
+    if as_json:
+        print_json(asdict(found))
+    else:
+        _print(found)
+    if found.differing or not found.finished:
+        raise click.exceptions.Exit(1 if found.differing else _NOT_FINISHED)
 
 
-def _recounted(above: int | None) -> Iterator[tuple[integrity.Range, tuple[int, Sequence[object]]]]:
-    """Range by range: how many votes there are, and what differs."""
+class _NothingRecounted(click.ClickException):
+    exit_code = _NOT_FINISHED
+
+
+@dataclass
+class _Found:
+    """What a recount has found so far; `above` is the last article id it has seen."""
+
+    above: int | None
+    votes: int = 0
+    differing: int = 0
+    differences: list[str] = field(default_factory=list)
+    finished: bool = False
+
+    def add(self, votes: int, differences: Sequence[object]) -> None:
+        self.votes += votes
+        self.differing += len(differences)
+        self.differences += map(str, differences[: max(_SHOWN - len(self.differences), 0)])
+
+
+def _recount(found: _Found, deadline: float | None) -> bool:
+    """Recount range by range, then the seals. False if the deadline came first."""
     with _patient_snapshot() as listing:
-        pieces = list(integrity.ranges(listing, above=above, articles=_ARTICLES))
+        pieces = list(integrity.ranges(listing, above=found.above, articles=_ARTICLES))
     for piece in pieces:
         with _patient_snapshot() as connection:
-            yield piece, (integrity.votes_stored(connection, piece), integrity.all_differences(connection, piece))
+            found.add(integrity.votes_stored(connection, piece), integrity.all_differences(connection, piece))
+        found.above = piece.upto if piece.upto is not None else found.above
+        if piece.upto is not None and deadline is not None and time.monotonic() > deadline:
+            return False
+    with _patient_snapshot() as connection:
+        found.add(0, sealing.differences(connection))
+    return True
 
 
 @contextmanager
@@ -97,22 +123,14 @@ def _patient_snapshot() -> Iterator[Connection]:
         yield with_timeouts(connection, statement_ms=0, lock_ms=1_000)
 
 
-def _show(differences: Sequence[object], *, shown: int) -> int:
-    for difference in differences[: max(_SHOWN - shown, 0)]:
-        click.echo(str(difference))
-    return len(differences)
-
-
-def _stop(votes: int, differ: int, above: int | None) -> NoReturn:
-    click.echo(_found(votes, differ))
-    further = "" if above is None else f" --above {above}"
-    click.echo(f"Not finished. Go on with: reactions verify{further}")
-    raise click.exceptions.Exit(1 if differ else _NOT_FINISHED)
-
-
-def _found(votes: int, differ: int) -> str:
-    differing = "1 number differs" if differ == 1 else f"{differ:,} numbers differ"
-    return f"{votes:,} vote{'s' * (votes != 1)} recounted, {differing}."
+def _print(found: _Found) -> None:
+    for difference in found.differences:
+        click.echo(difference)
+    differing = "1 number differs" if found.differing == 1 else f"{found.differing:,} numbers differ"
+    click.echo(f"{found.votes:,} vote{'s' * (found.votes != 1)} recounted, {differing}.")
+    if not found.finished:
+        further = "" if found.above is None else f" --above {found.above}"
+        click.echo(f"Not finished. Go on with: reactions verify{further}")
 
 
 @click.command("seal")

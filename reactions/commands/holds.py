@@ -9,14 +9,14 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
-from reactions.commands import operator
+from reactions.commands import as_json, operator, print_json
 from reactions.newsroom import article_keys, articles, sites
 from reactions.newsroom.sites import Site
 from reactions.times import rfc3339
 from reactions.votes import review, under_review, verdicts
 from reactions.votes.holds import HELD, REJECTED, STATES, SUSPECT
 from reactions.votes.review import Choice
-from reactions.web import current
+from reactions.web import current, holds_api
 
 _SHOWN = 100
 
@@ -56,11 +56,18 @@ def _choosing(command: Any) -> Any:
 @click.argument("site")
 @_choosing
 @click.option("--state", type=click.Choice(STATES), help="Only votes in this state.")
-def list_all(site: str, state: str | None, **chosen: Any) -> None:
+@as_json
+def list_all(site: str, state: str | None, *, as_json: bool, **chosen: Any) -> None:
     """List the latest 100 votes under review."""
     with current.reading() as connection:
         choice = _choice(connection, sites.get(connection, site), (state,) if state else STATES, **chosen)
         found = under_review.listed(connection, choice, limit=_SHOWN + 1)
+    if as_json:
+        print_json({"holds": [holds_api.shown_vote(vote) for vote in found[:_SHOWN]], "more": len(found) > _SHOWN})
+        return
+    if not found:
+        click.echo("none yet")
+        return
     for vote in found[:_SHOWN]:
         why = f"{vote.cause} {vote.verdict or ''}".strip()
         click.echo(f"{vote.id}  {vote.state:8}  {rfc3339(vote.at_ms)}  {vote.reaction or '-':10}  {vote.article}  ({why})")
@@ -69,12 +76,19 @@ def list_all(site: str, state: str | None, **chosen: Any) -> None:
 
 @holds.command("verdicts")
 @click.argument("site")
-def list_verdicts(site: str) -> None:
+@as_json
+def list_verdicts(site: str, *, as_json: bool) -> None:
     """List the latest 100 verdicts of the detector."""
     with current.reading() as connection:
         found = verdicts.of_site(connection, sites.get(connection, site), limit=_SHOWN)
         names = under_review.names_of(connection, {verdict.article_id for verdict in found})
         states = under_review.states_by_verdict(connection, [verdict.id for verdict in found])
+    if as_json:
+        shown = [holds_api.shown_verdict(each, names[each.article_id][0], states.get(each.id, {})) for each in found]
+        print_json({"verdicts": shown})
+        return
+    if not found:
+        click.echo("none yet")
     for verdict in found:
         stands = ", ".join(f"{n:,} {state}" for state, n in sorted(states.get(verdict.id, {}).items()))
         click.echo(f"{verdict.id}  {rfc3339(verdict.at_ms)}  {names[verdict.article_id][0]}\n    {verdict.text} ({stands})")

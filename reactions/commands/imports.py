@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import click
 from flask.cli import AppGroup
 
-from reactions.commands import operator
+from reactions.commands import as_json, operator, print_json
 from reactions.imports import apply, article_files, descriptions, own_exports, record, totals
 from reactions.imports.article_files import ArticleOptions, Reading
 from reactions.imports.own_exports import Folder, Restoration
@@ -28,7 +28,7 @@ from reactions.newsroom import article_keys, sites
 from reactions.newsroom.articles import key_of
 from reactions.newsroom.sites import Site
 from reactions.votes import imported
-from reactions.web import current
+from reactions.web import current, settings_api
 
 articles = AppGroup("articles", help="Import titles, sections and authors from a feed, a news sitemap or a table.")
 import_ = AppGroup("import", help="Import, list and remove totals from other tools.")
@@ -191,8 +191,12 @@ def _export(site: str, folder: Path, source: str, dry_run: bool) -> None:
 
 @import_.command("list")
 @click.argument("site")
-def _list(site: str) -> None:
+@as_json
+def _list(site: str, *, as_json: bool) -> None:
     """List imports: from where, when, by whom, and how much."""
+    if as_json:
+        print_json({"imports": settings_api.shown_imports(_site(site))})
+        return
     with current.reading() as connection:
         target = sites.get(connection, site)
         imports = record.imports_of(connection, target)

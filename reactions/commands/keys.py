@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 import click
 from flask.cli import AppGroup, with_appcontext
 
+from reactions.commands import as_json, print_json
 from reactions.newsroom import api_keys, editor_sessions, sites
 from reactions.storage.engines import writing
 from reactions.times import DAY_MS
-from reactions.web import current
+from reactions.web import current, newsroom_api
 
 key = AppGroup("key", help="Add, list and revoke API keys.")
 
@@ -24,7 +25,7 @@ key = AppGroup("key", help="Add, list and revoke API keys.")
     required=True,
     type=click.Choice(api_keys.SCOPES),
     help="read: reports and exports. write: describe and move articles. review: close, hide, reset, merge "
-    "and delete them, and decide about held votes. keys: manage keys. Repeatable.",
+    "and delete them, and decide about held votes. keys: manage keys. admin: change the site's settings. Repeatable.",
 )
 @click.option("--label", required=True, help="What the key is for, such as CMS.")
 @click.option("--expires-after-days", type=click.IntRange(1, 3650), help="Days after which the key expires.  [default: never]")
@@ -41,10 +42,14 @@ def add(site: str, scopes: tuple[str, ...], label: str, expires_after_days: int 
 
 @key.command("list")
 @click.argument("site")
-def list_all(site: str) -> None:
+@as_json
+def list_all(site: str, *, as_json: bool) -> None:
     """List the API keys of a site."""
     with current.reading() as connection:
         keys = api_keys.all_of(connection, sites.get(connection, site))
+    if as_json:
+        print_json({"keys": [newsroom_api.shown_key(entry) for entry in keys]})
+        return
     for entry in keys:
         state = f"revoked {_day(entry.revoked_at)}" if entry.revoked_at else f"last used {_day(entry.last_used_at)}"
         click.echo(f"{entry.id}  {','.join(sorted(entry.scopes)):18} {entry.label:30} {state}")

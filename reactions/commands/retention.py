@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 from flask.cli import with_appcontext
 
+from reactions.commands import as_json, print_json
 from reactions.newsroom import registering, sites
 from reactions.storage.engines import writing
 from reactions.times import DAY_MS
@@ -14,8 +15,9 @@ from reactions.web import current
 
 
 @click.command("retention")
+@as_json
 @with_appcontext
-def retention() -> None:
+def retention(*, as_json: bool) -> None:
     """Remove made-up articles, and votes older than their site keeps them. Idempotent.
 
     An article is taken for made up if readers registered it more than a week ago, nobody described or changed it, and it has
@@ -25,11 +27,16 @@ def retention() -> None:
     engine, box, now_ms = current.engine(), current.parts().ballot_box, current.now_ms()
     with current.reading() as connection:
         every = sites.all_sites(connection)
+    outcome = []
     for site in every:
         removed = removing.collect_junk(engine, box, site, now_ms=now_ms)
-        click.echo(f"{site.key}: {removed:,} articles without a description removed.")
         dropped = retention_.drop_old_votes(engine, box, site, now_ms=now_ms)
-        if dropped or site.keep_votes_days is not None:
+        outcome.append({"site": site.key, "articles_removed": removed, "articles_with_votes_dropped": dropped})
+        if not as_json:
+            click.echo(f"{site.key}: {removed:,} articles without a description removed.")
+        if not as_json and (dropped or site.keep_votes_days is not None):
             click.echo(f"{site.key}: the votes of {dropped:,} articles dropped.")
+    if as_json:
+        print_json({"sites": outcome})
     with writing(engine) as connection:
         registering.forget_quotas(connection, before_ms=now_ms - DAY_MS)

@@ -8,6 +8,7 @@ import click
 from flask.cli import AppGroup
 
 from reactions import secret_keys
+from reactions.commands import as_json, print_json
 from reactions.secret_keys import key_id
 from reactions.web import current
 
@@ -28,10 +29,14 @@ The secret is in the settings, so change it there, on every host (a variable {PR
 
 
 @secret.command("list")
-def list_all() -> None:
+@as_json
+def list_all(*, as_json: bool) -> None:
     """List the secrets in force by their ids, never the secrets themselves."""
     keys = current.parts().keys
     in_force, *accepted = map(key_id, keys.secrets)
+    if as_json:
+        print_json({"signs": in_force, "accepted": accepted, "pseudonyms": keys.pseudonym_id})
+        return
     click.echo(f"{in_force}  signs")
     for each in accepted:
         click.echo(f"{each}  is accepted")

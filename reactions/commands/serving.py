@@ -80,12 +80,17 @@ def demo(bind: str) -> None:
 
 
 @click.command("settings")
-def settings() -> None:
+@commands.as_json
+def settings(*, as_json: bool) -> None:
     """Show every setting with its present value, except secrets."""
     values = dataclasses.asdict(commands.settings())
-    for name, value in values.items():
-        shown = without_password(value) if name in _ADDRESSES else value
-        click.echo(f"{name:32} {'(set)' if name in _SECRETS and value else shown!r}")
+    shown = {name: without_password(value) if name in _ADDRESSES else value for name, value in values.items()}
+    secret = {name for name in _SECRETS if values[name]}
+    if as_json:
+        commands.print_json(shown | dict.fromkeys(secret, "(set)"))
+        return
+    for name, value in shown.items():
+        click.echo(f"{name:32} {'(set)' if name in secret else repr(value)}")
 
 
 @click.command("openapi")

@@ -1,7 +1,11 @@
-"""`reactions site` and `reactions set`: the sites, and the reactions that each offers."""
+"""`reactions site` and `reactions set`: the sites, and the reactions that each offers.
+
+The file is longer than others because a site and its set are shown by the same functions.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,14 +13,18 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
-from reactions.newsroom import reaction_sets, registering, sites
+from reactions.commands import as_json, operator, print_json
+from reactions.newsroom import api_keys, articles, reaction_sets, registering, sites
 from reactions.newsroom.reaction_sets import ReactionSet
 from reactions.newsroom.sites import Site
 from reactions.settings import shipped
 from reactions.storage.engines import writing
-from reactions.web import current, widget
+from reactions.votes import removing
+from reactions.votes.revising import Editor
+from reactions.web import current, settings_api, widget
 
-site = AppGroup("site", help="Add, list, show and change sites.")
+site = AppGroup("site", help="Add, list, show, change and remove sites.")
+_LATEST_VOTE_S = 1.0  # what was accepted before is counted by then
 reaction_set = AppGroup("set", help="Show and change a site's reaction set. No change loses a count.")
 
 
@@ -127,10 +135,14 @@ def _given(policies: dict[str, Any]) -> dict[str, Any]:
 
 
 @site.command("list")
-def list_all() -> None:
+@as_json
+def list_all(*, as_json: bool) -> None:
     """List all sites."""
     with current.reading() as connection:
         known = sites.all_sites(connection)
+    if as_json:
+        print_json({"sites": [settings_api.shown_site(entry) for entry in known]})
+        return
     for entry in known:
         click.echo(f"{entry.key:24} {entry.name}  ({', '.join(sorted(entry.origins))})")
     if not known:
@@ -139,12 +151,38 @@ def list_all() -> None:
 
 @site.command("show")
 @click.argument("key")
-def show(key: str) -> None:
+@as_json
+def show(key: str, *, as_json: bool) -> None:
     """Show the site KEY and its snippet."""
     with current.reading() as connection:
         found = sites.get(connection, key)
+    if as_json:
+        print_json({**settings_api.shown_site(found), "snippet": snippet(found)})
+        return
     show_site(found)
     click.echo(f"\n{snippet(found)}")
+
+
+@site.command("remove")
+@click.argument("key")
+@click.option("--yes", is_flag=True, help="Do it. Without it, the command only says what it would delete.")
+def remove(key: str, *, yes: bool) -> None:
+    """Delete the site KEY with everything it has, for good.
+
+    Its keys end and nothing new is registered from the first moment. Its articles go in small steps, so that votes for other
+    sites do not wait. A removal that was cut short is finished by running it again.
+    """
+    with current.reading() as connection:
+        found = sites.get(connection, key)
+        count = sum(1 for _ in articles.ids_in(connection, found))
+        keys = sum(1 for each in api_keys.all_of(connection, found) if each.revoked_at is None)
+    what = f"{found.name} ({key}), its {count:,} articles with every vote, its {keys:,} API keys, alerts and imports"
+    if not yes:
+        raise click.UsageError(f"This would delete {what}. It cannot be undone. Give --yes to do it.")
+    parts = current.parts()
+    editor = Editor(current.engine(), parts.ballot_box, found, by=operator(), now_ms=current.now_ms())
+    removed = removing.remove_site(editor, wait=lambda: time.sleep(parts.settings.site_memory_s + _LATEST_VOTE_S))
+    click.echo(f"{key} is removed, with {removed:,} articles.")
 
 
 @site.command("signing-key")
@@ -162,7 +200,7 @@ def show_site(found: Site) -> None:
         "key": found.key,
         "name": found.name,
         "origins": ", ".join(sorted(found.origins)),
-        "time zone": found.time_zone,
+        "time zone": _time_zone(found),
         "articles": f"{found.article_policy}, at most {found.new_articles_per_day:,} new ones a day",
         "patterns": ", ".join(found.article_patterns) or "none",
         "forgotten": f"votes are {found.forgotten_votes}",
@@ -175,6 +213,12 @@ def show_site(found: Site) -> None:
     lines |= {f"  in {section}": ", ".join(chosen) for section, chosen in sorted(found.section_reactions.items())}
     for name, value in lines.items():
         click.echo(f"{name:14}{value}")
+
+
+def _time_zone(found: Site) -> str:
+    if found.vanished_time_zone is None:
+        return found.time_zone
+    return f"{found.time_zone}, because this machine no longer knows {found.vanished_time_zone}"
 
 
 def snippet(found: Site) -> str:
@@ -200,11 +244,15 @@ def read_set(path: Path | None) -> reaction_sets.ReactionSet:
 
 @reaction_set.command("show")
 @click.argument("site")
-def show_set(site: str) -> None:
+@as_json
+def show_set(site: str, *, as_json: bool) -> None:
     """Print the set as TOML, to edit and apply."""
     with current.reading() as connection:
-        found = sites.get(connection, site).reactions
-    click.echo(reaction_sets.to_toml(found), nl=False)
+        found = sites.get(connection, site)
+    if as_json:
+        print_json(settings_api.shown_set(found))
+    else:
+        click.echo(reaction_sets.to_toml(found.reactions), nl=False)
 
 
 @reaction_set.command("apply")
@@ -260,7 +308,7 @@ def section_set(site: str, section: str, reactions: tuple[str, ...]) -> None:
     Without REACTIONS, all are offered again.
     """
     with writing(current.engine()) as connection:
-        found = sites.get(connection, site)
+        found = sites.get_to_change(connection, site)
         chosen = {name: list(keys) for name, keys in found.section_reactions.items() if name != section}
         if reactions:
             chosen[section] = [found.reactions.get(key).key for key in reactions]
@@ -271,6 +319,6 @@ def section_set(site: str, section: str, reactions: tuple[str, ...]) -> None:
 
 def _change_set(site: str, change: Callable[[ReactionSet], ReactionSet]) -> None:
     with writing(current.engine()) as connection:
-        new = change(sites.get(connection, site).reactions)
+        new = change(sites.get_to_change(connection, site).reactions)
         sites.change(connection, site, reactions=new)
     click.echo(f"{site} offers: {', '.join(f'{r.emoji} {r.key}' for r in new.offered)}")

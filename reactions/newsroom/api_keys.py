@@ -20,7 +20,7 @@ from reactions.newsroom.sites import Site
 from reactions.refusals import MalformedApiKey, UnknownApiKey
 from reactions.storage import tables
 
-SCOPES = ("read", "write", "review", "keys")
+SCOPES = ("read", "write", "review", "keys", "admin")
 USED_WITHIN_MS = 60_000  # how exact `last_used_at` is; every request would be a write otherwise
 _FORM = re.compile(r"rk_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 
@@ -64,6 +64,8 @@ def create(
         raise MalformedApiKey(f"A key has one or more of the scopes {', '.join(SCOPES)}.")
     if not 1 <= len(label.strip()) <= 100 or texts.is_blank(label) or texts.unusable(label):
         raise MalformedApiKey("A key's label has 1 to 100 printable characters: what it is for, such as CMS.")
+    if made_by is not None:
+        _refuse_ended(connection, made_by, now_ms)
     if made_by is not None and made_by.expires_at is not None:
         expires_at = min(expires_at or made_by.expires_at, made_by.expires_at)
     if expires_at is not None and expires_at <= now_ms:
@@ -115,12 +117,18 @@ def all_of(connection: Connection, site: Site) -> list[ApiKey]:
 def revoke(connection: Connection, site: Site, key_id: str, *, now_ms: int) -> ApiKey:
     """End a key and every key that was made with it; doing it again changes nothing. Raises UnknownApiKey."""
     get(connection, site, key_id)
-    ending = {key_id}
-    while made := set(connection.execute(select(_k.id).where(_k.made_by.in_(ending), _k.id.not_in(ending))).scalars()):
-        ending |= made
-    ended = update(tables.api_key).where(_k.id.in_(ending), _k.revoked_at.is_(None))
-    connection.execute(ended.values(revoked_at=now_ms))
+    ended, ending = set(), {key_id}
+    while ending:  # the update waits for whoever is just making a key with one of these, so the new key is found next
+        connection.execute(update(tables.api_key).where(_k.id.in_(ending), _k.revoked_at.is_(None)).values(revoked_at=now_ms))
+        ended |= ending
+        ending = set(connection.execute(select(_k.id).where(_k.made_by.in_(ending), _k.id.not_in(ended))).scalars())
     return get(connection, site, key_id)
+
+
+def revoke_all(connection: Connection, site: Site, *, now_ms: int) -> None:
+    """End every key of a site that is about to be removed."""
+    present = update(tables.api_key).where(_k.site_id == site.id, _k.revoked_at.is_(None))
+    connection.execute(present.values(revoked_at=now_ms))
 
 
 def note_use(connection: Connection, key: ApiKey, *, now_ms: int) -> None:
@@ -131,6 +139,13 @@ def note_use(connection: Connection, key: ApiKey, *, now_ms: int) -> None:
 def use_is_news(key: ApiKey, now_ms: int) -> bool:
     """True if `note_use` would tell something new."""
     return key.last_used_at is None or now_ms - key.last_used_at >= USED_WITHIN_MS
+
+
+def _refuse_ended(connection: Connection, maker: ApiKey, now_ms: int) -> None:
+    """Refuse to make a key with one that has ended since it was proven; a revocation from now on waits for this transaction."""
+    row = connection.execute(select(tables.api_key).where(_k.id == maker.id).with_for_update()).one_or_none()
+    if row is None or not _key(row).good_at(now_ms):
+        raise MalformedApiKey("The key that you signed in with was revoked or has expired. Nothing was changed.")
 
 
 def _row(connection: Connection, key_id: str) -> Row[Any] | None:

@@ -17,6 +17,8 @@ from sqlalchemy import Connection, CursorResult, Row, delete, insert, select, up
 from reactions.newsroom import api_keys
 from reactions.newsroom.api_keys import ApiKey
 from reactions.newsroom.roles import Grants
+from reactions.newsroom.sites import Site
+from reactions.refusals import UnknownPerson
 from reactions.storage import tables
 from reactions.times import DAY_MS, HOUR_MS
 
@@ -31,13 +33,24 @@ _s = tables.editor_session.c
 class EditorSession:
     """Who is signed in, what they may do by the id of a site, and the site that they look at.
 
-    `use_is_news` is true if `note_use` would tell something new.
+    `key` is what opened it, None for a person. `use_is_news` is true if `note_use` would tell something new.
     """
 
     by: str
     grants: Grants
     site_id: int
     use_is_news: bool
+    key: ApiKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PersonSignedIn:
+    """Somebody whom the identity provider has signed in, what they may do on the site, and since when (UTC ms)."""
+
+    person: str
+    scopes: frozenset[str]
+    since: int
+    used_at: int
 
 
 def begin(connection: Connection, key: ApiKey, *, now_ms: int) -> str:
@@ -71,7 +84,7 @@ def find(connection: Connection, token: str, *, now_ms: int) -> EditorSession | 
     key = api_keys.still_good(connection, row.key_id, now_ms=now_ms)
     if key is None:
         return None
-    return EditorSession(f"{key.id} {key.label}"[:100], {key.site_id: key.scopes}, key.site_id, use_is_news)
+    return EditorSession(f"{key.id} {key.label}"[:100], {key.site_id: key.scopes}, key.site_id, use_is_news, key)
 
 
 def _of_person(row: Row[Any], use_is_news: bool) -> EditorSession:
@@ -98,6 +111,33 @@ def end_all_of(connection: Connection, person: str) -> int:
     """End every session of a person, known as `by` says; return how many."""
     ended: CursorResult[Any] = connection.execute(delete(tables.editor_session).where(_s.person == person))
     return ended.rowcount
+
+
+def people_at(connection: Connection, site: Site, *, now_ms: int) -> list[PersonSignedIn]:
+    """The people with a session that may look at the site, by name; each with the session that they used last."""
+    rows = connection.execute(select(tables.editor_session).where(_s.key_id == NO_KEY).order_by(_s.used_at))
+    found: dict[str, PersonSignedIn] = {}
+    for row in rows:
+        over = now_ms - row.used_at >= IDLE_MS or now_ms - row.created_at >= LONGEST_MS
+        if not over and (scopes := row.grants.get(str(site.id))):
+            found[row.person] = PersonSignedIn(row.person, frozenset(scopes), row.created_at, row.used_at)
+    return sorted(found.values(), key=lambda each: each.person.lower())
+
+
+def end_person_at(connection: Connection, site: Site, person: str, *, now_ms: int) -> int:
+    """End every session of a person who may look at the site; return how many. Raises UnknownPerson."""
+    if person not in {each.person for each in people_at(connection, site, now_ms=now_ms)}:
+        raise UnknownPerson(f"{person[:100]!r} is not signed in to {site.key}.")
+    return end_all_of(connection, person)
+
+
+def end_all_with(connection: Connection, site: Site) -> None:
+    """End every session that may look at a site, before the site is removed: another site may get its id."""
+    keys = select(tables.api_key.c.id).where(tables.api_key.c.site_id == site.id)
+    connection.execute(delete(tables.editor_session).where(_s.key_id.in_(keys)))
+    people = connection.execute(select(_s.id, _s.grants).where(_s.key_id == NO_KEY)).all()
+    ending = [row.id for row in people if str(site.id) in row.grants]
+    connection.execute(delete(tables.editor_session).where(_s.id.in_(ending)))
 
 
 def _hash(token: str) -> bytes:

@@ -1,18 +1,37 @@
-"""Interventions: what editors do to articles, each change recorded with its time and its author. Readers never write here."""
+"""Interventions: what editors do to articles, each change recorded with its time and its author. Readers never write here.
+
+What can be undone is undone by its opposite, which is recorded too. Merging and deleting cannot.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select, update
 
 from reactions.newsroom import article_keys, articles
+from reactions.newsroom.articles import Description
 from reactions.newsroom.sites import Site
-from reactions.refusals import KeyTaken, UnknownArticle
+from reactions.refusals import ChangedMeanwhile, KeyTaken, UnknownArticle
 from reactions.storage import tables
 from reactions.storage.engines import insert_for
 
-_a = tables.article.c
+_a, _i = tables.article.c, tables.intervention.c
+# What switches something: the latest of each group is how the article stands.
+_SWITCHES = {"closed", "reopened", "hidden", "shown"}
+_GROUPS = (("closed", "reopened"), ("hidden", "shown"), ("moved",), ("described",), ("reset", "restored"))
+_DESCRIPTION = ("title", "url", "section", "authors", "tags", "published_at")
+
+
+class Done(NamedTuple):
+    """What was done to an article, when (UTC ms) and by whom; `may_undo` is true for the latest of its kind."""
+
+    at: int
+    what: str
+    by: str
+    before: Mapping[str, Any] | None
+    may_undo: bool
 
 
 def close(connection: Connection, site: Site, key: str, *, at_ms: int, by: str) -> None:
@@ -45,7 +64,46 @@ def move(connection: Connection, site: Site, key: str, *, to: str, at_ms: int, b
     if taken is not None and taken.article_id != article.article_id:
         raise KeyTaken(f"{site.key} already has an article {to!r}. Merge {key!r} into it instead.")
     articles.add_aliases(connection, site, {article.key: article.article_id, to: article.article_id})
-    _intervene(connection, site, key, "moved", {"key": to}, at_ms=at_ms, by=by)
+    _intervene(connection, site, key, "moved", {"key": to}, at_ms=at_ms, by=by, before={"key": article.key})
+
+
+def describe(connection: Connection, site: Site, description: Description, *, at_ms: int, by: str) -> None:
+    """Describe a registered article by hand; what it was called before can be had again. Raises UnknownArticle."""
+    article = articles.get(connection, site, article_keys.canonical_key(description.key))
+    columns = [_a[name] for name in _DESCRIPTION]
+    before = connection.execute(select(*columns).where(_a.article_id == article.article_id)).one()
+    articles.describe(connection, site, [description], at_ms=at_ms)
+    record(connection, article.article_id, "described", at_ms=at_ms, by=by, before=dict(before._mapping))
+
+
+def undo(connection: Connection, site: Site, key: str, done: tuple[int, str], *, at_ms: int, by: str) -> str:
+    """Undo what was done to an article at a time; return what that was called. Raises UnknownArticle or ChangedMeanwhile.
+
+    A reset is undone by `revising.undo_reset`.
+    """
+    article = articles.get(connection, site, key)
+    articles.lock(connection, [article.article_id])
+    found = next((each for each in log_of(connection, article.article_id) if (each.at, each.what) == done), None)
+    if found is None or not found.may_undo or found.what == "reset":
+        raise ChangedMeanwhile("This cannot be undone any more: something else was done to the article since.")
+    if found.what == "moved":
+        move(connection, site, article.key, to=(found.before or {})["key"], at_ms=at_ms, by=by)
+    elif found.what == "described":
+        now = connection.execute(select(*(_a[n] for n in _DESCRIPTION)).where(_a.article_id == article.article_id)).one()
+        columns = {**(found.before or {})}
+        connection.execute(update(tables.article).where(_a.article_id == article.article_id).values(columns))
+        record(connection, article.article_id, "described", at_ms=at_ms, by=by, before=dict(now._mapping))
+    else:
+        takes_back = {"closed": reopen, "reopened": close, "hidden": show, "shown": hide}[found.what]
+        takes_back(connection, site, article.key, at_ms=at_ms, by=by)
+    return found.what
+
+
+def keys_of(connection: Connection, site: Site, article_id: int) -> list[str]:
+    """The keys that lead to an article beside the one it was registered with, in order."""
+    alias = tables.article_alias.c
+    mine = select(alias.key).where(alias.site_id == site.id, alias.article_id == article_id).order_by(alias.key)
+    return list(connection.execute(mine).scalars())
 
 
 def forward(connection: Connection, site: Site, key: str, *, into: str, at_ms: int, by: str) -> None:
@@ -76,23 +134,46 @@ def record_revision(connection: Connection, site: Site, key: str, what: str, *, 
     record(connection, articles.get(connection, site, key).article_id, what, at_ms=at_ms, by=by)
 
 
-def record(connection: Connection, article_id: int, what: str, *, at_ms: int, by: str) -> None:
-    """Record what was done to an article, by id: at most 16 characters; and by whom."""
+def record(
+    connection: Connection, article_id: int, what: str, *, at_ms: int, by: str, before: Mapping[str, Any] | None = None
+) -> None:
+    """Record what was done to an article, by id: at most 16 characters; by whom; and what is needed to undo it."""
     statement = insert_for(connection)(tables.intervention).on_conflict_do_nothing()
-    connection.execute(statement, [{"article_id": article_id, "at": at_ms, "what": what, "by": by}])
+    connection.execute(statement, [{"article_id": article_id, "at": at_ms, "what": what, "by": by, "before": before}])
 
 
 def of_article(connection: Connection, article_id: int) -> list[tuple[int, str, str]]:
     """What was done to an article: time (UTC ms), what, and by whom; oldest first."""
-    i = tables.intervention.c
-    done = select(i.at, i.what, i.by).where(i.article_id == article_id).order_by(i.at, i.what)
+    done = select(_i.at, _i.what, _i.by).where(_i.article_id == article_id).order_by(_i.at, _i.what)
     return [(at, what, by) for at, what, by in connection.execute(done)]
+
+
+def log_of(connection: Connection, article_id: int) -> list[Done]:
+    """What was done to an article, the latest first."""
+    rows = connection.execute(select(_i.at, _i.what, _i.by, _i.before).where(_i.article_id == article_id))
+    every = sorted(rows, key=lambda row: (row.at, row.what), reverse=True)
+    latest = {next((row.at, row.what) for row in every if row.what in g) for g in _GROUPS if any(r.what in g for r in every)}
+    return [Done(row.at, row.what, row.by, row.before, (row.at, row.what) in latest and _is_undoable(row)) for row in every]
+
+
+def _is_undoable(row: Any) -> bool:
+    return row.what in _SWITCHES or row.what == "reset" or (row.what in ("moved", "described") and row.before is not None)
 
 
 _Changes = Mapping[str, int | str | None]
 
 
-def _intervene(connection: Connection, site: Site, key: str, what: str, changes: _Changes, *, at_ms: int, by: str) -> None:
+def _intervene(
+    connection: Connection,
+    site: Site,
+    key: str,
+    what: str,
+    changes: _Changes,
+    *,
+    at_ms: int,
+    by: str,
+    before: Mapping[str, Any] | None = None,
+) -> None:
     article = articles.get(connection, site, key)
     connection.execute(update(tables.article).where(_a.article_id == article.article_id).values(dict(changes)))
-    record(connection, article.article_id, what, at_ms=at_ms, by=by)
+    record(connection, article.article_id, what, at_ms=at_ms, by=by, before=before)

@@ -1,7 +1,12 @@
-"""Sites: the publications that embed the widget, each with its origins, reaction set and policies."""
+"""Sites: the publications that embed the widget, each with its origins, reaction set and policies.
+
+The file is longer than others because every member of a site is checked in one place.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +18,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, Engine, Row, bindparam, insert, select, update
 
 from reactions import texts
-from reactions.newsroom import reaction_sets
+from reactions.newsroom import alert_rules, reaction_sets
 from reactions.newsroom.reaction_sets import ReactionSet
 from reactions.refusals import MalformedSite, UnknownSite
 from reactions.storage import tables
@@ -31,7 +36,9 @@ DEFAULTS: Mapping[str, Any] = {
     "article_patterns": [],
     "forgotten_votes": "kept",
     "keep_votes_days": None,
+    "alert_rules": {},
 }
+_OF_THE_SET = ("reactions", "section_reactions")
 _KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _DEVIATING = re.compile("[ß\u1e9e\u03c2]")
 _NO_SUCH_SITE = "There is no such site. The key is the one shown by `reactions site list`."
@@ -46,7 +53,8 @@ class Site:
     `article_policy`: "open" registers an article with its first ballot, at most `new_articles_per_day` beside those whose key
     matches one of `article_patterns`; "known" takes ballots on registered articles only. `reader_scope`: "article" gives a reader
     another pseudonym on every article, "site" one for all.
-    `keep_votes_days`: votes of articles that old are dropped; None keeps them for ever.
+    `keep_votes_days`: votes of articles that old are dropped; None keeps them for ever. `vanished_time_zone` is the one that was
+    chosen, if this machine does not know it any more: until another is chosen the days are those of UTC.
     """
 
     id: int
@@ -63,6 +71,8 @@ class Site:
     article_patterns: Sequence[str] = field(default=(), repr=False)
     forgotten_votes: str = "kept"
     keep_votes_days: int | None = None
+    alert_rules: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    vanished_time_zone: str | None = None
 
     def offered_in(self, section: str | None) -> ReactionSet:
         """The reactions offered on the articles of a section: the site's set, or the part chosen for the section."""
@@ -92,6 +102,41 @@ def get(connection: Connection, key: str) -> Site:
     if row is None:
         raise UnknownSite(f"There is no site {key[:64]!r}.")
     return _site(row)
+
+
+def get_to_change(connection: Connection, key: str) -> Site:
+    """The site `key`, which nobody else changes for the rest of the transaction. Raises UnknownSite."""
+    row = connection.execute(_SELECT.with_for_update(), {"key": key}).one_or_none()
+    if row is None:
+        raise UnknownSite(f"There is no site {key[:64]!r}.")
+    return _site(row)
+
+
+def replace_set(connection: Connection, site: Site, new: ReactionSet, *, sections: Mapping[str, Sequence[str]]) -> None:
+    """Offer another reaction set, and in `sections` a part of it. What the new set lacks is retired: no change loses a count.
+
+    Raises MalformedReactionSet or UnknownReaction.
+    """
+    whole = site.reactions.replaced_by(new)
+    for chosen in sections.values():
+        for key in chosen:
+            whole.get(key)
+    change(connection, site.key, reactions=whole, section_reactions=sections)
+
+
+def version_of_set(site: Site) -> str:
+    """A short text that is another one after each change of the site's reaction set or its sections."""
+    return _version([reaction_sets.stored(site.reactions), dict(site.section_reactions)])
+
+
+def version_of_settings(site: Site) -> str:
+    """A short text that is another one after each change of the site, its reaction set apart."""
+    fields = {name: getattr(site, name) for name in _FORM_OF if name not in _OF_THE_SET}
+    return _version({**fields, "origins": sorted(site.origins), "vanished": site.vanished_time_zone})
+
+
+def _version(content: Any) -> str:
+    return hashlib.blake2b(json.dumps(content).encode(), digest_size=8).hexdigest()
 
 
 def by_id(connection: Connection, site_id: int) -> Site:
@@ -174,6 +219,8 @@ def _site(row: Row[Any]) -> Site:
     fields = dict(row._mapping)
     fields["origins"] = frozenset(fields["origins"])
     fields["reactions"] = reaction_sets.from_stored(fields["reactions"])
+    if not _is_time_zone(fields["time_zone"]):  # an update of the system's tables can take one away
+        fields |= {"time_zone": "UTC", "vanished_time_zone": fields["time_zone"]}
     return Site(**fields)
 
 
@@ -181,7 +228,10 @@ def _columns(given: dict[str, Any]) -> dict[str, Any]:
     """Check what was given and bring it into the form of the row."""
     columns = {}
     for name, value in given.items():
-        columns[name] = _FORM_OF[name](value)
+        try:
+            columns[name] = _FORM_OF[name](value)
+        except MalformedSite as refusal:
+            raise MalformedSite(refusal.detail, pointer=f"#/{name}") from None
     return columns
 
 
@@ -198,11 +248,17 @@ def _origins(value: Sequence[str]) -> list[str]:
 
 
 def _time_zone(value: str) -> str:
+    if not _is_time_zone(value):
+        raise MalformedSite(f"{value[:64]!r} is not a time zone. Write Europe/Berlin, America/New_York or UTC.")
+    return value
+
+
+def _is_time_zone(value: str) -> bool:
     try:
         ZoneInfo(value)
     except (ValueError, OSError, KeyError):
-        raise MalformedSite(f"{value!r} is not a time zone. Write Europe/Berlin, America/New_York or UTC.") from None
-    return value
+        return False
+    return True
 
 
 def _quota(value: int) -> int:
@@ -263,4 +319,5 @@ _FORM_OF: dict[str, Callable[[Any], Any]] = {
     "section_reactions": _section_reactions,
     "article_patterns": patterns,
     "forgotten_votes": _one_of(FORGOTTEN),
+    "alert_rules": alert_rules.checked,
 }

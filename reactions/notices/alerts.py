@@ -93,6 +93,20 @@ def message(site: Site, alert: Alert) -> str:
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
 
 
+def trial_message(site: Site, *, now_ms: int) -> str:
+    """The body of a test: as an alert's, with no article."""
+    fields = {
+        "type": "test",
+        "timestamp": rfc3339(now_ms),
+        "data": {
+            "site": {"key": site.key, "name": site.name},
+            "headline": f"A test message from {site.name}",
+            "detail": "Somebody pressed “Send a test” for this webhook. No article is concerned.",
+        },
+    }
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+
+
 def rfc3339(at_ms: int) -> str:
     """A time in UTC, to the second."""
     return datetime.fromtimestamp(at_ms // 1000, UTC).isoformat().replace("+00:00", "Z")

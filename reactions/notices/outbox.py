@@ -16,15 +16,18 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from threading import Event, Timer
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, CursorResult, Engine, Update, delete, insert, select, update
 
+from reactions import __version__
 from reactions.notices import webhooks
 from reactions.notices.webhooks import Target, Unreachable, Webhook
 from reactions.refusals import MalformedWebhook
+from reactions.secret_keys import Keys
+from reactions.settings import Settings
 from reactions.storage import tables
 from reactions.storage.engines import writing
 from reactions.times import DAY_MS
@@ -34,6 +37,8 @@ FIRST_WAIT_S, LONGEST_WAIT_S, GROWTH = 60, 43_200, 3
 KEPT_MS = 30 * DAY_MS  # how long a settled message can be looked up
 _THREADS = 8  # messages sent at the same time, so that a slow target delays no other
 _PROBLEM_CHARACTERS = 300
+_REASON_BYTES = 1200  # of a refusal's body; its first 200 characters are shown
+_REASON_CHARACTERS = 200
 
 _GONE, _RETRY_AFTER = 410, (429, 503)
 
@@ -57,6 +62,21 @@ class Sender:
     jitter: Callable[[], float] = random.random
     user_agent: str = "reader-reactions"
     older_keys: Sequence[bytes] = ()
+
+
+def sender_of(settings: Settings, keys: Keys, engine: Engine, *, clock: Callable[[], int]) -> Sender:
+    """The sender that the settings describe."""
+    return Sender(
+        engine=engine,
+        key=keys.signing("webhooks"),
+        older_keys=keys.accepted("webhooks")[1:],
+        clock=clock,
+        timeout_s=settings.webhook_timeout_s,
+        attempts=settings.webhook_attempts,
+        private_allowed=settings.webhook_private_targets,
+        ports=frozenset(map(int, settings.webhook_ports)),
+        user_agent=f"reader-reactions/{__version__}",
+    )
 
 
 class Attempt(NamedTuple):
@@ -119,12 +139,17 @@ def forget_settled(connection: Connection, *, now_ms: int) -> None:
     connection.execute(delete(tables.delivery).where(_d.settled_at < now_ms - KEPT_MS))
 
 
-def post(to: Target, body: bytes, headers: Mapping[str, str], *, timeout_s: float, private_allowed: bool) -> None:
-    """POST a message; return once the target has answered 2xx. Raises Unreachable."""
+def send_test(sender: Sender, webhook: Webhook, body: str) -> int:
+    """Send a message at once, signed like any other and never repeated; return the status of the answer. Raises Unreachable."""
+    return _send(sender, _Due(f"msg_{secrets.token_hex(12)}", webhook.id, webhook.url, body, attempts=1))
+
+
+def post(to: Target, body: bytes, headers: Mapping[str, str], *, timeout_s: float, private_allowed: bool) -> int:
+    """POST a message; return the status once the target has answered 2xx. Raises Unreachable, with the target's own reason."""
     allowed = webhooks.addresses(to, private_allowed=private_allowed)
     try:
         with _connected(to, allowed, timeout_s) as stream:
-            status, retry_after = _exchange(to, stream, body, headers)
+            status, retry_after, reason = _exchange(to, stream, body, headers)
     except TimeoutError:
         raise Unreachable(f"{to.host} did not answer within {timeout_s:g} s.") from None
     except (OSError, HTTPException) as error:
@@ -132,7 +157,9 @@ def post(to: Target, body: bytes, headers: Mapping[str, str], *, timeout_s: floa
         raise Unreachable(f"{to.host} did not accept the message: {cause}.") from None
     if not 200 <= status < 300:
         wait_s = int(retry_after) if status in _RETRY_AFTER and retry_after.isascii() and retry_after.isdigit() else 0
-        raise Unreachable(f"{to.host} answered {status}.", retry_after_s=wait_s, gone=status == _GONE)
+        said = f"{to.host} answered {status}: {reason}" if reason else f"{to.host} answered {status}."
+        raise Unreachable(said, retry_after_s=wait_s, gone=status == _GONE, status=status, reason=reason)
+    return status
 
 
 def _due(connection: Connection, site_ids: Sequence[int], now_ms: int) -> list[_Due]:
@@ -162,7 +189,7 @@ def _attempt(sender: Sender, due: _Due) -> Attempt | None:
     return _settle(sender, claimed, SENT, None)
 
 
-def _send(sender: Sender, due: _Due) -> None:
+def _send(sender: Sender, due: _Due) -> int:
     body = due.body.encode()
     secrets = [webhooks.secret_of(key, due.webhook_id) for key in (sender.key, *sender.older_keys)]
     headers = webhooks.signature_headers(*secrets, message_id=due.id, body=body, at_s=sender.clock() // 1000)
@@ -170,7 +197,7 @@ def _send(sender: Sender, due: _Due) -> None:
         to = webhooks.target(due.url, private_allowed=sender.private_allowed, ports=sender.ports)
     except MalformedWebhook as refusal:
         raise Unreachable(refusal.detail) from None
-    post(
+    return post(
         to,
         body,
         {"User-Agent": sender.user_agent, **headers},
@@ -201,13 +228,27 @@ def _changed(connection: Connection, statement: Update) -> int:
     return result.rowcount
 
 
-def _exchange(to: Target, stream: socket.socket, body: bytes, headers: Mapping[str, str]) -> tuple[int, str]:
+def _exchange(to: Target, stream: socket.socket, body: bytes, headers: Mapping[str, str]) -> tuple[int, str, str]:
+    """The status of the answer, how long the target asks to wait, and its reason if it refuses."""
     connection = HTTPConnection(to.host, to.port)
     connection.default_port = 443 if to.secure else 80  # the Host header leaves out the usual port
     connection.sock = stream
     connection.request("POST", to.path, body, {"Content-Type": "application/json", **headers})
     response = connection.getresponse()
-    return response.status, response.headers.get("Retry-After", "")
+    reason = "" if 200 <= response.status < 300 else _reason(response)
+    return response.status, response.headers.get("Retry-After", ""), reason
+
+
+def _reason(response: HTTPResponse) -> str:
+    """What a refusal says in plain text or JSON, on one line; empty if it says nothing that can be shown."""
+    if response.headers.get_content_type() not in ("text/plain", "application/json", "application/problem+json"):
+        return ""
+    try:
+        text = response.read(_REASON_BYTES).decode(errors="replace")
+    except (OSError, HTTPException):
+        return ""  # its status has arrived
+    shown = "".join(letter if letter.isprintable() else " " for letter in text)
+    return " ".join(shown.split())[:_REASON_CHARACTERS]
 
 
 @contextmanager

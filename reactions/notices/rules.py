@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from reactions.newsroom import articles
+from reactions.newsroom import alert_rules, articles
 from reactions.newsroom.sites import Site
 from reactions.notices.alerts import Finding
 from reactions.reports import figures, listings, metrics, periods
@@ -25,17 +25,9 @@ from reactions.times import DAY_MS, HOUR_MS
 
 SURGING, TURNED_SOUR, MOST_LOVED, RECORD = "surging", "turned sour", "most loved", "record"
 
-SURGE_MIN_RATIO = 4.0  # times what its age predicts
-SURGE_MIN_GAIN = 20  # readers gained in three hours
-
 SOUR_HOURS = 6  # how long "lately" is, the present hour included
-SOUR_MIN_VOTES = 20  # on either side of the turn
-
 LOVED_DAYS = 28  # the most loved article was published in this time
-LOVED_MIN_VOTES = 50
-
 RECORD_DAYS = 28  # an article that sets a record was published in this time
-RECORD_MIN_VOTES = 100
 RECORD_MIN_OTHERS = 20  # articles with votes that a site needs before it has records
 
 # How long a rule stays silent about an article once it was raised.
@@ -55,25 +47,25 @@ class _Match:
     figures: dict[str, Any]
 
 
-def surges(trend: Trend) -> bool:
-    """True for an article that gains four times what articles of its age do, and more than a few readers."""
-    return trend.gained >= SURGE_MIN_GAIN and trend.ratio >= SURGE_MIN_RATIO
+def surges(trend: Trend, *, times: float, readers: int) -> bool:
+    """True for an article that gains so many times what articles of its age do, and so many readers."""
+    return trend.gained >= readers and trend.ratio >= times
 
 
-def turned_sour(before: Measure, before_votes: int, lately: Measure, lately_votes: int) -> bool:
+def turned_sour(before: Measure, before_votes: int, lately: Measure, lately_votes: int, *, votes: int) -> bool:
     """True if the mood was clearly good and is now clearly bad: the 95 % intervals lie on either side of 0."""
-    enough = before_votes >= SOUR_MIN_VOTES and lately_votes >= SOUR_MIN_VOTES
+    enough = before_votes >= votes and lately_votes >= votes
     return enough and before.low > 0 > lately.high
 
 
-def may_be_most_loved(mood: Measure, votes: int) -> bool:
+def may_be_most_loved(mood: Measure, total: int, *, votes: int) -> bool:
     """True if an article has enough votes to compete, and the lower end of its mood's interval is above 0."""
-    return votes >= LOVED_MIN_VOTES and mood.low > 0
+    return total >= votes and mood.low > 0
 
 
-def is_record(total: int, others: list[int]) -> bool:
+def is_record(total: int, others: list[int], *, votes: int) -> bool:
     """True if an article has more votes than each of the others, and these are enough for that to mean something."""
-    return total >= RECORD_MIN_VOTES and len(others) >= RECORD_MIN_OTHERS and total > max(others)
+    return total >= votes and len(others) >= RECORD_MIN_OTHERS and total > max(others)
 
 
 def findings(connection: Connection, site: Site, *, now_ms: int) -> list[Finding]:
@@ -82,14 +74,20 @@ def findings(connection: Connection, site: Site, *, now_ms: int) -> list[Finding
     lately = range(reading.hour - SOUR_HOURS + 1, reading.hour + 1)
     active = figures.cards_of(connection, site, list(reading.by_article(lately)))
     numbers = listings.live(reading, lately)
-    matches = [
-        *(_surge(numbers, card) for card in active if surges(numbers.trend(card))),
-        *_turns(numbers, active),
-        *_most_loved(reading, numbers),
-        *_records(reading, numbers, active),
-    ]
+    matches = [match for rule in (_surges, _turns, _most_loved, _records) for match in rule(reading, numbers, active)]
     rows = {row.article_id: row for row in figures.records_of(connection, {match.article_id for match in matches})}
     return [_finding(match, rows[match.article_id]) for match in matches]
+
+
+def _thresholds(site: Site, rule: str) -> dict[str, Any] | None:
+    """The thresholds of a rule at a site; None if the rule is off."""
+    thresholds = alert_rules.completed(site.alert_rules)[rule.replace(" ", "_")]
+    return thresholds if thresholds.pop("on") else None
+
+
+def _surges(reading: Reading, numbers: Numbers, active: list[Card]) -> Iterator[_Match]:
+    if (least := _thresholds(reading.site, SURGING)) is not None:
+        yield from (_surge(numbers, card) for card in active if surges(numbers.trend(card), **least))
 
 
 def _surge(numbers: Numbers, card: Card) -> _Match:
@@ -102,14 +100,16 @@ def _surge(numbers: Numbers, card: Card) -> _Match:
     return _Match(SURGING, card.article_id, "Surging", detail, figures)
 
 
-def _turns(numbers: Numbers, active: list[Card]) -> Iterator[_Match]:
+def _turns(reading: Reading, numbers: Numbers, active: list[Card]) -> Iterator[_Match]:
+    if (least := _thresholds(reading.site, TURNED_SOUR)) is None:
+        return
     usual = numbers.norms.shares
     for card in active:
         recent = numbers.sums[card.article_id].votes
         early = numbers.votes.get(card.article_id, metrics.NO_VOTES).less(recent).at_least_none
         late = recent.at_least_none
         before, lately = metrics.mood(early, usual), metrics.mood(late, usual)
-        if turned_sour(before, early.total, lately, late.total):
+        if turned_sour(before, early.total, lately, late.total, **least):
             yield _turn(card, (before, early.total), (lately, late.total))
 
 
@@ -123,13 +123,15 @@ def _turn(card: Card, before: tuple[Measure, int], lately: tuple[Measure, int]) 
     return _Match(TURNED_SOUR, card.article_id, "Turned sour", detail, figures)
 
 
-def _most_loved(reading: Reading, numbers: Numbers) -> Iterator[_Match]:
+def _most_loved(reading: Reading, numbers: Numbers, _active: list[Card]) -> Iterator[_Match]:
     """The article of the last 28 days whose mood is the best even at the lower end of its interval."""
+    if (least := _thresholds(reading.site, MOST_LOVED)) is None:
+        return
     young = periods.read(zone=reading.site.time_zone, now_ms=reading.now_ms, name=f"{LOVED_DAYS}d")
     born = [card.article_id for card in figures.cards_of(reading.connection, reading.site, [], young)]
     votes = {article_id: numbers.votes[article_id] for article_id in born if article_id in numbers.votes}
     moods = {article_id: metrics.mood(each, numbers.norms.shares) for article_id, each in votes.items()}
-    able = [article_id for article_id, mood in moods.items() if may_be_most_loved(mood, votes[article_id].total)]
+    able = [article_id for article_id, mood in moods.items() if may_be_most_loved(mood, votes[article_id].total, **least)]
     if len(able) < 2:  # the best of one is no distinction
         return
     best = max(able, key=lambda article_id: (moods[article_id].low, votes[article_id].total, article_id))
@@ -142,18 +144,20 @@ def _most_loved(reading: Reading, numbers: Numbers) -> Iterator[_Match]:
 
 
 def _records(reading: Reading, numbers: Numbers, active: list[Card]) -> Iterator[_Match]:
+    if (least := _thresholds(reading.site, RECORD)) is None:
+        return
     totals = {article_id: votes.total for article_id, votes in numbers.votes.items() if votes.total > 0}
     fullest = sorted(totals, key=lambda article_id: totals[article_id], reverse=True)[: RECORD_MIN_OTHERS + 1]
     oldest_ms = reading.now_ms - RECORD_DAYS * DAY_MS
     for card in active:
         best = card.article_id == fullest[0] if fullest else False
         if best and card.born_ms > oldest_ms and card.article_id in numbers.recent:
-            yield from _record(reading.site, card, [totals[article_id] for article_id in fullest])
+            yield from _record(reading.site, card, [totals[article_id] for article_id in fullest], **least)
 
 
-def _record(site: Site, card: Card, totals: list[int]) -> Iterator[_Match]:
+def _record(site: Site, card: Card, totals: list[int], *, votes: int) -> Iterator[_Match]:
     total, *others = totals
-    if is_record(total, others):
+    if is_record(total, others, votes=votes):
         detail = f"{total:,} votes, more than any other article of {site.name}; the previous record was {others[0]:,}."
         yield _Match(RECORD, card.article_id, "A record", detail, {"votes": total, "former": others[0]})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Engine, select
 
-from reactions.newsroom import articles
+from reactions.newsroom import alert_rules, articles
 from reactions.newsroom.sites import Site
 from reactions.notices import alerts
 from reactions.notices.alerts import Finding
@@ -19,7 +19,9 @@ _a = tables.article.c
 
 
 def raise_alert(engine: Engine, site: Site, verdict: Verdict, *, now_ms: int, dashboard_url: str = "") -> None:
-    """Raise the alert, once an hour for an article at most."""
+    """Raise the alert, once an hour for an article at most, unless the site has turned it off."""
+    if not alert_rules.completed(site.alert_rules)["suspicious_votes"]["on"]:
+        return
     asked = select(_a.key, _a.title, _a.url, _a.section).where(_a.article_id == verdict.article_id)
     with engine.connect() as connection:
         article = connection.execute(asked).one()

@@ -67,10 +67,16 @@ class Target:
 
 
 class Unreachable(Exception):
-    """The target did not accept the message; the text says why. `retry_after_s` is the wait it asked for."""
+    """The target did not accept the message; the text says why. `retry_after_s` is the wait it asked for.
 
-    def __init__(self, detail: str, *, retry_after_s: int = 0, gone: bool = False) -> None:
+    `status` and `reason` are what it answered, if it did.
+    """
+
+    def __init__(
+        self, detail: str, *, retry_after_s: int = 0, gone: bool = False, status: int | None = None, reason: str = ""
+    ) -> None:
         super().__init__(detail)
+        self.status, self.reason = status, reason
         self.retry_after_s = retry_after_s
         self.gone = gone
 

@@ -55,6 +55,7 @@ site = Table(
     Column("article_patterns", JSON, nullable=False, server_default=text("'[]'")),
     Column("forgotten_votes", String(9), nullable=False, server_default="kept"),
     Column("keep_votes_days", Integer),
+    Column("alert_rules", JSON, nullable=False, server_default=text("'{}'")),
     UniqueConstraint("key"),
 )
 
@@ -266,6 +267,7 @@ intervention = Table(
     Column("at", BigInteger, primary_key=True, autoincrement=False),
     Column("what", String(16), primary_key=True),
     Column("by", String(100), nullable=False),
+    Column("before", JSON(none_as_null=True)),  # columns of the article, where they are needed to undo it
     sqlite_with_rowid=False,
 )
 
@@ -337,6 +339,16 @@ webhook = Table(
     Column("url", String(2000), nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Index(None, "site_id"),
+)
+
+digest_subscriber = Table(
+    "digest_subscriber",
+    metadata,
+    Column("site_id", Integer, primary_key=True, autoincrement=False),
+    Column("address", String(254), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("by", String(100), nullable=False),
+    sqlite_with_rowid=False,
 )
 
 delivery = Table(

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from functools import cache
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Executable, bindparam, delete, select, update
+from sqlalchemy import Connection, Executable, bindparam, delete, func, select, update
 
 from reactions.newsroom.sites import Site
 from reactions.storage import tables
@@ -41,6 +41,12 @@ def amounts_of(connection: Connection, site: Site, source: str) -> Iterator[Sequ
     with connection.execute(asked, execution_options={"stream_results": True, "max_row_buffer": _ROWS}) as result:
         for rows in result.partitions(_ROWS):
             yield [(article_id, reaction, n) for article_id, reaction, n in rows]
+
+
+def total_of(connection: Connection, site: Site, source: str) -> int:
+    """The sum of what a source has brought."""
+    mine = select(func.sum(_n.n)).join(tables.article, _a.article_id == _n.article_id)
+    return int(connection.execute(mine.where(_a.site_id == site.id, _n.source == source)).scalar() or 0)
 
 
 def change(connection: Connection, source: str, changes: Sequence[Change]) -> None:

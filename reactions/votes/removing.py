@@ -1,4 +1,4 @@
-"""Removes articles with their votes: those that editors delete, and those that strangers made up and nobody votes on.
+"""Removes articles with their votes: those that editors delete, those that strangers made up and nobody votes on, a whole site's.
 
 Voting on an article is closed first. Then its votes and events go in small steps, each a transaction in which every number still
 agrees, so that no reader elsewhere waits long; its rows go last. Described articles go one by one, never by a pattern.
@@ -6,13 +6,13 @@ agrees, so that no reader elsewhere waits long; its rows go last. Described arti
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from sqlalchemy import Connection, Engine, Select, delete, exists, func, select, update
 
-from reactions.newsroom import articles
+from reactions.newsroom import api_keys, articles, editor_sessions, sites
 from reactions.newsroom.sites import Site, patterns
 from reactions.storage import engines, tables
 from reactions.storage.engines import writing
@@ -104,6 +104,39 @@ def collect_junk(engine: Engine, box: BallotBox, site: Site, *, now_ms: int) -> 
         ids = [article_id for (article_id,) in connection.execute(old)]
     removal = _Removal(Editor(engine, box, site, by="retention", now_ms=now_ms), "junk")
     return sum(removal.remove(page, most_votes=1) for page in _pages(ids))
+
+
+def remove_site(editor: Editor, *, wait: Callable[[], None]) -> int:
+    """Remove a site with everything it has; return how many articles that were. A removal that was cut short is run again.
+
+    At first its keys end and nothing can be registered any more. `wait` returns once no process still believes otherwise.
+    """
+    site = editor.site
+    with writing(editor.engine) as connection:
+        api_keys.revoke_all(connection, site, now_ms=editor.now_ms)
+        sites.change(connection, site.key, article_policy="known")
+    wait()
+    removed = 0
+    while ids := _ids_of(editor.engine, site):
+        removed += sum(map(_Removal(editor, "delete").remove, _pages(ids)))
+    editor.box.transact(lambda connection: _erase_site(connection, site))
+    return removed
+
+
+def _ids_of(engine: Engine, site: Site) -> Sequence[int]:
+    with engine.connect() as connection:
+        return list(articles.ids_in(connection, site))
+
+
+def _erase_site(connection: Connection, site: Site) -> None:
+    """Remove what is left of a site without articles: its row, and every row that has its id."""
+    editor_sessions.end_all_with(connection, site)
+    hooks = select(tables.webhook.c.id).where(tables.webhook.c.site_id == site.id)
+    connection.execute(delete(tables.delivery).where(tables.delivery.c.webhook_id.in_(hooks)))
+    for table in tables.metadata.tables.values():
+        if "site_id" in table.c and table.name != "article":
+            connection.execute(delete(table).where(table.c.site_id == site.id))
+    connection.execute(delete(tables.site).where(tables.site.c.id == site.id))
 
 
 def _strangers(site: Site) -> Select[int]:

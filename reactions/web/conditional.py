@@ -1,7 +1,8 @@
 """Conditional requests (RFC 9110, section 13): one rule for the hot path and for Flask.
 
-Only what caches may keep has an ETag: counts, the widget's files and the other static files. What is changed by PUT or DELETE has
-none, so a change that must match a tag matches nothing and is refused: ignoring the condition would break its promise.
+What caches may keep has an ETag: counts, the widget's files and the other static files. So have a site's settings and its set,
+which two editors may change at once. Whatever else is changed has none, so a change that must match a tag matches nothing and is
+refused: ignoring the condition would break its promise.
 """
 
 from __future__ import annotations
@@ -39,8 +40,27 @@ def _names(etag: str, condition: str, *, weakly: bool) -> bool:
     )
 
 
+def check_version(etag: str, *, required: bool) -> None:
+    """Refuse the change of what has an ETag unless the request names the present one.
+
+    Raises Denied: 412 for another tag, 428 for none where one is required. Called in the transaction that changes it.
+    """
+    condition = request.headers.get("If-Match")
+    if condition is None and required:
+        raise Denied(
+            "precondition-required",
+            "Get it first, and send its ETag as If-Match: then you cannot undo what somebody else changed meanwhile.",
+        )
+    if condition is not None and not is_met(etag, condition):
+        raise Denied(
+            "precondition-failed",
+            "Somebody else has changed this since you read it, so nothing was changed. Get it again, and repeat your change.",
+            ETag=etag,
+        )
+
+
 def check_change() -> None:
-    """Refuse a change under the condition that a tag matches. Raises Denied (412).
+    """Refuse a change under the condition that a tag matches, where nothing has a tag. Raises Denied (412).
 
     Called once the change would otherwise be done, just before its content is read (section 13.2.1).
     """

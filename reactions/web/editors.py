@@ -50,9 +50,9 @@ def by() -> str:
     return who
 
 
-def key() -> ApiKey:
-    """The key in use."""
-    return _bearer()
+def key() -> ApiKey | None:
+    """The key in use, or that opened the session; None for a person whom the provider has signed in."""
+    return g.session_key if "acting" in g else _bearer()
 
 
 def key_id() -> str:
@@ -80,6 +80,7 @@ def signed_in(scope: str = "read") -> Site | None:
         return None
     g.several_sites = len(found.grants) > 1
     g.acting = found.by, scopes
+    g.session_key = found.key
     return _site_with_id(found.site_id)
 
 

@@ -146,7 +146,7 @@ def list_holds(site_key: str) -> Response:
             states=STATES if given["state"] is None else (given["state"],),
         )
         found = under_review.listed(connection, choice, before=place_of(given["cursor"]), limit=PAGE + 1)
-    return _page("holds", [_vote(each) for each in found[:PAGE]], [(each.at_ms, each.id) for each in found])
+    return _page("holds", [shown_vote(each) for each in found[:PAGE]], [(each.at_ms, each.id) for each in found])
 
 
 @blueprint.get(
@@ -167,7 +167,7 @@ def list_verdicts(site_key: str) -> Response:
         found = verdicts.of_site(connection, site, article_id=article_id, before=place_of(given["cursor"]), limit=PAGE + 1)
         votes = under_review.states_by_verdict(connection, [each.id for each in found])
         names = under_review.names_of(connection, {each.article_id for each in found})
-    shown = [_verdict(each, names[each.article_id][0], votes.get(each.id, {})) for each in found[:PAGE]]
+    shown = [shown_verdict(each, names[each.article_id][0], votes.get(each.id, {})) for each in found[:PAGE]]
     return _page("verdicts", shown, [(each.at_ms, each.id) for each in found])
 
 
@@ -240,7 +240,8 @@ def _page(name: str, shown: list[dict[str, Any]], places: list[tuple[int, str]])
     return respond({name: shown, "next": "{}-{}".format(*places[PAGE - 1]) if more else None})
 
 
-def _vote(vote: Listed) -> dict[str, Any]:
+def shown_vote(vote: Listed) -> dict[str, Any]:
+    """A vote under review, as it is listed."""
     return {
         "id": vote.id,
         "state": vote.state,
@@ -256,7 +257,8 @@ def _vote(vote: Listed) -> dict[str, Any]:
     }
 
 
-def _verdict(verdict: Verdict, article: str, votes: dict[str, int]) -> dict[str, Any]:
+def shown_verdict(verdict: Verdict, article: str, votes: dict[str, int]) -> dict[str, Any]:
+    """A verdict as it is listed, with the states of the votes that it names."""
     return {
         "id": verdict.id,
         "article": article,

@@ -194,7 +194,7 @@ def list_keys(site_key: str) -> Response:
     """List the site's keys, without their secrets."""
     site = editors.require(site_key, "keys")
     with current.reading() as connection:
-        return respond({"keys": [_shown(key) for key in api_keys.all_of(connection, site)]})
+        return respond({"keys": [shown_key(key) for key in api_keys.all_of(connection, site)]})
 
 
 @blueprint.post(
@@ -222,7 +222,7 @@ def add_key(site_key: str) -> Response:
             made_by=editors.key(),
             expires_at=now_ms + days * DAY_MS if days else None,
         )
-    return respond({**_shown(made), "key": text})
+    return respond({**shown_key(made), "key": text})
 
 
 @blueprint.delete(f"{_SITE}/keys/<key_id>", "revokeKey", response=schemas.KeyResponse, problems=["unknown-key"], scope="keys")
@@ -231,7 +231,7 @@ def revoke_key(site_key: str, key_id: str) -> Response:
     site = editors.require(site_key, "keys")
     conditional.check_change()
     with writing(current.engine()) as connection:
-        return respond(_shown(api_keys.revoke(connection, site, key_id, now_ms=current.now_ms())))
+        return respond(shown_key(api_keys.revoke(connection, site, key_id, now_ms=current.now_ms())))
 
 
 def respond(body: Any, *, status: int = 200) -> Response:
@@ -265,7 +265,8 @@ def _editor(site: Site) -> Editor:
     return Editor(current.engine(), current.parts().ballot_box, site, by=editors.by(), now_ms=current.now_ms())
 
 
-def _shown(key: ApiKey) -> dict[str, Any]:
+def shown_key(key: ApiKey) -> dict[str, Any]:
+    """A key as it is listed, without its secret."""
     return {
         "id": key.id,
         "label": key.label,

@@ -1,7 +1,7 @@
 """The API's description: OpenAPI 3.1 at /openapi.json, readable at /docs without a third-party request.
 
 Routes are described where they are declared, by `ApiBlueprint.get` and `.put`, and are called directly: no wrapper stands
-between Flask and the view.
+between Flask and the view. The file is longer than others because what a route says and the document it stands in are one shape.
 """
 
 from __future__ import annotations
@@ -40,6 +40,14 @@ _PATH = {
         "in": "path", "name": "key_id", "required": True, "description": "The id of an API key", "example": "5f0c2a9b7d31",
         "schema": {"type": "string", "pattern": "^[0-9a-f]{12}$"},
     },
+    "webhook_id": {
+        "in": "path", "name": "webhook_id", "required": True, "description": "The id of a webhook", "example": "3f9a01c2d4e5",
+        "schema": {"type": "string", "pattern": "^[0-9a-f]{12}$"},
+    },
+    "source": {
+        "in": "path", "name": "source", "required": True, "description": "The name of an import", "example": "old-blog",
+        "schema": {"type": "string", "pattern": "^[a-z0-9][a-z0-9_.-]{0,63}$"},
+    },
 }  # fmt: skip
 
 _FAILURE_HEADERS = {
@@ -53,7 +61,7 @@ _shared_responses: dict[str, dict[str, Any]] = {}  # by the names of their probl
 # name: (is in every such response, schema, description)
 _HEADERS: dict[str, tuple[bool, dict[str, Any], str]] = {
     "Cache-Control": (True, {"type": "string"}, "Who may keep the response, and for how long"),
-    "ETag": (True, {"type": "string"}, "Changes with the counts; send it back in If-None-Match"),
+    "ETag": (True, {"type": "string"}, "Changes with what is shown; send it back in If-None-Match, or in If-Match to change it"),
     "Retry-After": (True, {"type": "integer", "minimum": 1}, "Seconds after which the request may succeed"),
     "RateLimit-Policy": (
         False, {"type": "string"}, 'The limits that the request falls under, such as "reader";q=30;w=60: 30 in 60 seconds',
@@ -133,6 +141,10 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc]
         """Declare a POST route and its operationId."""
         return self._described("POST", rule, operation, **described)
 
+    def patch(self, rule: str, operation: str, **described: Any) -> Callable[[View], View]:
+        """Declare a PATCH route and its operationId."""
+        return self._described("PATCH", rule, operation, **described)
+
     def delete(self, rule: str, operation: str, **described: Any) -> Callable[[View], View]:
         """Declare a DELETE route and its operationId."""
         return self._described("DELETE", rule, operation, **described)
@@ -174,7 +186,7 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc]
             "responses": {
                 "200": _success(media, example.get("response"), headers),
                 **({"207": _success(media, None, headers, "Multi-Status: some entries were refused")} if several else {}),
-                **({"304": _NOT_MODIFIED} if "ETag" in headers else {}),
+                **({"304": _NOT_MODIFIED} if "ETag" in headers and method == "GET" else {}),
                 **_failures(names),
             },
         }

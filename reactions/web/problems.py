@@ -45,6 +45,10 @@ STATUS_OF: dict[type[Refusal], tuple[int, str, str]] = {
     refusals.ImportConflict: (409, "import-conflict", "The import conflicts with what is stored"),
     refusals.MalformedWebhook: (422, "malformed-webhook", "Alerts cannot be sent to this address"),
     refusals.UnknownVerdict: (404, "unknown-verdict", "No such verdict"),
+    refusals.MalformedSubscriber: (422, "malformed-subscriber", "The digest cannot be sent to this address"),
+    refusals.UnknownSubscriber: (404, "unknown-subscriber", "No such subscriber"),
+    refusals.UnknownPerson: (404, "unknown-person", "No such person"),
+    refusals.ChangedMeanwhile: (409, "changed-meanwhile", "Somebody else has changed this"),
     refusals.UnknownWebhook: (404, "unknown-webhook", "No such webhook"),
     refusals.MalformedPeriod: (400, "malformed-period", "This period cannot be reported on"),
     refusals.MalformedFilter: (400, "malformed-filter", "This filter cannot be used"),
@@ -84,6 +88,7 @@ BY_NAME: dict[str, tuple[int, str]] = {
     "missing-scope": (403, "This key may not do that"),
     "key-in-address": (400, "Do not put a key in a URL"),
     "precondition-failed": (412, "The condition is not met"),
+    "precondition-required": (428, "Say which version is to be changed"),
     "not-ready": (503, "Not ready"),
 }
 

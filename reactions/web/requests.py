@@ -61,24 +61,28 @@ def place_of(cursor: str | None) -> tuple[int, str] | None:
     return int(form[1]), form[2]
 
 
-def body_of(request: Request, schema: Schema, *, most_bytes: int = SMALL_BODY_BYTES) -> Any:
-    """The JSON body by its schema. Raises UnsupportedMediaType, RequestEntityTooLarge or ValidationError."""
-    return schema.load(json_object(text_of(request, most_bytes=most_bytes)))
+def body_of(request: Request, schema: Schema, *, most_bytes: int = SMALL_BODY_BYTES, tagged: bool = False) -> Any:
+    """The JSON body by its schema. Raises UnsupportedMediaType, RequestEntityTooLarge or ValidationError.
+
+    `tagged`: what is changed has an ETag, and whoever changes it checks If-Match.
+    """
+    return schema.load(json_object(text_of(request, most_bytes=most_bytes, tagged=tagged)))
 
 
-def text_of(request: Request, *, most_bytes: int = SMALL_BODY_BYTES) -> bytes:
+def text_of(request: Request, *, most_bytes: int = SMALL_BODY_BYTES, tagged: bool = False) -> bytes:
     """The JSON body as it came. Raises Denied, UnsupportedMediaType, RequestEntityTooLarge or ValidationError."""
     if request.mimetype != "application/json":
         raise UnsupportedMediaType
-    return bytes_of(request, most_bytes=most_bytes)
+    return bytes_of(request, most_bytes=most_bytes, tagged=tagged)
 
 
-def bytes_of(request: Request, *, most_bytes: int) -> bytes:
+def bytes_of(request: Request, *, most_bytes: int, tagged: bool = False) -> bytes:
     """A body of any type. Raises Denied, RequestEntityTooLarge or ValidationError.
 
     A body that was sent in chunks tells its length only by its end, so one byte more is read.
     """
-    conditional.check_change()
+    if not tagged:
+        conditional.check_change()
     request.max_content_length = most_bytes + 1
     try:
         text = request.get_data(cache=False)

@@ -42,7 +42,7 @@ def test_held_votes_are_listed_released_and_rejected(held_app: Flask) -> None:
     assert run(held_app, "release", "daily", "--all") == (0, "1 votes released.\n")
     assert run(held_app, "release", "daily", "--all", "--rejected") == (0, "1 votes released.\n")
     assert total(held_app) == 4
-    assert run(held_app, "verdicts", "daily") == (0, "")
+    assert run(held_app, "verdicts", "daily") == (0, "none yet\n")
 
 
 def test_only_what_is_due_is_released_by_the_timer(held_app: Flask) -> None:

@@ -20,7 +20,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from reactions.app import create_app
-from reactions.newsroom import api_keys, sites
+from reactions.imports import record
+from reactions.imports.record import Import
+from reactions.newsroom import api_keys, editor_sessions, sites, subscribers
+from reactions.notices import webhooks
 from reactions.settings import load
 from reactions.storage.engines import writing
 from reactions.web import current
@@ -69,7 +72,19 @@ def seed(app: Flask) -> dict[str, str]:
     with app.app_context(), writing(current.engine()) as connection:
         site = sites.get(connection, "daily")
         sites.change(connection, "daily", reactions=site.reactions.changed("wow", retired=True))
-    return {**keys, "spare": _key(app, "read")[0]}
+    return {**keys, "spare": _key(app, "read")[0], **_set_up(app)}
+
+
+def _set_up(app: Flask) -> dict[str, str]:
+    """What the settings list: a webhook whose receiver is away, as `hook`, an import, a subscriber, somebody who is signed in."""
+    now_ms = current.now_ms()
+    with app.app_context(), writing(current.engine()) as connection:
+        site = sites.get(connection, "daily")
+        hook = webhooks.add(connection, site, "http://127.0.0.1:9/reactions", private_allowed=True, now_ms=now_ms)
+        subscribers.add(connection, site, "chief@example.org", at_ms=now_ms, by="a test")
+        record.put(connection, Import(site.id, "old-blog", "csv", "old-blog.csv", "0" * 64, "a test", now_ms), known=None)
+        editor_sessions.begin_for(connection, "ada@example.org", {site.id: frozenset(["read", "review"])}, now_ms=now_ms)
+    return {"hook": hook.id, "imported": "old-blog"}
 
 
 def _key(app: Flask, scope: str) -> tuple[str, str]:
@@ -93,7 +108,8 @@ def _vote(client: FlaskClient, number: int, article: str, reaction: str) -> None
 
 
 def _send(client: FlaskClient, key: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-    sent = client.open(f"{SITE}/{path}", method=method, json=body, headers={"Authorization": f"Bearer {key}"})
+    headers = {"Authorization": f"Bearer {key}", **({"If-Match": "*"} if (method, path) == ("PUT", "set") else {})}
+    sent = client.open(f"{SITE}/{path}".rstrip("/"), method=method, json=body, headers=headers)
     assert sent.status_code == 200, (path, sent.text)
     return sent.get_json() if sent.is_json else sent.text
 
@@ -135,6 +151,26 @@ REQUESTS: dict[str, tuple[str, str, str, dict[str, Any] | None]] = {
     "listKeys": ("keys", "GET", "keys", None),
     "createKey": ("keys", "POST", "keys", {"label": "CMS", "scopes": ["keys"]}),
     "revokeKey": ("keys", "DELETE", "keys/{spare}", None),
+    "getSite": ("admin", "GET", "", None),
+    "changeSite": ("admin", "PATCH", "", {"time_zone": "Europe/Berlin", "close_after_days": 30}),
+    "getSet": ("admin", "GET", "set", None),
+    "replaceSet": (
+        "admin", "PUT", "set",
+        {"reactions": [{"key": "like", "emoji": "👍", "mood": 1, "label": {"en": "Like", "de": "Gefällt mir"}}]},
+    ),
+    "getAlertRules": ("admin", "GET", "alert-rules", None),
+    "changeAlertRules": ("admin", "PATCH", "alert-rules", {"surging": {"times": 6.0, "readers": 50}, "record": {"on": False}}),
+    "listWebhooks": ("admin", "GET", "webhooks", None),
+    "addWebhook": ("admin", "POST", "webhooks", {"url": "https://hooks.example.org/reactions"}),
+    "testWebhook": ("admin", "POST", "webhooks/{hook}/test", None),
+    "removeWebhook": ("admin", "DELETE", "webhooks/{hook}", None),
+    "listImports": ("admin", "GET", "imports", None),
+    "removeImport": ("admin", "DELETE", "imports/{imported}", None),
+    "listSubscribers": ("admin", "GET", "digest/subscribers", None),
+    "addSubscriber": ("admin", "POST", "digest/subscribers", {"address": "newsroom@example.org"}),
+    "removeSubscriber": ("admin", "DELETE", "digest/subscribers", {"address": "chief@example.org"}),
+    "listPeople": ("keys", "GET", "people", None),
+    "endSessions": ("keys", "POST", "people/end-sessions", {"person": "ada@example.org"}),
     "forgetReader": ("read", "DELETE", "vote/reader", {"reader": "0f" * 16}),
     "deleteArticles": ("review", "DELETE", "articles", {"article": "silent"}),
 }  # fmt: skip
@@ -174,6 +210,8 @@ def _cut(response: Any) -> Any:
         return [_cut(entry) for entry in response[:1]]
     if isinstance(response, dict):
         return {name: _cut(value) for name, value in response.items()}
+    if isinstance(response, str) and response.startswith("whsec_"):
+        return f"whsec_{'A' * 43}="
     if isinstance(response, str) and response.startswith("rk_"):
         return "rk_5f0c2a9b7d31_" + "A" * 43
     return response

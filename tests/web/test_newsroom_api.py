@@ -258,6 +258,7 @@ def test_a_key_in_the_address_is_refused(editor: Editor) -> None:
 def editor_routes(app: Flask) -> Iterator[tuple[str, str]]:
     """Every route under a site that is not the reader's, so that a new one is covered."""
     samples = {"site_key": "SITE", "key_id": "000000000000", "change": "close", "revision": "reset", "file_name": "votes.csv"}
+    samples |= {"webhook_id": "000000000000", "source": "old-blog"}
     for rule in app.url_map.iter_rules():
         if rule.rule.startswith("/v1/sites/") and not rule.endpoint.startswith("readers."):
             adapter = app.url_map.bind("x")

@@ -17,7 +17,7 @@ from tests.web import seeded
 from tests.web.asking import only_sqlite
 from tests.web.conftest import MakeApp
 
-METHODS = ("get", "put", "post", "delete")
+METHODS = ("get", "put", "post", "patch", "delete")
 
 
 def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -5,6 +5,7 @@ Everything is rendered on the server from `reactions.reports`; the scripts only 
 
 from __future__ import annotations
 
+from reactions.web.dashboard import article_actions, settings_pages  # they add their routes
 from reactions.web.dashboard.pages import blueprint
 
-__all__ = ["blueprint"]
+__all__ = ["article_actions", "blueprint", "settings_pages"]

@@ -33,6 +33,7 @@ blueprint = Blueprint("dashboard", __name__, url_prefix="/dashboard")
 _SIGN_IN = {"dashboard.sign_in", "dashboard.enter", "dashboard.sign_out", "dashboard.leave", "dashboard.come_back"}
 _INSIDE = re.compile(r"/dashboard(?:[/?][^\\\s]*)?")
 _NO_REVIEW = "To release or reject votes, sign in with a key that has the scope review."
+_ENDED = "Your session has ended, so nothing was changed. Sign in, and send the form again."
 _WRONG_KEY = "This key is not known, was revoked, or lacks the scope read. Check that all of it was copied."
 
 
@@ -49,8 +50,9 @@ def ask_for_a_key() -> ResponseReturnValue | None:
         return None
     if request.headers.get("Sec-Fetch-Dest") == "empty":
         return error_pages.page(401, "Signed out", "Sign in again to see the figures.")
-    back = url_for("dashboard.review") if request.method == "POST" else request.full_path.rstrip("?")
-    address = url_for("dashboard.sign_in", next=back)
+    posted = request.method == "POST"
+    back = _page_of_form() if posted else request.full_path.rstrip("?")
+    address = url_for("dashboard.sign_in", next=back, ended=1 if posted else None)
     return render_template("dashboard/signing_in.html", address=address) if came_from_elsewhere else redirect(address, 303)
 
 
@@ -126,7 +128,7 @@ def sign_in() -> ResponseReturnValue:
     """The sign-in form."""
     if editors.signed_in("read"):
         return redirect(_next(), 303)
-    return _form()
+    return _form(_ENDED if "ended" in request.args else "")
 
 
 @blueprint.post("/sign-in")
@@ -217,9 +219,12 @@ def _page(name: str, /, **model: Any) -> str:
         "here": name, "site": g.site, "several_sites": g.several_sites, "view": report_params.view(),
         "now": view_models.local_now(g.site),
         "periods": view_models.PERIODS, "filter_names": report_params.FILTERS, "paint": charts.paints(g.site.reactions),
-        "reaction_names": view_models.names(g.site),
+        "reaction_names": view_models.names(g.site), "may_set": editors.may("admin") or editors.may("keys"),
     }  # fmt: skip
     return render_template(f"dashboard/{name}.html", **shared | model)
+
+
+render = _page  # for the pages that are in modules of their own
 
 
 def _form(wrong: str = "", *, wrong_key: bool = False) -> str:
@@ -229,6 +234,12 @@ def _form(wrong: str = "", *, wrong_key: bool = False) -> str:
         "dashboard/sign_in.html", wrong=wrong, wrong_key=wrong_key, demo_key=demo_key, next=request.values.get("next", ""),
         provider=provider and provider.name,
     )  # fmt: skip
+
+
+def _page_of_form() -> str:
+    """Where to go after signing in again because a form came without a session."""
+    parts = request.path.removeprefix(url_for("dashboard.front")).split("/")[1:2]
+    return url_for({"settings": "dashboard.settings", "article": "dashboard.articles"}.get("".join(parts), "dashboard.review"))
 
 
 def _next() -> str:

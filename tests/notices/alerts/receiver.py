@@ -36,7 +36,7 @@ class Sent:
 
 @dataclass
 class Receiver:
-    """`answers` are used up in order: a status, a status with headers, "silence" or "drip"; then it is 204."""
+    """`answers` are used up in order: a status, a status with headers and maybe a body, "silence" or "drip"; then it is 204."""
 
     url: str = ""
     sent: list[Sent] = field(default_factory=list)
@@ -63,11 +63,12 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._end(*(answer if isinstance(answer, tuple) else (answer, {})))
 
-    def _end(self, status: int, headers: Mapping[str, str]) -> None:
+    def _end(self, status: int, headers: Mapping[str, str], body: bytes = b"") -> None:
         self.send_response(status)
-        for name, value in {"Content-Length": "0", **headers}.items():
+        for name, value in {"Content-Length": str(len(body)), **headers}.items():
             self.send_header(name, value)
         self.end_headers()
+        self.wfile.write(body)
 
     def _never_end(self, drop: bytes) -> None:
         """Answer nothing, or a byte at a time, each within any timeout of a single read."""

@@ -44,6 +44,19 @@ def test_a_mail_has_both_forms_and_says_that_it_is_automatic() -> None:
     assert body.get_content().replace("\r\n", "\n") == "A line.\n.\nAnother – line.\n"
 
 
+def test_subscribers_get_a_mail_each_and_one_that_is_refused_keeps_it_from_nobody(terminal: Terminal, yesterday: Crowd) -> None:
+    terminal.do("subscribers", "add", "daily", "ada@daily.example")
+    terminal.do("subscribers", "add", "daily", "gone@daily.example")
+    terminal.do("subscribers", "add", "daily", "zoe@daily.example")
+    with serving(Mailbox(refused=("gone@daily.example",))) as mailbox:
+        url = {"smtp_url": f"smtp://localhost:{mailbox.port}", "mail_from": FROM}
+        said = terminal.type("digest", "daily", "--smtp", **url)
+
+    assert [mail["To"] for mail in mailbox.mails] == ["ada@daily.example", "zoe@daily.example"]
+    assert said.code == 1
+    assert "gone@daily.example was refused" in said.err
+
+
 def test_a_server_that_offers_tls_is_spoken_to_in_it(certificate: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", certificate[0])
     with serving(Mailbox(offers_tls=True, password="p:ss"), certificate=certificate) as mailbox:

@@ -1,0 +1,195 @@
+"""A day of settings in a real browser: everything an editor needs, and nothing of a terminal."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+from sqlalchemy import create_engine, func, select
+
+from reactions.imports import record
+from reactions.imports.record import Import
+from reactions.newsroom import api_keys, sites
+from reactions.storage import engines, tables
+from reactions.storage.engines import writing
+from reactions.votes.ballot_box import BallotBox
+from tests import make
+from tests.browsers import Complaints
+from tests.databases import SqliteFiles
+from tests.engines import free_port
+from tests.notices.alerts.receiver import receiving
+from tests.service import running_service
+from tests.web.dashboard.conftest import Paper, sign_in
+from tests.web.dashboard.newsroom import Newsroom
+from tests.web.dashboard.test_looks import RULES
+
+PARTS = ("site", "reactions", "keys", "alerts", "digest", "imports", "imports/remove?source=old-blog")
+ASKED = ("merge?id={id}&into=b", "delete?id={id}")
+
+
+@pytest.fixture(scope="module")
+def office(sqlite_files: SqliteFiles, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Paper]:
+    """A service with the site "daily", two articles, an import, and a key that may do everything."""
+    database_url, port = sqlite_files.copy_to(tmp_path_factory.mktemp("office")), free_port()
+    make.site(database_url, origins=[f"http://127.0.0.1:{port}"])
+    engine, now_ms = create_engine(database_url), time.time_ns() // 1_000_000
+    engines.prepare(engine)
+    box = BallotBox(engine, pseudonym_key=b"k" * 32, batch_size=100, queue_size=200, answer_within_s=10)
+    newsroom = Newsroom(engine, box)
+    newsroom.article("a", title="Harbour bridge to close")
+    newsroom.article("b", title="Bridge closes")
+    newsroom.votes("a", like=2, sad=1)
+    box.close()
+    with writing(engine) as connection:
+        site = sites.get(connection, "daily")
+        record.put(connection, Import(site.id, "old-blog", "csv", "old.csv", "0" * 64, "a test", now_ms), known=None)
+        _, key = api_keys.create(connection, site, scopes=api_keys.SCOPES, label="Chief editor", now_ms=now_ms)
+    engine.dispose()
+    settings = {"sign_ins_per_network": "1000/minute", "webhook_private_targets": "true", "site_memory_s": "0.1"}
+    with running_service(database_url, port=port, settings=settings) as service:
+        yield Paper(service, database_url, key)
+
+
+@pytest.fixture
+def desk(context: BrowserContext, office: Paper) -> Page:
+    page = context.new_page()
+    sign_in(page, office)
+    return page
+
+
+def open_part(page: Page, name: str) -> None:
+    page.get_by_role("navigation", name="Pages").get_by_role("link", name="Settings").click()
+    page.get_by_role("navigation", name="Parts of the settings").get_by_role("link", name=name).click()
+
+
+def said(page: Page, text: str | re.Pattern[str]) -> None:
+    expect(page.get_by_role("status").filter(has_text=text).first).to_be_visible()
+
+
+def test_a_day_of_settings_needs_no_terminal(desk: Page, office: Paper, complaints: Complaints) -> None:
+    make_a_set(desk)
+    desk.goto(office.at("/dashboard/article?article=a"))
+    close_an_article_and_undo_it(desk)
+    make_a_key_and_revoke_it(desk)
+    hear_why_a_receiver_refuses(desk)
+    remove_an_import(desk)
+
+    assert votes_on(office) == {"a": 3}
+    assert complaints.texts == []
+
+
+def make_a_set(desk: Page) -> None:
+    """Rename, retire, move and add; the widget shows it before it is saved."""
+    open_part(desk, "Reactions")
+    desk.locator("#stage").scroll_into_view_if_needed()
+    preview = desk.locator("#stage reader-reactions")
+    expect(preview.get_by_role("button", name="Like, 128", exact=True)).to_be_visible()
+    desk.get_by_label("Label (en) of Like").fill("Agree")
+    desk.get_by_label(re.compile("Retired +Wow")).check()
+    desk.get_by_role("button", name="Up: Dislike").click()
+    desk.get_by_text("Add a reaction").click()
+    desk.get_by_label("Emoji of the new reaction").fill("👏")
+    desk.get_by_label("Label (en) of the new reaction").fill("Well done")
+    expect(preview.get_by_role("button")).to_have_text([re.compile(f"^.*{name}") for name in
+        ("Dislike", "Agree", "Love", "Funny", "Angry", "Sad", "Well done")])  # fmt: skip
+    preview.get_by_role("button", name="Agree").click()
+    expect(preview.get_by_role("button", name="Agree, 13", exact=True)).to_have_attribute("aria-pressed", "true")
+    desk.get_by_role("combobox", name=re.compile("^Language")).select_option("de")
+    expect(preview.get_by_role("button", name=re.compile("Gefällt mir, "))).to_be_visible()
+    desk.get_by_role("button", name="Save the set").click()
+    said(desk, "Readers are offered: Dislike, Agree, Love, Funny, Angry, Sad, Well done.")
+
+
+def close_an_article_and_undo_it(desk: Page) -> None:
+    """Close it, and open it again by undoing that."""
+    desk.get_by_role("button", name="Close voting").click()
+    said(desk, "Voting on this article has ended.")
+    desk.get_by_role("button", name="Undo Voting ended").click()
+    said(desk, "Undone: voting ended.")
+    expect(desk.get_by_role("button", name="Close voting")).to_be_visible()
+
+
+def make_a_key_and_revoke_it(desk: Page) -> None:
+    """It is shown once."""
+    open_part(desk, "Keys and people")
+    desk.get_by_label("What it is for").fill("CMS")
+    desk.get_by_role("checkbox", name=re.compile("^write")).check()
+    desk.get_by_role("button", name="Make the key").click()
+    assert re.fullmatch(r"rk_[0-9a-f]{12}_[\w-]{43}", desk.locator("code.secret").inner_text())
+    desk.get_by_role("button", name=re.compile("Revoke CMS")).click()
+    said(desk, "The key “CMS” is revoked")
+
+
+def hear_why_a_receiver_refuses(desk: Page) -> None:
+    """A webhook whose receiver refuses a test, with its own reason."""
+    open_part(desk, "Alerts")
+    with receiving((403, {"Content-Type": "text/plain"}, b"This channel is archived")) as receiver:
+        desk.get_by_label("Send alerts to").fill(receiver.url)
+        desk.get_by_role("button", name="Add the webhook").click()
+        said(desk, "Alerts go to")
+        desk.get_by_role("button", name=re.compile("Send a test")).click()
+        said(desk, "The test did not arrive. 127.0.0.1 answered 403: This channel is archived")
+
+
+def remove_an_import(desk: Page) -> None:
+    """After a question."""
+    open_part(desk, "Imports")
+    desk.get_by_role("button", name="Remove … old-blog").click()
+    desk.get_by_role("button", name="Remove it").click()
+    said(desk, "from old-blog are removed")
+    expect(desk.get_by_text("None yet.")).to_be_visible()
+
+
+def votes_on(office: Paper) -> dict[str, int]:
+    """The preview has asked nobody: only the three votes from before are there."""
+    engine = create_engine(office.database_url)
+    per_article = select(tables.article.c.key, func.count()).join(
+        tables.vote, tables.vote.c.article_id == tables.article.c.article_id
+    )
+    with engine.connect() as connection:
+        found = connection.execute(per_article.group_by(tables.article.c.key)).all()
+    engine.dispose()
+    return dict(map(tuple, found))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_of_the_settings_is_accessible_and_fits_every_screen(
+    browser: Browser, office: Paper, complaints: Complaints, scheme: str
+) -> None:
+    context = browser.new_context(color_scheme=scheme, locale="en-GB")  # type: ignore[arg-type]
+    context.on("page", complaints.watch)
+    page = context.new_page()
+    sign_in(page, office)
+    complaints.network_fails = True  # the import may be gone by now
+    page.goto(office.at("/dashboard/article?article=a"))
+    article_id = page.locator('.doing input[name="id"]').first.get_attribute("value") or ""
+    paths = [f"settings/{part}" for part in PARTS] + [f"article/{path.format(id=article_id)}" for path in ASKED]
+
+    for path in [*paths, "article?article=a"]:
+        page.goto(office.at(f"/dashboard/{path}"))
+        page.evaluate("document.querySelectorAll('details').forEach((each) => (each.open = true))")
+        for width, height in ((360, 780), (1280, 900)):
+            page.set_viewport_size({"width": width, "height": height})
+
+            assert page.evaluate("document.documentElement.scrollWidth") == width, path
+            found = Axe().run(page, options={"runOnly": RULES}).response["violations"]
+            assert [f"{rule['id']}: {node['target']}" for rule in found for node in rule["nodes"]] == [], (path, width)
+    context.close()
+
+
+def test_without_javascript_a_set_is_changed_all_the_same(browser: Browser, office: Paper) -> None:
+    context = browser.new_context(java_script_enabled=False, locale="en-GB")
+    page = context.new_page()
+    sign_in(page, office)
+    open_part(page, "Reactions")
+
+    expect(page.get_by_text("The preview needs JavaScript.")).to_be_visible()
+    page.get_by_label("Place of Sad").fill("0")
+    page.get_by_role("button", name="Save the set").click()
+
+    said(page, "Readers are offered: Sad,")
+    context.close()
