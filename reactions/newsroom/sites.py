@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine, Row, bindparam, insert, select, update
 
-from reactions import texts
+from reactions import languages, texts
 from reactions.newsroom import reaction_sets
 from reactions.newsroom.reaction_sets import ReactionSet
 from reactions.refusals import MalformedSite, UnknownSite
@@ -31,6 +31,7 @@ DEFAULTS: Mapping[str, Any] = {
     "article_patterns": [],
     "forgotten_votes": "kept",
     "keep_votes_days": None,
+    "language": languages.SOURCE,
 }
 _KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _DEVIATING = re.compile("[ß\u1e9e\u03c2]")
@@ -46,7 +47,8 @@ class Site:
     `article_policy`: "open" registers an article with its first ballot, at most `new_articles_per_day` beside those whose key
     matches one of `article_patterns`; "known" takes ballots on registered articles only. `reader_scope`: "article" gives a reader
     another pseudonym on every article, "site" one for all.
-    `keep_votes_days`: votes of articles that old are dropped; None keeps them for ever.
+    `keep_votes_days`: votes of articles that old are dropped; None keeps them for ever. `language` is that of the dashboard, the
+    digest and the alerts.
     """
 
     id: int
@@ -63,6 +65,7 @@ class Site:
     article_patterns: Sequence[str] = field(default=(), repr=False)
     forgotten_votes: str = "kept"
     keep_votes_days: int | None = None
+    language: str = languages.SOURCE
 
     def offered_in(self, section: str | None) -> ReactionSet:
         """The reactions offered on the articles of a section: the site's set, or the part chosen for the section."""
@@ -263,4 +266,5 @@ _FORM_OF: dict[str, Callable[[Any], Any]] = {
     "section_reactions": _section_reactions,
     "article_patterns": patterns,
     "forgotten_votes": _one_of(FORGOTTEN),
+    "language": _one_of(languages.KNOWN),
 }

@@ -172,6 +172,13 @@ def read_series(reading: Reading, period: Period, filters: Filters) -> Series:
     return Series(period, figures.buckets(period.slots(), reading.by_hour(period.hours, among), keys_of(reading)))
 
 
+def read_earlier(reading: Reading, period: Period, filters: Filters) -> Series:
+    """The series of the period before, the whole of it: also the hours that the period itself has still to come to."""
+    before = period.earlier()
+    among = query.matching(reading.connection, reading.site, filters)
+    return Series(before, figures.buckets(before.slots(), reading.by_hour(before.hours, among), keys_of(reading)))
+
+
 def keys_of(reading: Reading) -> list[str]:
     """The reactions a series always tells of: those on offer."""
     return list(reading.site.reactions.keys)

@@ -80,6 +80,11 @@ class Period:
         end = max(min(self._earlier(stop), self.start, key=to_ms), start, key=to_ms)
         return Period(self.name, start, end, self.unit, self.days)
 
+    def earlier(self) -> Period:
+        """The whole of as many days (or hours) before, up to where this one starts or, of a day that runs, up to midnight."""
+        end = min(self._earlier(_midnight(self.end.date() + _DAY, self.end)), self.start, key=to_ms) if self.days else self.start
+        return Period(self.name, self._earlier(self.start), end, self.unit, self.days)
+
     def _earlier(self, moment: datetime) -> datetime:
         zone = _zone_of(moment)
         if not self.days:

@@ -83,6 +83,13 @@ class Reports:
         with self._reading(site, now_ms) as reading:
             return dashboard.read_series(reading, period, chosen)
 
+    def earlier(self, site: Site, query: ReportQuery) -> Series:
+        """The series of the period before. Raises MalformedPeriod or MalformedFilter."""
+        now_ms = self._clock()
+        period, chosen = query.read(site, now_ms)
+        with self._reading(site, now_ms) as reading:
+            return dashboard.read_earlier(reading, period, chosen)
+
     @contextmanager
     def _reading(self, site: Site, now_ms: int) -> Iterator[Reading]:
         with engines.snapshot(self._engine) as connection:

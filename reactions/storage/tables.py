@@ -55,6 +55,7 @@ site = Table(
     Column("article_patterns", JSON, nullable=False, server_default=text("'[]'")),
     Column("forgotten_votes", String(9), nullable=False, server_default="kept"),
     Column("keep_votes_days", Integer),
+    Column("language", String(16), nullable=False, server_default="en"),
     UniqueConstraint("key"),
 )
 

@@ -6,6 +6,7 @@ that an address with a mail's tracking parameters still opens.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,7 +37,8 @@ REPORT = [
     *ARTICLES,
 ]
 FILTERS = {"section": "section", "author": "author", "tag": "tag", "q": "text"}
-_VIEW = ("period", "from", "to", *FILTERS, "sort")
+_VIEW = ("period", "from", "to", *FILTERS, "sort", "compare")
+_SIGNS = re.compile(r"[*?%_]")  # that other programs take for "anything"
 _DEFAULT_PERIOD = "24h"  # of pages
 _BY_HOUR = {"7d"}  # periods that pages show by hours, and the API by days
 
@@ -82,12 +84,23 @@ class View:
         period = self["period"] or ("" if dated else _DEFAULT_PERIOD)
         return report_query({**self.params, "period": period, "unit": "hour" if period in _BY_HOUR else ""})
 
+    @property
+    def has_signs(self) -> bool:
+        """True if a filter has a sign that stands for anything elsewhere; here it stands for itself."""
+        return any(_SIGNS.search(text) for text in self.filters.values())
+
+    def without_filters(self, page: str, **changes: str | None) -> str:
+        """The address of a page without the filters in use, or with these instead."""
+        return self.to(page, **{**dict.fromkeys(self.filters), **changes})
+
     def to(self, page: str, **changes: str | None) -> str:
         """The address of a page of the dashboard with this view, some choices changed; None leaves one out."""
         if "period" in changes:
             changes = {"from": None, "to": None, **changes}
         if not page.startswith("articles"):
             changes = {"sort": None, **changes}
+        if page not in ("front", "list_csv"):
+            changes = {"compare": None, **changes}
         kept = {**self.params, **changes}
         return url_for(f"dashboard.{page}", **{name: value for name, value in kept.items() if value})  # type: ignore[arg-type]
 

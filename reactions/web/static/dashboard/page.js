@@ -16,13 +16,14 @@ let timer = 0
 
 draw()
 document.querySelector(".periods [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" })
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw)
+for (const media of ["(prefers-color-scheme: dark)", "(forced-colors: active)", "print"]) matchMedia(media).addEventListener("change", redraw)
 
 if (live) {
+  const words = [pause.textContent, pause.dataset.resume]
   pause.hidden = false
   pause.addEventListener("click", () => {
     paused = !paused
-    pause.textContent = paused ? "Resume" : "Pause"
+    pause.textContent = words[Number(paused)]
     fresh.classList.toggle("stale", paused)
     plan(paused ? Infinity : 0)
   })
@@ -43,7 +44,7 @@ async function refresh() {
     show(new DOMParser().parseFromString(await answer.text(), "text/html"))
     said("")
   } catch {
-    said("The figures could not be updated. Trying again every half minute.")
+    said(fresh.dataset.failed)
   }
   plan(EVERY_MS)
 }
@@ -65,9 +66,9 @@ function said(text) {
 }
 
 function signedOut() {
-  said("You have been signed out. ")
+  said(`${fresh.dataset.signedOut} `)
   const link = document.createElement("a")
   link.href = location.href
-  link.textContent = "Sign in again"
+  link.textContent = fresh.dataset.signIn
   alarm.append(link)
 }
