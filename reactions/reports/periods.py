@@ -20,7 +20,8 @@ UNITS = ("hour", "day", "week")
 MOST_DAYS = 366
 MOST_DAYS_BY_HOUR = 31
 _DAYS = {"today": 1, "7d": 7, "28d": 28, "90d": 90}  # days, today among them
-NAMES = ("today", "yesterday", "24h", "7d", "28d", "90d")
+NAMES = ("today", "yesterday", "24h", "7d", "28d", "90d", "last_week", "this_month")
+LIFE = "life"  # since the first vote; only reports have it: an export without a period is of everything
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _FIRST = date(1970, 1, 2)
 _DAY = timedelta(days=1)
@@ -138,7 +139,7 @@ def since(first_ms: int, *, zone: ZoneInfo, now_ms: int, unit: str = "") -> Peri
     start = _local(min(first_ms, now_ms) // HOUR_MS * HOUR_MS, zone)
     days = (now.date() - start.date()).days + 1
     usual = "hour" if days <= 4 else "day" if days <= 120 else "week"
-    return _by_unit(unit, Period("life", start, now, usual, days, runs=True))
+    return _by_unit(unit, Period(LIFE, start, now, usual, days, runs=True))
 
 
 def same_hour_of_earlier_weeks(hour: int, zone: ZoneInfo, *, weeks: int) -> list[int]:
@@ -164,8 +165,14 @@ def _preset(name: str, now: datetime) -> Period:
         return Period(name, start, now, "hour", runs=True)
     if name == "yesterday":
         return Period(name, _midnight(today - _DAY, now), _midnight(today, now), "hour", days=1)
+    if name == "last_week":
+        monday = today - today.weekday() * _DAY
+        return Period(name, _midnight(monday - 7 * _DAY, now), _midnight(monday, now), "day", days=7)
+    if name == "this_month":
+        first = today.replace(day=1)
+        return Period(name, _midnight(first, now), now, "day" if today.day > 2 else "hour", today.day, runs=True)
     if name not in _DAYS:
-        raise MalformedPeriod(f"A period is one of {', '.join(NAMES)}; not {name[:64]!r}.", pointer="#/period")
+        raise MalformedPeriod(f"A period is one of {', '.join((*NAMES, LIFE))}; not {name[:64]!r}.", pointer="#/period")
     days = _DAYS[name]
     return Period(name, _midnight(today - (days - 1) * _DAY, now), now, "day" if days > 2 else "hour", days, runs=True)
 

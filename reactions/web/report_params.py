@@ -26,17 +26,23 @@ DAYS = [
     ZONE,
 ]
 ARTICLES = [
-    query("section", "Articles of this section", required=False),
+    query("section", "Articles of this section, capitals ignored as in all filters", required=False),
     query("author", "Articles by this author", required=False),
     query("tag", "Articles with this tag", required=False),
     query("q", "Articles with all these words in the title or the key", required=False),
 ]
+_PERIODS = (*periods.NAMES, periods.LIFE)
 REPORT = [
-    query("period", f"{', '.join(periods.NAMES)}; {periods.DEFAULT} if neither it nor from is given", required=False),
+    query(
+        "period",
+        f"{', '.join((*periods.NAMES, periods.LIFE))}; {periods.DEFAULT} if neither it nor from is given",
+        required=False,
+    ),
     *DAYS,
     *ARTICLES,
+    query("reaction", "Articles to which the period brought this reaction, such as angry", required=False),
 ]
-FILTERS = {"section": "section", "author": "author", "tag": "tag", "q": "text"}
+FILTERS = {"section": "section", "author": "author", "tag": "tag", "q": "text", "reaction": "reaction"}
 _VIEW = ("period", "from", "to", *FILTERS, "sort", "compare")
 _SIGNS = re.compile(r"[*?%_]")  # that other programs take for "anything"
 _DEFAULT_PERIOD = "24h"  # of pages
@@ -60,6 +66,7 @@ def report_query(params: Mapping[str, str]) -> ReportQuery:
         author=params.get("author", ""),
         tag=params.get("tag", ""),
         text=params.get("q", ""),
+        reaction=params.get("reaction", ""),
     )
 
 
@@ -102,7 +109,14 @@ class View:
         if page not in ("front", "list_csv"):
             changes = {"compare": None, **changes}
         kept = {**self.params, **changes}
+        if not kept.get("reaction") and (kept.get("sort") or "").removeprefix("-") in ("reaction", "share"):
+            kept["sort"] = None
         return url_for(f"dashboard.{page}", **{name: value for name, value in kept.items() if value})  # type: ignore[arg-type]
+
+
+def has_empty() -> bool:
+    """True if the request's address has choices without a value, as a form sends those that were left alone."""
+    return any(not request.args[name].strip() for name in _VIEW if name in request.args)
 
 
 def view() -> View:

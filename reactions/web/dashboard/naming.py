@@ -23,6 +23,7 @@ def filter_names() -> dict[str, str]:
     """What the filters are called where one is in use."""
     return {
         "section": gettext("Section"), "author": gettext("Author"), "tag": gettext("Tag"), "q": gettext("Title"),
+        "reaction": gettext("Reaction"),
     }  # fmt: skip
 
 
@@ -30,7 +31,8 @@ def period_names() -> dict[str, str]:
     """What the presets are called where one is chosen."""
     return {
         "today": gettext("Today"), "yesterday": gettext("Yesterday"), "24h": gettext("24 h"), "7d": gettext("7 days"),
-        "28d": gettext("28 days"), "90d": gettext("90 days"),
+        "28d": gettext("28 days"), "90d": gettext("90 days"), "last_week": gettext("Last week"),
+        "this_month": gettext("This month"), "life": gettext("Since publication"),
     }  # fmt: skip
 
 
@@ -39,6 +41,7 @@ def heading(period: Period) -> str:
     headings = {
         "today": gettext("Today"), "yesterday": gettext("Yesterday"), "24h": gettext("Last 24 hours"),
         "7d": gettext("Last 7 days"), "28d": gettext("Last 28 days"), "90d": gettext("Last 90 days"),
+        "last_week": gettext("Last week"), "this_month": gettext("This month"), "life": gettext("Since publication"),
     }  # fmt: skip
     return headings.get(period.name) or gettext("The chosen days")
 

@@ -72,6 +72,8 @@ def ask_for_a_key() -> ResponseReturnValue | None:
 def front() -> ResponseReturnValue:
     """The overview of the site, or of a section, an author, a tag."""
     view = report_params.view()
+    if report_params.has_empty():
+        return redirect(view.to("front"), 303)
     report = view_models.front_report(g.site, view)
     model = view_models.front(report, view, g.site)
     silent = model["empty"] and not view.filters and view_models.is_silent(g.site, report)
@@ -84,6 +86,8 @@ def front() -> ResponseReturnValue:
 @blueprint.get("/articles")
 def articles() -> ResponseReturnValue:
     """All articles of a view, page by page."""
+    if report_params.has_empty():
+        return redirect(report_params.view().to("articles"), 303)
     cursor = request.args.get("cursor", "")
     page = view_models.page_of_articles(g.site, report_params.view(), cursor=cursor)
     return _page(

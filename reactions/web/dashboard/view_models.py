@@ -84,12 +84,12 @@ def front(report: Dashboard, view: View, site: Site) -> dict[str, Any]:
     """What the overview shows beside its report."""
     steps = _steps(report, view, site)
     return {
-        "heading": ", ".join(f"“{text}”" if name == "q" else text for name, text in view.filters.items()) or site.name,
+        "heading": _heading(view) or site.name,
         "quiet": not report.live.this_hour and not report.live.last_hour,
         "hour_began": report.generated_at.replace(minute=0, second=0, microsecond=0),
         "runs": report.period.runs,
         "empty": not report.totals.added and not (report.period.runs and report.live.articles),
-        "known": _known(report),
+        "known": current.reports().names(site),
         "entries": _entries(site, [item.key for item in report.reactions]),
         "steps": steps,
         "compared": any(step.before for step in steps),
@@ -102,14 +102,15 @@ def front(report: Dashboard, view: View, site: Site) -> dict[str, Any]:
     }
 
 
+def _heading(view: View) -> str:
+    """What the overview is of, if not of the whole site."""
+    shown = {"q": lambda text: f"“{text}”", "reaction": _name_of}
+    return ", ".join(shown.get(name, str)(text) for name, text in view.filters.items())
+
+
 def articles(page: Listing) -> dict[str, Any]:
     """What the list of articles shows beside its rows."""
-    rows = page.articles
-    known = {
-        "sections": sorted({row.section for row in rows if row.section}),
-        "authors": sorted({name for row in rows for name in row.authors}),
-        "tags": sorted({tag for row in rows for tag in row.tags}),
-    }
+    rows, known = page.articles, current.reports().names(g.site)
     used = {key for row in rows for key, n in row.counts.items() if n}
     return {"covers": naming.covers(page.period), "known": known, "entries": _entries(g.site, used)}
 
@@ -166,16 +167,6 @@ def _following(site: Site, view: View, page: Listing) -> Iterator[Row]:
 def _entries(site: Site, used: Collection[str]) -> list[Reaction]:
     """The reactions to show: all on offer, and the retired ones that readers chose."""
     return [entry for entry in site.reactions.entries if not entry.retired or entry.key in used]
-
-
-def _known(report: Dashboard) -> dict[str, list[str]]:
-    """The names to suggest in the filters."""
-    rows = [*report.live.articles, *report.lists.top, *report.lists.divided, *report.lists.surprising]
-    return {
-        "sections": sorted(group.name for group in report.sections),
-        "authors": sorted(group.name for group in report.authors),
-        "tags": sorted({tag for row in rows for tag in row.tags}),
-    }
 
 
 def _steps(report: Dashboard, view: View, site: Site) -> list[Step]:
