@@ -90,12 +90,14 @@ def percent(share: float) -> str:
 
 
 def shown(at: date | datetime, skeleton: str) -> str:
-    """A date or a time with the parts of a CLDR skeleton (MMMEd, MMMMd, Hm) or "full", as the language orders them.
+    """A date or a time with the parts of a CLDR skeleton (MMMEd, MMMMd, Hm), "full" or "weekday", as the language orders them.
 
     It is shown as it stands, not moved to another zone.
     """
     if skeleton == "full":
         return dates.format_date(at, "full", locale=_locale())
+    if skeleton == "weekday":
+        return dates.format_date(at, "EEEE", locale=_locale())
     if pattern := _HOUSE.get(_speaking.get(), {}).get(skeleton):
         return dates.format_date(at, pattern, locale=_locale())
     plain = at.replace(tzinfo=None) if isinstance(at, datetime) else datetime(at.year, at.month, at.day)  # noqa: DTZ001
@@ -115,8 +117,10 @@ def is_whole(message: Message) -> bool:
     # A singular may do without the number: "ein Artikel".
     least = wanted & set(_PLACEHOLDER.findall(ids[0])) - {"%(n)s"}
     found = [set(_PLACEHOLDER.findall(string)) for string in strings]
+    stray = any("%" in _PLACEHOLDER.sub("", string) for string in strings)
     return (
         not message.fuzzy
+        and not stray
         and bool(strings)
         and all(strings)
         and all(least <= each <= wanted for each in found)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from reactions.languages import gettext
 from reactions.refusals import MalformedPeriod
 from reactions.times import DAY_MS, HOUR_MS
 
@@ -111,7 +112,7 @@ def read(*, zone: str, now_ms: int, name: str = "", first: str = "", last: str =
     if name and (first or last):
         raise MalformedPeriod("Give a period, or from and to, but not both.", pointer="#/period")
     if last and not first:
-        raise MalformedPeriod("With to, give from as well.", pointer="#/from")
+        raise MalformedPeriod(gettext("With to, give from as well."), pointer="#/from")
     _check_unit(unit)
     local_zone = zone_named(zone)
     now = _local(now_ms, local_zone)
@@ -182,12 +183,15 @@ def _between(first: str, last: str, now: datetime) -> Period:
     begin = _day(first, "from")
     end = _day(last, "to") if last else max(today, begin)
     if begin > end:
-        raise MalformedPeriod(f"from is {begin} and to is {end}: from must not be after to.", pointer="#/from")
+        raise MalformedPeriod(
+            gettext("from is %(first)s and to is %(last)s: from must not be after to.", first=begin, last=end), pointer="#/from"
+        )
     if begin > today:
-        raise MalformedPeriod(f"from is {begin}: that day is still to come.", pointer="#/from")
+        raise MalformedPeriod(gettext("from is %(first)s: that day is still to come.", first=begin), pointer="#/from")
     days = (end - begin).days + 1
     if days > MOST_DAYS:
-        raise MalformedPeriod(f"A period has at most {MOST_DAYS} days; this one has {days}.", pointer="#/to")
+        said = gettext("A period has at most %(most)s days; this one has %(days)s.", most=MOST_DAYS, days=days)
+        raise MalformedPeriod(said, pointer="#/to")
     stop = min(_midnight(end + _DAY, now), now, key=to_ms)
     unit = "hour" if days <= 2 else "day" if days <= 120 else "week"
     period = Period("custom", _midnight(begin, now), stop, unit, days, runs=stop is now)
@@ -216,7 +220,8 @@ def _day(text: str, pointer: str) -> date:
     except ValueError:
         found = None
     if found is None or found < _FIRST:
-        raise MalformedPeriod(f"{text[:64]!r} is not a day. Write it as 2025-11-25.", pointer=f"#/{pointer}")
+        said = gettext("%(text)s is not a day. Write it as 2025-11-25.", text=repr(text[:64]))
+        raise MalformedPeriod(said, pointer=f"#/{pointer}")
     return found
 
 

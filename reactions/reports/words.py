@@ -77,8 +77,12 @@ def times_usual(trend: Trend) -> str:
 def trend(found: Trend) -> str:
     """An article's readers of the last three hours, and the usual number at its age: "18 readers in three hours, usually 10"."""
     usual = usually(found.expected)
-    one, many = "%(n)s reader in three hours, usually %(usual)s", "%(n)s readers in three hours, usually %(usual)s"
-    return ngettext(one, many, found.gained, usual=usual)
+    return ngettext(
+        "%(n)s reader in three hours, usually %(usual)s",
+        "%(n)s readers in three hours, usually %(usual)s",
+        found.gained,
+        usual=usual,
+    )
 
 
 def others(group: Group) -> str:
@@ -158,7 +162,8 @@ def bucket(start: datetime, unit: str) -> str:
     """What a bucket of a series covers: Tue 24 Nov, 14:00–15:00; Tue 24 Nov; the week from Mon 23 Nov."""
     if unit == "hour":
         end = datetime.fromtimestamp(start.timestamp() + _STEPS[unit].total_seconds(), start.tzinfo)
-        return gettext("%(day)s, %(time)s", day=day(start), time=f"{clock(start)}–{clock(end)}")
+        hour = f"{clock(start)}–{clock(end)}"
+        return gettext("%(day)s, %(time)s", day=day(start), time=hour)
     return day(start) if unit == "day" else gettext("Week from %(day)s", day=day(start))
 
 
