@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from flask import Flask
 from sqlalchemy import Engine
 
+from reactions import languages
 from reactions.demo import seeding
 from reactions.newsroom import sites
 from reactions.newsroom.sites import Site
@@ -72,6 +73,7 @@ def create_app(settings: Settings) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     _make_data_folder(settings)
     db.init_app(app)
+    extensions.babel.init_app(app, locale_selector=languages.spoken)
     extensions.bind_limiter(app, *limit_store.address(settings))
     keys = keys_of(settings)
     app.secret_key, *app.config["SECRET_KEY_FALLBACKS"] = keys.accepted("session")

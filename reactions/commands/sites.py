@@ -13,6 +13,7 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
+from reactions import languages
 from reactions.commands import as_json, operator, print_json
 from reactions.newsroom import api_keys, articles, reaction_sets, registering, sites
 from reactions.newsroom.reaction_sets import ReactionSet
@@ -31,6 +32,7 @@ reaction_set = AppGroup("set", help="Show and change a site's reaction set. No c
 # The options that `add` and `set` share: the name, what `add` takes by default, the help.
 _POLICIES: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("--time-zone", "UTC", "Time zone of the days in reports, such as Europe/Berlin.", {}),
+    ("--language", "en", "Language of the dashboard, the digest and the alerts.", {"type": click.Choice(languages.KNOWN)}),
     (
         "--article-policy",
         "open",
@@ -201,6 +203,7 @@ def show_site(found: Site) -> None:
         "name": found.name,
         "origins": ", ".join(sorted(found.origins)),
         "time zone": _time_zone(found),
+        "language": f"{found.language} ({languages.own_name(found.language)})",
         "articles": f"{found.article_policy}, at most {found.new_articles_per_day:,} new ones a day",
         "patterns": ", ".join(found.article_patterns) or "none",
         "forgotten": f"votes are {found.forgotten_votes}",

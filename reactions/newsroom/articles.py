@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Executable, Row, Text, bindparam, cast, func, select
 
+from reactions.languages import gettext
 from reactions.newsroom import article_keys
 from reactions.newsroom.article_keys import ArticleKey
 from reactions.newsroom.sites import Site
@@ -21,7 +22,6 @@ from reactions.storage import statements, tables
 from reactions.storage.engines import insert_for
 from reactions.times import DAY_MS
 
-UNTITLED = "An article without a title"
 IMPORTED = "imported"  # the mark, among what was done to an article, of one that an import registered
 _DESCRIBED = ("url", "title", "section", "authors", "tags", "published_at")
 DROPPED = "The votes of this article were dropped because of their age. Its counts stay and can no longer change."
@@ -87,7 +87,7 @@ def headline(title: str | None) -> str:
     Any script can vote on any key, so the key of an article that nobody described is a stranger's text: it never stands for the
     title. The dashboard quotes it as an unverified key; JSON and CSV have it as data.
     """
-    return title or UNTITLED
+    return title or gettext("An article without a title")
 
 
 def born_ms(published_at: int | None, first_seen_at: int) -> int:

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine, Row, bindparam, insert, select, update
 
-from reactions import texts
+from reactions import languages, texts
 from reactions.newsroom import alert_rules, reaction_sets
 from reactions.newsroom.reaction_sets import ReactionSet
 from reactions.refusals import MalformedSite, UnknownSite
@@ -37,6 +37,7 @@ DEFAULTS: Mapping[str, Any] = {
     "forgotten_votes": "kept",
     "keep_votes_days": None,
     "alert_rules": {},
+    "language": languages.SOURCE,
 }
 _OF_THE_SET = ("reactions", "section_reactions")
 _KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -54,7 +55,8 @@ class Site:
     matches one of `article_patterns`; "known" takes ballots on registered articles only. `reader_scope`: "article" gives a reader
     another pseudonym on every article, "site" one for all.
     `keep_votes_days`: votes of articles that old are dropped; None keeps them for ever. `vanished_time_zone` is the one that was
-    chosen, if this machine does not know it any more: until another is chosen the days are those of UTC.
+    chosen, if this machine does not know it any more: until another is chosen the days are those of UTC. Dashboard, digest and
+    alerts are in `language`.
     """
 
     id: int
@@ -73,6 +75,7 @@ class Site:
     keep_votes_days: int | None = None
     alert_rules: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     vanished_time_zone: str | None = None
+    language: str = languages.SOURCE
 
     def offered_in(self, section: str | None) -> ReactionSet:
         """The reactions offered on the articles of a section: the site's set, or the part chosen for the section."""
@@ -320,4 +323,5 @@ _FORM_OF: dict[str, Callable[[Any], Any]] = {
     "article_patterns": patterns,
     "forgotten_votes": _one_of(FORGOTTEN),
     "alert_rules": alert_rules.checked,
+    "language": _one_of(languages.KNOWN),
 }

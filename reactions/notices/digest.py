@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from reactions import languages
+from reactions.languages import gettext, ngettext
 from reactions.newsroom import article_keys, articles
 from reactions.reports import dashboard, listings, periods, words
 from reactions.reports.dashboard import Dashboard, Totals
@@ -22,7 +24,6 @@ from reactions.reports.metrics import Measure
 from reactions.reports.norms import Surprise
 from reactions.reports.query import Filters, Reading
 
-MINUS, TIMES = "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}"
 TEXT_COLUMNS = 72
 _ROWS = 5  # articles in each list
 _CANDIDATES = 100  # of the best moods; those from few votes are passed over
@@ -83,30 +84,33 @@ def yesterday(zone: str, now_ms: int) -> date:
 
 def subject(digest: Digest) -> str:
     """The subject of the mail: "The Daily, Tuesday: 12,345 reactions"."""
-    net = digest.board.totals.net
-    return f"{digest.board.site.name}, {digest.day:%A}: {number(net)} reaction{'s' * (net != 1)}"
+    with languages.speaking(digest.board.site.language):
+        drawn = _reactions(digest.board.totals.net)
+        return gettext("%(site)s, %(day)s: %(reactions)s", site=digest.board.site.name, day=_weekday(digest.day), reactions=drawn)
 
 
 def text(digest: Digest, *, dashboard_url: str) -> str:
     """The digest for terminals and for the text part of the mail."""
-    return _rendered("digest.txt", digest, dashboard_url)
+    with languages.speaking(digest.board.site.language):
+        return _rendered("digest.txt", digest, dashboard_url)
 
 
 def html(digest: Digest, *, dashboard_url: str) -> str:
     """The digest as a page that mail programs display."""
-    return _rendered("digest.html", digest, dashboard_url)
+    with languages.speaking(digest.board.site.language):
+        return _rendered("digest.html", digest, dashboard_url)
 
 
 def article_lists(digest: Digest) -> list[ArticleList]:
     """The lists of a digest, without the empty ones."""
     lists = digest.board.lists
-    labels = {reaction.key: reaction.label for reaction in digest.board.reactions}
+    labels = _labels(digest)
     every = [
-        _article_list("Most reacted to", lists.top, reactions_drawn),
-        _article_list("Trending now", digest.trending, lambda row: trend(row.trending)),
-        _article_list("Most loved", digest.loved, loved),
-        _article_list("Most divided", digest.divided, divided),
-        _article_list("Surprising", lists.surprising, lambda row: surprise(row.surprise, labels)),
+        _article_list(gettext("Most reacted to"), lists.top, reactions_drawn),
+        _article_list(gettext("Trending now"), digest.trending, lambda row: trend(row.trending)),
+        _article_list(gettext("Most loved"), digest.loved, loved),
+        _article_list(gettext("Most divided"), digest.divided, divided),
+        _article_list(gettext("Surprising"), lists.surprising, lambda row: surprise(row.surprise, labels)),
     ]
     return [each for each in every if each.entries]
 
@@ -125,6 +129,8 @@ def _rendered(template: str, digest: Digest, dashboard_url: str) -> str:
             lists=article_lists(digest),
             reactions=[reaction for reaction in digest.board.reactions if reaction.net > 0],
             sections=[group for group in digest.board.sections if group.net > 0],
+            labels=_labels(digest),
+            language=languages.spoken(),
             dashboard_url=dashboard_url,
             width=TEXT_COLUMNS,
             link=lambda row: row.url or _page_of(row, digest, dashboard_url),
@@ -149,46 +155,49 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters |= {"number": number, "percent": percent, "mood": mood, "headline": articles.headline}
-    made.globals["change"] = change
+    made.add_extension("jinja2.ext.i18n")
+    made.install_gettext_callables(  # type: ignore[attr-defined]  # the extension brings it
+        gettext=lambda text: languages.translations().ugettext(text),
+        ngettext=lambda one, many, n: languages.translations().ungettext(one, many, n),
+        newstyle=True,
+    )
+    made.filters |= {"number": words.number, "percent": words.percent, "mood": mood, "headline": articles.headline}
+    made.globals |= {"change": change, "full_day": lambda day: languages.shown(day, "full")}
     return made
 
 
-def number(value: int) -> str:
-    """12,345."""
-    return f"{value:,}".replace("-", MINUS)
+def _labels(digest: Digest) -> dict[str, str]:
+    return {entry.key: entry.label_in(languages.spoken()) for entry in digest.board.site.reactions.entries}
 
 
-def percent(share: float) -> str:
-    """42 %, and <1 % for a share that is small but not 0."""
-    return "<1 %" if 0 < share < 0.01 else f"{share * 100:.0f} %"
+def _weekday(day: date) -> str:
+    return languages.shown(day, "weekday")
 
 
-def times(ratio: float) -> str:
-    """3.1; a whole number from ten on."""
-    return f"{ratio:.1f}" if ratio < 9.95 else f"{ratio:,.0f}"
+def _reactions(n: int) -> str:
+    return ngettext("%(n)s reaction", "%(n)s reactions", n)
 
 
 def mood(measure: Measure) -> str:
     """+0.42; empty if the votes are too few."""
-    return "" if measure.few else f"{measure.value:+.2f}".replace("-", MINUS)
+    return "" if measure.few else words.signed(measure.value)
 
 
 def change(totals: Totals) -> str:
-    """How a day compares with the one before: "6 % more than the day before (11,646)"."""
-    part, before = totals.change, number(totals.previous_net)
+    """How a day compares with the one before: "6% more than the day before (11,646)"."""
+    part, before = totals.change, words.number(totals.previous_net)
     if part is None:
-        return "none the day before" if totals.previous_net == 0 else f"{before} the day before"
+        return gettext("none the day before") if totals.previous_net == 0 else gettext("%(n)s the day before", n=before)
     if abs(part) < 0.005:
-        return f"as many as the day before ({before})"
+        return gettext("as many as the day before (%(n)s)", n=before)
     if part >= 2:
-        return f"{times(1 + part)} {TIMES} as many as the day before ({before})"
-    return f"{abs(part) * 100:.0f} % {'more' if part > 0 else 'fewer'} than the day before ({before})"
+        return gettext("%(times)s × as many as the day before (%(n)s)", times=words.ratio(1 + part), n=before)
+    return gettext("%(change)s than the day before (%(n)s)", change=words.change(part), n=before)
 
 
 def reactions_drawn(row: Row) -> str:
     """The reactions to an article on the day: "1,204 reactions"."""
-    return f"{number(row.net)} reaction" + "s" * (row.net != 1)
+    return _reactions(row.net)
 
 
 def trend(found: Trend) -> str:
@@ -198,12 +207,13 @@ def trend(found: Trend) -> str:
 
 def loved(row: Row) -> str:
     """The mood of an article, and the number of votes behind it."""
-    return f"mood {mood(row.mood)} from {number(row.total)} votes"
+    return gettext("mood %(mood)s from %(n)s votes", mood=mood(row.mood), n=words.number(row.total))
 
 
 def divided(row: Row) -> str:
     """How divided an article's readers are."""
-    return f"divided {row.split.value:.2f} (1 is half against half), {number(row.total)} votes"
+    split, n = words.decimals(row.split.value), words.number(row.total)
+    return gettext("divided %(split)s (1 is half against half), %(n)s votes", split=split, n=n)
 
 
 def surprise(found: Surprise | None, labels: Mapping[str, str]) -> str:

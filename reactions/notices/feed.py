@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from lxml import etree
 
-from reactions import texts
+from reactions import languages, texts
+from reactions.languages import gettext
 from reactions.newsroom.sites import Site
 from reactions.notices.alerts import Alert, rfc3339
 
@@ -18,8 +19,8 @@ _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 
 def atom(site: Site, alerts: Sequence[Alert], *, address: str, now_ms: int) -> bytes:
     """The feed of these alerts, given newest first; `address` is its own URL."""
-    feed = etree.Element(f"{{{_SPACE}}}feed", {_LANGUAGE: "en"}, nsmap={None: _SPACE})
-    _part(feed, "title", f"{site.name}: what moves readers")
+    feed = etree.Element(f"{{{_SPACE}}}feed", {_LANGUAGE: site.language}, nsmap={None: _SPACE})
+    _part(feed, "title", _title(site))
     _part(feed, "id", uuid.uuid5(uuid.NAMESPACE_URL, address).urn)
     _part(feed, "updated", rfc3339(alerts[0].raised_at if alerts else now_ms))
     _part(feed, "link", rel="self", type="application/atom+xml", href=address)
@@ -27,6 +28,11 @@ def atom(site: Site, alerts: Sequence[Alert], *, address: str, now_ms: int) -> b
     for alert in alerts:
         _add(feed, alert)
     return bytes(etree.tostring(feed, encoding="utf-8", xml_declaration=True))
+
+
+def _title(site: Site) -> str:
+    with languages.speaking(site.language):
+        return gettext("%(site)s: what moves readers", site=site.name)
 
 
 def _add(feed: etree._Element, alert: Alert) -> None:

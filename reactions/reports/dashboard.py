@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from reactions.newsroom.reaction_sets import Reaction
 from reactions.newsroom.sites import Site
-from reactions.reports import figures, listings, metrics, periods, query
+from reactions.reports import figures, listings, metrics, periods
 from reactions.reports.figures import NO_MOVES, NONE, Bucket, Card, Cell, Moves, Sums
 from reactions.reports.listings import Numbers, Row, Trend
 from reactions.reports.metrics import Measure, Shares, Votes
@@ -141,7 +141,7 @@ class Dashboard:
 
 def read(reading: Reading, period: Period, filters: Filters) -> Dashboard:
     """The dashboard of a period."""
-    among = query.matching(reading.connection, reading.site, filters)
+    among = reading.matching(filters, period.hours)
     zone, cells = ZoneInfo(period.time_zone), reading.by_hour(period.hours, among)
     since, comparison = _since(reading, period, zone), _comparison(reading, period, cells, among)
     board = _board(reading, period, among)
@@ -168,8 +168,15 @@ def read(reading: Reading, period: Period, filters: Filters) -> Dashboard:
 
 def read_series(reading: Reading, period: Period, filters: Filters) -> Series:
     """The series of a site, or of its articles that match."""
-    among = query.matching(reading.connection, reading.site, filters)
+    among = reading.matching(filters, period.hours)
     return Series(period, figures.buckets(period.slots(), reading.by_hour(period.hours, among), keys_of(reading)))
+
+
+def read_earlier(reading: Reading, period: Period, filters: Filters) -> Series:
+    """The series of the period before, the whole of it: also the hours that the period itself has still to come to."""
+    before = period.earlier()
+    among = reading.matching(filters, period.hours)
+    return Series(before, figures.buckets(before.slots(), reading.by_hour(before.hours, among), keys_of(reading)))
 
 
 def keys_of(reading: Reading) -> list[str]:

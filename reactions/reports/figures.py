@@ -157,6 +157,24 @@ def by_article(connection: Connection, site: Site, hours: range) -> dict[int, Su
     return {article_id: Sums(*sums) for article_id, *sums in rows}
 
 
+def of_reaction(connection: Connection, site: Site, hours: range, reaction: str) -> dict[int, int]:
+    """The net of one reaction in these hours, of every article of the site that it moved on."""
+    asked = _within(connection, site, hours, None, _h.article_id, _whole(_h.added - _h.removed)).where(_h.reaction == reaction)
+    rows = connection.execute(asked.group_by(_h.article_id)).all() if hours else ()
+    return {article_id: net for article_id, net in rows}  # noqa: C416  rows are no pairs to the type checker
+
+
+def names(connection: Connection, site: Site) -> dict[str, list[str]]:
+    """All sections, authors and tags that articles of the site have, by name."""
+    columns = {"sections": _a.section, "authors": cast(_a.authors, Text), "tags": cast(_a.tags, Text)}
+    found: dict[str, list[str]] = {}
+    for what, column in columns.items():
+        texts = connection.execute(select(column).distinct().where(_a.site_id == site.id)).scalars().all()
+        every = {name for text in texts for name in ((text,) if what == "sections" else names_in(text)) if name}
+        found[what] = sorted(every, key=str.casefold)
+    return found
+
+
 def by_hour(connection: Connection, site: Site, hours: range, *, among: Collection[int] | None = None) -> dict[Cell, Moves]:
     """What was added and removed by hour and reaction, of all the site's articles or of some."""
     asked = _within(connection, site, hours, among, _h.hour_utc, _h.reaction, *_MOVES)

@@ -17,7 +17,7 @@ import hmac
 import math
 import struct
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from operator import itemgetter
@@ -30,7 +30,7 @@ from reactions.newsroom import articles
 from reactions.newsroom.reaction_sets import ReactionSet
 from reactions.newsroom.sites import Site
 from reactions.refusals import MalformedCursor, UnknownSort
-from reactions.reports import figures, metrics, query
+from reactions.reports import figures, metrics
 from reactions.reports.figures import NONE, Card, Sums
 from reactions.reports.metrics import NO_VOTES, TREND_HOURS, Measure, Shares, Votes
 from reactions.reports.norms import Norms, Surprise
@@ -68,11 +68,17 @@ class Numbers:
     norms: Norms
     now_ms: int
     read_votes: Callable[[], Mapping[int, Votes]]
+    given: Mapping[int, int] | None = None  # of the reaction that was asked for, in the period
 
     @cached_property
     def votes(self) -> Mapping[int, Votes]:
         """The votes of all time, read when they are first asked for."""
         return self.read_votes()
+
+    def share(self, card: Card) -> float:
+        """The part of the period's reactions that are the one asked for; none if too few were given."""
+        net = self.sums.get(card.article_id, NONE).net
+        return (self.given or {}).get(card.article_id, 0) / net if net >= metrics.FEW else NO_VALUE
 
     def mood(self, card: Card) -> float:
         """The value of its mood; none if too few voted."""
@@ -151,7 +157,10 @@ _VALUE: Mapping[str, Callable[[Numbers, Card], float]] = {
     "split": Numbers.split,
     "surprise": _surprise,
     "published": lambda _, card: card.born_ms,
+    "reaction": lambda numbers, card: (numbers.given or {}).get(card.article_id, 0),
+    "share": Numbers.share,
 }
+_OF_REACTION = ("reaction", "share")
 SORTS = tuple(_VALUE)
 
 
@@ -180,8 +189,8 @@ def _signed(value: float, sign: float) -> float:
 class Row:
     """An article in a list. `added`, `removed`, `net`, `readers`, `sparkline` are of the period; the rest is of all time.
 
-    `readers` reacted to it for the first time, `readers_now` in this hour or the last. `imported` is the part of `total`
-    that imports brought.
+    `readers` reacted to it for the first time, `readers_now` in this hour or the last; `given` is the period's net of the
+    reaction that was asked for. `imported` is the part of `total` that imports brought.
     """
 
     article: str
@@ -203,6 +212,7 @@ class Row:
     net: int
     readers: int
     readers_now: int
+    given: int | None
     mood: Measure
     split: Measure
     trending: Trend
@@ -289,6 +299,7 @@ def _row(
         net=sums.net,
         readers=sums.readers,
         readers_now=numbers.present.get(card.article_id, NONE).readers,
+        given=None if numbers.given is None else numbers.given.get(card.article_id, 0),
         mood=metrics.mood(votes, numbers.norms.shares),
         split=metrics.split(votes, numbers.norms.shares),
         trending=numbers.trend(card),
@@ -363,8 +374,10 @@ class ListRequest:
 
 def read(reading: Reading, request: ListRequest, *, key: bytes, bound_to: Sequence[str]) -> Listing:
     """A page of the articles that readers reacted to in the period, or that were born in it. Raises UnknownSort."""
-    among = query.matching(reading.connection, reading.site, request.filters)
-    now = live(reading, request.period.hours)
+    if request.sort.removeprefix("-") in _OF_REACTION and not request.filters.reaction:
+        raise UnknownSort(f"To sort by {request.sort.removeprefix('-')}, say by which: add a reaction.")
+    among = reading.matching(request.filters, request.period.hours)
+    now = _of_reaction(reading, live(reading, request.period.hours), request.period.hours, request.filters)
     known = figures.cards_of(reading.connection, reading.site, now.sums.keys(), request.period)
     found = [card for card in known if among is None or card.article_id in among]
     most = request.limit + 1  # one more says whether there is another page
@@ -379,12 +392,20 @@ def read(reading: Reading, request: ListRequest, *, key: bytes, bound_to: Sequen
     )
 
 
+def _of_reaction(reading: Reading, numbers: Numbers, hours: range, filters: Filters) -> Numbers:
+    """The numbers with those of the reaction that was asked for."""
+    if not filters.reaction:
+        return numbers
+    return replace(numbers, given=figures.of_reaction(reading.connection, reading.site, hours, filters.reaction))
+
+
 def _remaining(reading: Reading, request: ListRequest, cards: Sequence[Card], most: int) -> list[tuple[Rank, Card]]:
     """What comes after a cursor: all but the first page, in the order of the closed hour in which the request began."""
     cursor = request.cursor
     assert cursor is not None
     hour = closed_before(cursor.began_ms)
-    numbers = before(reading, request.period.hours, hour)
+    hours = range(request.period.hours.start, max(min(request.period.hours.stop, hour), request.period.hours.start))
+    numbers = _of_reaction(reading, before(reading, request.period.hours, hour), hours, request.filters)
     others = (card for card in cards if card.article_id not in cursor.first_page)
     return ranked(numbers, others, request.sort, most=most, after=cursor.after)
 

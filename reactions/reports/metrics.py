@@ -14,6 +14,7 @@ TREND_HOURS = 3  # the present one among them
 TREND_PRIOR = 3  # readers that gain and expectation are lent, so that one vote at night is no trend
 SURPRISE_LEAST = 5  # votes a reaction needs to be compared, and to be more than usual by
 SURPRISE_TIMES = 2  # times the usual, from where a reaction is a surprise
+USUAL_TIMES, USUAL_WITHIN = 1.5, 5  # times more or less, and readers more or less, from where an hour is not as usual
 RATIO_LEAST = 5  # the least that a number is put in proportion to
 _Z = 1.959964  # standard errors to both sides that hold 95 %
 
@@ -127,6 +128,13 @@ def is_surprise(count: int, median: float) -> bool:
 def times_usual(number: float, usual: float) -> float | None:
     """How many times the usual a number is; None where the usual is too little to be put in proportion to."""
     return number / usual if usual >= RATIO_LEAST else None
+
+
+def beside_usual(number: float, usual: float) -> int:
+    """1 where a number is more than usual, -1 where it is less, 0 where it is as usual: by half as much again, and by five."""
+    if abs(number - usual) < USUAL_WITHIN:
+        return 0
+    return (number >= USUAL_TIMES * usual) - (usual >= USUAL_TIMES * number)
 
 
 def change(now: int, before: int) -> float | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from reactions.languages import gettext
 from reactions.refusals import MalformedPeriod
 from reactions.times import DAY_MS, HOUR_MS
 
@@ -20,7 +21,8 @@ UNITS = ("hour", "day", "week")
 MOST_DAYS = 366
 MOST_DAYS_BY_HOUR = 31
 _DAYS = {"today": 1, "7d": 7, "28d": 28, "90d": 90}  # days, today among them
-NAMES = ("today", "yesterday", "24h", "7d", "28d", "90d")
+NAMES = ("today", "yesterday", "24h", "7d", "28d", "90d", "last_week", "this_month")
+LIFE = "life"  # since the first vote; only reports have it: an export without a period is of everything
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _FIRST = date(1970, 1, 2)
 _DAY = timedelta(days=1)
@@ -80,6 +82,11 @@ class Period:
         end = max(min(self._earlier(stop), self.start, key=to_ms), start, key=to_ms)
         return Period(self.name, start, end, self.unit, self.days)
 
+    def earlier(self) -> Period:
+        """The whole of as many days (or hours) before, up to where this one starts or, of a day that runs, up to midnight."""
+        end = min(self._earlier(_midnight(self.end.date() + _DAY, self.end)), self.start, key=to_ms) if self.days else self.start
+        return Period(self.name, self._earlier(self.start), end, self.unit, self.days)
+
     def _earlier(self, moment: datetime) -> datetime:
         zone = _zone_of(moment)
         if not self.days:
@@ -105,7 +112,7 @@ def read(*, zone: str, now_ms: int, name: str = "", first: str = "", last: str =
     if name and (first or last):
         raise MalformedPeriod("Give a period, or from and to, but not both.", pointer="#/period")
     if last and not first:
-        raise MalformedPeriod("With to, give from as well.", pointer="#/from")
+        raise MalformedPeriod(gettext("With to, give from as well."), pointer="#/from")
     _check_unit(unit)
     local_zone = zone_named(zone)
     now = _local(now_ms, local_zone)
@@ -133,7 +140,7 @@ def since(first_ms: int, *, zone: ZoneInfo, now_ms: int, unit: str = "") -> Peri
     start = _local(min(first_ms, now_ms) // HOUR_MS * HOUR_MS, zone)
     days = (now.date() - start.date()).days + 1
     usual = "hour" if days <= 4 else "day" if days <= 120 else "week"
-    return _by_unit(unit, Period("life", start, now, usual, days, runs=True))
+    return _by_unit(unit, Period(LIFE, start, now, usual, days, runs=True))
 
 
 def same_hour_of_earlier_weeks(hour: int, zone: ZoneInfo, *, weeks: int) -> list[int]:
@@ -159,8 +166,14 @@ def _preset(name: str, now: datetime) -> Period:
         return Period(name, start, now, "hour", runs=True)
     if name == "yesterday":
         return Period(name, _midnight(today - _DAY, now), _midnight(today, now), "hour", days=1)
+    if name == "last_week":
+        monday = today - today.weekday() * _DAY
+        return Period(name, _midnight(monday - 7 * _DAY, now), _midnight(monday, now), "day", days=7)
+    if name == "this_month":
+        first = today.replace(day=1)
+        return Period(name, _midnight(first, now), now, "day" if today.day > 2 else "hour", today.day, runs=True)
     if name not in _DAYS:
-        raise MalformedPeriod(f"A period is one of {', '.join(NAMES)}; not {name[:64]!r}.", pointer="#/period")
+        raise MalformedPeriod(f"A period is one of {', '.join((*NAMES, LIFE))}; not {name[:64]!r}.", pointer="#/period")
     days = _DAYS[name]
     return Period(name, _midnight(today - (days - 1) * _DAY, now), now, "day" if days > 2 else "hour", days, runs=True)
 
@@ -170,12 +183,15 @@ def _between(first: str, last: str, now: datetime) -> Period:
     begin = _day(first, "from")
     end = _day(last, "to") if last else max(today, begin)
     if begin > end:
-        raise MalformedPeriod(f"from is {begin} and to is {end}: from must not be after to.", pointer="#/from")
+        raise MalformedPeriod(
+            gettext("from is %(first)s and to is %(last)s: from must not be after to.", first=begin, last=end), pointer="#/from"
+        )
     if begin > today:
-        raise MalformedPeriod(f"from is {begin}: that day is still to come.", pointer="#/from")
+        raise MalformedPeriod(gettext("from is %(first)s: that day is still to come.", first=begin), pointer="#/from")
     days = (end - begin).days + 1
     if days > MOST_DAYS:
-        raise MalformedPeriod(f"A period has at most {MOST_DAYS} days; this one has {days}.", pointer="#/to")
+        said = gettext("A period has at most %(most)s days; this one has %(days)s.", most=MOST_DAYS, days=days)
+        raise MalformedPeriod(said, pointer="#/to")
     stop = min(_midnight(end + _DAY, now), now, key=to_ms)
     unit = "hour" if days <= 2 else "day" if days <= 120 else "week"
     period = Period("custom", _midnight(begin, now), stop, unit, days, runs=stop is now)
@@ -204,7 +220,8 @@ def _day(text: str, pointer: str) -> date:
     except ValueError:
         found = None
     if found is None or found < _FIRST:
-        raise MalformedPeriod(f"{text[:64]!r} is not a day. Write it as 2025-11-25.", pointer=f"#/{pointer}")
+        said = gettext("%(text)s is not a day. Write it as 2025-11-25.", text=repr(text[:64]))
+        raise MalformedPeriod(said, pointer=f"#/{pointer}")
     return found
 
 

@@ -10,11 +10,11 @@ import json
 import threading
 import time
 import unicodedata
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sized
-from dataclasses import astuple, dataclass
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sized
+from dataclasses import astuple, dataclass, replace
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Text, cast, select
+from sqlalchemy import ColumnElement, Connection, Text, cast, func, select
 
 from reactions.newsroom.sites import Site
 from reactions.refusals import MalformedFilter
@@ -46,25 +46,39 @@ class ReportQuery:
     author: str = ""
     tag: str = ""
     text: str = ""
+    reaction: str = ""
 
-    def read(self, site: Site, now_ms: int) -> tuple[Period, Filters]:
-        """The period and the filters. Raises MalformedPeriod or MalformedFilter."""
+    @property
+    def of_life(self) -> bool:
+        """True if it is about everything since the site's first vote."""
+        return self.period == periods.LIFE and not (self.first or self.last)
+
+    def read(self, site: Site, now_ms: int, *, began_ms: int | None = None) -> tuple[Period, Filters]:
+        """The period and the filters; `began_ms` is the site's first vote, UTC. Raises MalformedPeriod or MalformedFilter."""
         zone = self.time_zone or site.time_zone
-        period = periods.read(zone=zone, now_ms=now_ms, name=self.period, first=self.first, last=self.last, unit=self.unit)
-        return period, filters_of(section=self.section, author=self.author, tag=self.tag, text=self.text)
+        if self.of_life:
+            local_zone = periods.zone_named(zone)
+            first_ms = now_ms if began_ms is None else began_ms
+            period = periods.since(first_ms, zone=local_zone, now_ms=now_ms, unit=self.unit)
+        else:
+            period = periods.read(zone=zone, now_ms=now_ms, name=self.period, first=self.first, last=self.last, unit=self.unit)
+        chosen = filters_of(section=self.section, author=self.author, tag=self.tag, text=self.text)
+        return period, replace(chosen, reaction=_reaction(site, self.reaction))
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
     """What articles must have; empty means anything.
 
-    `section`, `author` and `tag` are exact. Every word of `text` stands in the title or the key, capitals ignored.
+    `section`, `author` and `tag` are whole names. Every word of `text` stands in the title or the key. Capitals are ignored, and
+    no sign stands for others. `reaction` is one that the period brought.
     """
 
     section: str = ""
     author: str = ""
     tag: str = ""
     text: str = ""
+    reaction: str = ""
 
     def __bool__(self) -> bool:
         """True if anything is asked."""
@@ -88,18 +102,28 @@ def filters_of(*, section: str = "", author: str = "", tag: str = "", text: str 
     return Filters(**given)
 
 
+def _reaction(site: Site, key: str) -> str:
+    known = [entry.key for entry in site.reactions.entries]
+    if key and key not in known:
+        raise MalformedFilter(f"This site has no reaction {key[:64]!r}. It has: {', '.join(known)}.", pointer="#/reaction")
+    return key
+
+
 def matching(connection: Connection, site: Site, filters: Filters) -> frozenset[int] | None:
-    """The ids of the site's articles that match; None stands for all of them."""
-    if not filters:
+    """The ids of the site's articles that match in all but their reactions; None stands for all of them."""
+    if not replace(filters, reaction=""):
         return None
-    asked = select(_a.article_id, _a.key, _a.title, cast(_a.authors, Text), cast(_a.tags, Text)).where(
+    asked = select(_a.article_id, _a.key, _a.title, _a.section, cast(_a.authors, Text), cast(_a.tags, Text)).where(
         _a.site_id == site.id, *_conditions(filters)
     )
     words = filters.words
     return frozenset(
         article_id
-        for article_id, key, title, authors, tags in connection.execute(asked).all()
-        if _holds(filters.author, authors) and _holds(filters.tag, tags) and (not words or _has_words(words, title, key))
+        for article_id, key, title, section, authors, tags in connection.execute(asked).all()
+        if _is(filters.section, [section or ""])
+        and _is(filters.author, figures.names_in(authors))
+        and _is(filters.tag, figures.names_in(tags))
+        and (not words or _has_words(words, title, key))
     )
 
 
@@ -109,16 +133,16 @@ def folded(text: str) -> str:
 
 
 def _conditions(filters: Filters) -> Iterator[ColumnElement[bool]]:
-    """What the database can tell by itself; authors and tags only nearly, so that `matching` looks again."""
-    if filters.section:
-        yield _a.section == filters.section
+    """What the database can tell by itself; only nearly, so that `matching` looks again."""
+    if filters.section.isascii() and filters.section:
+        yield func.lower(_a.section) == filters.section.lower()
     for column, name in ((_a.authors, filters.author), (_a.tags, filters.tag)):
         if name and name.isascii():
-            yield cast(column, Text).contains(json.dumps(name), autoescape=True)
+            yield cast(column, Text).icontains(json.dumps(name), autoescape=True)
 
 
-def _holds(name: str, stored: str) -> bool:
-    return not name or name in figures.names_in(stored)
+def _is(wanted: str, names: Iterable[str]) -> bool:
+    return not wanted or folded(wanted) in map(folded, names)
 
 
 def _has_words(words: list[str], title: str | None, key: str) -> bool:
@@ -144,6 +168,15 @@ class Reading:
     def closed_before(self) -> int:
         """The first UTC hour that may still change."""
         return closed_before(self.now_ms)
+
+    def matching(self, filters: Filters, hours: range) -> frozenset[int] | None:
+        """The ids of the site's articles that match, what these hours brought among it; None stands for all of them."""
+        among = matching(self.connection, self.site, filters)
+        if not filters.reaction:
+            return among
+        given = figures.of_reaction(self.connection, self.site, hours, filters.reaction)
+        chosen = frozenset(article_id for article_id, net in given.items() if net > 0)
+        return chosen if among is None else chosen & among
 
     def norms(self, hour: int) -> Norms:
         """What was usual for the site before a closed hour."""

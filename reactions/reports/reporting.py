@@ -6,18 +6,20 @@ newsroom keeps it open.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy import Engine
 
 from reactions.newsroom.sites import Site
-from reactions.reports import article, dashboard, listings, periods
+from reactions.reports import article, dashboard, figures, listings, periods
 from reactions.reports.article import Life
 from reactions.reports.dashboard import Dashboard, Series
 from reactions.reports.listings import Listing, ListRequest
-from reactions.reports.query import Memory, Reading, ReportQuery
+from reactions.reports.periods import Period
+from reactions.reports.query import Filters, Memory, Reading, ReportQuery
 from reactions.storage import engines
+from reactions.times import HOUR_MS
 
 CLOSED_HOURS_KEPT_S = 600
 DASHBOARD_KEPT_S = 5
@@ -47,7 +49,7 @@ class Reports:
     def dashboard(self, site: Site, query: ReportQuery) -> Dashboard:
         """The dashboard, at most five seconds old. Raises MalformedPeriod or MalformedFilter."""
         now_ms = self._clock()
-        period, chosen = query.read(site, now_ms)
+        period, chosen = self._read(site, query, now_ms)
 
         def read() -> Dashboard:
             with self._reading(site, now_ms) as reading:
@@ -62,10 +64,10 @@ class Reports:
 
         Raises MalformedPeriod, MalformedFilter, UnknownSort, or MalformedCursor for one that no page of this list gave.
         """
-        sort, now_ms = sort or listings.DEFAULT_SORT, self._clock()
+        sort, now_ms = sort or ("reaction" if query.reaction else listings.DEFAULT_SORT), self._clock()
         bound_to = _bound_to(site, query, sort)
         opened = listings.opened(cursor, self._cursor_keys, bound_to, now_ms=now_ms) if cursor else None
-        period, chosen = query.read(site, opened.began_ms if opened else now_ms)
+        period, chosen = self._read(site, query, opened.began_ms if opened else now_ms)
         with self._reading(site, now_ms) as reading:
             request = ListRequest(period, chosen, sort, limit, opened)
             return listings.read(reading, request, key=self._cursor_key, bound_to=bound_to)
@@ -79,9 +81,29 @@ class Reports:
     def series(self, site: Site, query: ReportQuery) -> Series:
         """The series of a period. Raises MalformedPeriod or MalformedFilter."""
         now_ms = self._clock()
-        period, chosen = query.read(site, now_ms)
+        period, chosen = self._read(site, query, now_ms)
         with self._reading(site, now_ms) as reading:
             return dashboard.read_series(reading, period, chosen)
+
+    def earlier(self, site: Site, query: ReportQuery) -> Series:
+        """The series of the period before. Raises MalformedPeriod or MalformedFilter."""
+        now_ms = self._clock()
+        period, chosen = self._read(site, query, now_ms)
+        with self._reading(site, now_ms) as reading:
+            return dashboard.read_earlier(reading, period, chosen)
+
+    def names(self, site: Site) -> Mapping[str, Sequence[str]]:
+        """All sections, authors and tags of a site, to choose from; at most ten minutes old."""
+        with self._reading(site, self._clock()) as reading:
+            return self._closed_hours.recall(("names", site.id), lambda: figures.names(reading.connection, site))
+
+    def _read(self, site: Site, query: ReportQuery, now_ms: int) -> tuple[Period, Filters]:
+        began_ms = None
+        if query.of_life:
+            with self._reading(site, now_ms) as reading:
+                first = reading.first_hour()
+            began_ms = None if first is None else first * HOUR_MS
+        return query.read(site, now_ms, began_ms=began_ms)
 
     @contextmanager
     def _reading(self, site: Site, now_ms: int) -> Iterator[Reading]:
@@ -93,5 +115,5 @@ def _bound_to(site: Site, query: ReportQuery, sort: str) -> Sequence[str]:
     """What a cursor is good for: everything but the length of the pages."""
     return [
         site.key, sort, query.period, query.first, query.last, query.unit, query.time_zone,
-        query.section, query.author, query.tag, query.text,
+        query.section, query.author, query.tag, query.text, query.reaction,
     ]  # fmt: skip

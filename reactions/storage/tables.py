@@ -56,6 +56,7 @@ site = Table(
     Column("forgotten_votes", String(9), nullable=False, server_default="kept"),
     Column("keep_votes_days", Integer),
     Column("alert_rules", JSON, nullable=False, server_default=text("'{}'")),
+    Column("language", String(16), nullable=False, server_default="en"),
     UniqueConstraint("key"),
 )
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from babel.support import Translations
 from flask import Flask
+from flask_babel import Babel, Domain
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_sqlalchemy import SQLAlchemy
+
+from reactions import languages
 
 _STRATEGY = "sliding-window-counter"
 
@@ -19,6 +23,21 @@ limiter = Limiter(
     headers_enabled=False,
     in_memory_fallback_enabled=True,
 )
+
+
+class _Words(Domain):  # type: ignore[misc]
+    """The catalogues of `reactions.languages`, which mails use as well."""
+
+    def get_translations(self) -> Translations:
+        """The catalogue of the language in use."""
+        return languages.translations()
+
+
+class _Languages(Babel):  # type: ignore[misc]
+    domain_instance = _Words()  # Babel's own would look for compiled files
+
+
+babel = _Languages()
 
 
 def bind_limiter(app: Flask, storage_uri: str, storage_options: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ that an address with a mail's tracking parameters still opens.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,18 +26,25 @@ DAYS = [
     ZONE,
 ]
 ARTICLES = [
-    query("section", "Articles of this section", required=False),
+    query("section", "Articles of this section, capitals ignored as in all filters", required=False),
     query("author", "Articles by this author", required=False),
     query("tag", "Articles with this tag", required=False),
     query("q", "Articles with all these words in the title or the key", required=False),
 ]
+_PERIODS = (*periods.NAMES, periods.LIFE)
 REPORT = [
-    query("period", f"{', '.join(periods.NAMES)}; {periods.DEFAULT} if neither it nor from is given", required=False),
+    query(
+        "period",
+        f"{', '.join((*periods.NAMES, periods.LIFE))}; {periods.DEFAULT} if neither it nor from is given",
+        required=False,
+    ),
     *DAYS,
     *ARTICLES,
+    query("reaction", "Articles to which the period brought this reaction, such as angry", required=False),
 ]
-FILTERS = {"section": "section", "author": "author", "tag": "tag", "q": "text"}
-_VIEW = ("period", "from", "to", *FILTERS, "sort")
+FILTERS = {"section": "section", "author": "author", "tag": "tag", "q": "text", "reaction": "reaction"}
+_VIEW = ("period", "from", "to", *FILTERS, "sort", "compare")
+_SIGNS = re.compile(r"[*?%_]")  # that other programs take for "anything"
 _DEFAULT_PERIOD = "24h"  # of pages
 _BY_HOUR = {"7d"}  # periods that pages show by hours, and the API by days
 
@@ -58,6 +66,7 @@ def report_query(params: Mapping[str, str]) -> ReportQuery:
         author=params.get("author", ""),
         tag=params.get("tag", ""),
         text=params.get("q", ""),
+        reaction=params.get("reaction", ""),
     )
 
 
@@ -82,14 +91,32 @@ class View:
         period = self["period"] or ("" if dated else _DEFAULT_PERIOD)
         return report_query({**self.params, "period": period, "unit": "hour" if period in _BY_HOUR else ""})
 
+    @property
+    def has_signs(self) -> bool:
+        """True if a filter has a sign that stands for anything elsewhere; here it stands for itself."""
+        return any(_SIGNS.search(text) for text in self.filters.values())
+
+    def without_filters(self, page: str, **changes: str | None) -> str:
+        """The address of a page without the filters in use, or with these instead."""
+        return self.to(page, **{**dict.fromkeys(self.filters), **changes})
+
     def to(self, page: str, **changes: str | None) -> str:
         """The address of a page of the dashboard with this view, some choices changed; None leaves one out."""
         if "period" in changes:
             changes = {"from": None, "to": None, **changes}
         if not page.startswith("articles"):
             changes = {"sort": None, **changes}
+        if page not in ("front", "list_csv"):
+            changes = {"compare": None, **changes}
         kept = {**self.params, **changes}
+        if not kept.get("reaction") and (kept.get("sort") or "").removeprefix("-") in ("reaction", "share"):
+            kept["sort"] = None
         return url_for(f"dashboard.{page}", **{name: value for name, value in kept.items() if value})  # type: ignore[arg-type]
+
+
+def has_empty() -> bool:
+    """True if the request's address has choices without a value, as a form sends those that were left alone."""
+    return any(not request.args[name].strip() for name in _VIEW if name in request.args)
 
 
 def view() -> View:

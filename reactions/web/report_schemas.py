@@ -113,6 +113,7 @@ class RowShown(MovesShown):
     closed = fields.Boolean(required=True)
     hidden = fields.Boolean(required=True)
     total = _whole()
+    given = fields.Integer(required=True, allow_none=True, metadata={"description": "The period's net of the reaction asked for"})
     readers_now = _whole("Readers who voted on it for the first time in this hour or the last")
     imported = _whole("The part of `total` that imports brought; no votes of this service")
     counts = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from reactions.newsroom import articles
 from reactions.newsroom.article_keys import id_of, shown_id
 from reactions.notices import alerts, digest, feed, mail, rules, suspicion
 from reactions.notices.alerts import Alert
@@ -85,10 +84,10 @@ def test_a_digest_tells_of_an_article_without_a_title_and_links_to_the_dashboard
     page = f"{DASHBOARD}/article?id={shown_id(id_of('daily', evil))}"
     for part in (text, html, *(str(part.get_content()) for part in sent.iter_parts()), str(sent["Subject"])):
         assert clean(part, evil)
-    assert f" 1. {articles.UNTITLED}\n" in text
+    assert " 1. An article without a title\n" in text
     assert f"    {page}\n" in text
     assert f'<a href="{page}"' in html
-    assert articles.UNTITLED in html
+    assert "An article without a title" in html
     assert "id=" not in digest.text(found, dashboard_url="")
 
 
@@ -105,7 +104,7 @@ def test_an_alert_has_the_key_as_data_and_in_no_words(newsroom: Newsroom, crowd:
     for body in bodies:
         assert body["article"].pop("key").startswith(evil)
         assert clean(json.dumps(body, ensure_ascii=False), evil)
-        assert body["headline"].endswith(f": {articles.UNTITLED}")
+        assert body["headline"].endswith(": An article without a title")
         assert body["article"]["title"] is body["article"]["url"] is body["article"]["section"] is None
     assert clean(document.decode(), evil)
     links = [link.get("href") for link in etree.fromstring(document).iter("{*}link") if link.get("rel") == "alternate"]

@@ -158,7 +158,7 @@ def merge_article() -> ResponseReturnValue:
     with current.reading() as connection:
         key = _key(connection)
     votes = revising.merge(_editor(), key, into=into)
-    said = f"{words.counted(votes, 'vote')} moved here. The other article’s keys lead here from now on."
+    said = f"{words.number(votes)} vote{'s' * (votes != 1)} moved here. The other article’s keys lead here from now on."
     flash({"text": said})  # type: ignore[arg-type]
     return redirect(url_for("dashboard.article", article=into), 303)
 

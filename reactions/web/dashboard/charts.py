@@ -1,14 +1,22 @@
-"""The geometry of the small charts in the lists: numbers for the SVG that the templates write."""
+"""The geometry and the colours of the small charts in the lists: numbers for the SVG that the templates write.
+
+A reaction's colour belongs to its key: it is the same on every page, whatever else a site offers and in whatever order. Mood and
+split are drawn in ink, so that no colour means two things.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from zlib import crc32
 
 from reactions.newsroom.reaction_sets import ReactionSet
 
 AXIS = 72  # the length of the axis of a measure, as pieces.html draws it
-_SHADES = {1: ("p", 6), 0: ("z", 4), -1: ("n", 6)}  # the colours of page.css: a letter for the mood, and how many there are
+SHADES = 16  # the colours r1 to r16 of page.css
+_OWN = {"like": 1, "dislike": 2, "love": 3, "funny": 4, "angry": 5, "sad": 6, "wow": 7}  # of the set that the product ships
+_FREE = range(len(_OWN) + 1, SHADES + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +38,19 @@ class Scale:
 
 
 def paints(reactions: ReactionSet) -> dict[str, str]:
-    """The class that colours each reaction, retired ones included: by mood first, so that colours read as moods."""
-    used = dict.fromkeys(_SHADES, 0)
-    chosen: dict[str, str] = {}
-    for entry in reactions.entries:
-        letter, shades = _SHADES[entry.mood]
-        chosen[entry.key] = f"{letter}{used[entry.mood] % shades + 1}"
-        used[entry.mood] += 1
-    return chosen
+    """The class that colours each reaction, retired ones included."""
+    return _paints(frozenset(entry.key for entry in reactions.entries))
+
+
+@lru_cache(maxsize=256)
+def _paints(keys: frozenset[str]) -> dict[str, str]:
+    """The shipped reactions have their own; others the one that the key's checksum names, or the next that is free in the set."""
+    chosen = {key: _OWN[key] for key in keys & _OWN.keys()}
+    for key in sorted(keys - _OWN.keys()):
+        first = crc32(key.encode()) % len(_FREE)
+        after = [*_FREE[first:], *_FREE[:first]]
+        chosen[key] = next((shade for shade in after if shade not in chosen.values()), after[0])
+    return {key: f"r{shade}" for key, shade in chosen.items()}
 
 
 def in_order_of_mood(reactions: ReactionSet) -> list[str]:

@@ -2,30 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from flask import Response, stream_with_context
 
 from reactions.exports import formats
 from reactions.newsroom.sites import Site
 from reactions.reports import words
+from reactions.reports.dashboard import Dashboard
 from reactions.reports.listings import Row
 from reactions.reports.metrics import Measure
 from reactions.reports.norms import Surprise
 
 Cell = str | float | None
+Table = tuple[list[str], Iterator[list[Cell]]]
 
 
 def articles(rows: Iterable[Row], site: Site) -> Response:
     """A list of articles with the columns of the page."""
+    return _articles(rows, site, f"{site.key}-articles.csv")
+
+
+def _articles(rows: Iterable[Row], site: Site, name: str) -> Response:
     reactions = [entry.key for entry in site.reactions.entries]
     header = [
         "article", "title", "url", "section", "authors", "tags", "published_at", "closed", "hidden", "reactions_in_period",
         "reactions_total", *reactions, "mood", "mood_low", "mood_high", "split", "split_low", "split_high", "few",
-        "readers_in_period", "trending_readers", "trending_usual", "surprise_reaction", "surprise_count", "surprise_usual",
+        "readers_in_period", "readers_now", "trending_readers", "trending_usual", "trending",
+        "surprise_reaction", "surprise_count", "surprise_usual",
         "surprise_against", "surprise_at_hours",
     ]  # fmt: skip
-    return _download(header, (_article(row, reactions) for row in rows), f"{site.key}-articles.csv")
+    return _download(header, (_article(row, reactions) for row in rows), name)
+
+
+def of_overview(name: str, report: Dashboard, site: Site) -> Response:
+    """One of the lists of the overview."""
+    if name in _OF_ARTICLES:
+        return _articles(_OF_ARTICLES[name](report), site, f"{site.key}-{name}.csv")
+    header, rows = {"sections": _groups, "authors": _groups, "reactions": _reactions, "series": _series}[name](name, report)
+    return _download(header, rows, f"{site.key}-{name}.csv")
+
+
+_OF_ARTICLES: Mapping[str, Callable[[Dashboard], Sequence[Row]]] = {
+    "now": lambda report: report.live.articles,
+    "top": lambda report: report.lists.top,
+    "trending": lambda report: report.lists.trending,
+    "divided": lambda report: report.lists.divided,
+    "surprising": lambda report: report.lists.surprising,
+}
+
+
+def _groups(name: str, report: Dashboard) -> Table:
+    header = [name.removesuffix("s"), "articles", "reactions", "readers", "mood", "mood_low", "mood_high", "few"]
+    groups = report.sections if name == "sections" else report.authors
+    return header, ([each.name, each.articles, each.net, each.readers, *_measure(each.mood), each.mood.few] for each in groups)
+
+
+def _reactions(_: str, report: Dashboard) -> Table:
+    header = ["reaction", "label", "given", "taken_back", "net", "readers", "share", "net_before"]
+    return header, (
+        [each.key, each.label, each.added, each.removed, each.net, each.readers, round(each.share, 4), each.previous_net]
+        for each in report.reactions
+    )
+
+
+def _series(_: str, report: Dashboard) -> Table:
+    keys = [entry.key for entry in report.reactions]
+    header = ["start", "unit", "readers", "given", "taken_back", "net", *(f"readers_{key}" for key in keys)]
+    return header, (
+        [
+            bucket.start.isoformat(timespec="seconds"), report.period.unit, bucket.readers, bucket.added,
+            bucket.removed, bucket.net,
+            *(bucket.reactions[key].readers if key in bucket.reactions else 0 for key in keys),
+        ]
+        for bucket in report.series
+    )  # fmt: skip
 
 
 def _article(row: Row, reactions: list[str]) -> list[Cell]:
@@ -33,7 +84,8 @@ def _article(row: Row, reactions: list[str]) -> list[Cell]:
         row.article, row.title, row.url, row.section, "; ".join(row.authors), "; ".join(row.tags),
         row.published_at.isoformat(timespec="seconds") if row.published_at else "", row.closed, row.hidden, row.net, row.total,
         *(row.counts.get(key, 0) for key in reactions), *_measure(row.mood), *_measure(row.split), row.mood.few,
-        row.readers, row.trending.gained, round(row.trending.expected, 1), *_surprise(row.surprise),
+        row.readers, row.readers_now, row.trending.gained, round(row.trending.expected, 1), round(row.trending.ratio, 3),
+        *_surprise(row.surprise),
     ]  # fmt: skip
 
 

@@ -7,18 +7,24 @@ from flask import Response, make_response, render_template, request, url_for
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
+from reactions.languages import gettext
 from reactions.refusals import Refusal
 from reactions.storage import outages
 from reactions.web.problems import STATUS_OF
 
 log = structlog.get_logger()
 
-_OF_HTTP = {
-    404: ("There is no such page", "The address may be mistyped, or the page has moved."),
-    405: ("This method is not allowed", "The page exists, but cannot be requested in this way."),
-    413: ("Too large", "What was sent is larger than this page accepts."),
-    429: ("Too many attempts", "Somebody on this network tried to sign in too often. Wait a minute, then try again."),
-}
+
+def _of_http() -> dict[int, tuple[str, str]]:
+    return {
+        404: (gettext("There is no such page"), gettext("The address may be mistyped, or the page has moved.")),
+        405: (gettext("This method is not allowed"), gettext("The page exists, but cannot be requested in this way.")),
+        413: (gettext("Too large"), gettext("What was sent is larger than this page accepts.")),
+        429: (
+            gettext("Too many attempts"),
+            gettext("Somebody on this network tried to sign in too often. Wait a minute, then try again."),
+        ),
+    }
 
 
 def page(status: int, heading: str, detail: str) -> Response:
@@ -36,7 +42,7 @@ def page_for(error: Exception) -> Response:
         status, _, title = STATUS_OF[type(error)]
         return page(status, title, error.detail)
     if isinstance(error, HTTPException) and error.code:
-        heading, detail = _OF_HTTP.get(error.code, (error.name, error.description or ""))
+        heading, detail = _of_http().get(error.code, (error.name, error.description or ""))
         return page(error.code, heading, detail)
     log.error("unhandled fault", route=request.url_rule and request.url_rule.rule, exc_info=error)
-    return page(500, "Something went wrong on our side", "The fault was logged. Try again later.")
+    return page(500, gettext("Something went wrong on our side"), gettext("The fault was logged. Try again later."))

@@ -22,19 +22,31 @@ from flask.typing import ResponseReturnValue
 from marshmallow import ValidationError
 from werkzeug.exceptions import NotFound
 
+from reactions import languages
+from reactions.languages import gettext
 from reactions.refusals import MalformedCursor, MalformedFilter, MalformedPeriod, Refusal, UnknownSort
 from reactions.reports import words
 from reactions.web import current, editors, guards, headers, report_params
-from reactions.web.dashboard import charts, downloads, error_pages, review_page, view_models
+from reactions.web.dashboard import charts, downloads, error_pages, naming, review_page, view_models
 from reactions.web.oidc import SignInFailed
 
 blueprint = Blueprint("dashboard", __name__, url_prefix="/dashboard")
 
 _SIGN_IN = {"dashboard.sign_in", "dashboard.enter", "dashboard.sign_out", "dashboard.leave", "dashboard.come_back"}
 _INSIDE = re.compile(r"/dashboard(?:[/?][^\\\s]*)?")
-_NO_REVIEW = "To release or reject votes, sign in with a key that has the scope review."
-_ENDED = "Your session has ended, so nothing was changed. Sign in, and send the form again."
-_WRONG_KEY = "This key is not known, was revoked, or lacks the scope read. Check that all of it was copied."
+
+
+@blueprint.before_request
+def speak() -> None:
+    """Until the site is known, pages speak the browser's language if they can."""
+    languages.speak(request.accept_languages.best_match(languages.KNOWN) or languages.SOURCE)
+
+
+@blueprint.after_request
+def fall_silent(response: Response) -> Response:
+    """Leave the thread as it was: the API speaks English."""
+    languages.speak(languages.SOURCE)
+    return response
 
 
 @blueprint.before_request
@@ -42,14 +54,15 @@ def ask_for_a_key() -> ResponseReturnValue | None:
     """Admit whoever has a session; send everybody else to the sign-in page, and back afterwards."""
     came_from_elsewhere = request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site") or not editors.is_own_origin()
     if request.method == "POST" and came_from_elsewhere:
-        return error_pages.page(403, "Not allowed", "This form was sent from a page of another site.")
+        return error_pages.page(403, gettext("Not allowed"), gettext("This form was sent from a page of another site."))
     if request.endpoint in _SIGN_IN:
         return None
     g.site = editors.signed_in("read")
     if g.site is not None:
+        languages.speak(g.site.language)
         return None
     if request.headers.get("Sec-Fetch-Dest") == "empty":
-        return error_pages.page(401, "Signed out", "Sign in again to see the figures.")
+        return error_pages.page(401, gettext("Signed out"), gettext("Sign in again to see the figures."))
     posted = request.method == "POST"
     back = _page_of_form() if posted else request.full_path.rstrip("?")
     address = url_for("dashboard.sign_in", next=back, ended=1 if posted else None)
@@ -60,11 +73,13 @@ def ask_for_a_key() -> ResponseReturnValue | None:
 def front() -> ResponseReturnValue:
     """The overview of the site, or of a section, an author, a tag."""
     view = report_params.view()
+    if report_params.has_empty():
+        return redirect(view.to("front"), 303)
     report = view_models.front_report(g.site, view)
     model = view_models.front(report, view, g.site)
     silent = model["empty"] and not view.filters and view_models.is_silent(g.site, report)
     return _page(
-        "front", report=report, period=report.period, series=report.series, unit=report.period.unit, marks=[],
+        "front", report=report, period=report.period, unit=report.period.unit, marks=[],
         silent=silent, snippet=view_models.snippet(g.site), **model,
     )  # fmt: skip
 
@@ -72,6 +87,8 @@ def front() -> ResponseReturnValue:
 @blueprint.get("/articles")
 def articles() -> ResponseReturnValue:
     """All articles of a view, page by page."""
+    if report_params.has_empty():
+        return redirect(report_params.view().to("articles"), 303)
     cursor = request.args.get("cursor", "")
     page = view_models.page_of_articles(g.site, report_params.view(), cursor=cursor)
     return _page(
@@ -88,7 +105,7 @@ def article() -> ResponseReturnValue:
     report = view_models.article_report(g.site, key)
     held, held_id = review_page.waiting(g.site, report.article.article)
     return _page(
-        "article", report=report, series=report.series, unit=report.unit, held=held, held_id=held_id,
+        "article", report=report, unit=report.unit, held=held, held_id=held_id,
         **view_models.article(report, g.site),
     )  # fmt: skip
 
@@ -97,6 +114,12 @@ def article() -> ResponseReturnValue:
 def articles_csv() -> Response:
     """The articles of a view as the page lists them, all of its pages."""
     return downloads.articles(view_models.every_article(g.site, report_params.view()), g.site)
+
+
+@blueprint.get("/lists/<any(now, top, trending, divided, surprising, sections, authors, reactions, series):list>.csv")
+def list_csv(list: str) -> Response:  # noqa: A002  the name in the address
+    """A list of the overview as the page ranks it, all of its rows."""
+    return downloads.of_overview(list, view_models.front_report(g.site, report_params.view()), g.site)
 
 
 @blueprint.get("/review")
@@ -109,7 +132,7 @@ def review() -> ResponseReturnValue:
 def votes() -> ResponseReturnValue:
     """The votes of one window, one by one."""
     if not editors.may("review"):
-        return error_pages.page(403, "Not allowed", _NO_REVIEW)
+        return _no_review()
     return _page("votes", here="review", **review_page.one_by_one(g.site, request.args))
 
 
@@ -117,7 +140,7 @@ def votes() -> ResponseReturnValue:
 def decide(decision: str) -> ResponseReturnValue:
     """Release or reject votes, and say on the page how many."""
     if not editors.may("review"):
-        return error_pages.page(403, "Not allowed", _NO_REVIEW)
+        return _no_review()
     flash(review_page.decide(g.site, decision, request.form))  # type: ignore[arg-type]
     back = {name: text for name in ("shown", "article") if (text := request.form.get(name))}
     return redirect(url_for("dashboard.review", **back), 303)  # type: ignore[arg-type]
@@ -128,7 +151,11 @@ def sign_in() -> ResponseReturnValue:
     """The sign-in form."""
     if editors.signed_in("read"):
         return redirect(_next(), 303)
-    return _form(_ENDED if "ended" in request.args else "")
+    return _form(
+        gettext("Your session has ended, so nothing was changed. Sign in, and send the form again.")
+        if "ended" in request.args
+        else ""
+    )
 
 
 @blueprint.post("/sign-in")
@@ -136,7 +163,10 @@ def sign_in() -> ResponseReturnValue:
 def enter() -> ResponseReturnValue:
     """Open a session with the key from the form."""
     if editors.sign_in(request.form.get("key", "")) is None:
-        return _form(_WRONG_KEY, wrong_key=True), 401
+        return _form(
+            gettext("This key is not known, was revoked, or lacks the scope read. Check that all of it was copied."),
+            wrong_key=True,
+        ), 401
     return redirect(_next(), 303)
 
 
@@ -157,7 +187,7 @@ def come_back() -> ResponseReturnValue:
         editors.finish_provided()
     except SignInFailed as failure:
         if failure.status == 403:
-            return editors.forget_flow(error_pages.page(403, "You are not let in", failure.detail))
+            return editors.forget_flow(error_pages.page(403, gettext("You are not let in"), failure.detail))
         return editors.forget_flow(make_response(_form(failure.detail), failure.status))
     # The browser comes from the provider's page: only a request that a page of ours makes has the session's cookie.
     several = len(editors.own_sites()) > 1
@@ -175,7 +205,7 @@ def choose_site() -> ResponseReturnValue:
 def look_at_site() -> ResponseReturnValue:
     """Look at another site."""
     if not editors.look_at(request.form.get("site", "")):
-        return error_pages.page(404, "There is no such site", "Nothing lets you look at a site with this name.")
+        return error_pages.page(404, gettext("There is no such site"), gettext("Nothing lets you look at a site with this name."))
     return redirect(url_for("dashboard.front"), 303)
 
 
@@ -195,7 +225,7 @@ def missing(_missing: str) -> ResponseReturnValue:
 def refused(refusal: Refusal) -> ResponseReturnValue:
     """Keep the choices on the page and say what is wrong with them."""
     here = "articles" if request.path.startswith(url_for("dashboard.articles")) else "front"
-    return _page("refused", here=here, refusal=refusal.detail, period=None, known={}), 400
+    return _page("refused", here=here, refusal=refusal.detail, period=None, known=view_models.no_names()), 400
 
 
 for _refusal in (MalformedPeriod, MalformedFilter, MalformedCursor, UnknownSort):
@@ -204,7 +234,7 @@ for _refusal in (MalformedPeriod, MalformedFilter, MalformedCursor, UnknownSort)
 
 def unclear(error: ValidationError) -> ResponseReturnValue:
     """Say what is wrong with a form or an address of the review page."""
-    return error_pages.page(400, "This cannot be understood", " ".join(map(str, error.messages)))
+    return error_pages.page(400, gettext("This cannot be understood"), " ".join(map(str, error.messages)))
 
 
 blueprint.register_error_handler(ValidationError, unclear)
@@ -214,14 +244,29 @@ blueprint.register_error_handler(Exception, error_pages.page_for)
 blueprint.after_request(headers.private_page)
 
 
-def _page(name: str, /, **model: Any) -> str:
-    shared = {
-        "here": name, "site": g.site, "several_sites": g.several_sites, "view": report_params.view(),
-        "now": view_models.local_now(g.site),
-        "periods": view_models.PERIODS, "filter_names": report_params.FILTERS, "paint": charts.paints(g.site.reactions),
-        "reaction_names": view_models.names(g.site), "may_set": editors.may("admin") or editors.may("keys"),
+@blueprint.context_processor
+def shared() -> dict[str, Any]:
+    """What every page is made of, errors among them; `site` is None where nobody is signed in."""
+    site = g.get("site")
+    of_site = {} if site is None else {
+        "now": view_models.local_now(site), "paint": charts.paints(site.reactions),
+        "reaction_names": view_models.names(site), "names_of_filters": naming.filter_names(),
+        "may_set": editors.may("admin") or editors.may("keys"),
     }  # fmt: skip
-    return render_template(f"dashboard/{name}.html", **shared | model)
+    return {
+        "here": "", "site": site, "several_sites": g.get("several_sites", False), "view": report_params.view(),
+        "periods": naming.period_names(), "language": languages.spoken(), **of_site,
+    }  # fmt: skip
+
+
+def _page(name: str, /, **model: Any) -> str:
+    return render_template(f"dashboard/{name}.html", **{"here": name} | model)
+
+
+def _no_review() -> Response:
+    return error_pages.page(
+        403, gettext("Not allowed"), gettext("To release or reject votes, sign in with a key that has the scope review.")
+    )
 
 
 render = _page  # for the pages that are in modules of their own

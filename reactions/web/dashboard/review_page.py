@@ -16,6 +16,7 @@ from marshmallow import ValidationError
 from sqlalchemy import Connection
 from werkzeug.datastructures import MultiDict
 
+from reactions.languages import gettext, ngettext
 from reactions.newsroom import article_keys, articles
 from reactions.newsroom.sites import Site
 from reactions.reports import words
@@ -30,7 +31,6 @@ from reactions.web.requests import place_of
 
 WINDOWS, VERDICTS, VOTES, NETWORKS = 50, 10, 100, 20  # on one page
 LISTS = {"waiting": (HELD, SUSPECT), "rejected": (REJECTED,), "released": (RELEASED,)}
-_STATE = {HELD: "held", SUSPECT: "counted, but suspect", REJECTED: "rejected", RELEASED: "released"}
 _DECISIONS = {"release": review.release, "reject": review.reject}
 _DONE = {"release": "released", "reject": "rejected"}
 _OPPOSITE = {"release": "reject", "reject": "release"}
@@ -98,6 +98,8 @@ def overview(site: Site, args: Mapping[str, str]) -> dict[str, Any]:
         "suspicions": [_suspicion(site, verdict, names, votes.get(verdict.id, {})) for verdict in known[:VERDICTS]],
         "older": f"{known[VERDICTS - 1].at_ms}-{known[VERDICTS - 1].id}" if len(known) > VERDICTS else None,
         "may_decide": editors.may("review"),
+        "list_names": list_names(),
+        "state_names": _state_names(),
     }
 
 
@@ -118,6 +120,7 @@ def one_by_one(site: Site, args: Mapping[str, str]) -> dict[str, Any]:
         "networks": networks,
         "before": f"{found[VOTES - 1].at_ms}-{found[VOTES - 1].id}" if len(found) > VOTES else None,
         "may_decide": True,
+        "list_names": list_names(),
     }
 
 
@@ -137,14 +140,16 @@ def decide(site: Site, decision: str, form: MultiDict[str, str]) -> dict[str, An
     with current.reading() as connection:
         choices = _choices(connection, site, form)
     if not choices:
-        return {"text": "No vote was changed: tick the votes first, or use the buttons beside them."}
+        return {"text": gettext("No vote was changed: tick the votes first, or use the buttons beside them.")}
     now_ms = current.now_ms()
     box, by = current.parts().ballot_box, editors.by()
     count = sum(_DECISIONS[decision](box, choice, by=by, now_ms=now_ms) for choice in choices)
     if not count:
-        return {"text": f"No vote was {_DONE[decision]}: somebody has decided about them already, or their time had come."}
+        return {"text": gettext("No vote was changed: somebody has decided about them already, or their time had come.")}
     undo = {"decision": _OPPOSITE[decision], "shown": _DONE[decision], "settled": now_ms}
-    return {"text": f"{words.counted(count, 'vote')} {'was' if count == 1 else 'were'} {_DONE[decision]}.", **undo}
+    if decision == "release":
+        return {"text": ngettext("%(n)s vote was released.", "%(n)s votes were released.", count), **undo}
+    return {"text": ngettext("%(n)s vote was rejected.", "%(n)s votes were rejected.", count), **undo}
 
 
 def _choices(connection: Connection, site: Site, form: MultiDict[str, str]) -> list[Choice]:
@@ -238,16 +243,32 @@ def _suspicion(site: Site, verdict: Verdict, names: Mapping[int, Name], states: 
 
 def _in_words(states: Mapping[str, int], shown: Sequence[str]) -> str:
     """How many votes are in which state: "5 held, 60 counted, but suspect"; empty if none is in any of those to be shown."""
-    return "; ".join(f"{words.number(states[state])} {_STATE[state]}" for state in shown if states.get(state))
+    names = _state_names()
+    return "; ".join(f"{words.number(states[state])} {names[state]}" for state in shown if states.get(state))
 
 
 def _fate(site: Site, vote: Listed) -> str:
     """How a vote stands, and by whom or until when."""
+    state = _state_names()[vote.state]
     if vote.settled_at_ms is not None:
-        return f"{_STATE[vote.state]} {words.moment(_local(site, vote.settled_at_ms))} by {vote.settled_by}"
+        settled = words.moment(_local(site, vote.settled_at_ms))
+        return gettext("%(state)s %(moment)s by %(editor)s", state=state, moment=settled, editor=vote.settled_by)
     if vote.state == HELD:
-        return f"held until {words.moment(_local(site, vote.due_at_ms))}"
-    return _STATE[vote.state]
+        return gettext("held until %(moment)s", moment=words.moment(_local(site, vote.due_at_ms)))
+    return state
+
+
+def _state_names() -> dict[str, str]:
+    """What a vote is, behind its number: 5 held."""
+    return {
+        HELD: gettext("held"), SUSPECT: gettext("counted, but suspect"), REJECTED: gettext("rejected"),
+        RELEASED: gettext("released"),
+    }  # fmt: skip
+
+
+def list_names() -> dict[str, str]:
+    """What the lists of votes are called."""
+    return {"waiting": gettext("Waiting"), "rejected": gettext("Rejected"), "released": gettext("Released")}
 
 
 def _local(site: Site, at_ms: int) -> datetime:

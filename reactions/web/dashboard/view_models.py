@@ -4,40 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from flask import g
-from markupsafe import Markup
 
+from reactions import languages
+from reactions.languages import gettext
 from reactions.newsroom import article_keys
 from reactions.newsroom import articles as newsroom_articles
 from reactions.newsroom.reaction_sets import Reaction
 from reactions.newsroom.sites import Site
-from reactions.reports import words
-from reactions.reports.article import Comparison, Life
+from reactions.reports import metrics, words
+from reactions.reports.article import Life
 from reactions.reports.dashboard import Dashboard, Group
+from reactions.reports.figures import Bucket
 from reactions.reports.listings import Listing, Row
 from reactions.reports.metrics import Measure
+from reactions.reports.norms import Surprise
 from reactions.reports.periods import Period
 from reactions.reports.query import ReportQuery
 from reactions.times import HOUR_MS
 from reactions.web import current
-from reactions.web.dashboard import charts
+from reactions.web.dashboard import charts, naming
 from reactions.web.report_params import View
 
 PAGE_LENGTH = 50
 _AT_ONCE = 100
 _DAYS_BY_HOUR = 10
-PERIODS = {"today": "Today", "yesterday": "Yesterday", "24h": "24 h", "7d": "7 days", "28d": "28 days", "90d": "90 days"}
-_HEADINGS = {
-    "today": "Today", "yesterday": "Yesterday", "24h": "Last 24 hours", "7d": "Last 7 days", "28d": "Last 28 days",
-    "90d": "Last 90 days",
-}  # fmt: skip
-_BEFORE = {
-    "today": "yesterday", "yesterday": "the day before", "24h": "the day before",
-    "7d": "the 7 days before", "28d": "the 28 days before", "90d": "the 90 days before",
-}  # fmt: skip
+
+
+class Step(NamedTuple):
+    """A row of the chart's table: a bucket (None while it is still to come), and the readers of its like a period before.
+
+    `before` counts those whose first reaction was not negative, and those whose was; None where nothing is compared.
+    """
+
+    start: datetime
+    bucket: Bucket | None
+    before: tuple[int, int] | None
 
 
 def front_report(site: Site, view: View) -> Dashboard:
@@ -77,31 +82,37 @@ def is_silent(site: Site, report: Dashboard) -> bool:
 
 def front(report: Dashboard, view: View, site: Site) -> dict[str, Any]:
     """What the overview shows beside its report."""
+    steps = _steps(report, view, site)
     return {
-        "heading": ", ".join(f"“{text}”" if name == "q" else text for name, text in view.filters.items()) or site.name,
+        "heading": _heading(view) or site.name,
         "quiet": not report.live.this_hour and not report.live.last_hour,
-        "brief": list(_brief(report, view)) if report.period.runs else [],
         "hour_began": report.generated_at.replace(minute=0, second=0, microsecond=0),
         "runs": report.period.runs,
         "empty": not report.totals.added and not (report.period.runs and report.live.articles),
-        "known": _known(report),
+        "known": current.reports().names(site),
         "entries": _entries(site, [item.key for item in report.reactions]),
+        "steps": steps,
+        "compared": any(step.before for step in steps),
+        "comparable": report.since is None,
+        "before_name": naming.before(report.period),
         "end": _end_of_chart(report.period),
-        "period_name": _HEADINGS.get(report.period.name, "The chosen days"),
-        "covers": _covers(report.period),
+        "period_name": naming.heading(report.period),
+        "covers": naming.covers(report.period),
         "comparison": _comparison(report),
     }
 
 
+def _heading(view: View) -> str:
+    """What the overview is of, if not of the whole site."""
+    shown = {"q": lambda text: f"“{text}”", "reaction": _name_of}
+    return ", ".join(shown.get(name, str)(text) for name, text in view.filters.items())
+
+
 def articles(page: Listing) -> dict[str, Any]:
     """What the list of articles shows beside its rows."""
-    rows = page.articles
-    known = {
-        "sections": sorted({row.section for row in rows if row.section}),
-        "authors": sorted({name for row in rows for name in row.authors}),
-        "tags": sorted({tag for row in rows for tag in row.tags}),
-    }
-    return {"covers": _covers(page.period), "known": known}
+    rows, known = page.articles, current.reports().names(g.site)
+    used = {key for row in rows for key, n in row.counts.items() if n}
+    return {"covers": naming.covers(page.period), "known": known, "entries": _entries(g.site, used)}
 
 
 def article(report: Life, site: Site) -> dict[str, Any]:
@@ -112,10 +123,22 @@ def article(report: Life, site: Site) -> dict[str, Any]:
         "address": _web_address(report.article.url),
         "entries": _entries(site, moved | counts.keys()),
         "end": _end_of_chart(report.period),
-        "marks": [{"at": int(mark.at.timestamp()), "what": mark.what} for mark in report.marks],
+        "steps": [Step(bucket.start, bucket, None) for bucket in report.series],
+        "compared": False,
+        "comparable": False,
+        "before_name": "",
+        "mark_names": naming.mark_names(),
+        "marks": [
+            {"at": int(mark.at.timestamp()), "what": naming.mark_names().get(mark.what, mark.what)} for mark in report.marks
+        ],
         "most": max([*counts.values(), 1]),
-        "peers_name": _peers_name(report.peers),
+        "peers_name": naming.peers(report.peers),
     }
+
+
+def no_names() -> dict[str, list[str]]:
+    """No names to suggest in the filters."""
+    return {"sections": [], "authors": [], "tags": []}
 
 
 def snippet(site: Site) -> str:
@@ -131,7 +154,7 @@ def local_now(site: Site) -> datetime:
 
 def names(site: Site) -> dict[str, str]:
     """The reactions' labels by key."""
-    return {entry.key: entry.label_in("en") for entry in site.reactions.entries}
+    return {entry.key: entry.label_in(languages.spoken()) for entry in site.reactions.entries}
 
 
 def _following(site: Site, view: View, page: Listing) -> Iterator[Row]:
@@ -146,36 +169,25 @@ def _entries(site: Site, used: Collection[str]) -> list[Reaction]:
     return [entry for entry in site.reactions.entries if not entry.retired or entry.key in used]
 
 
-def _known(report: Dashboard) -> dict[str, list[str]]:
-    """The names to suggest in the filters."""
-    rows = [*report.live.articles, *report.lists.top, *report.lists.divided, *report.lists.surprising]
-    return {
-        "sections": sorted(group.name for group in report.sections),
-        "authors": sorted(group.name for group in report.authors),
-        "tags": sorted({tag for row in rows for tag in row.tags}),
-    }
+def _steps(report: Dashboard, view: View, site: Site) -> list[Step]:
+    """The chart's table: the buckets of the period beside those before; of today also the hours to come."""
+    if report.since or view["compare"] == "off":
+        return [Step(bucket.start, bucket, None) for bucket in report.series]
+    earlier = current.reports().earlier(site, view.query).series
+    negative = {entry.key for entry in site.reactions.entries if entry.mood < 0}
+    before = [_by_side(bucket, negative) for bucket in earlier]
+    if report.period.unit != "hour":
+        before = before[: len(report.series)]
+    known = [
+        Step(bucket.start, bucket, before[place] if place < len(before) else None) for place, bucket in enumerate(report.series)
+    ]
+    rest = zip(earlier[len(known) : len(before)], before[len(known) :], strict=True) if report.period.days == 1 else ()
+    return known + [Step(bucket.start + timedelta(days=1), None, sides) for bucket, sides in rest]
 
 
-def _brief(report: Dashboard, view: View) -> Iterator[Markup]:
-    """The one or two sentences to read first; none on a quiet day."""
-    for row in report.lists.trending[:1]:
-        if times := words.times_usual(row.trending):
-            yield Markup("{} is at {}.").format(_link(row, view), times)
-    for row in report.lists.surprising[:1]:
-        if row.surprise:
-            yield Markup("{}: {}{}.").format(_link(row, view), *words.surprise(row.surprise, _name_of(row.surprise.reaction)))
-
-
-def _link(row: Row, view: View) -> Markup:
-    return Markup('<a href="{}">{}</a>').format(view.to("article", article=row.article), newsroom_articles.headline(row.title))
-
-
-def _covers(period: Period) -> str:
-    """The days of a period: Mon 23 Nov to Sun 29 Nov."""
-    first, last = period.start, datetime.fromtimestamp(period.end.timestamp() - 1, period.end.tzinfo)
-    if not period.days:
-        return f"{words.day(first)}, {words.clock(first)} to {words.day(period.end)}, {words.clock(period.end)}"
-    return words.day(first) if first.date() == last.date() else f"{words.day(first)} to {words.day(last)}"
+def _by_side(bucket: Bucket, negative: Collection[str]) -> tuple[int, int]:
+    below = sum(change.readers for key, change in bucket.reactions.items() if key in negative)
+    return bucket.readers - below, below
 
 
 def _end_of_chart(period: Period) -> datetime:
@@ -188,22 +200,15 @@ def _end_of_chart(period: Period) -> datetime:
 def _comparison(report: Dashboard) -> str:
     """How the period compares with the one before; with none from before the site's first vote."""
     if report.since:
-        return f"since {words.date(report.since)}"
+        return gettext("since %(date)s", date=words.date(report.since))
     if not report.period.full_hours:
-        return "too early to compare"
-    before = _BEFORE.get(report.period.name) or f"the {words.counted(report.period.days, 'day')} before"
+        return gettext("too early to compare")
+    said = gettext("%(n)s %(before)s", n=words.number(report.totals.previous_net), before=naming.before(report.period))
     if report.period.runs:
-        before += f" by {words.clock(report.previous.end)}"
+        said = gettext("%(before)s by %(time)s", before=said, time=words.clock(report.previous.end))
     if report.totals.change is None:
-        return f"{words.number(report.totals.previous_net)} {before}"
-    said = words.change(report.totals.change)
-    return f"{said} as {before}" if said.endswith("as many") else f"{said} than {before}"
-
-
-def _peers_name(peers: Comparison) -> str:
-    if peers.kind == "section":
-        return f"other articles in {peers.group}"
-    return f"other articles by {peers.group}" if peers.kind == "author" else "this site’s other articles"
+        return said
+    return gettext("%(change)s; %(before)s", change=words.change(report.totals.change), before=said)
 
 
 def _web_address(url: str | None) -> str:
@@ -223,7 +228,12 @@ def _shares(counts: Mapping[str, int]) -> str:
     """The bar of an article in words."""
     total = sum(counts.values())
     given = sorted(((n, key) for key, n in counts.items() if n), reverse=True)
-    return ", ".join(f"{words.percent(n / total)} {_name_of(key)}" for n, key in given) or "No reactions"
+    return ", ".join(f"{words.percent(n / total)} {_name_of(key)}" for n, key in given) or gettext("No reactions")
+
+
+def _unusual(found: Surprise) -> float:
+    """The number by which articles are ranked when sorted by how unusual they are."""
+    return metrics.surprise(found.count, found.median)
 
 
 def _part_of(n: int, groups: Sequence[Group]) -> float:
@@ -235,6 +245,7 @@ FILTERS: Mapping[str, Any] = {
     "line": lambda values, width, height: charts.line(values, width=width, height=height),
     "scale": _scale,
     "shares": _shares,
+    "unusual": _unusual,
     "surprise": lambda found: words.surprise(found, _name_of(found.reaction)),
     "part_of": _part_of,
     "headline": newsroom_articles.headline,

@@ -26,9 +26,9 @@ The Daily, Tuesday, 25 November 2025
 134 reactions, 13 × as many as the day before (10)
 Mood +0.54 (from −1 to +1)
 
-  Like                    40    30 %
-  Love                    63    47 %
-  Angry                   31    23 %
+  Like                    40     30%
+  Love                    63     47%
+  Angry                   31     23%
 
 Most reacted to
 ---------------

@@ -57,6 +57,18 @@ def newsroom(app: Flask) -> Newsroom:
 
 
 @pytest.fixture
+def politics(newsroom: Newsroom) -> Newsroom:
+    """A bridge that makes readers angry, in a section where that is not usual."""
+    for number in range(6):
+        newsroom.article(f"usual-{number}", hours_ago=100 + number)
+        newsroom.votes(f"usual-{number}", hours_ago=99.5 + number, like=3, angry=1)
+    newsroom.article("bridge", title="Harbour bridge to close", hours_ago=4, authors=["Ada Writer"], tags=["harbour"])
+    newsroom.votes("bridge", hours_ago=3.5, angry=19, like=1)
+    newsroom.votes("bridge", like=4)
+    return newsroom
+
+
+@pytest.fixture
 def editor(app: Flask) -> FlaskClient:
     """A client that is signed in to "daily"."""
     client = app.test_client()

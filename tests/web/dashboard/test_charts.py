@@ -8,19 +8,29 @@ from reactions.web.dashboard.charts import Segment
 from tests import make
 
 
-def test_colours_follow_the_mood_and_come_round_again() -> None:
-    many = ReactionSet(tuple(Reaction(f"r{n}", "🙂", 1, {"en": "R"}) for n in range(7)))
+def test_a_colour_belongs_to_its_reaction_whatever_else_is_offered() -> None:
+    seven, four = charts.paints(make.reactions()), charts.paints(make.reactions("sad", "angry", "love", "like"))
+    one, more = (
+        ReactionSet(tuple(Reaction(key, "🙂", 1, {"en": "R"}) for key in keys)) for keys in (["proud"], ["zeal", "proud"])
+    )
 
-    four = make.reactions("like", "angry", "love", "sad")
+    assert seven == {"like": "r1", "dislike": "r2", "love": "r3", "funny": "r4", "angry": "r5", "sad": "r6", "wow": "r7"}
+    assert four == {key: seven[key] for key in four}
+    assert charts.paints(more)["proud"] == charts.paints(one)["proud"]
 
-    assert charts.paints(four) == {"like": "p1", "angry": "n1", "love": "p2", "sad": "n2"}
-    assert list(charts.paints(many).values()) == ["p1", "p2", "p3", "p4", "p5", "p6", "p1"]
+
+def test_colours_are_all_different_while_there_are_enough() -> None:
+    def paints(n: int) -> list[str]:
+        return list(charts.paints(ReactionSet(tuple(Reaction(f"own-{k}", "🙂", 1, {"en": "R"}) for k in range(n)))).values())
+
+    assert len(set(paints(9))) == 9
+    assert set(paints(24)) == set(paints(9))
 
 
 def test_a_bar_begins_with_what_pleased_and_fills_its_length() -> None:
     assert charts.bar({"angry": 1, "like": 3, "love": 0}, make.reactions("angry", "like", "love")) == [
-        Segment(0, 75, "p1"),
-        Segment(75, 25, "n1"),
+        Segment(0, 75, "r1"),
+        Segment(75, 25, "r5"),
     ]
     assert charts.bar({}, make.reactions()) == []
 

@@ -87,3 +87,28 @@ def test_the_sheet_is_one_that_excel_opens(newsroom: Newsroom, editor: FlaskClie
     assert answer.data.endswith(b"\r\n")
     assert answer.headers["Content-Disposition"] == 'attachment; filename="daily-articles.csv"'
     assert rows(editor)[0]["title"] == 'A "quoted", long\u2028title'
+
+
+LISTS = ["now", "top", "trending", "divided", "surprising", "sections", "authors", "reactions", "series"]
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_every_list_of_the_overview_is_a_sheet(newsroom: Newsroom, editor: FlaskClient, name: str) -> None:
+    newsroom.article("bridge", title="Brücke", authors=["Ada"])
+    newsroom.votes("bridge", like=30)
+    assert f"/dashboard/lists/{name}.csv?period=today" in editor.get("/dashboard?period=today").text
+
+    answer = editor.get(f"/dashboard/lists/{name}.csv?period=today")
+    found = list(csv.DictReader(StringIO(answer.data.decode("utf-8-sig"))))
+
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="daily-{name}.csv"'
+    wanted = {
+        "now": ("readers_now", ["30"]), "top": ("reactions_in_period", ["30"]), "trending": ("trending_readers", ["30"]),
+        "sections": ("section", ["Politics"]), "authors": ("author", ["Ada"]), "divided": ("split", []),
+        "surprising": ("few", []),
+    }  # fmt: skip
+    if name in wanted:
+        column, values = wanted[name]
+        assert [row[column] for row in found] == values
+    else:
+        assert sum(int(row["readers"]) for row in found) == 30

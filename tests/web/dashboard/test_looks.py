@@ -161,7 +161,7 @@ def test_reactions_can_be_told_from_the_page_and_from_each_other(tab: Page, pape
                 .map((c) => c / 255).map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
             return 0.2126 * r + 0.7152 * g + 0.0722 * b
         }
-        const names = ['p1','p2','p3','p4','p5','p6','z1','z2','z3','z4','n1','n2','n3','n4','n5','n6']
+        const names = Array.from({length: 16}, (_, place) => `r${place + 1}`)
         const paper = light('--paper')
         return Object.fromEntries(names.map((name) => {
             const own = light('--' + name)
@@ -177,3 +177,32 @@ def test_who_wants_less_motion_gets_none(tab: Page, paper: Paper) -> None:
     tab.goto(paper.at("/dashboard"))
 
     assert tab.evaluate("document.getAnimations().length") == 0
+
+
+def test_a_phone_shows_the_overview_in_five_screens(tab: Page, paper: Paper) -> None:
+    tab.set_viewport_size({"width": 390, "height": 844})
+    for period in ("24h", "7d"):
+        tab.goto(paper.at(f"/dashboard?period={period}"))
+
+        assert tab.evaluate("document.documentElement.scrollHeight") <= 5 * 844
+
+
+def test_the_readers_own_colours_leave_those_that_tell_reactions_apart(tab: Page, paper: Paper) -> None:
+    tab.emulate_media(forced_colors="active")
+    tab.goto(paper.at("/dashboard?period=7d"))
+
+    colours = tab.locator(".reactions .swatch").evaluate_all("all => all.map((each) => getComputedStyle(each).backgroundColor)")
+    assert len(set(colours)) == len(colours) == 7
+
+
+def test_a_label_stands_under_its_bar_and_the_readout_beside_the_chart(tab: Page, paper: Paper) -> None:
+    tab.goto(paper.at("/dashboard?period=yesterday"))
+    chart = tab.locator("figure[data-chart=bands]")
+    chart.locator(".plot").focus()
+    tab.keyboard.press("Home")
+
+    readout, canvas = (chart.locator(part).bounding_box() for part in (".readout", "canvas"))
+    assert readout is not None
+    assert canvas is not None
+    assert chart.locator(".readout").inner_text()
+    assert readout["y"] + readout["height"] <= canvas["y"]

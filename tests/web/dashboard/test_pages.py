@@ -31,27 +31,15 @@ def words(html: str) -> str:
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
 
 
-@pytest.fixture
-def politics(newsroom: Newsroom) -> Newsroom:
-    """A bridge that makes readers angry, in a section where that is not usual."""
-    for number in range(6):
-        newsroom.article(f"usual-{number}", hours_ago=100 + number)
-        newsroom.votes(f"usual-{number}", hours_ago=99.5 + number, like=3, angry=1)
-    newsroom.article("bridge", title="Harbour bridge to close", hours_ago=4, authors=["Ada Writer"], tags=["harbour"])
-    newsroom.votes("bridge", hours_ago=3.5, angry=19, like=1)
-    newsroom.votes("bridge", like=4)
-    return newsroom
-
-
 def test_the_overview_says_what_is_hot_and_whether_that_is_normal(politics: Newsroom, editor: FlaskClient) -> None:
     page = words(editor.get("/dashboard").text)
 
-    assert re.search(r"Hot now Readers in this hour and the last .*? Harbour bridge to close", page)
+    assert re.search(r"Hot now Readers in this hour and the last .*? Harbour bridge to close .*? 4 readers", page)
     assert "19 Angry in its first 3 h; articles in Politics usually have 1" in page
     assert "4 readers since" in page
     assert re.search(r"Last 24 hours \w{3} \d+ \w{3}, \d\d:00 to .*? 24 reactions", page)
-    assert re.search(r"Politics 1 24", page)
-    assert re.search(r"Ada Writer 1 24", page)
+    assert re.search(r"Politics 1 \S+ 24", page)
+    assert re.search(r"Ada Writer 1 \S+ 24", page)
 
 
 def test_an_article_has_its_life_its_choices_and_its_peers(politics: Newsroom, editor: FlaskClient) -> None:

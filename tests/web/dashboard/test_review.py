@@ -95,8 +95,8 @@ def test_times_are_those_of_the_site(app: Flask, database_url: str) -> None:
 def test_a_window_is_released_and_another_rejected_with_one_button_each(
     app: Flask, held: Newsroom, reviewer: FlaskClient
 ) -> None:
-    assert "5 votes were released. Reject after all what was just released" in press(reviewer, "Release 5 votes")
-    assert "1 vote was rejected. Release after all what was just rejected" in press(reviewer, "Reject 1 vote")
+    assert "5 votes were released. Reject after all what was just decided" in press(reviewer, "Release 5 votes")
+    assert "1 vote was rejected. Release after all what was just decided" in press(reviewer, "Reject 1 vote")
 
     assert totals(app) == [7, 0]
     page = words(reviewer.get(PAGE).text)
@@ -108,12 +108,12 @@ def test_a_decision_is_taken_back_and_nothing_else_with_it(app: Flask, held: New
     press(reviewer, "Reject 1 vote")
     answer = reviewer.post(f"{PAGE}/reject", data={"shown": "waiting", "all": "1"})
     said = reviewer.get(answer.location).text
-    action, form = next(form for name, form in Forms(said).buttons.items() if name == "Release after all what was just rejected")
+    action, form = next(form for name, form in Forms(said).buttons.items() if name == "Release after all what was just decided")
 
     assert "5 votes were released" in send(reviewer, action, form)
     assert totals(app) == [7, 0]
-    assert "5 votes were rejected" in press(reviewer, "Reject all released after all", f"{PAGE}?shown=released")
-    assert "6 votes were released" in press(reviewer, "Release all rejected after all", f"{PAGE}?shown=rejected")
+    assert "5 votes were rejected" in press(reviewer, "Reject after all all of this list", f"{PAGE}?shown=released")
+    assert "6 votes were released" in press(reviewer, "Release after all all of this list", f"{PAGE}?shown=rejected")
     assert totals(app) == [7, 1]
 
 
@@ -129,9 +129,9 @@ def test_what_is_ticked_is_decided_and_what_is_not_stays(app: Flask, held: Newsr
 def test_one_article_is_decided_and_no_other(app: Flask, held: Newsroom, reviewer: FlaskClient) -> None:
     page = f"{PAGE}?article={A}"
 
-    assert "All 5 waiting on this article:" in words(reviewer.get(page).text)
+    assert "All 5 of this list, on this article:" in words(reviewer.get(page).text)
     assert "unverified key b" not in reviewer.get(page).text
-    assert "5 votes were released" in press(reviewer, "Release all waiting", page)
+    assert "5 votes were released" in press(reviewer, "Release all of this list", page)
     assert totals(app) == [7, 0]
 
 
@@ -146,7 +146,7 @@ def test_votes_one_by_one_and_all_of_a_network(app: Flask, held: Newsroom, revie
     assert "held until" in words(html)
     assert "1 vote was rejected" in press(reviewer, "Reject ticked", page, vote=ids[:1])
     assert "4 votes were released" in press(reviewer, "Release ticked", page, vote=ids)
-    assert "No vote of this hour is waiting any more." in words(reviewer.get(page).text)
+    assert "No vote of this hour is on this list any more." in words(reviewer.get(page).text)
     assert "rejected" in words(reviewer.get(f"{page}&shown=rejected").text)
     assert " by " in words(reviewer.get(f"{page}&shown=rejected").text)
 
@@ -170,7 +170,7 @@ def test_a_verdict_is_told_in_words_and_decided_as_a_whole(app: Flask, newsroom:
 
     assert "5 votes were rejected" in press(reviewer, "Reject 5 votes named")
     assert totals(app)[0] == 1
-    assert "5 votes were released" in press(reviewer, "Release 5 votes named")
+    assert "5 votes were released" in press(reviewer, "Release 5 after all votes named")
     assert totals(app)[0] == 6
     assert "Holds what fits it" not in words(reviewer.get(PAGE).text)
 
@@ -180,7 +180,7 @@ def test_two_editors_decide_and_the_second_is_told(app: Flask, held: Newsroom, r
     action, form = next(form for name, form in stale.items() if name.startswith("Reject 5 votes"))
 
     assert "5 votes were released" in press(reviewer, "Release 5 votes")
-    assert "No vote was rejected: somebody has decided about them already" in send(reviewer, action, form)
+    assert "No vote was changed: somebody has decided about them already" in send(reviewer, action, form)
     assert totals(app) == [7, 0]
 
 
@@ -196,7 +196,7 @@ def test_a_reader_who_votes_meanwhile_loses_nothing(app: Flask, make_app: Any, n
     assert "2 votes were rejected" in send(reviewer, action, form)
     assert vote(narrow, article="a", reader=make.reader(2), reaction="wow", seq=now_ms()).json["reaction"] == "wow"
     assert totals(app)[0] == 1
-    press(reviewer, "Release all rejected", f"{PAGE}?shown=rejected")
+    press(reviewer, "Release after all all of this list", f"{PAGE}?shown=rejected")
     assert counts(narrow, ["a"]).json["articles"][0]["counts"] == counted(sad=2, wow=1)
 
 

@@ -4,7 +4,8 @@ const HEIGHT = 280
 const drawn = new WeakMap() // figure -> what is on it
 
 const css = (element, name) => getComputedStyle(element).getPropertyValue(name).trim()
-const number = (cell) => (cell.textContent.trim() === "–" ? null : Number(cell.textContent.replace(/[^\d.]/g, "")))
+const number = (cell) => (cell.dataset.n === undefined ? null : Number(cell.dataset.n))
+const language = () => document.documentElement.lang
 
 /** Draw the charts of a part of the page, or draw them anew where their tables changed. */
 export function draw(root = document) {
@@ -58,7 +59,9 @@ function bands(figure, table) {
   const up = columns.filter(({ head }) => head.dataset.mood !== "-1").sort((a, b) => b.head.dataset.mood - a.head.dataset.mood)
   const down = columns.filter(({ head }) => head.dataset.mood === "-1")
   const values = ({ place }) => rows.map((row) => number(row.cells[place]))
-  const at = startsOf(rows, figure.dataset.unit)
+  const starts = startsOf(rows, figure.dataset.unit)
+  const at = middlesOf(starts, Number(figure.dataset.end)) // a bar stands over the middle of its bucket, and so does its label
+  const outline = outlineOf(heads, rows)
   // The longest bar is drawn first and the shorter ones over it.
   const piles = [...piled(up, values, 1).reverse(), ...piled(down, values, -1).reverse()]
   const series = piles.map(({ head, sign }) => ({
@@ -66,7 +69,7 @@ function bands(figure, table) {
     fill: css(figure, `--${head.dataset.paint}`),
     stroke: css(figure, "--paper"),
     width: rows.length > 200 ? 0 : 1,
-    paths: uPlot.paths.bars({ size: [0.86, 96], align: 1 }),
+    paths: uPlot.paths.bars({ size: [0.86, 96], align: 0 }),
     points: { show: false },
     sign,
   }))
@@ -76,17 +79,17 @@ function bands(figure, table) {
       height: HEIGHT,
       padding: [figure.dataset.marks ? 36 : 10, 4, 0, 0],
       legend: { show: false },
-      cursor: { y: false, points: { show: false }, drag: { x: false, y: false }, move: toBucket },
+      cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
       scales: {
-        x: { range: () => [at[0], Number(figure.dataset.end)] },
-        y: { range: (_, low, high) => [Math.min(low ?? 0, 0) * 1.04, Math.max(high ?? 0, 4) * 1.04] },
+        x: { range: () => [starts[0], Number(figure.dataset.end)] },
+        y: { range: (_, low, high) => [Math.min(low ?? 0, 0, ...outline.down) * 1.04, Math.max(high ?? 0, 4, ...outline.up) * 1.04] },
       },
       axes: [
-        axis(figure, { grid: { show: false }, size: 34, ...ticksOf(at, figure.dataset.unit, figure.dataset.zone) }),
-        axis(figure, { size: 44, space: 36, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5], values: (_, ticks) => ticks.map((tick) => Math.abs(tick).toLocaleString("en-GB")) }),
+        axis(figure, { grid: { show: false }, size: 34, ...ticksOf(starts, at, figure.dataset.unit, figure.dataset.zone) }),
+        axis(figure, { size: 44, space: 36, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5], values: (_, ticks) => ticks.map((tick) => Math.abs(tick).toLocaleString(language())) }),
       ],
       series: [{}, ...series],
-      hooks: { draw: [(u) => ground(u, figure), (u) => marks(u, figure)], setCursor: [(u) => tell(u, figure, rows, columns)] },
+      hooks: { draw: [(u) => ground(u, figure), (u) => outlined(u, figure, starts, outline), (u) => marks(u, figure)], setCursor: [(u) => tell(u, figure, rows, columns)] },
     },
     [at, ...piles.map((pile) => pile.sums)],
     plotOf(figure),
@@ -113,34 +116,55 @@ function piled(columns, values, sign) {
   })
 }
 
-/** The cursor stands on the bucket under the pointer, not on the nearest start of one. */
-function toBucket(u, left, top) {
-  if (left < 0) return [left, top]
-  const x = u.posToVal(left, "x")
-  const place = u.data[0].findLastIndex((start) => start <= x)
-  return [u.valToPos(u.data[0][Math.max(0, place)], "x"), top]
+/** The middles of the buckets; the last ends with the axis, or where one of its length would. */
+function middlesOf(starts, end) {
+  const length = starts.length > 1 ? starts.at(-1) - starts.at(-2) : end - starts[0]
+  return starts.map((start, place) => (start + (starts[place + 1] ?? Math.min(end, start + length))) / 2)
 }
 
-// Ticks stand on starts of buckets, on as many as there is room for: every third hour, midnights, every seventh day.
+// What the period before had is an outline over the bars, above the line and below it.
+
+function outlineOf(heads, rows) {
+  const column = (sign) => {
+    const place = heads.findIndex((head) => head.dataset.before === sign)
+    return place < 0 ? [] : rows.map((row) => Number(sign) * (number(row.cells[place]) ?? 0))
+  }
+  return { up: column("1"), down: column("-1") }
+}
+
+function outlined(u, figure, starts, { up, down }) {
+  const end = Number(figure.dataset.end)
+  for (const values of [up, down.some(Boolean) ? down : []]) {
+    const points = values.flatMap((value, place) => {
+      const y = u.valToPos(value, "y", true)
+      return [starts[place], starts[place + 1] ?? end].map((x) => [u.valToPos(x, "x", true), y])
+    })
+    stroke(u, css(figure, "--paper"), points, [], 3)
+    stroke(u, css(figure, "--ink"), points, [2 * devicePixelRatio, 2 * devicePixelRatio], 1.5)
+  }
+}
+
+// Ticks stand under the bars, under as many as there is room for: every third hour, midnights, every seventh day.
 
 const TICK_PX = 60
-const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
 
-function ticksOf(at, unit, zone) {
-  const local = at.map((seconds) => uPlot.tzDate(new Date(seconds * 1000), zone))
-  const hours = unit === "hour" ? [1, 3, 6, 12].map((step) => at.filter((_, place) => local[place].getHours() % step === 0)) : []
-  const days = at.filter((_, place) => unit !== "hour" || local[place].getHours() === 0)
-  const levels = [...hours, ...[1, 2, 7, 14, 28].map((step) => days.filter((_, place) => place % step === 0))]
-  const text = (seconds) => {
-    const when = local[at.indexOf(seconds)]
-    if (when.getHours()) return `${String(when.getHours()).padStart(2, "0")}:00`
-    return days.length > 9 ? `${when.getDate()} ${MONTHS[when.getMonth()]}` : `${DAYS[when.getDay()]} ${when.getDate()}`
+function ticksOf(starts, at, unit, zone) {
+  const local = starts.map((seconds) => uPlot.tzDate(new Date(seconds * 1000), zone))
+  const places = at.map((_, place) => place)
+  const hours = unit === "hour" ? [1, 3, 6, 12].map((step) => places.filter((place) => local[place].getHours() % step === 0)) : []
+  const days = places.filter((place) => unit !== "hour" || local[place].getHours() === 0)
+  const levels = [...hours, ...[1, 2, 7, 14, 28].map((step) => days.filter((_, nth) => nth % step === 0))]
+  const written = (options) => (place) => new Intl.DateTimeFormat(language(), options).format(local[place])
+  const date = written({ day: "numeric", month: "short" })
+  const weekday = written({ weekday: "short", day: "numeric" })
+  const text = (place) => {
+    if (unit === "hour" && local[place].getHours()) return `${String(local[place].getHours()).padStart(2, "0")}:00`
+    return days.length > 9 ? date(place) : weekday(place)
   }
   return {
-    splits: (u) => levels.find((level) => level.length * TICK_PX <= u.bbox.width / devicePixelRatio) ?? levels.at(-1),
+    splits: (u) => (levels.find((level) => level.length * TICK_PX <= u.bbox.width / devicePixelRatio) ?? levels.at(-1)).map((place) => at[place]),
     filter: (_, splits) => splits,
-    values: (_, splits) => splits.map(text),
+    values: (_, splits) => splits.map((split) => text(at.indexOf(split))),
   }
 }
 
@@ -166,10 +190,10 @@ function marks(u, figure) {
   }
 }
 
-function stroke(u, colour, points, dash = []) {
+function stroke(u, colour, points, dash = [], width = 1) {
   u.ctx.save()
   u.ctx.strokeStyle = colour
-  u.ctx.lineWidth = devicePixelRatio
+  u.ctx.lineWidth = width * devicePixelRatio
   u.ctx.setLineDash(dash)
   u.ctx.beginPath()
   points.forEach(([x, y], place) => (place ? u.ctx.lineTo(x, y) : u.ctx.moveTo(x, y)))
@@ -202,7 +226,7 @@ function peers(figure, table) {
         { ...hidden, label: "high" },
         { ...hidden, label: "low" },
         { label: "median", stroke: css(figure, "--faint"), width: 2, dash: [5, 5], points: { show: false } },
-        { label: "own", stroke: css(figure, "--p1"), width: 2.5, points: dots(css(figure, "--p1")) },
+        { label: "own", stroke: css(figure, "--accent"), width: 2.5, points: dots(css(figure, "--accent")) },
       ],
       bands: [{ series: [1, 2], fill: css(figure, "--hair") }],
       hooks: { setCursor: [(u) => tell(u, figure, rows)] },
@@ -235,19 +259,15 @@ function tell(u, figure, rows) {
 
 function sentence(row) {
   const heads = [...row.closest("table").tHead.rows[0].cells]
-  const named = [...row.cells].map((cell, place) => ({ name: heads[place].textContent, text: cell.textContent.trim(), keyed: "key" in heads[place].dataset }))
-  const peersTable = named.length === 5 && named[1].name === "This article"
-  const parts = named.slice(1).filter(({ keyed, text }) => keyed && (peersTable || text !== "0")).map(({ name, text }) => `${name} ${text}`)
-  const given = named.find(({ name }) => name === "Given")
-  return [named[0].text, ...(given ? [`${given.text} given`] : []), ...parts].join(" · ")
+  const named = [...row.cells].map((cell, place) => ({ name: heads[place].textContent, text: cell.textContent.trim(), head: heads[place].dataset }))
+  const always = row.closest("figure").dataset.chart === "peers"
+  const parts = named.slice(1).filter(({ head, text }) => (head.key && (always || text !== "0")) || head.before).map(({ name, text }) => `${name} ${text}`)
+  const given = named.find(({ head }) => head.sum === "given")
+  return [named[0].text, ...(given ? [`${given.text} ${row.closest("figure").dataset.given}`] : []), ...parts].join(" · ")
 }
 
 function readable(chart, figure, rows) {
   const plot = plotOf(figure)
-  const readout = document.createElement("p")
-  readout.className = "readout"
-  plot.append(readout)
-  chart.hooks.destroy = [...(chart.hooks.destroy ?? []), () => readout.remove()]
   plot.tabIndex = 0
   plot.role = "slider"
   plot.ariaLabel = figure.querySelector("figcaption").textContent.trim()
@@ -258,10 +278,11 @@ function readable(chart, figure, rows) {
     Object.assign(plot, valued(rows, now))
     return now
   }
-  let place = rows.length - 1
+  const known = rows.findLastIndex((row) => "n" in row.cells[1].dataset) // what comes after it is still to come
+  let place = known
   Object.assign(plot, valued(rows, place))
   plot.onkeydown = (event) => {
-    const to = { ArrowLeft: place - 1, ArrowRight: place + 1, ArrowDown: place - 1, ArrowUp: place + 1, Home: 0, End: rows.length - 1 }[event.key]
+    const to = { ArrowLeft: place - 1, ArrowRight: place + 1, ArrowDown: place - 1, ArrowUp: place + 1, Home: 0, End: known }[event.key]
     if (to === undefined) return
     event.preventDefault()
     place = stand(to)

@@ -16,13 +16,40 @@ let timer = 0
 
 draw()
 document.querySelector(".periods [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" })
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw)
+for (const media of ["(prefers-color-scheme: dark)", "(forced-colors: active)", "print"]) matchMedia(media).addEventListener("change", redraw)
+
+// Filters are found while they are typed: the page of the new view takes this one's place.
+
+const search = document.querySelector("[data-search]")
+let typed = 0
+
+search?.addEventListener("input", ({ target }) => {
+  clearTimeout(typed)
+  const whole = target.type === "search" || target.value === "" || [...(target.list?.options ?? [])].some((option) => option.value === target.value)
+  if (live && whole && target.type !== "date") typed = setTimeout(find, 300)
+})
+search?.addEventListener("submit", () => {
+  for (const field of search.elements) if (field.name && field.value === "") field.disabled = true // addresses hold only what is set
+})
+addEventListener("pageshow", () => {
+  for (const field of search?.elements ?? []) field.disabled = false
+})
+
+function find() {
+  const address = new URL(search.action)
+  for (const [name, value] of new FormData(search)) if (value.trim()) address.searchParams.set(name, value)
+  if (address.searchParams.has("from")) address.searchParams.delete("period")
+  history.replaceState(null, "", address)
+  clearTimeout(timer)
+  refresh()
+}
 
 if (live) {
+  const words = [pause.textContent, pause.dataset.resume]
   pause.hidden = false
   pause.addEventListener("click", () => {
     paused = !paused
-    pause.textContent = paused ? "Resume" : "Pause"
+    pause.textContent = words[Number(paused)]
     fresh.classList.toggle("stale", paused)
     plan(paused ? Infinity : 0)
   })
@@ -36,14 +63,16 @@ function plan(inMs) {
 }
 
 async function refresh() {
+  const asked = location.href
   try {
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(20_000) })
+    const answer = await fetch(asked, { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(20_000) })
     if (answer.status === 401 || (answer.redirected && !sameView(answer.url))) return signedOut()
+    if (asked !== location.href) return // another view was asked for meanwhile
     if (!answer.ok) throw new Error(`${answer.status}`)
     show(new DOMParser().parseFromString(await answer.text(), "text/html"))
     said("")
   } catch {
-    said("The figures could not be updated. Trying again every half minute.")
+    said(fresh.dataset.failed)
   }
   plan(EVERY_MS)
 }
@@ -65,9 +94,9 @@ function said(text) {
 }
 
 function signedOut() {
-  said("You have been signed out. ")
+  said(`${fresh.dataset.signedOut} `)
   const link = document.createElement("a")
   link.href = location.href
-  link.textContent = "Sign in again"
+  link.textContent = fresh.dataset.signIn
   alarm.append(link)
 }
