@@ -30,7 +30,7 @@ METHODS_OF = {
     "/problems": READING,
 }
 NO_ADDRESSES = (
-    "/", "/v1", "/v1/sites", "/v1/sites/daily", "/v1/sites/daily/votes", "/v1/sites/daily/vote/", "/%00", "/.git/config",
+    "/", "/v1", "/v1/sites", "/v1/sites/daily/votes", "/v1/sites/daily/vote/", "/%00", "/.git/config",
     "/demo/", "/v1/sites/daily/reactions.json", "/static/../app.py", "/static/%2e%2e/app.py", "/widget/v2.js", "/widget/v1.js/",
 )  # fmt: skip
 

@@ -26,6 +26,12 @@ TOO_MANY = problem(
     "This network sent too many requests. Try again after the seconds in Retry-After.",
 )  # fmt: skip
 
+# What stands in the addresses of the routes.
+NAMED = {
+    "site_key": "daily", "key_id": "0" * 12, "webhook_id": "0" * 12, "source": "old-blog", "file_name": "votes.csv",
+    "change": "close", "revision": "reset",
+}  # fmt: skip
+
 
 def clocked(app: Flask) -> Clock:
     """A clock for the application's limits, a little after the full hour."""
@@ -151,7 +157,7 @@ def test_every_keyed_route_is_limited_and_the_readers_routes_have_no_hook(make_a
     client: FlaskClient = app.test_client()
     described = client.get("/openapi.json").get_json()
     keyed = [
-        (path.format(site_key="daily", key_id="0" * 12, file_name="votes.csv", change="close", revision="reset"), method)
+        (path.format(**NAMED), method)
         for path, operations in described["paths"].items()
         for method, operation in operations.items()
         if method != "parameters" and operation.get("security")

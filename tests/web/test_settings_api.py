@@ -5,6 +5,8 @@ The file is longer than others because each setting has its attack beside it.
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -151,6 +153,24 @@ def test_of_two_who_change_a_set_at_once_the_second_is_told(admin: Editor) -> No
     assert refusal(blind) == (428, "precondition-required")
     assert "Somebody else has changed this" in second.json["detail"]  # type: ignore[index]
     assert admin.send("GET", "daily/set").json == first.json
+
+
+def test_of_many_who_change_a_set_in_the_same_moment_one_succeeds(app: Flask, admin: Editor) -> None:
+    tag = admin.send("GET", "daily/set").headers["ETag"]
+    together = threading.Barrier(6)
+
+    def put(number: int) -> tuple[int, str]:
+        editor = Editor(app.test_client(use_cookies=False), admin.key)
+        together.wait()
+        label = f"Like {number}"
+        return put_set(editor, {"reactions": [{**LIKE, "label": {"en": label}}]}, tag).status_code, label
+
+    with ThreadPoolExecutor(6) as pool:
+        outcomes = list(pool.map(put, range(6)))
+
+    assert sorted(status for status, _ in outcomes) == [200, 412, 412, 412, 412, 412]
+    (won,) = (label for status, label in outcomes if status == 200)
+    assert admin.send("GET", "daily/set").json["reactions"][0]["label"] == {"en": won}  # type: ignore[index]
 
 
 def test_the_same_holds_for_the_settings_where_a_tag_is_sent(admin: Editor) -> None:

@@ -250,7 +250,7 @@ def test_without_a_provider_there_is_none(make_app: MakeApp) -> None:
         ({"oidc_scopes": ["email"]}, 'oidc_scopes: must have "openid"'),
         ({"oidc_roles": [], "oidc_people": []}, "oidc_roles: with oidc_issuer, give oidc_roles or oidc_people"),
         ({"oidc_roles": ["editors"]}, "oidc_roles: 'editors' is no role. Write"),
-        ({"oidc_people": ["ada@x.example=daily:admin"]}, "there is no scope admin"),
+        ({"oidc_people": ["ada@x.example=daily:owner"]}, "there is no scope owner"),
         ({"oidc_issuer": "http://login.example.org"}, "oidc_issuer: Write it as"),
         ({"oidc_issuer": "https://login.example.org?x"}, "oidc_issuer: Write it as"),
         ({"oidc_timeout_s": 60}, "oidc_timeout_s"),

@@ -90,5 +90,5 @@ def test_a_page_of_another_site_decides_nothing(
 def test_a_form_that_is_sent_signed_out_leads_back_to_the_page(app: Flask, held: Newsroom) -> None:
     answer: TestResponse = app.test_client().post(f"{PAGE}/release", data={"all": "1"})
 
-    assert (answer.status_code, answer.location) == (303, "/dashboard/sign-in?next=/dashboard/review")
+    assert (answer.status_code, answer.location) == (303, "/dashboard/sign-in?next=/dashboard/review&ended=1")
     assert totals(app) == [2, 0]
