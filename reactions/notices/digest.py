@@ -21,6 +21,7 @@ from reactions.reports.listings import ListRequest, Row, Trend
 from reactions.reports.metrics import Measure
 from reactions.reports.norms import Surprise
 from reactions.reports.query import Filters, Reading
+from reactions.votes import under_review
 
 MINUS, TIMES = "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}"
 TEXT_COLUMNS = 72
@@ -34,7 +35,8 @@ _DIVIDED = 0.5  # the split from which readers count as divided
 class Digest:
     """A day of a site. `trending` is of the moment of reading, and empty unless the day is today or yesterday.
 
-    No article is both loved and divided. `ids` are those of the articles without a title, by key.
+    No article is both loved and divided. `ids` are those of the articles without a title, by key. `waiting` is how many votes of
+    an article wait for review, where any does.
     """
 
     day: date
@@ -43,6 +45,7 @@ class Digest:
     loved: Sequence[Row]
     divided: Sequence[Row]
     ids: Mapping[str, int]
+    waiting: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,8 @@ def read(reading: Reading, day: date) -> Digest:
     board = dashboard.read(reading, period, Filters())
     fresh = day >= yesterday(zone, reading.now_ms)
     best = listings.read(reading, ListRequest(period, Filters(), sort="mood", limit=_CANDIDATES), key=b"", bound_to=())
-    untitled = {row.article for row in [*_rows_of(board), *best.articles] if not row.title}
+    rows = [*_rows_of(board), *best.articles]
+    untitled = {row.article for row in rows if not row.title}
     return Digest(
         day,
         board,
@@ -68,6 +72,7 @@ def read(reading: Reading, day: date) -> Digest:
         loved=[row for row in best.articles if not row.mood.few and row.mood.low > 0 and row.split.value < _DIVIDED],
         divided=[row for row in board.lists.divided if row.split.value >= _DIVIDED],
         ids=articles.ids_of(reading.connection, reading.site, untitled) if untitled else {},
+        waiting=under_review.waiting_by_key(reading.connection, reading.site, {row.article for row in rows}),
     )
 
 
@@ -102,17 +107,23 @@ def article_lists(digest: Digest) -> list[ArticleList]:
     lists = digest.board.lists
     labels = {reaction.key: reaction.label for reaction in digest.board.reactions}
     every = [
-        _article_list("Most reacted to", lists.top, reactions_drawn),
-        _article_list("Trending now", digest.trending, lambda row: trend(row.trending)),
-        _article_list("Most loved", digest.loved, loved),
-        _article_list("Most divided", digest.divided, divided),
-        _article_list("Surprising", lists.surprising, lambda row: surprise(row.surprise, labels)),
+        _article_list(digest, "Most reacted to", lists.top, reactions_drawn),
+        _article_list(digest, "Trending now", digest.trending, lambda row: trend(row.trending)),
+        _article_list(digest, "Most loved", digest.loved, loved),
+        _article_list(digest, "Most divided", digest.divided, divided),
+        _article_list(digest, "Surprising", lists.surprising, lambda row: surprise(row.surprise, labels)),
     ]
     return [each for each in every if each.entries]
 
 
-def _article_list(title: str, rows: Sequence[Row], why: Callable[[Row], str]) -> ArticleList:
-    return ArticleList(title, [(row, why(row)) for row in rows[:_ROWS]])
+def _article_list(digest: Digest, title: str, rows: Sequence[Row], why: Callable[[Row], str]) -> ArticleList:
+    return ArticleList(title, [(row, why(row) + _doubt(digest, row)) for row in rows[:_ROWS]])
+
+
+def _doubt(digest: Digest, row: Row) -> str:
+    """What the article's page says of votes that wait for review: "; 60 votes under review"."""
+    waiting = digest.waiting.get(row.article, 0)
+    return f"; {number(waiting)} vote{'s' * (waiting != 1)} under review" if waiting else ""
 
 
 def _rendered(template: str, digest: Digest, dashboard_url: str) -> str:

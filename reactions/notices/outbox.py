@@ -35,7 +35,7 @@ KEPT_MS = 30 * DAY_MS  # how long a settled message can be looked up
 _THREADS = 8  # messages sent at the same time, so that a slow target delays no other
 _PROBLEM_CHARACTERS = 300
 
-_GONE, _RETRY_AFTER = 410, (429, 503)
+_FINAL, _RETRY_AFTER = (400, 404, 410), (429, 503)  # what no repetition of the message will change, what asks for one
 
 _d, _w = tables.delivery.c, tables.webhook.c
 
@@ -81,8 +81,8 @@ def wait_s(attempts: int, jitter: float) -> int:
     return int(planned * (0.8 + 0.4 * jitter))
 
 
-def enqueue(connection: Connection, listeners: Collection[Webhook], alert_id: str, body: str, *, now_ms: int) -> None:
-    """Queue a message for each webhook."""
+def enqueue(connection: Connection, bodies: Collection[tuple[Webhook, str]], alert_id: str, *, now_ms: int) -> None:
+    """Queue a message with its body for each webhook."""
     rows = [
         {
             "id": f"msg_{secrets.token_hex(12)}",
@@ -93,7 +93,7 @@ def enqueue(connection: Connection, listeners: Collection[Webhook], alert_id: st
             "attempts": 0,
             "next_at": now_ms,
         }
-        for webhook in listeners
+        for webhook, body in bodies
     ]
     if rows:
         connection.execute(insert(tables.delivery), rows)
@@ -132,7 +132,9 @@ def post(to: Target, body: bytes, headers: Mapping[str, str], *, timeout_s: floa
         raise Unreachable(f"{to.host} did not accept the message: {cause}.") from None
     if not 200 <= status < 300:
         wait_s = int(retry_after) if status in _RETRY_AFTER and retry_after.isascii() and retry_after.isdigit() else 0
-        raise Unreachable(f"{to.host} answered {status}.", retry_after_s=wait_s, gone=status == _GONE)
+        final = status in _FINAL
+        said = f"{to.host} answered {status}" + (", so it does not take this message however often it is sent." if final else ".")
+        raise Unreachable(said, retry_after_s=wait_s, final=final)
 
 
 def _due(connection: Connection, site_ids: Sequence[int], now_ms: int) -> list[_Due]:
@@ -181,7 +183,7 @@ def _send(sender: Sender, due: _Due) -> None:
 
 def _failed(sender: Sender, due: _Due, unreachable: Unreachable, next_at: int) -> Attempt | None:
     problem = str(unreachable)
-    if unreachable.gone or due.attempts >= sender.attempts:
+    if unreachable.final or due.attempts >= sender.attempts:
         return _settle(sender, due, GIVEN_UP, problem)
     requested = sender.clock() + 1000 * min(unreachable.retry_after_s, LONGEST_WAIT_S)
     return _settle(sender, due, WAITING, problem, next_at=max(next_at, requested))

@@ -335,6 +335,7 @@ webhook = Table(
     Column("id", String(12), primary_key=True),
     Column("site_id", Integer, nullable=False),
     Column("url", String(2000), nullable=False),
+    Column("kind", String(8), nullable=False, server_default="plain"),
     Column("created_at", BigInteger, nullable=False),
     Index(None, "site_id"),
 )
