@@ -22,6 +22,7 @@ from reactions.votes.ballot_box import Answer, BallotBox, Listener
 from reactions.votes.drift import Drift, Rounds
 from reactions.votes.rules import Ballot, Receipt
 from reactions.votes.verdicts import Verdict
+from reactions.votes.views import Views
 from reactions.votes.watching import Rules, Watch
 from reactions.web import (
     atom,
@@ -124,9 +125,10 @@ def _parts(settings: Settings, keys: Keys) -> current.Parts:
         watch.note(ballots, answers)
         rounds.start()
 
+    ballot_box = _ballot_box(settings, keys, trust, limits, settled)
     hot_path = HotPath(
         directory=sites.Directory(engine, memory_s=settings.site_memory_s),
-        ballot_box=_ballot_box(settings, keys, trust, limits, settled),
+        ballot_box=ballot_box,
         limits=limits,
         trust=trust,
         memory=memory,
@@ -134,6 +136,7 @@ def _parts(settings: Settings, keys: Keys) -> current.Parts:
         proxies=proxy_networks(settings.trusted_proxies),
         pseudonym_key=keys.pseudonym,
         article_signing_keys=keys.accepted("article-signatures"),
+        views=Views(ballot_box.transact),
     )
     cursor_key, *older = keys.accepted("cursors")
     reports = Reports(engine, cursor_key=cursor_key, older_cursor_keys=older, clock=current.now_ms)

@@ -31,6 +31,7 @@ DEFAULTS: Mapping[str, Any] = {
     "article_patterns": [],
     "forgotten_votes": "kept",
     "keep_votes_days": None,
+    "count_views": 0,
 }
 _KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _DEVIATING = re.compile("[ß\u1e9e\u03c2]")
@@ -46,7 +47,8 @@ class Site:
     `article_policy`: "open" registers an article with its first ballot, at most `new_articles_per_day` beside those whose key
     matches one of `article_patterns`; "known" takes ballots on registered articles only. `reader_scope`: "article" gives a reader
     another pseudonym on every article, "site" one for all.
-    `keep_votes_days`: votes of articles that old are dropped; None keeps them for ever.
+    `keep_votes_days`: votes of articles that old are dropped; None keeps them for ever. `count_views`: 0 counts no views, 1 each,
+    10 one page view in ten.
     """
 
     id: int
@@ -63,6 +65,7 @@ class Site:
     article_patterns: Sequence[str] = field(default=(), repr=False)
     forgotten_votes: str = "kept"
     keep_votes_days: int | None = None
+    count_views: int = 0
 
     def offered_in(self, section: str | None) -> ReactionSet:
         """The reactions offered on the articles of a section: the site's set, or the part chosen for the section."""
@@ -211,6 +214,12 @@ def _quota(value: int) -> int:
     return value
 
 
+def _sampling(value: int) -> int:
+    if not 0 <= value <= 1000:
+        raise MalformedSite("count_views is 0 (none), 1 (each page view) or a number up to 1000 (one in so many).")
+    return value
+
+
 def _days(name: str) -> Callable[[int | None], int | None]:
     def days(value: int | None) -> int | None:
         if value is not None and not 1 <= value <= 36_500:
@@ -263,4 +272,5 @@ _FORM_OF: dict[str, Callable[[Any], Any]] = {
     "section_reactions": _section_reactions,
     "article_patterns": patterns,
     "forgotten_votes": _one_of(FORGOTTEN),
+    "count_views": _sampling,
 }

@@ -55,6 +55,7 @@ site = Table(
     Column("article_patterns", JSON, nullable=False, server_default=text("'[]'")),
     Column("forgotten_votes", String(9), nullable=False, server_default="kept"),
     Column("keep_votes_days", Integer),
+    Column("count_views", Integer, nullable=False, server_default=text("0")),
     UniqueConstraint("key"),
 )
 
@@ -151,6 +152,15 @@ hourly = Table(
     Column("removed", BigInteger, nullable=False),
     *(Column(name, Integer, nullable=False, server_default=text("0")) for name in READERS),
     Index(None, "hour_utc"),
+    sqlite_with_rowid=False,
+)
+
+views = Table(
+    "views",
+    metadata,
+    Column("article_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("hour_utc", Integer, primary_key=True, autoincrement=False),
+    Column("n", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 
