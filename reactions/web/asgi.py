@@ -192,7 +192,7 @@ def _has_if_match(scope: Scope) -> bool:
 
 
 def _is_beacon(given: dict[bytes, bytes]) -> bool:
-    return given.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower() == hot_path.BEACON_TYPE
+    return given.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower() in hot_path.BEACON_TYPES
 
 
 def _length(given: dict[bytes, bytes], most: int = requests.SMALL_BODY_BYTES) -> int | None:

@@ -38,7 +38,7 @@ VIEWS = re.compile("/v1/sites/([a-z0-9-]{1,63})/views")
 ROUTE = "/v1/sites/<site_key>/vote"
 VIEWS_ROUTE = "/v1/sites/<site_key>/views"
 BEACON_BYTES = 32_768  # a hundred keys
-BEACON_TYPE = "text/plain"  # what a browser sends to another origin without asking first
+BEACON_TYPES = ("text/plain", "application/json")  # the first is what a browser sends to another origin without asking
 
 # What the widget sends, to the byte. A body that is written otherwise is read by the schema, which says what is wrong with it.
 _WIDGETS_BODY = re.compile(

@@ -84,9 +84,9 @@ def vote_preflight(site_key: str) -> Response:
     problems=["foreign-origin", "views-not-counted"],
 )
 def views(site_key: str) -> Response:
-    """Tell which rows came into sight on a page, once in its life. Send it as text/plain, so that no preflight is needed."""
+    """Tell which rows came into sight on a page, once in its life. The same JSON as text/plain needs no preflight."""
     site = current.site(site_key)
-    if request.mimetype != hot_path.BEACON_TYPE:
+    if request.mimetype not in hot_path.BEACON_TYPES:
         raise UnsupportedMediaType
     body = requests.bytes_of(request, most_bytes=hot_path.BEACON_BYTES)
     text, sent = current.parts().hot_path.see(site, hot_path.request_of(request.environ), body)

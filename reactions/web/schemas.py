@@ -179,8 +179,10 @@ class CountsResponse(Schema):
     views = fields.Integer(metadata={"description": "Only where the site counts views: one page view in so many tells them"})
 
 
-class ViewsBody(Schema):
+class ViewsBody(Body):
     """The articles whose rows came into sight on a page."""
+
+    error_messages = {"unknown": "There is no such member. Send articles."}  # noqa: RUF012
 
     articles = fields.List(fields.String(), required=True, metadata={"minItems": 1, "maxItems": 100})
 
