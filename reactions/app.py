@@ -23,6 +23,7 @@ from reactions.votes.ballot_box import Answer, BallotBox, Listener
 from reactions.votes.drift import Drift, Rounds
 from reactions.votes.rules import Ballot, Receipt
 from reactions.votes.verdicts import Verdict
+from reactions.votes.views import Views
 from reactions.votes.watching import Rules, Watch
 from reactions.web import (
     atom,
@@ -127,9 +128,10 @@ def _parts(settings: Settings, keys: Keys) -> current.Parts:
         watch.note(ballots, answers)
         rounds.start()
 
+    ballot_box = _ballot_box(settings, keys, trust, limits, settled)
     hot_path = HotPath(
         directory=sites.Directory(engine, memory_s=settings.site_memory_s),
-        ballot_box=_ballot_box(settings, keys, trust, limits, settled),
+        ballot_box=ballot_box,
         limits=limits,
         trust=trust,
         memory=memory,
@@ -137,6 +139,7 @@ def _parts(settings: Settings, keys: Keys) -> current.Parts:
         proxies=proxy_networks(settings.trusted_proxies),
         pseudonym_key=keys.pseudonym,
         article_signing_keys=keys.accepted("article-signatures"),
+        views=Views(ballot_box.transact),
     )
     cursor_key, *older = keys.accepted("cursors")
     reports = Reports(engine, cursor_key=cursor_key, older_cursor_keys=older, clock=current.now_ms)

@@ -109,6 +109,10 @@ class ImportConflict(Refusal):
     """An import conflicts with what is stored; nothing of it was imported."""
 
 
+class ViewsNotCounted(Refusal):
+    """The site does not count views."""
+
+
 class MalformedWebhook(Refusal):
     """An address that alerts cannot be sent to."""
 

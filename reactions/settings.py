@@ -107,6 +107,12 @@ def _is_contact(value: str) -> None:
         raise ValidationError('Write it as "mailto:security@example.org" or "https://example.org/security".')
 
 
+def _is_unsubscribe(value: str) -> None:
+    """Where recipients of mail say that it should end, or nothing."""
+    if value and not re.fullmatch(r"(mailto:[^\s<>@]+@[^\s<>@]+|https://[^\s<>]+)", value):
+        raise ValidationError('Write it as "mailto:newsroom@example.org" or "https://example.org/unsubscribe".')
+
+
 def _is_folder(value: str) -> None:
     """A folder's name."""
     try:
@@ -251,6 +257,7 @@ class Settings:
     verify_articles_per_minute: int = _number(0)
     smtp_url: str = _checked(_is_smtp_url)
     mail_from: str = _checked(_is_mail_from)
+    mail_unsubscribe: str = _checked(_is_unsubscribe)
     webhook_timeout_s: float = _between(0.1, 20)
     webhook_attempts: int = _between(1, 20)
     webhook_ports: list[str] = _checked(_is_port_list)  # noqa: RUF009

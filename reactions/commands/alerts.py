@@ -11,7 +11,7 @@ from reactions.commands import as_json, print_json
 from reactions.newsroom import sites
 from reactions.newsroom.sites import Site
 from reactions.notices import alerts as alerts_
-from reactions.notices import outbox, rules
+from reactions.notices import messages, outbox, rules
 from reactions.notices import webhooks as hooks
 from reactions.notices.alerts import Alert
 from reactions.notices.outbox import GIVEN_UP, SENT, Attempt
@@ -95,14 +95,17 @@ webhooks = AppGroup("webhooks", help="Choose where a site's alerts are sent.")
 @webhooks.command("add")
 @click.argument("site")
 @click.argument("url")
-def add(site: str, url: str) -> None:
+@click.option("--kind", type=click.Choice(messages.KINDS), help="What the receiver is.  [default: by the host of URL]")
+def add(site: str, url: str, kind: str | None) -> None:
     """Send the site's alerts to URL. Prints the secret with which the receiver verifies them."""
     settings = current.parts().settings
     allowed, ports = settings.webhook_private_targets, frozenset(map(int, settings.webhook_ports))
     with writing(current.engine()) as connection:
         found = sites.get(connection, site)
-        made = hooks.add(connection, found, url, private_allowed=allowed, ports=ports, now_ms=current.now_ms())
-    click.echo(f"Webhook {made.id} added. The receiver verifies messages (Standard Webhooks) with this secret:", err=True)
+        made = hooks.add(connection, found, url, kind=kind or "", private_allowed=allowed, ports=ports, now_ms=current.now_ms())
+    click.echo(
+        f"Webhook {made.id} ({made.kind}) added. The receiver verifies messages (Standard Webhooks) with this secret:", err=True
+    )
     click.echo(hooks.displayed(hooks.secret_of(_key(), made.id)))
 
 
@@ -118,7 +121,7 @@ def list_all(site: str, *, as_json: bool) -> None:
             print_json({"webhooks": [settings_api.shown_webhook(connection, webhook) for webhook in present]})
             return
     for webhook, state in zip(present, states, strict=True):
-        click.echo(f"{webhook.id}  {webhook.url}")
+        click.echo(f"{webhook.id}  {webhook.url}  ({webhook.kind})")
         click.echo(f"    {state.sent:,} sent, {state.waiting:,} waiting, {state.given_up:,} given up")
         if state.problem:
             click.echo(f"    {state.problem}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from email.utils import parseaddr
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -99,11 +100,16 @@ def _mail(found: Digest, link: str, recipients: Sequence[str]) -> None:
             text=digest.text(found, dashboard_url=link),
             html=digest.html(found, dashboard_url=link),
             now_ms=current.now_ms(),
+            unsubscribe=settings.mail_unsubscribe,
+            topic=found.board.site.key,
         )
-        mail.send(made, smtp_url=settings.smtp_url)
+        refused = mail.send(made, smtp_url=settings.smtp_url)
     except NotSent as error:
         raise click.ClickException(f"The digest was not sent. {error}") from None
-    click.echo(f"Sent to {', '.join(recipients)}.", err=True)
+    reached = [recipient for recipient in recipients if parseaddr(recipient)[1] not in refused]
+    click.echo(f"Sent to {', '.join(reached)}.", err=True)
+    if refused:
+        raise click.ClickException(" ".join(refused.values()))
 
 
 def _dashboard_url(found: Digest) -> str:

@@ -54,6 +54,12 @@ _POLICIES: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
         {"type": int},
     ),
     (
+        "--count-views",
+        "0",
+        "Page views of which one tells which rows came into sight. 1: each, 10: one in ten, 0: none.",
+        {"type": int},
+    ),
+    (
         "--forgotten-votes",
         "kept",
         "Votes of readers who want to be forgotten. kept: they still count, as nobody's. withdrawn: they are withdrawn.",
@@ -209,6 +215,9 @@ def show_site(found: Site) -> None:
         "forgotten": f"votes are {found.forgotten_votes}",
         "closing": f"after {found.close_after_days} days" if found.close_after_days else "never",
         "votes": f"dropped {found.keep_votes_days} days after the last one" if found.keep_votes_days else "kept for ever",
+        "views": ("one in " + f"{found.count_views:,}" if found.count_views > 1 else "each")
+        if found.count_views
+        else "not counted",
         "reader scope": found.reader_scope,
         "reactions": ", ".join(f"{r.emoji} {r.key}" for r in found.reactions.offered),
         "retired": ", ".join(r.key for r in found.reactions.entries if r.retired) or "none",

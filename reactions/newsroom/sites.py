@@ -38,6 +38,7 @@ DEFAULTS: Mapping[str, Any] = {
     "keep_votes_days": None,
     "alert_rules": {},
     "language": languages.SOURCE,
+    "count_views": 0,
 }
 _OF_THE_SET = ("reactions", "section_reactions")
 _KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -56,7 +57,7 @@ class Site:
     another pseudonym on every article, "site" one for all.
     `keep_votes_days`: votes of articles that old are dropped; None keeps them for ever. `vanished_time_zone` is the one that was
     chosen, if this machine does not know it any more: until another is chosen the days are those of UTC. Dashboard, digest and
-    alerts are in `language`.
+    alerts are in `language`. `count_views`: 0 counts no views, 1 each, 10 one page view in ten.
     """
 
     id: int
@@ -76,6 +77,7 @@ class Site:
     alert_rules: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     vanished_time_zone: str | None = None
     language: str = languages.SOURCE
+    count_views: int = 0
 
     def offered_in(self, section: str | None) -> ReactionSet:
         """The reactions offered on the articles of a section: the site's set, or the part chosen for the section."""
@@ -270,6 +272,12 @@ def _quota(value: int) -> int:
     return value
 
 
+def _sampling(value: int) -> int:
+    if not 0 <= value <= 1000:
+        raise MalformedSite("count_views is 0 (none), 1 (each page view) or a number up to 1000 (one in so many).")
+    return value
+
+
 def _days(name: str) -> Callable[[int | None], int | None]:
     def days(value: int | None) -> int | None:
         if value is not None and not 1 <= value <= 36_500:
@@ -324,4 +332,5 @@ _FORM_OF: dict[str, Callable[[Any], Any]] = {
     "forgotten_votes": _one_of(FORGOTTEN),
     "alert_rules": alert_rules.checked,
     "language": _one_of(languages.KNOWN),
+    "count_views": _sampling,
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from sqlalchemy import Connection, Engine, Row, delete, insert, select
 
 from reactions.newsroom import article_keys
 from reactions.newsroom.sites import Site
-from reactions.notices import outbox, webhooks
+from reactions.notices import messages, outbox, webhooks
 from reactions.storage import tables
 from reactions.storage.engines import insert_for, writing
 
@@ -60,7 +59,9 @@ def raise_all(engine: Engine, site: Site, findings: Sequence[Finding], *, now_ms
         ]
         for alert, finding in raised:
             connection.execute(insert(tables.alert).values(_row(site, alert, finding)))
-            outbox.enqueue(connection, listeners, alert.id, message(site, alert), now_ms=now_ms)
+            said = message(site, alert)
+            bodies = [(webhook, messages.body(webhook.kind, said)) for webhook in listeners]
+            outbox.enqueue(connection, bodies, alert.id, now_ms=now_ms)
     return [alert for alert, _ in raised]
 
 
@@ -75,9 +76,9 @@ def forget_cooled_off(connection: Connection, *, now_ms: int) -> None:
     connection.execute(delete(tables.cooling_off).where(_c.until <= now_ms))
 
 
-def message(site: Site, alert: Alert) -> str:
-    """The body sent to webhooks, in the form that Standard Webhooks recommends."""
-    fields = {
+def message(site: Site, alert: Alert) -> dict[str, Any]:
+    """The plain message to webhooks, in the form that Standard Webhooks recommends."""
+    return {
         "type": f"alert.{alert.rule.replace(' ', '_')}",
         "timestamp": rfc3339(alert.raised_at),
         "data": {
@@ -90,12 +91,11 @@ def message(site: Site, alert: Alert) -> str:
             "figures": dict(alert.figures),
         },
     }
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
 
 
-def trial_message(site: Site, *, now_ms: int) -> str:
-    """The body of a test: as an alert's, with no article."""
-    fields = {
+def trial_message(site: Site, *, now_ms: int) -> dict[str, Any]:
+    """The plain message of a test: as an alert's, with no article."""
+    return {
         "type": "test",
         "timestamp": rfc3339(now_ms),
         "data": {
@@ -104,7 +104,6 @@ def trial_message(site: Site, *, now_ms: int) -> str:
             "detail": "Somebody pressed “Send a test” for this webhook. No article is concerned.",
         },
     }
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
 
 
 def rfc3339(at_ms: int) -> str:

@@ -23,6 +23,7 @@ from reactions.reports.listings import ListRequest, Row, Trend
 from reactions.reports.metrics import Measure
 from reactions.reports.norms import Surprise
 from reactions.reports.query import Filters, Reading
+from reactions.votes import under_review
 
 TEXT_COLUMNS = 72
 _ROWS = 5  # articles in each list
@@ -35,7 +36,8 @@ _DIVIDED = 0.5  # the split from which readers count as divided
 class Digest:
     """A day of a site. `trending` is of the moment of reading, and empty unless the day is today or yesterday.
 
-    No article is both loved and divided. `ids` are those of the articles without a title, by key.
+    No article is both loved and divided. `ids` are those of the articles without a title, by key. `waiting` is how many votes of
+    an article wait for review, where any does.
     """
 
     day: date
@@ -44,6 +46,7 @@ class Digest:
     loved: Sequence[Row]
     divided: Sequence[Row]
     ids: Mapping[str, int]
+    waiting: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,8 @@ def read(reading: Reading, day: date) -> Digest:
     board = dashboard.read(reading, period, Filters())
     fresh = day >= yesterday(zone, reading.now_ms)
     best = listings.read(reading, ListRequest(period, Filters(), sort="mood", limit=_CANDIDATES), key=b"", bound_to=())
-    untitled = {row.article for row in [*_rows_of(board), *best.articles] if not row.title}
+    rows = [*_rows_of(board), *best.articles]
+    untitled = {row.article for row in rows if not row.title}
     return Digest(
         day,
         board,
@@ -69,6 +73,7 @@ def read(reading: Reading, day: date) -> Digest:
         loved=[row for row in best.articles if not row.mood.few and row.mood.low > 0 and row.split.value < _DIVIDED],
         divided=[row for row in board.lists.divided if row.split.value >= _DIVIDED],
         ids=articles.ids_of(reading.connection, reading.site, untitled) if untitled else {},
+        waiting=under_review.waiting_by_key(reading.connection, reading.site, {row.article for row in rows}),
     )
 
 
@@ -106,17 +111,24 @@ def article_lists(digest: Digest) -> list[ArticleList]:
     lists = digest.board.lists
     labels = _labels(digest)
     every = [
-        _article_list(gettext("Most reacted to"), lists.top, reactions_drawn),
-        _article_list(gettext("Trending now"), digest.trending, lambda row: trend(row.trending)),
-        _article_list(gettext("Most loved"), digest.loved, loved),
-        _article_list(gettext("Most divided"), digest.divided, divided),
-        _article_list(gettext("Surprising"), lists.surprising, lambda row: surprise(row.surprise, labels)),
+        _article_list(digest, gettext("Most reacted to"), lists.top, reactions_drawn),
+        _article_list(digest, gettext("Trending now"), digest.trending, lambda row: trend(row.trending)),
+        _article_list(digest, gettext("Most loved"), digest.loved, loved),
+        _article_list(digest, gettext("Most divided"), digest.divided, divided),
+        _article_list(digest, gettext("Surprising"), lists.surprising, lambda row: surprise(row.surprise, labels)),
     ]
     return [each for each in every if each.entries]
 
 
-def _article_list(title: str, rows: Sequence[Row], why: Callable[[Row], str]) -> ArticleList:
-    return ArticleList(title, [(row, why(row)) for row in rows[:_ROWS]])
+def _article_list(digest: Digest, title: str, rows: Sequence[Row], why: Callable[[Row], str]) -> ArticleList:
+    return ArticleList(title, [(row, why(row) + _doubt(digest, row)) for row in rows[:_ROWS]])
+
+
+def _doubt(digest: Digest, row: Row) -> str:
+    """What the article's page says of votes that wait for review: "; 60 votes under review"."""
+    waiting = digest.waiting.get(row.article, 0)
+    said = ngettext("; %(votes)s vote under review", "; %(votes)s votes under review", waiting, votes=words.number(waiting))
+    return said if waiting else ""
 
 
 def _rendered(template: str, digest: Digest, dashboard_url: str) -> str:

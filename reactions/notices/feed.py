@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from lxml import etree
 
@@ -17,8 +17,11 @@ _SPACE = "http://www.w3.org/2005/Atom"
 _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 
 
-def atom(site: Site, alerts: Sequence[Alert], *, address: str, now_ms: int) -> bytes:
-    """The feed of these alerts, given newest first; `address` is its own URL."""
+def atom(site: Site, alerts: Sequence[Alert], *, waiting: Mapping[str, int], address: str, now_ms: int) -> bytes:
+    """The feed of these alerts, given newest first; `address` is its own URL.
+
+    `waiting` is how many votes of an article wait for review, by its key: an entry says so as long as it is true.
+    """
     feed = etree.Element(f"{{{_SPACE}}}feed", {_LANGUAGE: site.language}, nsmap={None: _SPACE})
     _part(feed, "title", _title(site))
     _part(feed, "id", uuid.uuid5(uuid.NAMESPACE_URL, address).urn)
@@ -26,7 +29,7 @@ def atom(site: Site, alerts: Sequence[Alert], *, address: str, now_ms: int) -> b
     _part(feed, "link", rel="self", type="application/atom+xml", href=address)
     _part(_part(feed, "author"), "name", "Reader Reactions")
     for alert in alerts:
-        _add(feed, alert)
+        _add(feed, alert, waiting.get(alert.article["key"] or "", 0))
     return bytes(etree.tostring(feed, encoding="utf-8", xml_declaration=True))
 
 
@@ -35,13 +38,14 @@ def _title(site: Site) -> str:
         return gettext("%(site)s: what moves readers", site=site.name)
 
 
-def _add(feed: etree._Element, alert: Alert) -> None:
+def _add(feed: etree._Element, alert: Alert, waiting: int) -> None:
     entry = _part(feed, "entry")
     _part(entry, "id", uuid.UUID(hex=alert.id).urn)
     _part(entry, "title", alert.headline)
     _part(entry, "updated", rfc3339(alert.raised_at))
     _part(entry, "published", rfc3339(alert.raised_at))
-    _part(entry, "content", alert.detail, type="text")
+    doubt = f" {waiting:,} vote{'s' * (waiting != 1)} on it under review." if waiting else ""
+    _part(entry, "content", alert.detail + doubt, type="text")
     _part(entry, "category", term=alert.rule)
     if section := alert.article["section"]:
         _part(entry, "category", term=section, scheme="urn:reader-reactions:section")

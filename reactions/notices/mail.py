@@ -15,7 +15,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, getaddresses, make_msgid, parseaddr
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from reactions import texts
 
@@ -27,22 +27,38 @@ class NotSent(Exception):
     """The mail could not be sent; the text says why."""
 
 
-def message(*, sender: str, recipients: Sequence[str], subject: str, text: str, html: str, now_ms: int) -> EmailMessage:
-    """The mail, with a text and an HTML part. Raises NotSent for a malformed address."""
+def message(
+    *,
+    sender: str,
+    recipients: Sequence[str],
+    subject: str,
+    text: str,
+    html: str,
+    now_ms: int,
+    unsubscribe: str = "",
+    topic: str = "",
+) -> EmailMessage:
+    """The mail, with a text and an HTML part. Raises NotSent for a malformed address.
+
+    `unsubscribe` is the address (mailto: or https:) at which a recipient says that it should end, the sender's if it is empty;
+    `topic` names what is sent again and again, as the key of a site.
+    """
     mail = EmailMessage(policy=SMTP)
     mail["From"] = _address(sender)
     mail["To"] = [_address(recipient) for recipient in recipients]
     mail["Subject"] = " ".join(subject.split())
     mail["Date"] = format_datetime(datetime.fromtimestamp(now_ms // 1000, UTC))
-    mail["Message-ID"] = make_msgid(domain=parseaddr(sender)[1].rpartition("@")[2])
+    mail["Message-ID"] = make_msgid(domain=_host(sender))
     mail["Auto-Submitted"] = "auto-generated"
+    mail["List-Unsubscribe"] = f"<{unsubscribe or _by_mail(sender, topic)}>"
+    mail["List-Id"] = f"<{topic or 'digest'}.digest.{_host(sender)}>"
     mail.set_content(text)
     mail.add_alternative(html, subtype="html")
     return mail
 
 
-def send(mail: EmailMessage, *, smtp_url: str) -> None:
-    """Hand a mail to the server. Raises NotSent, even if only one recipient was refused."""
+def send(mail: EmailMessage, *, smtp_url: str) -> dict[str, str]:
+    """Hand a mail to the server; return the recipients that it refused, and why. Raises NotSent if nobody gets the mail."""
     parts = urlsplit(smtp_url)
     try:
         with _connected(parts) as server:
@@ -52,15 +68,14 @@ def send(mail: EmailMessage, *, smtp_url: str) -> None:
     except smtplib.SMTPResponseException as error:
         raise NotSent(f"{parts.hostname} answered {error.smtp_code}: {_shown(error.smtp_error)}") from None
     except smtplib.SMTPRecipientsRefused as error:
-        raise NotSent(_refusals(error.recipients)) from None
+        raise NotSent(" ".join(_refusals(error.recipients).values())) from None
     except UnicodeError:
         raise NotSent(
             "Python's mail client supports only ASCII: a user name, a password or an address contains other letters."
         ) from None
     except (OSError, smtplib.SMTPException) as error:
         raise NotSent(f"{parts.hostname} could not be reached: {error}") from None
-    if refused:
-        raise NotSent(_refusals(refused))
+    return _refusals(refused)
 
 
 def _connected(parts: SplitResult) -> smtplib.SMTP:
@@ -93,8 +108,16 @@ def _address(text: str) -> Address:
     return Address(name, addr_spec=address)
 
 
-def _refusals(recipients: dict[str, tuple[int, bytes]]) -> str:
-    return " ".join(f"{address} was refused: {code} {_shown(reply)}." for address, (code, reply) in recipients.items())
+def _by_mail(sender: str, topic: str) -> str:
+    return f"mailto:{quote(parseaddr(sender)[1], safe='@')}?subject={quote(f'unsubscribe {topic}'.strip())}"
+
+
+def _host(sender: str) -> str:
+    return parseaddr(sender)[1].rpartition("@")[2]
+
+
+def _refusals(recipients: dict[str, tuple[int, bytes]]) -> dict[str, str]:
+    return {address: f"{address} was refused: {code} {_shown(reply)}." for address, (code, reply) in recipients.items()}
 
 
 def _shown(reply: bytes | str) -> str:

@@ -40,7 +40,7 @@ _PROBLEM_CHARACTERS = 300
 _REASON_BYTES = 1200  # of a refusal's body; its first 200 characters are shown
 _REASON_CHARACTERS = 200
 
-_GONE, _RETRY_AFTER = 410, (429, 503)
+_FINAL, _RETRY_AFTER = (400, 404, 410), (429, 503)  # what no repetition of the message will change, what asks for one
 
 _d, _w = tables.delivery.c, tables.webhook.c
 
@@ -101,8 +101,8 @@ def wait_s(attempts: int, jitter: float) -> int:
     return int(planned * (0.8 + 0.4 * jitter))
 
 
-def enqueue(connection: Connection, listeners: Collection[Webhook], alert_id: str, body: str, *, now_ms: int) -> None:
-    """Queue a message for each webhook."""
+def enqueue(connection: Connection, bodies: Collection[tuple[Webhook, str]], alert_id: str, *, now_ms: int) -> None:
+    """Queue a message with its body for each webhook."""
     rows = [
         {
             "id": f"msg_{secrets.token_hex(12)}",
@@ -113,7 +113,7 @@ def enqueue(connection: Connection, listeners: Collection[Webhook], alert_id: st
             "attempts": 0,
             "next_at": now_ms,
         }
-        for webhook in listeners
+        for webhook, body in bodies
     ]
     if rows:
         connection.execute(insert(tables.delivery), rows)
@@ -157,8 +157,10 @@ def post(to: Target, body: bytes, headers: Mapping[str, str], *, timeout_s: floa
         raise Unreachable(f"{to.host} did not accept the message: {cause}.") from None
     if not 200 <= status < 300:
         wait_s = int(retry_after) if status in _RETRY_AFTER and retry_after.isascii() and retry_after.isdigit() else 0
-        said = f"{to.host} answered {status}: {reason}" if reason else f"{to.host} answered {status}."
-        raise Unreachable(said, retry_after_s=wait_s, gone=status == _GONE, status=status, reason=reason)
+        final = status in _FINAL
+        never = ", so it does not take this message however often it is sent" if final else ""
+        said = f"{to.host} answered {status}{never}" + (f": {reason}" if reason else ".")
+        raise Unreachable(said, retry_after_s=wait_s, final=final, status=status, reason=reason)
     return status
 
 
@@ -208,7 +210,7 @@ def _send(sender: Sender, due: _Due) -> int:
 
 def _failed(sender: Sender, due: _Due, unreachable: Unreachable, next_at: int) -> Attempt | None:
     problem = str(unreachable)
-    if unreachable.gone or due.attempts >= sender.attempts:
+    if unreachable.final or due.attempts >= sender.attempts:
         return _settle(sender, due, GIVEN_UP, problem)
     requested = sender.clock() + 1000 * min(unreachable.retry_after_s, LONGEST_WAIT_S)
     return _settle(sender, due, WAITING, problem, next_at=max(next_at, requested))

@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import Connection, Row, delete, func, insert, select
 
 from reactions.newsroom.sites import Site
-from reactions.notices import visited
+from reactions.notices import messages, visited
 from reactions.refusals import MalformedWebhook, UnknownWebhook
 from reactions.storage import tables
 
@@ -38,11 +38,12 @@ _w, _d = tables.webhook.c, tables.delivery.c
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """An address that a site's alerts are sent to; `created_at` is UTC milliseconds."""
+    """An address that a site's alerts are sent to, and the kind of message it takes; `created_at` is UTC milliseconds."""
 
     id: str
     site_id: int
     url: str
+    kind: str
     created_at: int
 
 
@@ -69,31 +70,42 @@ class Target:
 class Unreachable(Exception):
     """The target did not accept the message; the text says why. `retry_after_s` is the wait it asked for.
 
-    `status` and `reason` are what it answered, if it did.
+    `final`: it will never accept it. `status` and `reason` are what it answered, if it did.
     """
 
     def __init__(
-        self, detail: str, *, retry_after_s: int = 0, gone: bool = False, status: int | None = None, reason: str = ""
+        self, detail: str, *, retry_after_s: int = 0, final: bool = False, status: int | None = None, reason: str = ""
     ) -> None:
         super().__init__(detail)
         self.status, self.reason = status, reason
         self.retry_after_s = retry_after_s
-        self.gone = gone
+        self.final = final
 
 
 def add(
-    connection: Connection, site: Site, url: str, *, private_allowed: bool, ports: Collection[int] = PORTS, now_ms: int
+    connection: Connection,
+    site: Site,
+    url: str,
+    *,
+    kind: str = "",
+    private_allowed: bool,
+    ports: Collection[int] = PORTS,
+    now_ms: int,
 ) -> Webhook:
-    """Send the site's alerts to an address from now on. Raises MalformedWebhook."""
+    """Send the site's alerts to an address from now on; without a `kind`, its host tells it. Raises MalformedWebhook."""
+    if kind not in ("", *messages.KINDS):
+        raise MalformedWebhook(f"A webhook's kind is one of {', '.join(messages.KINDS)}.")
     target(url, private_allowed=private_allowed, ports=ports)
     present = all_of(connection, site)
     if any(webhook.url == url for webhook in present):
         raise MalformedWebhook(f"{site.key} already sends its alerts to this address.")
     if len(present) >= MAX_PER_SITE:
         raise MalformedWebhook(f"A site has at most {MAX_PER_SITE} webhooks.")
-    added = Webhook(secrets.token_hex(6), site.id, url, now_ms)
+    added = Webhook(secrets.token_hex(6), site.id, url, kind or messages.kind_of(url), now_ms)
     connection.execute(
-        insert(tables.webhook).values(id=added.id, site_id=added.site_id, url=added.url, created_at=added.created_at)
+        insert(tables.webhook).values(
+            id=added.id, site_id=added.site_id, url=added.url, kind=added.kind, created_at=added.created_at
+        )
     )
     return added
 
@@ -131,7 +143,7 @@ def deliveries(connection: Connection, webhook: Webhook) -> Deliveries:
 
 
 def _webhook(row: Row[Any]) -> Webhook:
-    return Webhook(row.id, row.site_id, row.url, row.created_at)
+    return Webhook(row.id, row.site_id, row.url, row.kind, row.created_at)
 
 
 def target(url: str, *, private_allowed: bool, ports: Collection[int] = PORTS) -> Target:

@@ -44,6 +44,11 @@ def percent(share: float) -> str:
     return f"<{languages.percent(0.01)}" if 0 < share < 0.01 else languages.percent(share)
 
 
+def counted(value: int, one: str, many: str = "") -> str:
+    """A count with its noun, in English: 1 article, 2 articles."""
+    return f"{number(value)} {one if value == 1 else many or one + 's'}"
+
+
 def age(hours: float) -> str:
     """How old: 45 min, 5 h, 3 days."""
     if hours < 1:
@@ -168,7 +173,7 @@ def bucket(start: datetime, unit: str) -> str:
 
 
 FILTERS: Mapping[str, object] = {
-    "number": number, "signed": signed, "decimals": decimals, "ratio": ratio, "percent": percent, "age": age,
+    "number": number, "counted": counted, "signed": signed, "decimals": decimals, "ratio": ratio, "percent": percent, "age": age,
     "change": change, "usually": usually, "times_usual": times_usual, "trend": trend, "live": live, "divided": divided,
     "clock": clock, "day": day, "moment": moment, "bucket": bucket,
 }  # fmt: skip

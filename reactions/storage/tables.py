@@ -57,6 +57,7 @@ site = Table(
     Column("keep_votes_days", Integer),
     Column("alert_rules", JSON, nullable=False, server_default=text("'{}'")),
     Column("language", String(16), nullable=False, server_default="en"),
+    Column("count_views", Integer, nullable=False, server_default=text("0")),
     UniqueConstraint("key"),
 )
 
@@ -153,6 +154,15 @@ hourly = Table(
     Column("removed", BigInteger, nullable=False),
     *(Column(name, Integer, nullable=False, server_default=text("0")) for name in READERS),
     Index(None, "hour_utc"),
+    sqlite_with_rowid=False,
+)
+
+views = Table(
+    "views",
+    metadata,
+    Column("article_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("hour_utc", Integer, primary_key=True, autoincrement=False),
+    Column("n", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -338,6 +348,7 @@ webhook = Table(
     Column("id", String(12), primary_key=True),
     Column("site_id", Integer, nullable=False),
     Column("url", String(2000), nullable=False),
+    Column("kind", String(8), nullable=False, server_default="plain"),
     Column("created_at", BigInteger, nullable=False),
     Index(None, "site_id"),
 )

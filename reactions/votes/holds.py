@@ -23,6 +23,7 @@ from reactions.votes.tokens import Past
 
 SUSPECT, HELD, RELEASED, REJECTED = STATES = ("suspect", "held", "released", "rejected")
 NOT_COUNTED = (HELD, REJECTED)
+WAITING = (HELD, SUSPECT)
 SOFT_CAP, VERDICT = "soft cap", "verdict"
 
 _h = tables.hold.c

@@ -156,6 +156,7 @@ def _erase(connection: Connection, site: Site, ids: Sequence[int]) -> None:
     for table in (
         tables.tally,
         tables.hourly,
+        tables.views,
         tables.hold,
         tables.verdict,
         tables.intervention,

@@ -16,7 +16,7 @@ from reactions.newsroom.sites import Site
 from reactions.storage import engines, tables
 from reactions.storage.engines import writing
 from reactions.times import DAY_MS
-from reactions.votes import holds, imported
+from reactions.votes import holds, imported, views
 from reactions.votes.ballot_box import BallotBox
 from reactions.votes.holds import Hold
 from reactions.votes.rules import Ballot, Receipt
@@ -95,6 +95,7 @@ def merge(editor: Editor, key: str, *, into: str) -> int:
     editor.box.transact(lambda connection: holds.move(connection, source.article_id, held, into=target.article_id))
     _count(editor, (_ballot(editor, source.article_id, source.key, vote, None, "merge") for vote in votes))
     editor.box.transact(lambda connection: imported.merge(connection, editor.site.id, source.article_id, into=target.article_id))
+    editor.box.transact(lambda connection: views.move(connection, source.article_id, into=target.article_id))
     with writing(editor.engine) as connection:
         interventions.forward(connection, editor.site, source.key, into=target.key, at_ms=editor.now_ms, by=editor.by)
     return count

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, Row, func, literal_column, or_, select, true, tuple_
 
+from reactions.newsroom.sites import Site
 from reactions.storage import tables
 from reactions.times import HOUR_MS
 from reactions.votes import tallies
-from reactions.votes.holds import NOT_COUNTED
+from reactions.votes.holds import NOT_COUNTED, WAITING
 from reactions.votes.review import Choice
 
 _v, _h, _a = tables.vote.c, tables.hold.c, tables.article.c
@@ -98,6 +99,13 @@ def networks(connection: Connection, choice: Choice, *, limit: int) -> list[tupl
 def states(connection: Connection, choice: Choice) -> dict[str, int]:
     """How many of the chosen votes are in each state."""
     asked = select(_h.state, func.count()).where(*choice.conditions()).group_by(_h.state)
+    return {str(row[0]): int(row[1]) for row in connection.execute(asked)}
+
+
+def waiting_by_key(connection: Connection, site: Site, keys: Collection[str]) -> dict[str, int]:
+    """How many votes of the articles with these keys wait for review; articles without any are left out."""
+    mine = _a.site_id == site.id, _a.key.in_(keys), _h.state.in_(WAITING)
+    asked = select(_a.key, func.count()).join(tables.hold, _h.article_id == _a.article_id).where(*mine).group_by(_a.key)
     return {str(row[0]): int(row[1]) for row in connection.execute(asked)}
 
 

@@ -65,7 +65,26 @@ class AsgiDoor:
             if given is not None and given.get(b"content-type") == b"application/json" and (length := _length(given)) is not None:
                 await self._vote(address[1], given, length, scope, receive, send)
                 return
+        elif method == "POST" and (address := hot_path.VIEWS.fullmatch(path)):
+            given = _headers(scope)
+            if given is not None and _is_beacon(given) and (length := _length(given, hot_path.BEACON_BYTES)) is not None:
+                await self._see(address[1], given, length, scope, receive, send)
+                return
         await self._flask(scope, receive, send)
+
+    async def _see(
+        self, site_key: str, given: dict[bytes, bytes], length: int, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        try:
+            site = await self._site(site_key)
+            body = await _body(receive, length)
+            status, (text, headers) = 200, self._hot.see(site, _vote_request(given, scope), body)
+        except ClientGone:
+            return
+        except Exception as error:  # noqa: BLE001  `problems.of` logs what is a bug
+            status, text, headers = problems.of(error, route=hot_path.VIEWS_ROUTE)
+            headers = [*headers, *cors.NO_ORIGIN]
+        await answer(send, status, text, headers)
 
     async def _vote(
         self, site_key: str, given: dict[bytes, bytes], length: int, scope: Scope, receive: Receive, send: Send
@@ -172,9 +191,13 @@ def _has_if_match(scope: Scope) -> bool:
     return any(name == b"if-match" for name, _ in scope["headers"])
 
 
-def _length(given: dict[bytes, bytes]) -> int | None:
+def _is_beacon(given: dict[bytes, bytes]) -> bool:
+    return given.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower() in hot_path.BEACON_TYPES
+
+
+def _length(given: dict[bytes, bytes], most: int = requests.SMALL_BODY_BYTES) -> int | None:
     text = given.get(b"content-length", b"")
-    return int(text) if text.isdigit() and len(text) < 6 and int(text) <= requests.SMALL_BODY_BYTES else None
+    return int(text) if text.isdigit() and len(text) < 6 and int(text) <= most else None
 
 
 def _vote_request(given: dict[bytes, bytes], scope: Scope) -> VoteRequest:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Response
 
 from reactions.notices import alerts, feed
+from reactions.votes import under_review
 from reactions.web import current, editors, headers
 from reactions.web.openapi import ApiBlueprint
 
@@ -22,6 +23,8 @@ def alerts_feed(site_key: str) -> Response:
     site = editors.require(site_key, "read")
     with current.reading() as connection:
         raised = alerts.latest(connection, site, limit=feed.ENTRIES)
+        keys = {key for alert in raised if (key := alert.article["key"])}
+        waiting = under_review.waiting_by_key(connection, site, keys)
     address = f"{current.parts().settings.address}/v1/sites/{site.key}/alerts.atom"
-    document = feed.atom(site, raised, address=address, now_ms=current.now_ms())
+    document = feed.atom(site, raised, waiting=waiting, address=address, now_ms=current.now_ms())
     return Response(document, headers=headers.PRIVATE, content_type="application/atom+xml; charset=utf-8")

@@ -37,6 +37,12 @@ def check_origin(site: Site, origin: str | None, fetch_mode: str | None) -> list
     return [*NO_ORIGIN, ("Access-Control-Allow-Origin", origin), *_EXPOSED]
 
 
+def check_viewed_on(site: Site, origin: str | None) -> None:
+    """Let a beacon through only from the site's pages, or from no browser. Raises Forbidden."""
+    if origin is not None and origin not in site.origins:
+        raise Forbidden("Views of this site come from its own pages. The publisher can add this page's origin to the site.")
+
+
 def let_page_read(site: Site) -> list[Header]:
     """Check the origin of the present request and let its page read the answer, a problem too. Raises Forbidden."""
     headers = check_origin(site, request.environ.get("HTTP_ORIGIN"), request.environ.get("HTTP_SEC_FETCH_MODE"))

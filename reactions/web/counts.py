@@ -152,7 +152,8 @@ class CountsReader:
         stamp = self._memory.stamp({key.id for key in keys})
         with self._engine.connect() as connection:
             counted = iter(rules.counts_of(connection, site, keys, now_ms=now_ms()))
-        body = orjson.dumps(shape([each if isinstance(each, Fault) else next(counted) for each in asked]))
+        views = {"views": site.count_views} if site.count_views else {}
+        body = orjson.dumps(views | shape([each if isinstance(each, Fault) else next(counted) for each in asked]))
         etag = f'"{hashlib.blake2b(body, digest_size=9).hexdigest()}"'
         answer = CachedResponse(body, etag, [("ETag", etag), *self._headers])
         self._memory.keep(address, answer, stamp)

@@ -7,19 +7,25 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 import orjson
+from marshmallow import ValidationError
 
-from reactions.newsroom import registering
+from reactions.newsroom import article_keys, registering
+from reactions.newsroom.article_keys import ArticleKey
 from reactions.newsroom.sites import Directory, Site
+from reactions.refusals import MalformedKey, ViewsNotCounted
 from reactions.settings import Proxies
 from reactions.times import now_ms
 from reactions.votes import networks, rules
 from reactions.votes.ballot_box import BallotBox
 from reactions.votes.rules import Ballot, Receipt
+from reactions.votes.views import MOST_ARTICLES as MOST_SEEN
+from reactions.votes.views import Views
 from reactions.web import cors, metrics, problems, requests, schemas
 from reactions.web.counts import PARAMETERS, Address, CachedResponse, CountsMemory, CountsReader
 from reactions.web.headers import NOSNIFF, Header
@@ -28,7 +34,11 @@ from reactions.web.trust import Trust
 
 VOTE = re.compile("/v1/sites/([a-z0-9-]{1,63})/vote")
 COUNTS = re.compile("/v1/sites/([a-z0-9-]{1,63})/(reactions|counts)")
+VIEWS = re.compile("/v1/sites/([a-z0-9-]{1,63})/views")
 ROUTE = "/v1/sites/<site_key>/vote"
+VIEWS_ROUTE = "/v1/sites/<site_key>/views"
+BEACON_BYTES = 32_768  # a hundred keys
+BEACON_TYPES = ("text/plain", "application/json")  # the first is what a browser sends to another origin without asking
 
 # What the widget sends, to the byte. A body that is written otherwise is read by the schema, which says what is wrong with it.
 _WIDGETS_BODY = re.compile(
@@ -61,6 +71,7 @@ class HotPath:
     proxies: Proxies
     article_signing_keys: Sequence[bytes]
     pseudonym_key: bytes
+    views: Views
 
     def ballot(self, site: Site, request: VoteRequest, body: bytes) -> tuple[Ballot, Voter]:
         """The ballot in a body whose origin was checked, and whom to limit.
@@ -109,12 +120,39 @@ class HotPath:
         ballot, voter = self.ballot(site, request, body)
         return self.receipt(ballot, self.ballot_box.cast(ballot, voter))
 
+    def see(self, site: Site, request: VoteRequest, body: bytes) -> tuple[bytes, list[Header]]:
+        """Count a beacon's views; return the answer and its headers. Nothing of a beacon that is refused is counted.
+
+        Raises Forbidden, ViewsNotCounted or ValidationError.
+        """
+        cors.check_viewed_on(site, request.origin)
+        if not site.count_views:
+            raise ViewsNotCounted("This site counts no views. `reactions site set --count-views` changes that.")
+        keys = _seen(site, requests.json_object(body))
+        network, wide = networks.prefixes_of(networks.client_address(request.peer, request.forwarded_for, self.proxies))
+        taken = self.views.add(site, keys, network=wide or network, now_ms=now_ms())
+        return orjson.dumps({"taken": taken}), [*_RECEIPT, *cors.NO_ORIGIN]
+
     def known(self, address: Address) -> CachedResponse | None:
         """The answer about counts for an address, if it is in memory and still good."""
         found = self.memory.find(address)
         if found is not None:
             metrics.reads.inc()
         return found
+
+
+def _seen(site: Site, sent: dict[str, Any]) -> list[ArticleKey]:
+    """The articles of a beacon. Raises ValidationError; a key that cannot be used is left out, as no article has it."""
+    texts = sent.get("articles")
+    if sent.keys() != {"articles"} or not isinstance(texts, list) or not 1 <= len(texts) <= MOST_SEEN:
+        raise ValidationError(f"Send the keys of 1 to {MOST_SEEN} articles and nothing else.", "articles")
+    if not all(isinstance(text, str) for text in texts):
+        raise ValidationError("Each key is a text.", "articles")
+    keys = []
+    for text in texts:
+        with suppress(MalformedKey):
+            keys.append(article_keys.article_key(site.key, text))
+    return keys
 
 
 def _read(body: bytes) -> tuple[str, str | None, bytes, int, str | None, str | None]:

@@ -43,6 +43,7 @@ STATUS_OF: dict[type[Refusal], tuple[int, str, str]] = {
     refusals.UnreadableImport: (400, "unreadable-import", "This file cannot be imported"),
     refusals.UnknownImport: (404, "unknown-import", "No such import"),
     refusals.ImportConflict: (409, "import-conflict", "The import conflicts with what is stored"),
+    refusals.ViewsNotCounted: (409, "views-not-counted", "This site counts no views"),
     refusals.MalformedWebhook: (422, "malformed-webhook", "Alerts cannot be sent to this address"),
     refusals.UnknownVerdict: (404, "unknown-verdict", "No such verdict"),
     refusals.MalformedSubscriber: (422, "malformed-subscriber", "The digest cannot be sent to this address"),

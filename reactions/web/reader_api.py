@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import orjson
 from flask import Response, request
+from werkzeug.exceptions import UnsupportedMediaType
 
 from reactions.votes import forgetting, networks
 from reactions.web import cors, current, hot_path, requests, schemas
@@ -73,6 +74,23 @@ def vote(site_key: str) -> Response:
 def vote_preflight(site_key: str) -> Response:
     """Tell a browser whether a page may vote."""
     return cors.preflight(cors.let_page_read(current.site(site_key)), "PUT")
+
+
+@blueprint.post(
+    "/v1/sites/<site_key>/views",
+    "countViews",
+    body=schemas.ViewsBody,
+    response=schemas.ViewsResponse,
+    problems=["foreign-origin", "views-not-counted"],
+)
+def views(site_key: str) -> Response:
+    """Tell which rows came into sight on a page, once in its life. The same JSON as text/plain needs no preflight."""
+    site = current.site(site_key)
+    if request.mimetype not in hot_path.BEACON_TYPES:
+        raise UnsupportedMediaType
+    body = requests.bytes_of(request, most_bytes=hot_path.BEACON_BYTES)
+    text, sent = current.parts().hot_path.see(site, hot_path.request_of(request.environ), body)
+    return Response(text, headers=sent)
 
 
 @blueprint.delete(

@@ -169,12 +169,28 @@ class ReactionsResponse(Schema):
     total = _count(required=False)
     reactions = fields.List(fields.Nested(ReactionCount), required=True)
     articles = fields.List(fields.Nested(ArticleCounts))
+    views = fields.Integer(metadata={"description": "Only where the site counts views: one page view in so many tells them"})
 
 
 class CountsResponse(Schema):
     """The counts of several articles, in the order asked."""
 
     articles = fields.List(fields.Nested(ArticleCounts), required=True)
+    views = fields.Integer(metadata={"description": "Only where the site counts views: one page view in so many tells them"})
+
+
+class ViewsBody(Body):
+    """The articles whose rows came into sight on a page."""
+
+    error_messages = {"unknown": "There is no such member. Send articles."}  # noqa: RUF012
+
+    articles = fields.List(fields.String(), required=True, metadata={"minItems": 1, "maxItems": 100})
+
+
+class ViewsResponse(Schema):
+    """What a beacon brought."""
+
+    taken = fields.Integer(required=True, metadata={"description": "Views that were taken; others were beyond a network's share"})
 
 
 class VoteResponse(Schema):

@@ -13,7 +13,7 @@ from flask import Response, request
 from reactions.imports import apply, record, totals
 from reactions.newsroom import alert_rules, editor_sessions, reaction_sets, sites, subscribers
 from reactions.newsroom.sites import Site
-from reactions.notices import alerts, outbox, webhooks
+from reactions.notices import alerts, messages, outbox, webhooks
 from reactions.notices.webhooks import Unreachable, Webhook
 from reactions.storage.engines import writing
 from reactions.times import rfc3339
@@ -119,7 +119,8 @@ def list_webhooks(site_key: str) -> Response:
 def add_webhook(site_key: str) -> Response:
     """Send the site's alerts to an address, too. The response has the secret with which the receiver verifies them."""
     site = editors.require(site_key, "admin")
-    made = added_webhook(site, body_of(request, _webhook_body)["url"])
+    body = body_of(request, _webhook_body)
+    made = added_webhook(site, body["url"], kind=body.get("kind", ""))
     with current.reading() as connection:
         return respond({**shown_webhook(connection, made), "secret": secret_of(made)})
 
@@ -221,12 +222,12 @@ def end_sessions(site_key: str) -> Response:
     return respond({"sessions": ended})
 
 
-def added_webhook(site: Site, url: str) -> Webhook:
-    """Send the site's alerts to an address from now on. Raises MalformedWebhook."""
+def added_webhook(site: Site, url: str, *, kind: str = "") -> Webhook:
+    """Send the site's alerts to an address from now on; its host tells the kind unless it is given. Raises MalformedWebhook."""
     settings = current.parts().settings
     allowed, ports = settings.webhook_private_targets, frozenset(map(int, settings.webhook_ports))
     with writing(current.engine()) as connection:
-        return webhooks.add(connection, site, url, private_allowed=allowed, ports=ports, now_ms=current.now_ms())
+        return webhooks.add(connection, site, url, kind=kind, private_allowed=allowed, ports=ports, now_ms=current.now_ms())
 
 
 def secret_of(webhook: Webhook) -> str:
@@ -241,7 +242,8 @@ def tested_webhook(site: Site, webhook_id: str) -> dict[str, Any]:
         webhook = webhooks.get(connection, site, webhook_id)
     sender = outbox.sender_of(parts.settings, parts.keys, current.engine(), clock=current.now_ms)
     try:
-        status = outbox.send_test(sender, webhook, alerts.trial_message(site, now_ms=current.now_ms()))
+        said = messages.body(webhook.kind, alerts.trial_message(site, now_ms=current.now_ms()))
+        status = outbox.send_test(sender, webhook, said)
     except Unreachable as refusal:
         detail = f"The test did not arrive. {refusal}"
         return {"delivered": False, "status": refusal.status, "reason": refusal.reason or None, "detail": detail}
@@ -252,7 +254,7 @@ def shown_webhook(connection: Any, webhook: Webhook) -> dict[str, Any]:
     """A webhook as it is listed."""
     state = webhooks.deliveries(connection, webhook)
     return {
-        "id": webhook.id, "url": webhook.url, "created_at": rfc3339(webhook.created_at),
+        "id": webhook.id, "url": webhook.url, "kind": webhook.kind, "created_at": rfc3339(webhook.created_at),
         "sent": state.sent, "waiting": state.waiting, "given_up": state.given_up, "problem": state.problem,
     }  # fmt: skip
 

@@ -6,7 +6,9 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
+from reactions import languages
 from reactions.newsroom import sites
+from reactions.notices import messages
 from reactions.web.schemas import Body, StrictInteger
 
 
@@ -50,6 +52,10 @@ class SiteBody(Body):
     keep_votes_days = _days("Days without a vote after which an article's votes are dropped")
     forgotten_votes = _text(validate=validate.OneOf(sites.FORGOTTEN))
     reader_scope = _text(validate=validate.OneOf(sites.SCOPES))
+    language = _text("Of the dashboard, the digest and the alerts", validate=validate.OneOf(languages.KNOWN))
+    count_views = StrictInteger(
+        validate=validate.Range(0, 1000), metadata={"description": "0 counts no views, 1 each page view, 10 one in ten"}
+    )
 
 
 class SiteResponse(Schema):
@@ -67,6 +73,8 @@ class SiteResponse(Schema):
     keep_votes_days = fields.Integer(required=True, allow_none=True)
     forgotten_votes = fields.String(required=True)
     reader_scope = fields.String(required=True)
+    language = fields.String(required=True)
+    count_views = _count()
 
 
 class SetBody(Body):
@@ -157,6 +165,7 @@ class WebhookBody(Body):
     """Where alerts are to be sent."""
 
     url = fields.String(required=True, validate=validate.Length(1, 2000))
+    kind = _text("What the receiver takes; left out, its host tells", validate=validate.OneOf(messages.KINDS))
 
 
 class WebhookResponse(Schema):
@@ -164,6 +173,7 @@ class WebhookResponse(Schema):
 
     id = fields.String(required=True)
     url = fields.String(required=True)
+    kind = fields.String(required=True)
     created_at = fields.DateTime(required=True)
     sent = _count("Messages that arrived within the last month")
     waiting = _count()

@@ -97,7 +97,7 @@ def test_an_alert_has_the_key_as_data_and_in_no_words(newsroom: Newsroom, crowd:
         told(newsroom)
         suspect(newsroom, evil)
         newsroom.deliver()
-    document = feed.atom(newsroom.site, newsroom.alerts(), address="https://reactions.example/alerts.atom", now_ms=1)
+    document = feed.atom(newsroom.site, newsroom.alerts(), waiting={}, address="https://reactions.example/alerts.atom", now_ms=1)
 
     bodies = [json.loads(sent.body)["data"] for sent in receiver.sent]
     assert {body["rule"] for body in bodies} >= {"surging", "most loved", "record", "suspicious votes"}

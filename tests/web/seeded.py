@@ -71,7 +71,7 @@ def seed(app: Flask) -> dict[str, str]:
     _send(client, keys["write"], "POST", "articles/move", {"article": "moved", "to": "moved/again"})
     with app.app_context(), writing(current.engine()) as connection:
         site = sites.get(connection, "daily")
-        sites.change(connection, "daily", reactions=site.reactions.changed("wow", retired=True))
+        sites.change(connection, "daily", reactions=site.reactions.changed("wow", retired=True), count_views=1)
     return {**keys, "spare": _key(app, "read")[0], **_set_up(app)}
 
 
@@ -123,6 +123,7 @@ REQUESTS: dict[str, tuple[str, str, str, dict[str, Any] | None]] = {
     "castVote": (
         "read", "PUT", "vote", {"article": "sport/cup-final", "reaction": "love", "reader": "0f" * 16, "seq": 1732345678901},
     ),
+    "countViews": ("read", "POST", "views", {"articles": ["sport/cup-final", "science/comet"]}),
     "getDashboard": ("read", "GET", "dashboard", None),
     "listArticles": ("read", "GET", "articles?limit=1", None),
     "getArticle": ("read", "GET", "articles/one?article=sport/cup-final", None),

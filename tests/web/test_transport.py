@@ -28,7 +28,7 @@ def service(
 ) -> Iterator[Service]:
     """A service that nobody else votes at, by each kind of worker."""
     url = sqlite_files.copy_to(tmp_path_factory.mktemp("transport"))
-    make.site(url)
+    make.site(url, count_views=1)
     with running_service(url, worker_class=request.param, settings={"counts_memory_s": 0}) as running:
         running.database_url = url  # type: ignore[attr-defined]
         yield running
@@ -185,6 +185,29 @@ def test_a_vote_in_chunks_is_a_vote(service: Service) -> None:
     assert json.loads(answer.body)["article"] == "chunked"
     withdrawn = body.replace(b'"like"', b"null").replace(b": 1}", b": 2}")
     talk(service, put(f"Content-Length: {len(withdrawn)}", body=withdrawn))
+
+
+BEACONS = {
+    b'{"articles":["a"]}': (200, ""),
+    b'{"articles":[]}': (400, ""),
+    b"junk": (400, ""),
+    b'{"articles": ["%s"]}' % (b"x" * 40_000): (413, ""),
+    b'{"articles":["a"]} ': (403, "Origin: https://evil.example"),
+    b' {"articles":["a"]}': (403, "Origin: null"),
+}
+
+
+@pytest.mark.parametrize("body", BEACONS)
+@pytest.mark.usefixtures("nothing_stored")
+def test_both_doors_answer_a_beacon_alike(service: Service, body: bytes) -> None:
+    status, field = BEACONS[body]
+    head = ["POST /v1/sites/daily/views HTTP/1.1", "Host: localhost", "Content-Type: text/plain;charset=UTF-8"]
+    sent = "\r\n".join([*head, f"Content-Length: {len(body)}", *([field] if field else []), "", ""]).encode() + body
+
+    answer = talk(service, sent)
+
+    assert answer.status == status
+    assert answer.content_type == ("application/json" if status == 200 else "application/problem+json")
 
 
 def test_the_service_lives_and_its_log_says_nothing_of_the_readers(service: Service, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from flask import flash, g, get_flashed_messages, make_response, redirect, reque
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 
+from reactions import languages
 from reactions.imports import record
 from reactions.newsroom import alert_rules, api_keys, editor_sessions, sites, subscribers
 from reactions.notices import webhooks
@@ -116,8 +117,11 @@ def _site(form: Mapping[str, str] | None) -> dict[str, Any]:
         "article_policy": site.article_policy, "new_articles_per_day": site.new_articles_per_day,
         "article_patterns": "\n".join(site.article_patterns), "close_after_days": site.close_after_days or "",
         "keep_votes_days": site.keep_votes_days or "", "forgotten_votes": site.forgotten_votes, "reader_scope": site.reader_scope,
+        "language": site.language, "count_views": site.count_views,
     }  # fmt: skip
-    return {"values": {**stored, **(form or {})}, "version": sites.version_of_settings(site), "zones": _zones()}
+    tongues = {each: languages.own_name(each) for each in languages.KNOWN}
+    version = sites.version_of_settings(site)
+    return {"values": {**stored, **(form or {})}, "version": version, "zones": _zones(), "tongues": tongues}
 
 
 @cache
@@ -127,11 +131,12 @@ def _zones() -> list[str]:
 
 def _change_site(form: Mapping[str, str]) -> str:
     changes: dict[str, Any] = {
-        name: form.get(name, "") for name in ("name", "time_zone", "article_policy", "forgotten_votes", "reader_scope")
+        name: form.get(name, "")
+        for name in ("name", "time_zone", "language", "article_policy", "forgotten_votes", "reader_scope")
     }
     changes |= {name: form.get(name, "").split() for name in ("origins", "article_patterns")}
     changes |= {name: _number(form, name, none=True) for name in ("close_after_days", "keep_votes_days")}
-    changes["new_articles_per_day"] = _number(form, "new_articles_per_day")
+    changes |= {name: _number(form, name) for name in ("new_articles_per_day", "count_views")}
     with writing(current.engine()) as connection:
         site = sites.get_to_change(connection, g.site.key)
         if form.get("version") != sites.version_of_settings(site):
@@ -243,7 +248,7 @@ def _threshold(form: Mapping[str, str], rule: str, name: str) -> Any:
 
 
 def _add_webhook(form: Mapping[str, str]) -> str:
-    made = settings_api.added_webhook(g.site, form.get("url", "").strip())
+    made = settings_api.added_webhook(g.site, form.get("url", "").strip(), kind=form.get("kind", ""))
     return f"Alerts go to {made.url.partition('?')[0]} from now on. Send it a test, and give its receiver the secret."
 
 

@@ -40,9 +40,9 @@ class Newsroom:
         usual: dict[str, Any] = {"timeout_s": 2.0, "attempts": 9, "private_allowed": True}
         return Sender(self.engine, KEY, clock=lambda: self.now_ms, jitter=lambda: self.jitter, **usual | choices)
 
-    def webhook(self, url: str) -> Webhook:
+    def webhook(self, url: str, *, kind: str = "") -> Webhook:
         with writing(self.engine) as connection:
-            return webhooks.add(connection, self.site, url, private_allowed=True, now_ms=self.now_ms)
+            return webhooks.add(connection, self.site, url, kind=kind, private_allowed=True, now_ms=self.now_ms)
 
     def raise_(self, *findings: Finding) -> list[Alert]:
         return alerts.raise_all(self.engine, self.site, findings, now_ms=self.now_ms)

@@ -61,7 +61,7 @@ def test_what_was_sent_is_not_sent_again(newsroom: Newsroom) -> None:
         assert len(receiver.sent) == 1
 
 
-@pytest.mark.parametrize("answer", [500, 404, 301, 302, 503])
+@pytest.mark.parametrize("answer", [500, 403, 301, 302, 503])
 def test_what_was_refused_is_sent_again_with_the_same_id_and_a_new_time(newsroom: Newsroom, answer: int) -> None:
     with receiving((answer, {"Location": "http://127.0.0.1:9/elsewhere"})) as receiver:
         newsroom.webhook(receiver.url)
@@ -112,12 +112,16 @@ def test_a_receiver_may_ask_for_more_time(newsroom: Newsroom) -> None:
     assert newsroom.deliveries()[0]["next_at"] == newsroom.now_ms + 600_000
 
 
-def test_a_receiver_that_is_gone_for_good_gets_nothing_more(newsroom: Newsroom) -> None:
-    with receiving(410) as receiver:
+@pytest.mark.parametrize("answer", [400, 404, 410])
+def test_what_is_refused_for_good_is_given_up_at_once(newsroom: Newsroom, answer: int) -> None:
+    with receiving(answer) as receiver:
         newsroom.webhook(receiver.url)
         newsroom.raise_(finding())
 
-        assert newsroom.deliver() == [Attempt(receiver.url, "given up", "127.0.0.1 answered 410.")]
+        problem = f"127.0.0.1 answered {answer}, so it does not take this message however often it is sent."
+        assert newsroom.deliver() == [Attempt(receiver.url, "given up", problem)]
+        newsroom.later(86_400)
+        assert newsroom.deliver() == []
 
 
 @pytest.mark.parametrize("manner", ["silence", "drip"])

@@ -6,15 +6,17 @@ from datetime import date, datetime
 from html.parser import HTMLParser
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, insert, select
 
-from reactions.notices import digest
+from reactions.notices import digest, feed
 from reactions.notices.digest import Digest
 from reactions.refusals import MalformedPeriod
 from reactions.reports.listings import Row
 from reactions.reports.query import Memory, Reading
-from reactions.storage.engines import snapshot
-from tests.notices.alerts.conftest import Newsroom
+from reactions.storage import tables
+from reactions.storage.engines import snapshot, writing
+from reactions.votes import under_review
+from tests.notices.alerts.conftest import Newsroom, finding
 from tests.notices.alerts.crowds import Crowd
 
 DAY = date(2025, 11, 25)
@@ -186,3 +188,30 @@ def test_a_long_title_is_folded_in_the_text(newsroom: Newsroom) -> None:
     crowd.vote("long", hours_ago=1, like=1)
 
     assert max(map(len, text(newsroom).splitlines())) <= digest.TEXT_COLUMNS
+
+
+def test_votes_under_review_are_told_beside_the_article_as_on_its_page(newsroom: Newsroom, yesterday: Crowd) -> None:
+    with writing(newsroom.engine) as connection:
+        for voter in connection.execute(
+            select(tables.vote.c.article_id, tables.vote.c.voter)
+            .join(tables.article, tables.article.c.article_id == tables.vote.c.article_id)
+            .where(tables.article.c.key == "goat")
+            .limit(12)
+        ).all():
+            connection.execute(
+                insert(tables.hold).values(
+                    article_id=voter.article_id, voter=voter.voter, site_id=newsroom.site.id, id=voter.voter.hex()[:16],
+                    state="suspect", cause="verdict", at=newsroom.now_ms, due_at=newsroom.now_ms,
+                )
+            )  # fmt: skip
+
+    said = text(newsroom, link=LINK)
+
+    assert "Local: 81 reactions; 12 votes under review\n" in said
+    assert "Politics: 50 reactions\n" in said
+    with newsroom.engine.connect() as connection:
+        waiting = under_review.waiting_by_key(connection, newsroom.site, {"goat", "tax"})
+    assert waiting == {"goat": 12}
+    newsroom.raise_(finding())
+    atom = feed.atom(newsroom.site, newsroom.alerts(), waiting=waiting, address="https://x.example/", now_ms=newsroom.now_ms)
+    assert b"40 would be usual. 12 votes on it under review." in atom

@@ -16,7 +16,7 @@ EDITOR = "Editör <editor@daily.example>"
 SEND = ("digest", "daily", "--smtp", "--to", "editor@daily.example")
 
 
-def send(url: str, *recipients: str, sender: str = FROM) -> None:
+def send(url: str, *recipients: str, sender: str = FROM) -> dict[str, str]:
     made = mail.message(
         sender=sender,
         recipients=recipients or (EDITOR,),
@@ -25,7 +25,7 @@ def send(url: str, *recipients: str, sender: str = FROM) -> None:
         html="<p>A line</p>",
         now_ms=1_764_052_200_000,
     )
-    mail.send(made, smtp_url=url)
+    return mail.send(made, smtp_url=url)
 
 
 def test_a_mail_has_both_forms_and_says_that_it_is_automatic() -> None:
@@ -37,6 +37,8 @@ def test_a_mail_has_both_forms_and_says_that_it_is_automatic() -> None:
     assert (mail["From"], mail["To"], mail["Subject"]) == (FROM, EDITOR, "The Daily, Tuesday")
     assert mail["Date"] == "Tue, 25 Nov 2025 06:30:00 +0000"
     assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail["List-Unsubscribe"] == "<mailto:reactions@daily.example?subject=unsubscribe>"
+    assert mail["List-Id"] == "<digest.digest.daily.example>"
     assert mail["Message-ID"].endswith("@daily.example>")
     assert [part.get_content_type() for part in mail.walk()] == ["multipart/alternative", "text/plain", "text/html"]
     body = mail.get_body(("plain",))
@@ -105,8 +107,8 @@ def test_letters_that_the_protocol_has_not_are_refused_in_words(
 
 def test_one_refused_recipient_is_named_and_the_others_get_theirs() -> None:
     with serving(Mailbox(refused=("gone@daily.example",))) as mailbox:
-        with pytest.raises(NotSent, match=r"gone@daily\.example was refused: 550 no such person"):
-            send(f"smtp://localhost:{mailbox.port}", "gone@daily.example", EDITOR)
+        refused = send(f"smtp://localhost:{mailbox.port}", "gone@daily.example", EDITOR)
+        assert refused == {"gone@daily.example": "gone@daily.example was refused: 550 no such person."}
         with pytest.raises(NotSent, match=r"gone@daily\.example was refused"):
             send(f"smtp://localhost:{mailbox.port}", "gone@daily.example")
 
@@ -138,6 +140,23 @@ def test_the_command_sends_yesterday(newsroom: Newsroom, yesterday: Crowd, termi
     link = "https://reactions.example/dashboard?from=2025-11-25&to=2025-11-25"
     assert f"More: {link}" in plain
     assert link.replace("&", "&amp;") in html
+
+
+def test_one_refused_recipient_does_not_hide_that_the_others_have_it(
+    newsroom: Newsroom, yesterday: Crowd, terminal: Terminal
+) -> None:
+    with serving(Mailbox(refused=("gone@x.example",))) as mailbox:
+        url = f"smtp://localhost:{mailbox.port}"
+        unsubscribe = "https://daily.example/no-more"
+        said = terminal.type(*SEND, "--to", "Gone <gone@x.example>", smtp_url=url, mail_from=FROM, mail_unsubscribe=unsubscribe)
+
+    assert said.code == 1
+    assert said.err.splitlines()[0] == "Sent to editor@daily.example."
+    assert "gone@x.example was refused: 550 no such person." in said.err
+    assert "not sent" not in said.err
+    (mail,) = mailbox.mails
+    assert mail["List-Unsubscribe"] == "<https://daily.example/no-more>"
+    assert mail["List-Id"] == "<daily.digest.daily.example>"
 
 
 def test_the_command_writes_to_files_and_to_the_terminal(newsroom: Newsroom, yesterday: Crowd, terminal: Terminal) -> None:

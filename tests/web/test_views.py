@@ -1,0 +1,130 @@
+"""Views as pages tell them: what is counted, what is refused, and what no stranger can do. On both engines."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import Engine, select
+
+from reactions.newsroom import sites
+from reactions.storage import tables
+from reactions.storage.engines import writing
+from reactions.votes import views
+from tests.web.asking import counts, row, vote
+from tests.web.conftest import MakeApp
+
+URL = "/v1/sites/daily/views"
+
+
+@pytest.fixture
+def seen(make_app: MakeApp, engine: Engine) -> Any:
+    """An application whose site counts views, with a way to send beacons and to read what was stored."""
+    app = make_app()
+    with writing(engine) as connection:
+        sites.change(connection, "daily", count_views=1)
+    client = app.test_client()
+
+    class Page:
+        def __init__(self) -> None:
+            self.client: FlaskClient = client
+
+        def beacon(self, body: Any, **options: Any) -> Any:
+            text = body if isinstance(body, (bytes, str)) else json.dumps(body)
+            return client.post(URL, data=text, **{"content_type": "text/plain;charset=UTF-8", **options})
+
+        def stored(self) -> dict[str, int]:
+            with app.app_context():
+                app.extensions["reader-reactions"].hot_path.views.write()
+            asked = select(tables.article.c.key, tables.views.c.n).join(
+                tables.views, tables.views.c.article_id == tables.article.c.article_id
+            )
+            with engine.connect() as connection:
+                return {key: n for key, n in connection.execute(asked)}  # noqa: C416
+
+    return Page()
+
+
+def test_views_add_up_for_articles_that_exist_and_a_stranger_registers_none(seen: Any, engine: Engine) -> None:
+    vote(seen.client, article="a")
+    for _ in range(3):
+        assert seen.beacon({"articles": ["a", "a", "made up", "x" * 500]}).get_json() == {"taken": 2}
+
+    assert seen.stored() == {"a": 3}
+    seen.beacon({"articles": ["a"]})
+    assert seen.stored() == {"a": 4}
+    with engine.connect() as connection:
+        assert connection.execute(select(tables.article.c.key)).scalars().all() == ["a"]
+        assert len(connection.execute(select(tables.views)).all()) <= 2  # an hour may end meanwhile
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "", "junk", "[]", "{}", b"\xff",
+        '{"articles":[]}', '{"articles":"a"}', '{"articles":[1]}', '{"articles":["a"],"reader":"b"}',
+        json.dumps({"articles": [str(n) for n in range(1000)]}),
+    ],
+)  # fmt: skip
+def test_what_is_no_beacon_is_refused_whole(seen: Any, body: Any) -> None:
+    vote(seen.client, article="a")
+
+    assert seen.beacon(body).status_code == 400
+    assert seen.stored() == {}
+
+
+def test_foreign_pages_other_types_and_oversized_beacons_count_nothing(seen: Any) -> None:
+    vote(seen.client, article="a")
+    body = {"articles": ["a"]}
+
+    assert seen.beacon(body, headers={"Origin": "https://evil.example"}).status_code == 403
+    assert seen.beacon(body, headers={"Origin": "null"}).status_code == 403
+    assert seen.beacon(body, content_type="text/html").status_code == 415
+    assert seen.beacon({"articles": ["a", "x" * 40_000]}).status_code == 413
+    assert seen.client.post("/v1/sites/nonesuch/views", data="{}", content_type="text/plain").status_code == 404
+    assert seen.stored() == {}
+
+
+def test_one_network_adds_only_so_many_views_to_an_article(seen: Any) -> None:
+    vote(seen.client, article="a")
+    for _ in range(views.PER_NETWORK_AND_ARTICLE + 20):
+        seen.beacon({"articles": ["a"]})
+
+    assert views.PER_NETWORK_AND_ARTICLE <= seen.stored()["a"] <= 2 * views.PER_NETWORK_AND_ARTICLE  # twice if an hour ends
+
+
+def test_memory_is_bounded(seen: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(views, "MOST_WAITING", 10)
+    monkeypatch.setattr(views, "WRITTEN_EVERY_S", 3600)
+
+    assert seen.beacon({"articles": [str(n) for n in range(100)]}).get_json() == {"taken": 10}
+
+
+def test_only_a_site_that_opted_in_says_so_and_counts(make_app: MakeApp, client: FlaskClient, engine: Engine) -> None:
+    vote(client, article="a")
+    assert "views" not in row(client, "a").get_json()
+    refused = client.post(URL, data='{"articles":["a"]}', content_type="text/plain")
+    assert (refused.status_code, refused.get_json()["title"]) == (409, "This site counts no views")
+
+    with writing(engine) as connection:
+        sites.change(connection, "daily", count_views=10)
+    opted_in = make_app().test_client()
+    assert row(opted_in, "a").get_json()["views"] == 10
+    assert counts(opted_in, ["a"]).get_json()["views"] == 10
+
+
+def test_views_go_with_their_article(seen: Any, engine: Engine) -> None:
+    for key in ("a", "b"):
+        vote(seen.client, article=key)
+    seen.beacon({"articles": ["a", "b"]})
+    assert seen.stored() == {"a": 1, "b": 1}
+
+    with engine.connect() as connection:
+        ids = dict(connection.execute(select(tables.article.c.key, tables.article.c.article_id)).all())  # type: ignore[arg-type]
+    with writing(engine) as connection:
+        views.move(connection, ids["a"], into=ids["b"])
+    assert seen.stored() == {"b": 2}
+    with engine.connect() as connection:
+        assert views.of_articles(connection, [ids["a"], ids["b"]], range(10_000_000)) == {ids["b"]: 2}
