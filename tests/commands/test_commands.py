@@ -82,7 +82,8 @@ def test_a_site_is_changed_in_what_is_said_and_the_rest_stays(terminal: Terminal
     terminal.do("site", "set", "weekly", "--time-zone", "Europe/Berlin", "--new-articles-per-day", "5")
 
     assert "name          Weekly\norigins       https://a.example, https://b.example\ntime zone     UTC\n" in told
-    assert "time zone     Europe/Berlin\narticles      open, at most 5 new ones a day\n" in terminal.do("site", "show", "weekly")
+    shown = terminal.do("site", "show", "weekly")
+    assert "time zone     Europe/Berlin\nlanguage      en (English)\narticles      open, at most 5 new ones a day\n" in shown
     assert terminal.type("site", "set", "weekly").code == 2
 
 

@@ -73,7 +73,7 @@ def test_a_site_is_read_and_changed_in_what_is_sent(admin: Editor) -> None:
     assert before == {
         "site": "daily", "name": "The Daily", "origins": [make.ORIGIN], "time_zone": "UTC", "vanished_time_zone": None,
         "article_policy": "open", "new_articles_per_day": 10_000, "article_patterns": [], "close_after_days": None,
-        "keep_votes_days": None, "forgotten_votes": "kept", "reader_scope": "article",
+        "keep_votes_days": None, "forgotten_votes": "kept", "reader_scope": "article", "language": "en", "count_views": 0,
     }  # fmt: skip
     same = {"name": "Daily", "time_zone": "Europe/Berlin", "origins": ["https://b.example"]}
     assert changed.json == admin.send("GET", "daily").json == before | same
