@@ -114,7 +114,8 @@ def _compare_dashboard(here: Stage, told: Naive, newsroom: Reports, about: dict[
     for row in rows:
         _compare_row(row, told, hours)
     for sort in SORTS:
-        values = [_value(row, sort) for row in newsroom.articles(here.site, asked(**about), sort=sort, limit=100).articles]
+        query = asked(**about, reaction="like" if sort in {"reaction", "share"} else "")
+        values = [_value(row, sort) for row in newsroom.articles(here.site, query, sort=sort, limit=100).articles]
         assert values == sorted(values, reverse=True)
     _compare_lists(report, rows, told)
 
@@ -260,6 +261,7 @@ def _value(row: Row, sort: str) -> float:
         "votes": row.net, "trending": row.trending.ratio,
         "mood": row.mood.value if row.total >= 10 else -2, "split": row.split.value if row.total >= 10 else -2,
         "surprise": (row.surprise.count + 1) / (row.surprise.median + 1) if row.surprise else -1,
+        "reaction": row.given or 0, "share": (row.given or 0) / row.net if row.net >= 10 else -2,
         "published": (row.published_at or row.first_seen_at).timestamp(),
     }[sort]  # fmt: skip
 
