@@ -41,7 +41,7 @@ from reactions.storage import tables
 from reactions.times import HOUR_MS
 from reactions.votes.tallies import READERS_OF_HOUR
 
-_a, _h, _t = tables.article.c, tables.hourly.c, tables.tally.c
+_a, _h, _t, _v = tables.article.c, tables.hourly.c, tables.tally.c, tables.views.c
 _N = _t.n + _t.imported
 
 
@@ -88,6 +88,13 @@ class Moves(NamedTuple):
     def plus(self, *others: Moves) -> Moves:
         """The sum of all."""
         return Moves(*map(sum, zip(self, *others, strict=True)))
+
+
+class Seen(NamedTuple):
+    """The views of an article in some hours, and the readers of those hours in which its views were counted."""
+
+    views: int
+    readers: int
 
 
 NONE = Sums(0, 0, 0, 0, 0, 0)
@@ -306,6 +313,34 @@ def imported_of(connection: Connection, article_ids: Collection[int]) -> dict[in
     mine = one_of(connection, _t.article_id, article_ids)
     asked = select(_t.article_id, cast(func.sum(_t.imported), BigInteger)).where(mine, _t.imported > 0).group_by(_t.article_id)
     return {article_id: n for article_id, n in connection.execute(asked).all()}  # noqa: C416  rows are no pairs to the type checker
+
+
+def seen_of(connection: Connection, article_ids: Collection[int], hours: range) -> dict[int, Seen]:
+    """How often articles were seen in some hours, and by whom who reacted; those of which no view was ever counted are left out.
+
+    Readers are those from the article's first hour with a view to its last: before and after, nobody counted who saw it.
+    """
+    views_of = select(_v.hour_utc).where(_v.article_id == _a.article_id)
+    inside = select(_whole(_v.n)).where(_v.article_id == _a.article_id, _v.hour_utc >= hours.start, _v.hour_utc < hours.stop)
+    counted = (
+        select(
+            _a.article_id,
+            views_of.with_only_columns(func.min(_v.hour_utc)).scalar_subquery().label("first"),
+            views_of.with_only_columns(func.max(_v.hour_utc)).scalar_subquery().label("last"),
+            func.coalesce(inside.scalar_subquery(), 0).label("views"),
+        )
+        .where(one_of(connection, _a.article_id, article_ids))
+        .subquery()
+    )
+    readers = select(_whole(READERS_OF_HOUR)).where(
+        _h.article_id == counted.c.article_id,
+        _h.hour_utc.between(counted.c.first, counted.c.last),
+        _h.hour_utc >= hours.start,
+        _h.hour_utc < hours.stop,
+    )
+    asked = select(counted.c.article_id, counted.c.views, func.coalesce(readers.scalar_subquery(), 0))
+    rows = connection.execute(asked.where(counted.c.first.is_not(None))).all() if article_ids else ()
+    return {article_id: Seen(*seen) for article_id, *seen in rows}
 
 
 def buckets(slots: Sequence[Slot], cells: Mapping[Cell, Moves], keys: Sequence[str]) -> list[Bucket]:

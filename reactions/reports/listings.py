@@ -31,8 +31,8 @@ from reactions.newsroom.reaction_sets import ReactionSet
 from reactions.newsroom.sites import Site
 from reactions.refusals import MalformedCursor, UnknownSort
 from reactions.reports import figures, metrics
-from reactions.reports.figures import NONE, Card, Sums
-from reactions.reports.metrics import NO_VOTES, TREND_HOURS, Measure, Shares, Votes
+from reactions.reports.figures import NONE, Card, Seen, Sums
+from reactions.reports.metrics import NO_VOTES, TREND_HOURS, Measure, Rate, Shares, Votes
 from reactions.reports.norms import Norms, Surprise
 from reactions.reports.periods import Period
 from reactions.reports.query import Filters, Reading, closed_before
@@ -187,10 +187,11 @@ def _signed(value: float, sign: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An article in a list. `added`, `removed`, `net`, `readers`, `sparkline` are of the period; the rest is of all time.
+    """An article in a list. Of the period are `added`, `removed`, `net`, `readers`, `views`, `reaction_rate` and `sparkline`; the
+    rest is of all time.
 
     `readers` reacted to it for the first time, `readers_now` in this hour or the last; `given` is the period's net of the
-    reaction that was asked for. `imported` is the part of `total` that imports brought.
+    reaction that was asked for. `imported` is the part of `total` that imports brought. `views` is None if none was ever counted.
     """
 
     article: str
@@ -213,6 +214,8 @@ class Row:
     readers: int
     readers_now: int
     given: int | None
+    views: int | None
+    reaction_rate: Rate | None
     mood: Measure
     split: Measure
     trending: Trend
@@ -226,6 +229,7 @@ def rows_of(reading: Reading, period: Period, numbers: Numbers, shown: Collectio
     counts = figures.counts_of(reading.connection, ids)
     imported = figures.imported_of(reading.connection, ids)
     lines = figures.sparklines(reading.connection, ids, period.hours, points=SPARKLINE_POINTS)
+    seen = figures.seen_of(reading.connection, ids, period.hours)
     by_id = {card.article_id: card for card in shown}
     zone = ZoneInfo(period.time_zone)
     return {
@@ -238,6 +242,7 @@ def rows_of(reading: Reading, period: Period, numbers: Numbers, shown: Collectio
             lines[record.article_id],
             zone,
             imported=imported.get(record.article_id, 0),
+            seen=seen.get(record.article_id),
         )
         for record in figures.records_of(reading.connection, ids)
     }
@@ -275,6 +280,7 @@ def _row(
     zone: ZoneInfo,
     *,
     imported: int,
+    seen: Seen | None,
 ) -> Row:
     sums = numbers.sums.get(card.article_id, NONE)
     votes = votes_of(reading.site.reactions, counts)
@@ -300,6 +306,8 @@ def _row(
         readers=sums.readers,
         readers_now=numbers.present.get(card.article_id, NONE).readers,
         given=None if numbers.given is None else numbers.given.get(card.article_id, 0),
+        views=None if seen is None else seen.views,
+        reaction_rate=None if seen is None or record.merged_from else metrics.reaction_rate(seen.readers, seen.views),
         mood=metrics.mood(votes, numbers.norms.shares),
         split=metrics.split(votes, numbers.norms.shares),
         trending=numbers.trend(card),

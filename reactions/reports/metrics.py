@@ -16,6 +16,7 @@ SURPRISE_LEAST = 5  # votes a reaction needs to be compared, and to be more than
 SURPRISE_TIMES = 2  # times the usual, from where a reaction is a surprise
 USUAL_TIMES, USUAL_WITHIN = 1.5, 5  # times more or less, and readers more or less, from where an hour is not as usual
 RATIO_LEAST = 5  # the least that a number is put in proportion to
+VIEWS_LEAST = 100  # views from where a rate says something
 _Z = 1.959964  # standard errors to both sides that hold 95 %
 
 
@@ -60,6 +61,15 @@ class Measure:
     low: float
     high: float
     few: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How many of 1,000 who saw a row reacted, with its 95 % interval."""
+
+    per_1000: float
+    low: float
+    high: float
 
 
 def shares_of(votes: Votes) -> Shares:
@@ -151,6 +161,19 @@ def divides(votes: Votes, usual: Shares) -> bool:
     """True where the split is above the site's with all of its interval, and ten votes or more are behind it."""
     above = votes.total >= FEW and split_of(votes, usual) > usual_split(usual)
     return above and split(votes, usual).low > usual_split(usual)
+
+
+def reaction_rate(readers: int, views: int) -> Rate | None:
+    """How many of 1,000 views led to a reader's first vote, with Wilson's interval.
+
+    None for fewer than 100 views, and for more readers than views: then not everybody who reacted was counted as one who saw.
+    """
+    if views < VIEWS_LEAST or not 0 <= readers <= views:
+        return None
+    share, weight = readers / views, _Z * _Z / views
+    middle = (share + weight / 2) / (1 + weight)
+    error = math.sqrt(weight * share * (1 - share) + weight * weight / 4) / (1 + weight)
+    return Rate(1000 * share, 1000 * max(middle - error, 0.0), 1000 * min(middle + error, 1.0))
 
 
 def share(part: int, of: int) -> float:

@@ -11,6 +11,7 @@ from reactions.languages import gettext, ngettext
 from reactions.reports import metrics
 from reactions.reports.dashboard import Live
 from reactions.reports.listings import Trend
+from reactions.reports.metrics import Rate
 from reactions.reports.norms import Group, Surprise
 
 NARROW = "\u202f"  # a no-break space that keeps a number and its sign together
@@ -87,6 +88,15 @@ def trend(found: Trend) -> str:
         "%(n)s readers in three hours, usually %(usual)s",
         found.gained,
         usual=usual,
+    )
+
+
+def reaction_rate(found: Rate) -> str:
+    """How many reacted, with the interval: "12.4 of 1,000 who saw the row reacted (10.4 to 14.8)"."""
+    rate, low, high = (languages.decimal(value, "#,##0.0") for value in (found.per_1000, found.low, found.high))
+    thousand = number(1000)
+    return gettext(
+        "%(rate)s of %(thousand)s who saw the row reacted (%(low)s to %(high)s)", rate=rate, thousand=thousand, low=low, high=high
     )
 
 
@@ -175,5 +185,6 @@ def bucket(start: datetime, unit: str) -> str:
 FILTERS: Mapping[str, object] = {
     "number": number, "counted": counted, "signed": signed, "decimals": decimals, "ratio": ratio, "percent": percent, "age": age,
     "change": change, "usually": usually, "times_usual": times_usual, "trend": trend, "live": live, "divided": divided,
+    "reaction_rate": reaction_rate,
     "clock": clock, "day": day, "moment": moment, "bucket": bucket,
 }  # fmt: skip

@@ -55,6 +55,14 @@ class BucketShown(MovesShown):
     reactions = fields.Dict(keys=fields.String(), values=fields.Nested(MovesShown), required=True)
 
 
+class RateShown(Schema):
+    """How many of 1,000 who saw the row reacted, with its 95 % interval (Wilson's)."""
+
+    per_1000 = _number()
+    low = _number()
+    high = _number()
+
+
 class PeriodShown(Schema):
     """What the figures are about: from `from` up to, but without, `to`."""
 
@@ -99,7 +107,10 @@ class SurpriseShown(Schema):
 
 
 class RowShown(MovesShown):
-    """An article. `added`, `removed`, `net` and `sparkline` are of the period; `total`, `counts`, `mood`, `split` of all time."""
+    """An article. `added`, `removed`, `net`, `readers`, `views`, `reaction_rate` and `sparkline` are of the period.
+
+    `total`, `counts`, `mood` and `split` are of all time.
+    """
 
     article = _text()
     title = _text(allow_none=True)
@@ -117,6 +128,15 @@ class RowShown(MovesShown):
     readers_now = _whole("Readers who voted on it for the first time in this hour or the last")
     imported = _whole("The part of `total` that imports brought; no votes of this service")
     counts = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
+    views = fields.Integer(
+        required=True, allow_none=True, metadata={"description": "How often its row was seen; null if that was never counted"}
+    )
+    reaction_rate = fields.Nested(
+        RateShown,
+        required=True,
+        allow_none=True,
+        metadata={"description": "Null for fewer than 100 views, for more readers than views, and after a merge"},
+    )
     mood = fields.Nested(MeasureShown, required=True)
     split = fields.Nested(MeasureShown, required=True)
     trending = fields.Nested(TrendShown, required=True)

@@ -37,6 +37,7 @@ class Article:
     born_ms: int
     moves: list[tuple[int, str, int]] = field(default_factory=list)
     firsts: list[tuple[int, str]] = field(default_factory=list)  # UTC ms, reaction
+    views: dict[int, int] = field(default_factory=dict)  # by UTC hour
 
     @property
     def born_hour(self) -> int:
@@ -63,6 +64,21 @@ class Article:
     def readers_at_age(self, age: int, now_hour: int) -> int:
         """The readers who had voted when it was so many hours old."""
         return self.readers(self.born_hour, min(self.born_hour + age, now_hour))
+
+    def seen(self, first: int, stop: int) -> int | None:
+        return sum(n for hour, n in self.views.items() if first <= hour < stop) if self.views else None
+
+    def rate(self, first: int, stop: int) -> tuple[float, float, float] | None:
+        """The readers of 1,000 views, hour by hour between the first view and the last, and Wilson's interval of it."""
+        n = self.seen(first, stop) or 0
+        hours = [hour for hour in range(first, stop) if self.views and min(self.views) <= hour <= max(self.views)]
+        k = sum(self.readers(hour, hour + 1) for hour in hours)
+        if n < 100 or k > n:
+            return None
+        # The shares p from which k of n lie Z standard errors away: (k/n - p)² = Z² p (1 - p) / n.
+        a, b, c = 1 + Z**2 / n, -(2 * k / n + Z**2 / n), (k / n) ** 2
+        root = math.sqrt(b * b - 4 * a * c)
+        return 1000 * k / n, 1000 * (-b - root) / (2 * a), 1000 * (-b + root) / (2 * a)
 
 
 @dataclass
@@ -239,6 +255,7 @@ class Naive:
         polar = [sum(n for r, n in votes.items() if self.moods[r] == mood) for mood in (1, -1)]
         return {
             "counts": votes, "added": inside.count(1), "removed": inside.count(-1), "net": sum(inside),
+            "views": article.seen(first, stop), "rate": article.rate(first, stop),
             "readers": article.readers(first, stop), "divides": self.divides(*polar, sum(votes.values())),
             "mood": self.mood(*polar, sum(votes.values())), "split": self.split(*polar, sum(votes.values())),
             "trending": self.trending(key), "surprise": self.surprise(key),
@@ -297,6 +314,9 @@ def read(engine: Engine, site: Site, now_ms: int) -> Naive:
                 if voter not in known and event.cause == "vote":
                     found[event.article_id].firsts.append((event.at, event.to_reaction))
                 known.add(voter)
+        for article_id, hour, n in connection.execute(text("select article_id, hour_utc, n from views")):
+            if article_id in found:
+                found[article_id].views[hour] = n
     return Naive(site, {article.key: article for article in found.values()}, now_ms)
 
 

@@ -10,13 +10,13 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 
-from reactions.newsroom import articles, reaction_sets, sites
+from reactions.newsroom import article_keys, articles, reaction_sets, sites
 from reactions.newsroom.articles import Description
 from reactions.newsroom.sites import Site
 from reactions.reports.query import ReportQuery
 from reactions.reports.reporting import Reports
 from reactions.storage import engines
-from reactions.votes import rules
+from reactions.votes import rules, views
 from reactions.votes.ballot_box import BallotBox
 from reactions.votes.rules import Ballot, Receipt
 from tests import make
@@ -64,6 +64,12 @@ class Stage:
     def give(self, article: str, reaction: str, times: int, at_ms: int) -> None:
         """Let so many new readers react."""
         self.vote(*((next(_numbers) + 1_000_000, article, reaction, at_ms) for _ in range(times)))
+
+    def see(self, key: str, times: int, at_ms: int) -> None:
+        """Let the row of an article come into sight so often."""
+        with engines.writing(self.engine) as connection:
+            found = articles.get(connection, self.site, article_keys.canonical_key(key))
+            views.add_sums(connection, [{"article_id": found.article_id, "hour_utc": at_ms // HOUR_MS, "n": times}])
 
     def _ballot(self, reader: int, article: str, reaction: str | None, at_ms: int) -> Ballot:
         return rules.ballot(

@@ -26,6 +26,7 @@ NOWS = (
 )  # fmt: skip
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe")
 AGES = st.one_of(st.floats(0, 12), st.floats(0, 200), st.floats(110, 200), st.floats(0, 45 * 24))  # hours before now
+VIEWS = st.one_of(st.integers(1, 120), st.integers(100, 5000))
 _sites = count()
 
 
@@ -71,6 +72,8 @@ def test_every_number_is_what_the_ledger_says(engine: Engine, paper: tuple[Any, 
     for article in articles:
         here.publish(**article)
     here.vote(*votes)
+    for article, hours_ago, times in data.draw(st.lists(st.tuples(st.sampled_from(articles), AGES, VIEWS), max_size=12)):
+        here.see(article["key"], times, now - round(hours_ago * HOUR_MS))
     told = naive.read(engine, here.site, now)
     period = {"period": data.draw(st.sampled_from(periods.NAMES))}
     kept_s = data.draw(st.sampled_from((0, 60)))
@@ -111,7 +114,8 @@ def _compare_dashboard(here: Stage, told: Naive, newsroom: Reports, about: dict[
     for row in rows:
         _compare_row(row, told, hours)
     for sort in SORTS:
-        values = [_value(row, sort) for row in newsroom.articles(here.site, asked(**about), sort=sort, limit=100).articles]
+        query = asked(**about, reaction="like" if sort in {"reaction", "share"} else "")
+        values = [_value(row, sort) for row in newsroom.articles(here.site, query, sort=sort, limit=100).articles]
         assert values == sorted(values, reverse=True)
     _compare_lists(report, rows, told)
 
@@ -132,6 +136,7 @@ def _compare_row(row: Row, told: Naive, hours: range) -> None:
     assert row.total == sum(expected["counts"].values())
     assert (row.added, row.removed, row.net) == (expected["added"], expected["removed"], expected["net"])
     assert sum(row.sparkline) == row.readers == expected["readers"]
+    _compare_rate(row, expected)
     assert row.readers_now == told.articles[row.article].readers(told.now_ms // HOUR_MS - 1, told.now_ms // HOUR_MS + 1)
     assert len(row.sparkline) <= 48
     assert _measure(row.mood) == pytest.approx(expected["mood"])
@@ -142,6 +147,11 @@ def _compare_row(row: Row, told: Naive, hours: range) -> None:
         row.surprise.against.kind, row.surprise.against.name, row.surprise.age_hours,
     )  # fmt: skip
     assert found == expected["surprise"]
+
+
+def _compare_rate(row: Row, expected: dict[str, Any]) -> None:
+    found = row.reaction_rate and (row.reaction_rate.per_1000, row.reaction_rate.low, row.reaction_rate.high)
+    assert (row.views, found) == (expected["views"], expected["rate"] and pytest.approx(expected["rate"], abs=1e-6))
 
 
 def _end_ms(report: Any) -> int:
@@ -227,6 +237,7 @@ def _compare_lives(here: Stage, told: Naive, key: str) -> None:
     assert sum(bucket.added for bucket in life.series) == sum(by > 0 for _, _, by in article.moves) == life.article.added
     assert life.article.net == sum(bucket.net for bucket in life.series)
     assert life.article.readers == sum(life.article.sparkline) == sum(bucket.readers for bucket in life.series)
+    _compare_rate(life.article, told.row(key, life.period.hours.start, life.period.hours.stop))
     kind, group, ages = told.curve(key) or (None, None, [])
     assert (life.peers.kind, life.peers.group) == (kind, group)
     assert [(age.age_hours, age.own, age.low, age.median, age.high) for age in life.peers.ages] == [
@@ -250,6 +261,7 @@ def _value(row: Row, sort: str) -> float:
         "votes": row.net, "trending": row.trending.ratio,
         "mood": row.mood.value if row.total >= 10 else -2, "split": row.split.value if row.total >= 10 else -2,
         "surprise": (row.surprise.count + 1) / (row.surprise.median + 1) if row.surprise else -1,
+        "reaction": row.given or 0, "share": (row.given or 0) / row.net if row.net >= 10 else -2,
         "published": (row.published_at or row.first_seen_at).timestamp(),
     }[sort]  # fmt: skip
 

@@ -7,8 +7,11 @@ from sqlalchemy import Engine
 
 from reactions.newsroom import interventions
 from reactions.refusals import MalformedKey, MalformedPeriod, UnknownArticle
+from reactions.reports import metrics
 from reactions.reports.article import Age, Comparison
 from reactions.storage import engines
+from reactions.votes import revising
+from reactions.votes.revising import Editor
 from tests.reports.stage import DAY_MS, HOUR_MS, NOON, Stage, stage
 
 
@@ -137,3 +140,57 @@ def test_an_article_nobody_knows_is_refused(here: Stage) -> None:
             here.reports().article(here.site, key)
     with pytest.raises(MalformedKey):
         here.reports().article(here.site, "")
+
+
+def test_readers_and_views_of_the_same_hours_make_the_rate(here: Stage) -> None:
+    """Votes before the first counted view and after the last were cast when nobody counted who saw the row."""
+    here.see("vote", 150, NOON - HOUR_MS)
+    here.see("vote", 50, NOON - HOUR_MS + 1)
+    here.give("vote", "like", 4, NOON - HOUR_MS)
+    here.give("vote", "like", 5, NOON)
+
+    row = here.reports().article(here.site, "vote").article
+
+    assert (row.readers, row.views, row.reaction_rate) == (11, 200, metrics.reaction_rate(4, 200))
+    assert row.reaction_rate is not None
+    assert row.reaction_rate.per_1000 == 20
+
+
+def test_an_article_that_few_saw_has_views_and_no_rate(here: Stage) -> None:
+    assert (here.reports().article(here.site, "vote").article.views, _rate(here)) == (None, None)
+
+    here.see("vote", 99, NOON - 2 * HOUR_MS)
+    assert (here.reports().article(here.site, "vote").article.views, _rate(here)) == (99, None)
+
+    here.see("vote", 1, NOON - 2 * HOUR_MS)
+    assert _rate(here) == metrics.reaction_rate(2, 100)
+
+
+def test_more_readers_than_views_are_no_rate_above_all(here: Stage) -> None:
+    here.see("vote", 100, NOON - 2 * HOUR_MS)
+    here.give("vote", "like", 98, NOON - 2 * HOUR_MS)
+    assert _rate(here) == metrics.reaction_rate(100, 100)
+
+    here.give("vote", "like", 1, NOON - 2 * HOUR_MS)
+    assert _rate(here) is None
+
+
+def test_after_a_merge_no_rate_is_told(here: Stage) -> None:
+    """Views move with a merge, and readers stay with the article that they reacted to."""
+    here.see("vote", 100, NOON - 2 * HOUR_MS)
+    here.see("peer-4", 900, NOON - 2 * HOUR_MS)
+    revising.merge(Editor(here.engine, here.box, here.site, by="test", now_ms=NOON), "peer-4", into="vote")
+
+    assert (here.reports().article(here.site, "vote").article.views, _rate(here)) == (1000, None)
+
+
+def test_no_site_sees_the_views_of_another(here: Stage) -> None:
+    other = stage(here.engine, "weekly")
+    other.publish("vote")
+    other.see("vote", 5000, NOON - 2 * HOUR_MS)
+
+    assert here.reports().article(here.site, "vote").article.views is None
+
+
+def _rate(here: Stage) -> metrics.Rate | None:
+    return here.reports().article(here.site, "vote").article.reaction_rate

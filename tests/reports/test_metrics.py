@@ -123,3 +123,27 @@ def test_change_and_share() -> None:
 def test_quarters() -> None:
     assert metrics.quarters([1, 2, 3, 4, 5]) == (2, 3, 4)
     assert metrics.quarters([0, 0, 4, 8]) == (0, 2, 5)
+
+
+def test_a_rate_is_told_of_a_thousand_with_wilsons_interval() -> None:
+    rate = metrics.reaction_rate(10, 1000)
+
+    assert rate is not None
+    assert (rate.per_1000, round(rate.low, 2), round(rate.high, 2)) == (10, 5.44, 18.31)
+    # Newcombe (1998), table I, has 81 of 263: 0.2553 to 0.3662.
+    published = metrics.reaction_rate(81, 263)
+    assert published is not None
+    assert (round(published.low, 1), round(published.high, 1)) == (255.3, 366.2)
+
+
+@pytest.mark.parametrize(("readers", "low", "high"), [(0, 0.0, 36.99), (100, 963.01, 1000.0)])
+def test_a_rate_at_either_end_stays_on_the_scale_and_its_interval_is_not_empty(readers: int, low: float, high: float) -> None:
+    rate = metrics.reaction_rate(readers, 100)
+
+    assert rate is not None
+    assert (rate.low, rate.high) == (pytest.approx(low, abs=0.01), pytest.approx(high, abs=0.01))
+
+
+@pytest.mark.parametrize(("readers", "views"), [(0, 0), (5, 99), (101, 100), (500, 10)])
+def test_few_views_and_more_readers_than_views_have_no_rate(readers: int, views: int) -> None:
+    assert metrics.reaction_rate(readers, views) is None

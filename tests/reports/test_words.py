@@ -7,9 +7,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from reactions import languages
 from reactions.reports import words
 from reactions.reports.dashboard import Live
 from reactions.reports.listings import Trend
+from reactions.reports.metrics import Rate
 from reactions.reports.norms import Group, Surprise
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -28,6 +30,20 @@ def test_a_mood_has_its_sign(value: float, said: str) -> None:
 @pytest.mark.parametrize(("value", "said"), [(3.14, "3.1"), (9.96, "10"), (23.6, "24"), (1234, "1,234"), (0.4, "0.4")])
 def test_times_are_no_more_exact_than_they_can_be(value: float, said: str) -> None:
     assert words.ratio(value) == said
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "12.4 of 1,000 who saw the row reacted (10.4 to 14.8)"),
+        ("de", "12,4 von 1.000, die die Leiste sahen, haben reagiert (10,4 bis 14,8)"),
+        ("es", "12,4 de cada 1.000 que vieron la fila reaccionaron (de 10,4 a 14,8)"),
+        ("fr", "12,4 sur 1\u202f000 qui ont vu la rangée ont réagi (de 10,4 à 14,8)"),
+    ],
+)
+def test_a_rate_is_told_in_a_sentence(language: str, said: str) -> None:
+    with languages.speaking(language):
+        assert words.reaction_rate(Rate(12.4, 10.41, 14.76)) == said
 
 
 @pytest.mark.parametrize(("part", "said"), [(0, "0%"), (0.004, "<1%"), (0.425, "42%"), (1, "100%")])

@@ -101,6 +101,19 @@ def test_the_dashboard_tells_what_is_and_what_was(editor: Editor) -> None:
     }  # fmt: skip
 
 
+def test_an_article_tells_how_many_of_a_thousand_reacted(here: Stage, editor: Editor) -> None:
+    here.see("vote", 480, here.now_ms - 2 * HOUR_MS)
+    here.see("vote", 320, here.now_ms - 1000)
+
+    told = editor.told("articles/one", article="vote")
+
+    assert SCHEMA_OF["articles/one?article=vote"]().validate(told) == {}
+    assert told["article"]["views"] == 800
+    assert told["article"]["reaction_rate"] == pytest.approx({"per_1000": 20.0, "low": 12.35, "high": 32.24}, abs=0.01)
+    rows = {row["article"]: (row["views"], row["reaction_rate"]) for row in editor.told("articles")["articles"]}
+    assert rows == {"vote": (800, told["article"]["reaction_rate"]), "cup": (None, None)}
+
+
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "Australia/Lord_Howe"])
 def test_local_times_carry_their_offset(editor: Editor, zone: str) -> None:
     told = editor.told("dashboard", time_zone=zone)

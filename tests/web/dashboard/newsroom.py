@@ -15,7 +15,7 @@ from reactions.newsroom import api_keys, articles, sites
 from reactions.newsroom.article_keys import id_of
 from reactions.newsroom.articles import Description
 from reactions.storage.engines import writing
-from reactions.votes import rules, verdicts
+from reactions.votes import rules, verdicts, views
 from reactions.votes.ballot_box import BallotBox
 from reactions.votes.detector import Pattern
 from reactions.votes.holds import SOFT_CAP, VERDICT, Held, Hold
@@ -49,6 +49,12 @@ class Newsroom:
         article = Description(key=key, title=title or key, section=section, published_at=at_ms, **said)  # type: ignore[arg-type]
         with writing(self._engine) as connection:
             articles.describe(connection, self.site, [article], at_ms=at_ms)
+
+    def seen(self, key: str, times: int, hours_ago: float = 0) -> None:
+        """Let the row of an article come into sight so often."""
+        row = {"article_id": id_of(self.site.key, key), "hour_utc": self._ago(hours_ago) // HOUR_MS, "n": times}
+        with writing(self._engine) as connection:
+            views.add_sums(connection, [row])
 
     def register(self, key: str) -> None:
         """Register an article of which nobody knows more than the key."""

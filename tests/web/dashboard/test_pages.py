@@ -53,6 +53,17 @@ def test_an_article_has_its_life_its_choices_and_its_peers(politics: Newsroom, e
     assert re.search(r"Published \w{3} \d+ \w{3} \d{4}, \d\d:\d\d", page)
 
 
+def test_an_article_says_how_many_of_those_who_saw_its_row_reacted(newsroom: Newsroom, editor: FlaskClient) -> None:
+    newsroom.article("seen", hours_ago=4)
+    newsroom.votes("seen", hours_ago=3, like=25)
+    newsroom.seen("seen", 99, hours_ago=3)
+    assert "who saw the row" not in words(editor.get("/dashboard/article?article=seen").text)
+
+    newsroom.seen("seen", 1901, hours_ago=3)
+    line = "12.5 of 1,000 who saw the row reacted (8.5 to 18.4)"
+    assert line in words(editor.get("/dashboard/article?article=seen").text)
+
+
 def test_an_article_that_no_reader_is_unusual_about_is_not_said_to_have_more(newsroom: Newsroom, editor: FlaskClient) -> None:
     for number in range(6):
         newsroom.article(f"usual-{number}", hours_ago=100 + number)
