@@ -33,6 +33,7 @@ from reactions.exports.scope import Scope
 from reactions.newsroom.articles import born_ms
 from reactions.newsroom.sites import Site
 from reactions.reports import figures, listings, metrics
+from reactions.reports.figures import Seen
 from reactions.reports.metrics import Measure, Shares
 from reactions.reports.query import closed_before
 from reactions.storage import tables
@@ -45,7 +46,7 @@ _a, _alias, _h, _t, _v = (
 )  # fmt: skip
 _FIELDS = (
     _a.key, _a.url, _a.title, _a.section, _a.authors, _a.tags, _a.published_at, _a.closed_at, _a.hidden_at, _a.merged_into,
-    _a.votes_dropped_at,
+    _a.votes_dropped_at, _a.merged_from,
 )  # fmt: skip
 
 
@@ -161,6 +162,8 @@ def _rows(
 ) -> list[list[Any]]:
     ids = [article.article_id for article in articles]
     counts, held = _counts(scope.connection, ids), _held(scope.connection, ids)
+    hours = range(scope.now_ms // HOUR_MS + 1) if scope.hours is None else scope.hours
+    seen = figures.seen_of(scope.connection, ids, hours)
     targets = _keys(scope.connection, [article.merged_into for article in articles if article.merged_into is not None])
     return [
         [
@@ -169,6 +172,7 @@ def _rows(
             aliases[article.article_id],
             *_numbers(scope, moves.get(article.article_id), counts[article.article_id], usual, held.get(article.article_id, 0)),
             article.votes_dropped_at,
+            *_seen(scope, article, seen.get(article.article_id)),
         ]
         for article in articles
     ]  # fmt: skip
@@ -195,6 +199,17 @@ def _numbers(scope: Scope, moves: _Moves | None, counts: _Counts, usual: Shares,
         *([None] * len(measures) if hide.places else measures),
         None if 0 < held < least else held,
     ]  # fmt: skip
+
+
+def _seen(scope: Scope, article: Row[Any], seen: Seen | None) -> list[Any]:
+    """The views of an article and its rate; with small groups hidden no rate, because it tells how many readers there were."""
+    if seen is None:
+        return [None] * 4
+    hidden = scope.choice.min_group > 1 or article.merged_from
+    rate = None if hidden else metrics.reaction_rate(seen.readers, seen.views)
+    if rate is None:
+        return [seen.views, None, None, None]
+    return [seen.views, *(round(value, DIGITS) for value in (rate.per_1000, rate.low, rate.high))]
 
 
 def _measures(scope: Scope, counts: Mapping[str, int], usual: Shares) -> list[float]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from reactions.newsroom.reaction_sets import ReactionSet
 
-VERSION = "1.1"
+VERSION = "1.2"
 EACH = "<reaction>"  # in a name: one column for each reaction of the site, in the order of its set, retired ones included
 
 
@@ -84,7 +84,7 @@ def _measure(name: str, meaning: str, unit: str) -> Column:
     return Column(name, "number", meaning, unit)
 
 
-_MOOD, _SPLIT = "-1 to 1", "0 to 1"
+_MOOD, _SPLIT, _RATE = "-1 to 1", "0 to 1", "of 1,000"
 
 ARTICLES = Table(
     "articles",
@@ -122,6 +122,14 @@ ARTICLES = Table(
             "votes_dropped_at",
             "When its votes were dropped because of their age: its counts and series stay, `votes` lacks them.",
         ),
+        _count("views", "How often its row came into sight in the period; empty if that was never counted.", "views"),
+        _measure(
+            "reaction_rate",
+            "How many of 1,000 who saw the row reacted; empty where that cannot be told (docs/metrics.md), and with `min_group`.",
+            _RATE,
+        ),
+        _measure("reaction_rate_low", "The lower bound of the rate's 95 % interval.", _RATE),
+        _measure("reaction_rate_high", "Its upper bound.", _RATE),
     ),
     key=("article",),
 )

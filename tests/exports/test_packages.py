@@ -60,7 +60,7 @@ def test_every_column_is_described_with_its_type(newspaper: Stage, tmp_path: Pat
         header = (tmp_path / resource["path"]).read_text(encoding="utf-8").split("\n")[0].split(",")
         assert [field["name"] for field in resource["schema"]["fields"]] == header
         assert all(field["description"] and field["type"] for field in resource["schema"]["fields"])
-    assert Package(str(tmp_path / "datapackage.json")).version == "1.1"
+    assert Package(str(tmp_path / "datapackage.json")).version == "1.2"
 
 
 def test_parquet_holds_what_the_csv_holds(newspaper: Stage, tmp_path: Path) -> None:

@@ -50,6 +50,9 @@ def paper(engine: Engine, seed: int, now_ms: int, zone: str) -> Stage:
 def test_exports_say_what_the_dashboard_says(engine: Engine, data: st.DataObject) -> None:
     zone = data.draw(st.sampled_from(("UTC", "Europe/Berlin", "Australia/Lord_Howe")))
     here = paper(engine, data.draw(st.integers(0, 10**6)), data.draw(st.sampled_from(NOWS)), zone)
+    rnd = Random(1)
+    for number in range(1, 24, 2):  # story-3 too, into which another was merged
+        here.see(f"story-{number % 12}", rnd.choice([30, 400]), here.now_ms - rnd.randrange(15 * DAY_MS))
     about = {
         "period": data.draw(st.sampled_from(("today", "24h", "7d", "28d"))),
         "section": data.draw(st.sampled_from(("", "Sport"))),
@@ -115,6 +118,26 @@ def same_row(row: Row, listed: Listed) -> None:
     for name, measure in (("mood", listed.mood), ("split", listed.split)):
         told = [row[name], row[f"{name}_low"], row[f"{name}_high"]]
         assert told == pytest.approx([measure.value, measure.low, measure.high], abs=1e-6)
+    rate = listed.reaction_rate
+    told = [row[name] for name in ("views", "reaction_rate", "reaction_rate_low", "reaction_rate_high")]
+    assert told[0] == listed.views
+    assert told[1:] == ([None] * 3 if rate is None else pytest.approx([rate.per_1000, rate.low, rate.high], abs=1e-6))
+
+
+def test_a_rate_is_exported_unless_small_groups_are_hidden(engine: Engine) -> None:
+    """From a rate and its views follows how many readers there were."""
+    here = stage(engine)
+    here.publish("seen")
+    here.give("seen", "like", 20, NOON - HOUR_MS)
+    here.see("seen", 800, NOON - HOUR_MS)
+
+    (row,) = exported(here.engine, here.site, "articles", now_ms=NOON)
+    (hidden,) = exported(here.engine, here.site, "articles", Choice(min_group=5), now_ms=NOON)
+
+    assert (row["views"], row["reaction_rate"], round(row["reaction_rate_low"], 1), round(row["reaction_rate_high"], 1)) == (
+        800, 25, 16.2, 38.3,
+    )  # fmt: skip
+    assert [hidden[name] for name in ("views", "total", "reaction_rate", "reaction_rate_low")] == [800, 20, None, None]
 
 
 def test_everything_is_exported_without_a_period(engine: Engine) -> None:

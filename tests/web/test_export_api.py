@@ -75,7 +75,7 @@ def test_the_three_files_are_downloaded_as_csv(analyst: Analyst) -> None:
     assert answer.content_type == "text/csv; charset=utf-8"
     assert answer.headers["Content-Disposition"] == 'attachment; filename="daily-votes.csv"'
     assert [answer.headers[name] for name in ("Cache-Control", "X-Content-Type-Options", "Export-Version", "Vary")] == [
-        "private, no-store", "nosniff", "1.1", "Accept-Encoding",
+        "private, no-store", "nosniff", "1.2", "Accept-Encoding",
     ]  # fmt: skip
     assert "Content-Length" not in answer.headers
     assert "Access-Control-Allow-Origin" not in answer.headers
@@ -112,7 +112,7 @@ def test_the_description_can_be_had_alone(analyst: Analyst) -> None:
 
     assert package is not None
     assert [resource["path"] for resource in package["resources"]] == ["articles.csv", "series.csv", "votes.csv"]
-    assert package["version"] == "1.1"
+    assert package["version"] == "1.2"
     assert [entry["key"] for entry in package["reactions"]["site"]["reaction_set"]] == list(make.SEVEN)
 
 

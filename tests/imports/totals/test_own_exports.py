@@ -220,7 +220,7 @@ def test_another_export_under_the_same_name_is_refused(
         ("votes.csv", b"at,article", b"at,articles", "votes.csv, line 1: the header is not the one"),
         ("articles.csv", b"[]", b"{}", "articles.csv, line 2: authors is not a list of names."),
         ("articles.csv", b"\xf0\x9f\x8c\x9e", b"\xff", "not UTF-8."),
-        ("datapackage.json", b'"1.1"', b'"2.0"', "The export has version 2.0; this service reads 1.1."),
+        ("datapackage.json", b'"1.2"', b'"2.0"', "The export has version 2.0; this service reads 1.2."),
         ("datapackage.json", b'"min_group": 0', b'"min_group": 5', "The export holds only a part of its site."),
         ("datapackage.json", b'"resources"', b'"sources"', "does not describe an export of this service."),
     ],
