@@ -46,6 +46,7 @@ COMMANDS = {
     "seal": "database.seal",
     "retention": "retention.retention",
     "secret": "secret.secret",
+    "doctor": "doctor.doctor",
     "settings": "serving.settings",
     "openapi": "serving.openapi",
 }

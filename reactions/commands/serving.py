@@ -22,7 +22,7 @@ from reactions.newsroom import sites
 from reactions.settings import Settings, shipped, without_password
 from reactions.storage import migrations
 from reactions.votes import readers
-from reactions.web import current, demo_paper
+from reactions.web import current, demo_paper, limit_store
 from reactions.web.openapi import description
 
 _SECRETS = {"secret", "previous_secrets", "pseudonym_secret", "metrics_token", "oidc_client_secret", "export_reader_key"}
@@ -35,6 +35,7 @@ def serve() -> None:
     settings = commands.settings()
     _check_address(settings.bind)
     app = create_app(settings)
+    limit_store.refuse_node_of_cluster(settings)
     with app.app_context():
         if settings.upgrade_on_start:
             _upgrade()

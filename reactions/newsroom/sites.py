@@ -42,6 +42,18 @@ DEFAULTS: Mapping[str, Any] = {
 }
 _OF_THE_SET = ("reactions", "section_reactions")
 _KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_WITHOUT_ORIGIN = (
+    "",
+    "about",
+    "blob",
+    "data",
+    "file",
+    "filesystem",
+    "ftp",
+    "javascript",
+    "ws",
+    "wss",
+)  # browsers send "null", or none
 _DEVIATING = re.compile("[ß\u1e9e\u03c2]")
 _NO_SUCH_SITE = "There is no such site. The key is the one shown by `reactions site list`."
 _MOST_PATTERNS = 100
@@ -155,7 +167,10 @@ def all_sites(connection: Connection) -> list[Site]:
 
 
 def origin_of(text: str) -> str:
-    """The origin in `text` as browsers send it: scheme, host in lower case and IDNA, port if unusual. Raises MalformedSite."""
+    """The origin in `text` as browsers send it: scheme, host in lower case and IDNA, port if unusual. Raises MalformedSite.
+
+    A hybrid app may have a scheme of its own, such as capacitor://localhost.
+    """
     try:
         parts = urlsplit(text.strip())
         host, port = (parts.hostname or "").encode("idna").decode(), parts.port
@@ -163,12 +178,12 @@ def origin_of(text: str) -> str:
         raise MalformedSite(f"{text!r} is no origin. Write https://www.example.org, without a path.") from None
     bare = parts.path in ("", "/") and not (parts.query or parts.fragment or "@" in parts.netloc)
     plain = texts.unusable(text.strip()) is None and re.fullmatch(r"[a-z0-9.:_-]+", host) and port != 0
-    if parts.scheme not in ("http", "https") or not plain or not bare:
+    if parts.scheme in _WITHOUT_ORIGIN or not plain or not bare:
         raise MalformedSite(f"{text!r} is no origin. Write https://www.example.org, without a path.")
     if _DEVIATING.search(parts.netloc):
         raise MalformedSite(f"Write the host of {text!r} in its xn-- form, as a browser copies it from its address bar.")
     host = f"[{host}]" if ":" in host else host
-    usual = {"http": 80, "https": 443}[parts.scheme]
+    usual = {"http": 80, "https": 443}.get(parts.scheme)
     return f"{parts.scheme}://{host}" + (f":{port}" if port and port != usual else "")
 
 

@@ -278,6 +278,33 @@ def configured(settings: Settings, memory: WindowMemory) -> tuple[Windows, tuple
     return RedisWindows(client, cluster=cluster), (OSError, *(failures if isinstance(failures, tuple) else (failures,)))
 
 
+def refuse_node_of_cluster(settings: Settings) -> None:
+    """Refuse a plain address of a cluster's node: most keys are elsewhere, so most hits would fail. Raises InvalidSettings.
+
+    A Redis that does not answer is no fault of the address: voting goes on without it.
+    """
+    if not settings.limiter_url.startswith(("memory", "redis+cluster")):
+        told = _asked(settings, lambda client: client.info("cluster")) or {}
+        if told.get("cluster_enabled"):
+            raise InvalidSettings("limiter_url: this is a node of a Redis Cluster. Write redis+cluster://host1:6379,host2:6379.")
+
+
+def answers(settings: Settings) -> bool:
+    """True if the Redis of the settings answers within `limiter_timeout_s`. Raises InvalidSettings."""
+    return bool(_asked(settings, lambda client: client.ping()))
+
+
+def _asked(settings: Settings, question: Callable[[Any], Any]) -> Any:
+    """What Redis says; None if it says nothing."""
+    storage = _redis_storage(settings)
+    base = storage.base_exceptions
+    failures: tuple[type[Exception], ...] = (OSError, *(base if isinstance(base, tuple) else (base,)))
+    try:
+        return question(storage.storage)  # type: ignore[attr-defined]
+    except failures:
+        return None
+
+
 def address(settings: Settings) -> tuple[str, dict[str, Any]]:
     """The address of the store and its options, as `limits` and Flask-Limiter take them. Raises InvalidSettings."""
     return ("windows://", {}) if settings.limiter_url.startswith("memory") else (settings.limiter_url, _redis_options(settings))

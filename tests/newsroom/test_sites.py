@@ -36,8 +36,12 @@ CANONICAL = {
     "https://日本.example": "https://xn--wgv71a.example",
     "https://under_score.example": "https://under_score.example",
     "https://www.example.org.": "https://www.example.org.",
+    "capacitor://localhost": "capacitor://localhost",
+    "ionic://localhost": "ionic://localhost",
+    "Org.Example.News://app": "org.example.news://app",
 }
 NO_ORIGINS = [
+    "javascript://a", "data://a", "blob://a", "wss://a", "capacitor://localhost/a", "capacitor:localhost",
     "", " ", "null", "*", "www.example.org", "//www.example.org", "https://", "https:///a", "ftp://www.example.org", "file:///a",
     "javascript:alert(1)", "data:text/html,a", "https://www.example.org/news", "https://www.example.org?a=1", "https://www.example.org#a",
     "https://user@www.example.org", "https://user:pw@www.example.org", "https://@www.example.org", "https://*.example.org",
