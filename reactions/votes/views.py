@@ -25,7 +25,7 @@ from reactions.times import HOUR_MS
 
 MOST_ARTICLES = 100  # in a beacon
 MOST_WAITING = 20_000  # articles and hours that wait to be written; further ones are dropped
-MOST_NETWORKS = 100_000  # networks and articles that are remembered for the hour; beyond, all are forgotten
+MOST_NETWORKS = 100_000  # networks and articles that are remembered for the hour; views of further ones are dropped
 PER_NETWORK_AND_ARTICLE = 60  # views in an hour that one network can add to one article; a process counts for itself
 WRITTEN_EVERY_S = 1.0
 
@@ -55,13 +55,15 @@ class Views:
         """
         hour, taken = now_ms // HOUR_MS, 0
         with self._lock:
-            if hour != self._hour or len(self._by_network) > MOST_NETWORKS:
+            if hour != self._hour:
                 self._hour, self._by_network = hour, Counter()
             self._sites[site.id] = site
             for key in set(keys):
                 place = site.id, key, hour
                 full = place not in self._waiting and len(self._waiting) >= MOST_WAITING
-                if full or self._by_network[network, key.id] >= PER_NETWORK_AND_ARTICLE:
+                share = self._by_network[network, key.id]
+                crowded = not share and len(self._by_network) >= MOST_NETWORKS
+                if full or crowded or share >= PER_NETWORK_AND_ARTICLE:
                     continue
                 self._by_network[network, key.id] += 1
                 self._waiting[place] += site.count_views

@@ -128,3 +128,17 @@ def test_views_go_with_their_article(seen: Any, engine: Engine) -> None:
     assert seen.stored() == {"b": 2}
     with engine.connect() as connection:
         assert views.of_articles(connection, [ids["a"], ids["b"]], range(10_000_000)) == {ids["b"]: 2}
+
+
+def test_many_networks_do_not_make_the_shares_of_others_forgotten(seen: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(views, "PER_NETWORK_AND_ARTICLE", 1)
+    monkeypatch.setattr(views, "MOST_NETWORKS", 3)
+    vote(seen.client, article="a")
+
+    taken = [
+        seen.beacon({"articles": ["a"]}, environ_base={"REMOTE_ADDR": f"203.0.113.{last}"}).get_json()["taken"]
+        for last in (1, 2, 3, 4, 5, 1)
+    ]
+
+    assert taken == [1, 1, 1, 0, 0, 0]
+    assert seen.stored() == {"a": 3}
