@@ -96,11 +96,11 @@ def test_commands_work(command: tuple[str, ...], pooled_url: str, tmp_path: Path
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("command", [("serve",), ("verify",)])
-def test_a_pooler_that_no_setting_names_is_one_line_at_the_start(command: tuple[str, ...], pooled_url: str) -> None:
-    done = run(*command, database_url=pooled_url, bind=f"127.0.0.1:{free_port()}")
+@pytest.mark.parametrize("command", ["serve", "verify"])
+def test_a_pooler_that_no_setting_names_is_one_line_at_the_start(command: str, pooled_url: str) -> None:
+    done = run(command, database_url=pooled_url, bind=f"127.0.0.1:{free_port()}")
 
-    assert done.returncode == 1
+    assert done.returncode == {"serve": 1, "verify": 3}[command]  # 1 would be a difference
     assert len(done.stderr.strip().splitlines()) == 1
     assert "database_through_pgbouncer = true" in done.stderr
 
