@@ -1,7 +1,7 @@
 """Views: how often rows came into sight, by article and hour. They are not votes, and nothing about a view is stored but its sum.
 
 Views gather in memory and are written at most once a second, through the ballot box's own engine, so a crash loses a second of
-them at most. Everything in memory is bounded, and one network counts only so often: anybody can send beacons.
+them at most. What waits is bounded; how much one network may add is for `limits` to say.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import logging
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, delete, select
@@ -25,8 +25,6 @@ from reactions.times import HOUR_MS
 
 MOST_ARTICLES = 100  # in a beacon
 MOST_WAITING = 20_000  # articles and hours that wait to be written; further ones are dropped
-MOST_NETWORKS = 100_000  # networks and articles that are remembered for the hour; views of further ones are dropped
-PER_NETWORK_AND_ARTICLE = 60  # views in an hour that one network can add to one article; a process counts for itself
 WRITTEN_EVERY_S = 1.0
 
 _v = tables.views.c
@@ -43,31 +41,21 @@ class Views:
         self._lock = threading.Lock()
         self._waiting: _Waiting = Counter()
         self._sites: dict[int, Site] = {}
-        self._hour = 0
-        self._by_network: Counter[tuple[str, int]] = Counter()
         self._writer_of: int | None = None
 
-    def add(self, site: Site, keys: Collection[ArticleKey], *, network: str, now_ms: int) -> int:
-        """Count that rows came into sight, each once; return how many were taken.
+    def add(self, site: Site, keys: Iterable[ArticleKey], *, now_ms: int) -> int:
+        """Count that rows came into sight; return how many found a place in memory.
 
-        Left out is what a network sends beyond its share of an article, and what finds no place in memory. With a site that
-        counts one page view in ten, each stands for ten.
+        With a site that counts one page view in ten, each stands for ten.
         """
         hour, taken = now_ms // HOUR_MS, 0
         with self._lock:
-            if hour != self._hour:
-                self._hour, self._by_network = hour, Counter()
             self._sites[site.id] = site
-            for key in set(keys):
+            for key in keys:
                 place = site.id, key, hour
-                full = place not in self._waiting and len(self._waiting) >= MOST_WAITING
-                share = self._by_network[network, key.id]
-                crowded = not share and len(self._by_network) >= MOST_NETWORKS
-                if full or crowded or share >= PER_NETWORK_AND_ARTICLE:
-                    continue
-                self._by_network[network, key.id] += 1
-                self._waiting[place] += site.count_views
-                taken += 1
+                if place in self._waiting or len(self._waiting) < MOST_WAITING:
+                    self._waiting[place] += site.count_views
+                    taken += 1
             self._start_writer()
         return taken
 

@@ -129,8 +129,8 @@ class HotPath:
         if not site.count_views:
             raise ViewsNotCounted("This site counts no views. `reactions site set --count-views` changes that.")
         keys = _seen(site, requests.json_object(body))
-        network, wide = networks.prefixes_of(networks.client_address(request.peer, request.forwarded_for, self.proxies))
-        taken = self.views.add(site, keys, network=wide or network, now_ms=now_ms())
+        address = networks.client_address(request.peer, request.forwarded_for, self.proxies)
+        taken = self.views.add(site, self.limits.may_see(site, address, keys), now_ms=now_ms())
         return orjson.dumps({"taken": taken}), [*_RECEIPT, *cors.NO_ORIGIN]
 
     def known(self, address: Address) -> CachedResponse | None:

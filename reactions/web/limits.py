@@ -11,12 +11,13 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import structlog
 from limits import parse_many
 
+from reactions.newsroom.article_keys import ArticleKey
 from reactions.newsroom.articles import Place
 from reactions.newsroom.sites import Site
 from reactions.settings import Settings
@@ -28,6 +29,8 @@ from reactions.web.limit_store import Ask, Policy, WindowMemory, Windows
 log = structlog.get_logger()
 
 _REMEMBERED = 4096  # addresses
+_VIEWS_PER_NETWORK, _VIEWS_PER_NETWORK_AND_ARTICLE = "6000/hour", "60/hour"
+_MOST_SEEN = 100_000  # networks and articles whose views are remembered
 
 
 class TooMany(Exception):
@@ -76,6 +79,10 @@ class VoteLimits:
         self._per_article = policies("article", settings.votes_per_article)
         self._forgetting = policies("forgetting", settings.forgettings_per_network)
         self._new_articles = policies("new-articles", settings.new_articles_per_network)
+        self._seen = WindowMemory()  # of each process by itself: views need no round trip
+        self._seen.most_keys = _MOST_SEEN
+        self._views = policies("views", _VIEWS_PER_NETWORK)
+        self._views_of_article = policies("views-of-article", _VIEWS_PER_NETWORK_AND_ARTICLE)
         networks_ = (*self._per_network, *self._per_wide_network, *self._network_everywhere, *self._wide_network_everywhere)
         every = (*self._per_reader, *networks_, *self._per_article)
         self.policy_field = ", ".join(f'"{p.name}";q={p.amount};w={p.window_s}' for p in every)
@@ -122,6 +129,16 @@ class VoteLimits:
         (spent,) = self.store.hit([site.id], [[(policy, who) for policy in self._forgetting]])
         if spent:
             raise _refused(spent)
+
+    def may_see(self, site: Site, address: str, keys: Iterable[ArticleKey]) -> list[ArticleKey]:
+        """The articles of a beacon, each once, to which the sender's network (IPv4, IPv6 /48) may still add a view."""
+        here, wide_here, _, _ = self._hashes(site.key, address)
+        who, each_once = wide_here or here, list(dict.fromkeys(keys))
+        asks = [
+            [(policy, who) for policy in self._views] + [(policy, f"{who}{key.id}") for policy in self._views_of_article]
+            for key in each_once
+        ]
+        return [key for key, spent in zip(each_once, self._seen.hit_all([], asks), strict=True) if spent is None]
 
     def _asks(self, ballot: Ballot, voter: Voter) -> list[Ask]:
         asks = [(policy, voter.network) for policy in self._per_network]

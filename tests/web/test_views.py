@@ -30,6 +30,7 @@ def seen(make_app: MakeApp, engine: Engine) -> Any:
     class Page:
         def __init__(self) -> None:
             self.client: FlaskClient = client
+            self.limits = app.extensions["reader-reactions"].limits
 
         def beacon(self, body: Any, **options: Any) -> Any:
             text = body if isinstance(body, (bytes, str)) else json.dumps(body)
@@ -89,10 +90,21 @@ def test_foreign_pages_other_types_and_oversized_beacons_count_nothing(seen: Any
 
 def test_one_network_adds_only_so_many_views_to_an_article(seen: Any) -> None:
     vote(seen.client, article="a")
-    for _ in range(views.PER_NETWORK_AND_ARTICLE + 20):
+    for _ in range(80):
         seen.beacon({"articles": ["a"]})
 
-    assert views.PER_NETWORK_AND_ARTICLE <= seen.stored()["a"] <= 2 * views.PER_NETWORK_AND_ARTICLE  # twice if an hour ends
+    assert seen.stored() == {"a": 60}
+
+
+def test_one_network_adds_only_so_many_views_to_all_articles_and_others_go_on(seen: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(views, "MOST_WAITING", 10_000)
+    vote(seen.client, article="a")
+    made_up = [{"articles": [f"made up {beacon} {n}" for n in range(100)]} for beacon in range(62)]
+
+    taken = [seen.beacon(body, environ_base={"REMOTE_ADDR": "203.0.113.9"}).get_json()["taken"] for body in made_up]
+
+    assert taken == [100] * 60 + [0, 0]
+    assert seen.beacon({"articles": ["a"]}, environ_base={"REMOTE_ADDR": "203.0.113.10"}).get_json() == {"taken": 1}
 
 
 def test_memory_is_bounded(seen: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,15 +142,15 @@ def test_views_go_with_their_article(seen: Any, engine: Engine) -> None:
         assert views.of_articles(connection, [ids["a"], ids["b"]], range(10_000_000)) == {ids["b"]: 2}
 
 
-def test_many_networks_do_not_make_the_shares_of_others_forgotten(seen: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(views, "PER_NETWORK_AND_ARTICLE", 1)
-    monkeypatch.setattr(views, "MOST_NETWORKS", 3)
+def test_a_full_memory_forgets_the_oldest_and_lets_readers_go_on(seen: Any) -> None:
+    seen.limits._seen.most_keys = 3
     vote(seen.client, article="a")
 
     taken = [
         seen.beacon({"articles": ["a"]}, environ_base={"REMOTE_ADDR": f"203.0.113.{last}"}).get_json()["taken"]
-        for last in (1, 2, 3, 4, 5, 1)
+        for last in range(1, 30)
     ]
 
-    assert taken == [1, 1, 1, 0, 0, 0]
-    assert seen.stored() == {"a": 3}
+    assert taken == [1] * 29
+    assert len(seen.limits._seen._of) == 2
+    assert all(len(each.present) <= 3 and len(each.previous) <= 3 for each in seen.limits._seen._of.values())
