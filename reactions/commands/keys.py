@@ -28,7 +28,11 @@ key = AppGroup("key", help="Add, list and revoke API keys.")
     "and delete them, and decide about held votes. keys: manage keys. admin: change the site's settings. Repeatable.",
 )
 @click.option("--label", required=True, help="What the key is for, such as CMS.")
-@click.option("--expires-after-days", type=click.IntRange(1, 3650), help="Days after which the key expires.  [default: never]")
+@click.option(
+    "--expires-after-days",
+    type=click.IntRange(1, api_keys.LONGEST_DAYS),
+    help="Days after which the key expires.  [default: never]",
+)
 def add(site: str, scopes: tuple[str, ...], label: str, expires_after_days: int | None) -> None:
     """Add an API key and print it. It cannot be shown again."""
     now_ms = current.now_ms()

@@ -19,9 +19,12 @@ from reactions import texts
 from reactions.newsroom.sites import Site
 from reactions.refusals import MalformedApiKey, UnknownApiKey
 from reactions.storage import tables
+from reactions.times import DAY_MS
 
 SCOPES = ("read", "write", "review", "keys", "admin")
+LONGEST_DAYS = 3650  # that a key which expires may live
 USED_WITHIN_MS = 60_000  # how exact `last_used_at` is; every request would be a write otherwise
+_ID = re.compile("[0-9a-f]{12}")  # a NUL in it would be a fault of PostgreSQL
 _FORM = re.compile(r"rk_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 
 _k = tables.api_key.c
@@ -68,8 +71,8 @@ def create(
         _refuse_ended(connection, made_by, now_ms)
     if made_by is not None and made_by.expires_at is not None:
         expires_at = min(expires_at or made_by.expires_at, made_by.expires_at)
-    if expires_at is not None and expires_at <= now_ms:
-        raise MalformedApiKey("A key expires in the future, or never.")
+    if expires_at is not None and not now_ms < expires_at <= now_ms + LONGEST_DAYS * DAY_MS:
+        raise MalformedApiKey(f"A key expires within {LONGEST_DAYS:,} days from now, or never.")
     key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     row = {
         "id": key_id,
@@ -149,6 +152,8 @@ def _refuse_ended(connection: Connection, maker: ApiKey, now_ms: int) -> None:
 
 
 def _row(connection: Connection, key_id: str) -> Row[Any] | None:
+    if not _ID.fullmatch(key_id):
+        return None
     return connection.execute(select(tables.api_key).where(_k.id == key_id)).one_or_none()
 
 

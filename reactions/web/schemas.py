@@ -343,7 +343,7 @@ class KeyBody(Body):
 
     label = fields.String(required=True, metadata={"minLength": 1})
     scopes = fields.List(fields.String(validate=validate.OneOf(api_keys.SCOPES)), required=True, validate=validate.Length(min=1))
-    expires_after_days = StrictInteger(validate=validate.Range(1, 3650))
+    expires_after_days = StrictInteger(validate=validate.Range(1, api_keys.LONGEST_DAYS))
 
 
 class KeyResponse(Schema):

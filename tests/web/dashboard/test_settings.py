@@ -223,3 +223,13 @@ def test_somebody_who_is_signed_in_is_listed_and_signed_out(app: Flask, admin: F
     assert "ada@daily.example is signed out everywhere." in said
     with app.app_context(), current.reading() as connection:
         assert editor_sessions.find(connection, token, now_ms=now_ms) is None
+
+
+@pytest.mark.parametrize(
+    ("days", "status"), [("0", 422), ("3651", 422), ("999999999", 422), ("9" * 30, 422), ("-1", 422), ("3650", 200)]
+)
+def test_a_key_expires_within_ten_years(admin: FlaskClient, days: str, status: int) -> None:
+    answer = send(admin, "keys", "add", {"label": "CMS", "scope": "read", "expires_after_days": days})
+
+    assert answer.status_code == status
+    assert admin.get(f"{SETTINGS}/keys").status_code == 200
