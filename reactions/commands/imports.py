@@ -5,7 +5,6 @@ The file is longer than 300 lines because both groups tell an operator the same 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,7 +31,6 @@ from reactions.web import current, settings_api
 
 articles = AppGroup("articles", help="Import titles, sections and authors from a feed, a news sitemap or a table.")
 import_ = AppGroup("import", help="Import, list and remove totals from other tools.")
-_SOURCE = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 _SHOWN = 100  # changes that --dry-run lists one by one
 
 
@@ -103,7 +101,7 @@ def _reactions(_context: click.Context, _parameter: click.Parameter, pairs: tupl
 
 
 def _source(_context: click.Context, _parameter: click.Parameter, name: str | None) -> str | None:
-    if name is not None and not _SOURCE.fullmatch(name):
+    if name is not None and not record.SOURCE.fullmatch(name):
         raise click.BadParameter("a name has 1 to 64 of a-z, 0-9, -, _ and full stops, such as old-blog.")
     return name
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,9 @@ from reactions.storage import tables
 from reactions.storage.engines import insert_of
 
 _s = tables.imported_source.c
+
+
+SOURCE = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")  # the name of an import; a NUL would be a fault of PostgreSQL
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,8 @@ def imports_of(connection: Connection, site: Site) -> list[Import]:
 
 def find(connection: Connection, site: Site, source: str) -> Import | None:
     """The import of a source, if there is one."""
+    if not SOURCE.fullmatch(source):
+        return None
     query = select(tables.imported_source).where(_s.site_id == site.id, _s.source == source)
     row = connection.execute(query).one_or_none()
     return _import(row) if row else None

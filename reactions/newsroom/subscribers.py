@@ -52,5 +52,6 @@ def add(connection: Connection, site: Site, address: str, *, at_ms: int, by: str
 def remove(connection: Connection, site: Site, address: str) -> None:
     """Take an address off the list. Raises UnknownSubscriber."""
     mine = (_s.site_id == site.id, _s.address == address)
-    if not connection.execute(delete(tables.digest_subscriber).where(*mine)).rowcount:
+    removed = _ADDRESS.fullmatch(address) and connection.execute(delete(tables.digest_subscriber).where(*mine)).rowcount
+    if not removed:
         raise UnknownSubscriber(f"{address[:80]!r} does not get the digest of {site.key}.")

@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 import secrets
 import socket
 from collections.abc import Collection
@@ -33,6 +34,7 @@ MAX_PER_SITE = 20
 MAX_URL_CHARACTERS = 2000
 PORTS = (80, 443)
 
+_ID = re.compile("[0-9a-f]{12}")  # a NUL in it would be a fault of PostgreSQL
 _w, _d = tables.webhook.c, tables.delivery.c
 
 
@@ -118,7 +120,8 @@ def all_of(connection: Connection, site: Site) -> list[Webhook]:
 
 def get(connection: Connection, site: Site, webhook_id: str) -> Webhook:
     """The site's webhook with this id. Raises UnknownWebhook."""
-    row = connection.execute(select(tables.webhook).where(_w.id == webhook_id, _w.site_id == site.id)).one_or_none()
+    mine = select(tables.webhook).where(_w.id == webhook_id, _w.site_id == site.id)
+    row = connection.execute(mine).one_or_none() if _ID.fullmatch(webhook_id) else None
     if row is None:
         raise UnknownWebhook(f"{site.key} has no webhook {webhook_id[:16]!r}.")
     return _webhook(row)

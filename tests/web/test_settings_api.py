@@ -349,3 +349,26 @@ def test_people_are_listed_with_their_scopes_and_signed_out(app: Flask, client: 
     assert refusal(foreign) == (404, "unknown-person")
     with app.app_context(), current.reading() as connection:
         assert editor_sessions.find(connection, ada, now_ms=now_ms) is None
+
+
+@pytest.mark.parametrize("name", ["%00", "a%00", "%ED%A0%80", "x" * 3000, "..%2fa"])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("DELETE", "webhooks/{}"), ("POST", "webhooks/{}/test"), ("DELETE", "imports/{}"), ("DELETE", "keys/{}")],
+)
+def test_a_name_that_nothing_can_have_is_unknown(
+    app: Flask, client: FlaskClient, admin: Editor, method: str, path: str, name: str
+) -> None:
+    editor = Editor(client, key_of(app, "daily", "keys")) if "keys" in path else admin
+
+    answer = editor.send(method, f"daily/{path.format(name)}")
+
+    assert answer.status_code in (404, 405), answer.text
+
+
+@pytest.mark.parametrize("address", ["\0", "a\0@example.org", "\u202e@example.org", "a" * 250])
+def test_an_address_that_nobody_can_have_is_refused_and_unknown(admin: Editor, address: str) -> None:
+    added = admin.send("POST", "daily/digest/subscribers", {"address": address})
+    removed = admin.send("DELETE", "daily/digest/subscribers", {"address": address})
+
+    assert (added.status_code, removed.status_code) == (422, 404), removed.text

@@ -1,0 +1,87 @@
+"""Forms that no page of ours sends: each is answered in words, never with a fault, and every page can be read afterwards."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from reactions.web.dashboard import settings_pages
+from tests.web.asking import vote
+from tests.web.dashboard.settings_forms import SETTINGS, admin, app, filled, send, stored
+
+__all__ = ["admin", "app"]
+
+HOSTILE = [
+    "", "\0", "\ud800", "-1", "nan", "inf", "9" * 400, "٣", "a" * 5000, "<b>", "../..", "0001-01-01T00:00",
+    "9999-12-31T23:59", "\u200b",
+]  # fmt: skip
+FIELDS = {
+    "site": [
+        "name", "origins", "time_zone", "language", "article_policy", "article_patterns", "version", "new_articles_per_day",
+        "close_after_days", "keep_votes_days", "count_views", "forgotten_votes", "reader_scope",
+    ],
+    "reactions": ["key", "order.like", "emoji.like", "label.like.en", "mood.like", "newkey", "version", "section.0", "offered.0",
+                  "language.like", "other.like", "emoji..new", "label..new.en"],
+    "keys": ["label", "scope", "expires_after_days", "id", "person"],
+    "alerts": ["surging.times", "surging.readers", "record.votes", "url", "kind", "id"],
+    "digest": ["address"],
+    "imports": ["source"],
+}  # fmt: skip
+ON_ARTICLE = {
+    "describe": ["title", "url", "section", "authors", "tags", "published_at"],
+    "move": ["to"],
+    "undo": ["done"],
+    "merge": ["into"],
+    "close": ["id"],
+    "delete": ["id"],
+}
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine_kind(request: pytest.FixtureRequest) -> str:
+    """Both engines in turn: what is a text to one is a fault to the other."""
+    return str(request.param)
+
+
+def sendable(text: str) -> str:
+    """The text as a browser can send it: lone surrogates cannot be encoded."""
+    return text.encode(errors="replace").decode()
+
+
+@pytest.mark.parametrize(("part", "action"), settings_pages._ACTIONS)
+def test_a_hostile_form_of_the_settings_is_answered_in_words(app: Flask, admin: FlaskClient, part: str, action: str) -> None:
+    for field in FIELDS[part]:
+        for text in map(sendable, HOSTILE):
+            form = filled(admin, part, action)
+            form[field] = text
+            answer = send(admin, part, action, form)
+
+            assert answer.status_code < 500, (field, text)
+        assert admin.get(f"{SETTINGS}/{part}").status_code == 200, field
+    assert send(admin, part, action, {}).status_code < 500
+    assert stored(app).origins
+    assert admin.get("/dashboard").status_code == 200
+
+
+@pytest.mark.parametrize("action", ON_ARTICLE)
+def test_a_hostile_form_of_an_article_is_answered_in_words(app: Flask, admin: FlaskClient, action: str) -> None:
+    for field in ON_ARTICLE[action]:
+        for text in map(sendable, HOSTILE):
+            vote(app.test_client(use_cookies=False), article="a")
+            page = admin.get("/dashboard/article?article=a")
+            shown = page.text.partition('name="id" value="')[2].partition('"')[0]
+            form = {"id": shown, "title": "A", field: text}
+            answer = admin.post(f"/dashboard/article/{action}", data=form)
+
+            assert answer.status_code < 500, (field, text)
+            assert page.status_code == 200
+            assert admin.get("/dashboard/articles").status_code == 200
+
+
+@pytest.mark.parametrize("name", ["%00", "%ff", "a" * 3000])
+@pytest.mark.parametrize(
+    "page", ["settings/imports/remove?source=", "article/delete?id=", "article/merge?into=a&id=", "article?id="]
+)
+def test_a_page_about_what_cannot_be_is_not_found(admin: FlaskClient, page: str, name: str) -> None:
+    assert 400 <= admin.get(f"/dashboard/{page}{name}").status_code < 500
