@@ -20,6 +20,7 @@ auth_type = any
 pool_mode = transaction
 default_pool_size = 4
 max_client_conn = 500
+{more}
 """
 
 
@@ -32,11 +33,12 @@ def binaries() -> Path | None:
 class PgBouncer(Engine):
     """Gives each transaction one of four connections to the server."""
 
-    def __init__(self, folder_of_binaries: Path, server: Postgres) -> None:
+    def __init__(self, folder_of_binaries: Path, server: Postgres, *, more: str = "") -> None:
+        """`more` is added to its configuration."""
         super().__init__(folder_of_binaries, "pgbouncer")
         self.port = free_port()
         self._config = self.folder / "pgbouncer.ini"
-        self._config.write_text(_CONFIG.format(folder=server.folder, port=self.port))
+        self._config.write_text(_CONFIG.format(folder=server.folder, port=self.port, more=more))
 
     def command(self) -> list[str]:
         return [str(self.binaries / "pgbouncer"), str(self._config)]

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from reactions import settings
+from reactions.refusals import Unavailable
 from reactions.storage import connecting, engines, migrations
 from tests import make, oracles
 from tests.databases import PROJECT, PostgresDatabases, product_environment
@@ -73,6 +74,21 @@ def test_time_outs_are_said_in_each_transaction_and_left_to_nobody(pooled_url: s
     engine.dispose()
 
 
+def test_a_statement_that_was_run_often_runs_in_another_connection_too(pooled_url: str) -> None:
+    chosen = settings.load({}, database_url=pooled_url, secret=make.SECRET, **POOLED)
+    engine = create_engine(pooled_url, **connecting.options(chosen))
+    engines.prepare(engine)
+    asked = text("select key from site where id >= :least")
+    with engine.connect() as mine, closing(psycopg.connect(pooled_url.replace("+psycopg", ""), prepare_threshold=None)) as other:
+        for _ in range(10):  # psycopg prepares what it has run five times
+            mine.execute(asked, {"least": 0}).all()
+            mine.commit()  # a rollback would make psycopg forget its statements
+        other.execute("select 1")  # takes the connection that was last given back, and keeps it
+
+        assert mine.execute(asked, {"least": 0}).scalars().all() == ["daily"]
+    engine.dispose()
+
+
 def test_tables_are_migrated(pooler: PgBouncer, postgres_databases: PostgresDatabases) -> None:
     name = postgres_databases.bare()
     url = pooler.url(name)
@@ -103,6 +119,23 @@ def test_a_pooler_that_no_setting_names_is_one_line_at_the_start(command: str, p
     assert done.returncode == {"serve": 1, "verify": 3}[command]  # 1 would be a difference
     assert len(done.stderr.strip().splitlines()) == 1
     assert "database_through_pgbouncer = true" in done.stderr
+
+
+def test_a_pooler_that_lets_start_up_options_pass_is_noticed_as_well(postgres_databases: PostgresDatabases) -> None:
+    found = binaries()
+    if found is None:
+        pytest.skip("PgBouncer is not installed")
+    lenient = PgBouncer(found, postgres_databases.server, more="ignore_startup_parameters = options")
+    try:
+        lenient.start()
+        chosen = settings.load({}, database_url=lenient.url("postgres"), secret=make.SECRET)
+        engine = create_engine(chosen.database_url, **connecting.options(chosen))
+        engines.prepare(engine)
+        with pytest.raises(Unavailable, match="database_through_pgbouncer = true"), engine.connect():
+            pass
+        engine.dispose()
+    finally:
+        lenient.close()
 
 
 def run(*command: str, **chosen: object) -> subprocess.CompletedProcess[str]:

@@ -96,6 +96,15 @@ def test_one_network_adds_only_so_many_views_to_an_article(seen: Any) -> None:
     assert seen.stored() == {"a": 60}
 
 
+def test_an_ipv6_48_is_one_network(seen: Any) -> None:
+    vote(seen.client, article="a")
+    for last in range(70):
+        seen.beacon({"articles": ["a"]}, environ_base={"REMOTE_ADDR": f"2001:db8:5:{last:x}::1"})
+    seen.beacon({"articles": ["a"]}, environ_base={"REMOTE_ADDR": "2001:db8:6::1"})
+
+    assert seen.stored() == {"a": 61}
+
+
 def test_one_network_adds_only_so_many_views_to_all_articles_and_others_go_on(seen: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(views, "MOST_WAITING", 10_000)
     vote(seen.client, article="a")
