@@ -308,11 +308,8 @@ class Settings:
 
 
 NAMES = [item.name for item in fields(Settings)]
-# The addresses may hold a password.
-_SHOWN_NEVER = {
-    "secret", "previous_secrets", "pseudonym_secret", "metrics_token", "oidc_client_secret", "export_reader_key", "database_url",
-    "limiter_url", "smtp_url",
-}  # fmt: skip
+SECRETS = {"secret", "previous_secrets", "pseudonym_secret", "metrics_token", "oidc_client_secret", "export_reader_key"}
+ADDRESSES = {"database_url", "limiter_url", "smtp_url"}  # they may hold a password
 
 
 _FIELD_OF: dict[Any, type[wire.Field[Any]]] = {
@@ -404,7 +401,7 @@ def _faults(messages: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
     faults = []
     for name, said in messages.items():
         texts = said if isinstance(said, list) else [text for texts in said.values() for text in texts]
-        shown = "" if name in _SHOWN_NEVER else f" (it is {given.get(name)!r})"
+        shown = "" if name in SECRETS | ADDRESSES else f" (it is {given.get(name)!r})"
         faults.append(f"{name}: {' '.join(texts)}{shown}")
     return faults
 

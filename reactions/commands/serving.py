@@ -19,14 +19,11 @@ from reactions import commands
 from reactions.app import create_app
 from reactions.demo import seeding
 from reactions.newsroom import sites
-from reactions.settings import Settings, shipped, without_password
+from reactions.settings import ADDRESSES, SECRETS, Settings, shipped, without_password
 from reactions.storage import migrations
 from reactions.votes import readers
 from reactions.web import current, demo_paper, limit_store
 from reactions.web.openapi import description
-
-_SECRETS = {"secret", "previous_secrets", "pseudonym_secret", "metrics_token", "oidc_client_secret", "export_reader_key"}
-_ADDRESSES = {"database_url", "limiter_url", "smtp_url"}
 
 
 @click.command("serve")
@@ -85,8 +82,8 @@ def demo(bind: str) -> None:
 def settings(*, as_json: bool) -> None:
     """Show every setting with its present value, except secrets."""
     values = dataclasses.asdict(commands.settings())
-    shown = {name: without_password(value) if name in _ADDRESSES else value for name, value in values.items()}
-    secret = {name for name in _SECRETS if values[name]}
+    shown = {name: without_password(value) if name in ADDRESSES else value for name, value in values.items()}
+    secret = {name for name in SECRETS if values[name]}
     if as_json:
         commands.print_json(shown | dict.fromkeys(secret, "(set)"))
         return
