@@ -6,6 +6,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from reactions.newsroom.article_keys import id_of, shown_id
 from reactions.web.dashboard import settings_pages
 from tests.web.asking import vote
 from tests.web.dashboard.settings_forms import SETTINGS, admin, app, filled, send, stored
@@ -51,13 +52,16 @@ def sendable(text: str) -> str:
 
 @pytest.mark.parametrize(("part", "action"), settings_pages._ACTIONS)
 def test_a_hostile_form_of_the_settings_is_answered_in_words(app: Flask, admin: FlaskClient, part: str, action: str) -> None:
+    usual = filled(admin, part, action)
     for field in FIELDS[part]:
         for text in map(sendable, HOSTILE):
-            form = filled(admin, part, action)
+            form = usual.copy()
             form[field] = text
             answer = send(admin, part, action, form)
 
             assert answer.status_code < 500, (field, text)
+            if answer.status_code < 400:  # what the form was filled in from has changed
+                usual = filled(admin, part, action)
         assert admin.get(f"{SETTINGS}/{part}").status_code == 200, field
     assert send(admin, part, action, {}).status_code < 500
     assert stored(app).origins
@@ -66,17 +70,15 @@ def test_a_hostile_form_of_the_settings_is_answered_in_words(app: Flask, admin: 
 
 @pytest.mark.parametrize("action", ON_ARTICLE)
 def test_a_hostile_form_of_an_article_is_answered_in_words(app: Flask, admin: FlaskClient, action: str) -> None:
+    shown = shown_id(id_of("daily", "a"))
     for field in ON_ARTICLE[action]:
         for text in map(sendable, HOSTILE):
             vote(app.test_client(use_cookies=False), article="a")
-            page = admin.get("/dashboard/article?article=a")
-            shown = page.text.partition('name="id" value="')[2].partition('"')[0]
-            form = {"id": shown, "title": "A", field: text}
-            answer = admin.post(f"/dashboard/article/{action}", data=form)
+            answer = admin.post(f"/dashboard/article/{action}", data={"id": shown, "title": "A", field: text})
 
             assert answer.status_code < 500, (field, text)
-            assert page.status_code == 200
-            assert admin.get("/dashboard/articles").status_code == 200
+        assert admin.get("/dashboard/article?article=a").status_code == 200
+        assert admin.get("/dashboard/articles").status_code == 200
 
 
 @pytest.mark.parametrize("name", ["%00", "%ff", "a" * 3000])
