@@ -16,7 +16,8 @@ from reactions.notices import suspicion
 from reactions.reports.reporting import Reports
 from reactions.secret_keys import Keys, keys_of
 from reactions.settings import InvalidSettings, Settings, proxy_networks
-from reactions.storage import connecting, engines
+from reactions.storage import connecting, engines, replica
+from reactions.storage.replica import Source
 from reactions.times import HOUR_MS
 from reactions.votes import readers
 from reactions.votes.ballot_box import Answer, BallotBox, Listener
@@ -58,6 +59,8 @@ from reactions.web.limits import VoteLimits
 from reactions.web.oidc import Provider
 from reactions.web.trust import DailyKey, Trust
 
+_REPLICA = "reports"  # the name of its engine
+
 
 def create_app(settings: Settings) -> Flask:
     """Make the WSGI application. Raises InvalidSettings. The database is not asked until the first request."""
@@ -71,6 +74,9 @@ def create_app(settings: Settings) -> Flask:
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.engine_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = connecting.options(settings)
     app.config["SQLALCHEMY_BINDS"] = {"ballots": {"url": settings.engine_url, **connecting.options_of_the_ballot_box(settings)}}
+    if settings.reports_database_url:
+        replica_url = settings.reports_database_url
+        app.config["SQLALCHEMY_BINDS"][_REPLICA] = {"url": replica_url, **connecting.options_of_reports(settings)}
     app.json.sort_keys = False  # type: ignore[attr-defined]
     _make_data_folder(settings)
     db.init_app(app)
@@ -79,8 +85,8 @@ def create_app(settings: Settings) -> Flask:
     keys = keys_of(settings)
     app.secret_key, *app.config["SECRET_KEY_FALLBACKS"] = keys.accepted("session")
     with app.app_context():
-        for engine in db.engines.values():
-            engines.prepare(engine)
+        for name, engine in db.engines.items():
+            engines.prepare(engine, writes=name != _REPLICA)
         parts = _parts(settings, keys)
         parts.install()
     _register(app, settings)
@@ -141,12 +147,26 @@ def _parts(settings: Settings, keys: Keys) -> current.Parts:
         article_signing_keys=keys.accepted("article-signatures"),
         views=Views(ballot_box.transact),
     )
-    cursor_key, *older = keys.accepted("cursors")
-    reports = Reports(engine, cursor_key=cursor_key, older_cursor_keys=older, clock=current.now_ms)
+    source = _source(settings)
     provider = Provider(settings, key=keys.signing("oidc"), clock=current.now_ms) if settings.oidc_issuer else None
     return current.Parts(
-        settings=settings, keys=keys, hot_path=hot_path, reports=reports, watch=watch, rounds=rounds, provider=provider
-    )
+        settings=settings, keys=keys, hot_path=hot_path, reports=_reports(keys, source), source=source, watch=watch,
+        rounds=rounds, provider=provider,
+    )  # fmt: skip
+
+
+def _reports(keys: Keys, source: Source) -> Reports:
+    cursor_key, *older = keys.accepted("cursors")
+    return Reports(source.engine, cursor_key=cursor_key, older_cursor_keys=older, clock=source.now_ms)
+
+
+def _source(settings: Settings) -> Source:
+    """Where reports read."""
+    found = db.engines.get(_REPLICA)
+    if found is None:
+        return Source(db.engine, clock=current.now_ms)
+    replica.fall_back(found, db.engine, connecting.options(settings)["connect_args"])
+    return Source(found, clock=current.now_ms, is_replica=True, on_look=metrics.reports_behind.set)
 
 
 def _ballot_box(settings: Settings, keys: Keys, trust: Trust, limits: VoteLimits, listener: Listener) -> BallotBox:

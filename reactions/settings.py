@@ -208,6 +208,7 @@ class Settings:
     database_url: str = _plain()
     database_pool_size: int = _number(1)
     database_through_pgbouncer: bool = _plain()
+    reports_database_url: str = _plain()
     secret: str = _checked(_is_secret)
     previous_secrets: list[str] = _checked(_are_secrets)  # noqa: RUF009
     pseudonym_secret: str = _checked(_is_secret)
@@ -309,7 +310,7 @@ class Settings:
 
 NAMES = [item.name for item in fields(Settings)]
 SECRETS = {"secret", "previous_secrets", "pseudonym_secret", "metrics_token", "oidc_client_secret", "export_reader_key"}
-ADDRESSES = {"database_url", "limiter_url", "smtp_url"}  # they may hold a password
+ADDRESSES = {"database_url", "reports_database_url", "limiter_url", "smtp_url"}  # they may hold a password
 
 
 _FIELD_OF: dict[Any, type[wire.Field[Any]]] = {
@@ -417,6 +418,8 @@ def _checked_together(settings: Settings) -> Settings:
             "secret: needed with a shared database, because every process must know readers by the same pseudonyms. "
             "`openssl rand -hex 32` makes one; put it into REACTIONS_SECRET or REACTIONS_SECRET_FILE."
         )
+    if settings.reports_database_url and settings.on_sqlite:
+        raise InvalidSettings("reports_database_url: an SQLite file has no replica. Leave it empty, or set database_url too.")
     return settings
 
 

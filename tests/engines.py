@@ -219,6 +219,9 @@ class Postgres(Engine):
         """`with_settings` changes those of the command line; None leaves one to the server's file, where it can be altered."""
         super().__init__(binaries or next(postgres_sources()), "postgres")
         self._settings = with_settings or {}
+        self._make_data()
+
+    def _make_data(self) -> None:
         self.run(
             str(self.binaries / "initdb"), "-D", str(self.folder / "data"), "-U", "postgres",
             "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions",

@@ -51,8 +51,8 @@ def alerts(site: str | None, every: bool, *, as_json: bool) -> None:
 
 def _watch(site: Site) -> list[Alert]:
     now_ms = current.now_ms()
-    with snapshot(current.engine()) as connection:
-        found = rules.findings(connection, site, now_ms=now_ms)
+    with snapshot(current.source().engine) as connection:
+        found = rules.findings(connection, site, now_ms=current.source().now_ms())
     address = current.parts().settings.dashboard_url
     return alerts_.raise_all(current.engine(), site, found, now_ms=now_ms, dashboard_url=address)
 

@@ -119,7 +119,7 @@ def _recount(found: _Found, deadline: float | None) -> bool:
 
 @contextmanager
 def _patient_snapshot() -> Iterator[Connection]:
-    with snapshot(current.engine()) as connection:
+    with snapshot(current.source().engine) as connection:
         yield with_timeouts(connection, statement_ms=0, lock_ms=1_000)
 
 

@@ -62,9 +62,9 @@ def digest_command(
 
 
 def _read(site_key: str, day: date | None) -> Digest:
-    with snapshot(current.engine()) as connection:
+    with snapshot(current.source().engine) as connection:
         site = sites.get(connection, site_key)
-        reading = Reading(connection, site, current.now_ms(), Memory(keep_s=600, items=10_000_000))
+        reading = Reading(connection, site, current.source().now_ms(), Memory(keep_s=600, items=10_000_000))
         return digest.read(reading, day or digest.yesterday(site.time_zone, reading.now_ms))
 
 

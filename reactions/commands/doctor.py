@@ -21,12 +21,14 @@ from reactions.newsroom import sites
 from reactions.refusals import Unavailable
 from reactions.settings import InvalidSettings, Settings
 from reactions.storage import migrations, tables
+from reactions.storage.replica import Source
 from reactions.times import DAY_MS
 from reactions.votes import readers
 from reactions.web import current, limit_store
 
 _LEAST_FREE = 1024**3  # bytes on the disk of an SQLite file
 _CLOCKS_APART_S = 2.0
+_BEHIND_S = 10.0
 _UNSEALED_DAYS = 2
 _ANSWER_WITHIN_S = 5.0
 
@@ -84,6 +86,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
                 yield from check(connection)
     except (SQLAlchemyError, Unavailable) as error:
         yield wrong("database", str(failure(error)))
+    yield from _replica(current.source())
     yield from _limiter(settings)
     yield from _public(settings)
 
@@ -117,6 +120,22 @@ def _database(connection: Connection) -> Iterator[Finding]:
         yield wrong("database", f"{engine}; the tables are not those of this version. Run: reactions db upgrade")
     else:
         yield ok("database", f"{engine}; the tables are those of this version.")
+
+
+def _replica(source: Source) -> Iterator[Finding]:
+    if not source.is_replica:
+        return
+    try:
+        away, behind_s = source.reads_primary(), source.behind_s()
+    except SQLAlchemyError as error:
+        yield wrong("replica", str(failure(error)))
+        return
+    if away:
+        yield look("replica", "reports_database_url is no replica, or cannot be reached: reports read a primary.")
+    elif behind_s > _BEHIND_S:
+        yield look("replica", f"It is {behind_s:,.0f} s behind, and so are reports and exports.")
+    else:
+        yield ok("replica", f"It is {behind_s:.1f} s behind.")
 
 
 def _secret(connection: Connection) -> Iterator[Finding]:

@@ -11,7 +11,6 @@ from typing import Any
 
 import click
 from flask.cli import with_appcontext
-from sqlalchemy import Engine
 
 from reactions.exports import articles, files, formats, scope
 from reactions.exports.columns import TABLES
@@ -78,12 +77,11 @@ def export(site: str, what: str, output: Path | None, format_: str, *, gzip: boo
     tables = list(TABLES.values()) if what == "all" else [scope.table_named(what)]
     if output is None and len(tables) > 1:
         raise click.UsageError("Standard output takes one table. Give a folder: --output exports")
-    engine = current.engine()
     with current.reading() as connection:
         found = sites.get(connection, site)
     choice = _choice(chosen)
     scope.check(choice, found, tables, finest=current.parts().settings.export_precision)
-    with _opened(engine, found, choice, files=len(tables)) as reading:
+    with _opened(found, choice, files=len(tables)) as reading:
         written = files.write_folder(reading, tables, form, output) if output else [_to_stream(File(reading, tables[0], form))]
     _report(written, reading)
 
@@ -122,11 +120,11 @@ def _day(moment: datetime | None) -> str:
 
 
 @contextmanager
-def _opened(engine: Engine, site: Site, choice: Choice, *, files: int) -> Iterator[Scope]:
+def _opened(site: Site, choice: Choice, *, files: int) -> Iterator[Scope]:
     """A scope, with a progress bar on a terminal."""
     fixed = current.parts().settings.export_reader_key
     key = readers.derived_key(fixed.encode(), f"export {site.key}") if fixed else b""
-    now_ms = current.now_ms()
+    engine, now_ms = current.source().engine, current.source().now_ms()
     if not sys.stderr.isatty():
         with scope.opened(engine, site, choice, now_ms=now_ms, reader_key=key) as found:
             yield found

@@ -28,32 +28,27 @@ _VALUES = {  # of libpq, https://www.postgresql.org/docs/current/libpq-connect.h
     "sslmode": ("prefer", "disable", "allow", "require", "verify-ca", "verify-full"),
     "target_session_attrs": ("any", "read-write", "read-only", "primary", "standby", "prefer-standby"),
 }
-_SEVERAL_HOSTS = "database_url: a port is not a number. Write several hosts as postgresql://user:password@/database?host=db1:5432&host=db2:5432."
+_RECYCLE_S = 60
+_SEVERAL_HOSTS = (
+    "a port is not a number. Write several hosts as postgresql://user:password@/database?host=db1:5432&host=db2:5432."
+)
 
 
 def options(settings: Settings, *, lock_ms: int = _LOCK_MS, statement_ms: int = _STATEMENT_MS) -> dict[str, Any]:
     """The arguments of `create_engine`. Raises InvalidSettings for an address of another engine, or one with a fault."""
-    try:
-        url = make_url(settings.engine_url)
-        name = url.get_backend_name()
-    except ArgumentError:
-        name = ""
-    except ValueError:
-        raise InvalidSettings(_SEVERAL_HOSTS) from None
-    if name == "sqlite":
+    url = _read(settings.engine_url, "database_url")
+    if url.get_backend_name() == "sqlite":
         return {"pool_size": settings.threads + 8, "connect_args": {"timeout": _BUSY_MS / 1000}}
-    if name == "postgresql":
-        timeouts = {"statement": statement_ms, "lock": lock_ms, "idle_in_transaction_session": _IDLE_MS}
-        pooled = settings.database_through_pgbouncer
-        return {
-            "pool_size": settings.database_pool_size,
-            "max_overflow": 4,
-            "pool_timeout": math.ceil(settings.answer_within_s),  # whole seconds: Flask-SQLAlchemy cuts the rest off
-            "pool_pre_ping": True,
-            "connect_args": _connect_args(url, {} if pooled else timeouts, pooled=pooled),
-            "execution_options": {AT_BEGIN: _set_local(timeouts) if pooled else ""},
-        }
-    raise InvalidSettings("database_url: write sqlite:////path/to/file.db or postgresql://user:password@host/database.")
+    timeouts = {"statement": statement_ms, "lock": lock_ms, "idle_in_transaction_session": _IDLE_MS}
+    pooled = settings.database_through_pgbouncer
+    return {
+        "pool_size": settings.database_pool_size,
+        "max_overflow": 4,
+        "pool_timeout": math.ceil(settings.answer_within_s),  # whole seconds: Flask-SQLAlchemy cuts the rest off
+        "pool_pre_ping": True,
+        "connect_args": _connect_args(url, {} if pooled else timeouts, pooled=pooled, setting="database_url"),
+        "execution_options": {AT_BEGIN: _set_local(timeouts) if pooled else ""},
+    }
 
 
 def options_of_the_ballot_box(settings: Settings) -> dict[str, Any]:
@@ -65,16 +60,44 @@ def options_of_the_ballot_box(settings: Settings) -> dict[str, Any]:
     return chosen if settings.on_sqlite else {**chosen, "pool_size": 1}
 
 
-def _connect_args(url: URL, timeouts: Mapping[str, int], *, pooled: bool) -> dict[str, Any]:
+def options_of_reports(settings: Settings) -> dict[str, Any]:
+    """The same for a replica that reports read; a connection is made anew after a minute, as it may lead to the primary.
+
+    Raises InvalidSettings.
+    """
+    url = _read(settings.reports_database_url, "reports_database_url")
+    if url.get_backend_name() != "postgresql":
+        raise InvalidSettings("reports_database_url: write postgresql://user:password@replica/database.")
+    chosen = options(settings)
+    args = _connect_args(url, {}, pooled=settings.database_through_pgbouncer, setting="reports_database_url")
+    if "options" in chosen["connect_args"]:
+        args["options"] = f"{chosen['connect_args']['options']} {args.get('options', '')}".strip()
+    return {**chosen, "pool_recycle": _RECYCLE_S, "connect_args": args}
+
+
+def _read(address: str, setting: str) -> URL:
+    """The address in a setting. Raises InvalidSettings."""
+    try:
+        url = make_url(address)
+        if url.get_backend_name() in {"sqlite", "postgresql"}:
+            return url
+    except ArgumentError:
+        pass
+    except ValueError:
+        raise InvalidSettings(f"{setting}: {_SEVERAL_HOSTS}") from None
+    raise InvalidSettings(f"{setting}: write sqlite:////path/to/file.db or postgresql://user:password@host/database.")
+
+
+def _connect_args(url: URL, timeouts: Mapping[str, int], *, pooled: bool, setting: str) -> dict[str, Any]:
     """What psycopg is told beside the address, which may decide otherwise. Raises InvalidSettings for what it does not know."""
     asked = {name: value if isinstance(value, str) else ",".join(value) for name, value in url.query.items()}
     threshold = asked.pop("prepare_threshold", None)
     for name, known in _VALUES.items():
         if asked.get(name, known[0]) not in known:
-            raise InvalidSettings(f"database_url: {name} is one of {', '.join(known)} (it is {asked[name]!r}).")
+            raise InvalidSettings(f"{setting}: {name} is one of {', '.join(known)} (it is {asked[name]!r}).")
     if threshold is not None and not threshold.isdecimal():
-        raise InvalidSettings(f"database_url: prepare_threshold is a number (it is {threshold!r}).")
-    _refuse_unknown_options(asked)
+        raise InvalidSettings(f"{setting}: prepare_threshold is a number (it is {threshold!r}).")
+    _refuse_unknown_options(asked, setting)
     args: dict[str, Any] = {name: value for name, value in _CONNECTION.items() if name not in asked}
     if threshold is not None:
         args["prepare_threshold"] = int(threshold)
@@ -84,7 +107,7 @@ def _connect_args(url: URL, timeouts: Mapping[str, int], *, pooled: bool) -> dic
     return {**args, "options": f"{session} {asked.get('options', '')}".strip()}
 
 
-def _refuse_unknown_options(asked: Mapping[str, str]) -> None:
+def _refuse_unknown_options(asked: Mapping[str, str], setting: str) -> None:
     try:
         from psycopg import ProgrammingError, conninfo
     except ImportError:
@@ -92,7 +115,7 @@ def _refuse_unknown_options(asked: Mapping[str, str]) -> None:
     try:
         conninfo.make_conninfo("", **asked)
     except ProgrammingError as error:
-        raise InvalidSettings(f"database_url: {str(error).strip()}.") from None
+        raise InvalidSettings(f"{setting}: {str(error).strip()}.") from None
 
 
 def _set_local(timeouts: Mapping[str, int]) -> str:

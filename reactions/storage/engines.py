@@ -43,13 +43,14 @@ def keep_private(url: str) -> None:
             Path(file).chmod(0o600)
 
 
-def prepare(engine: Engine) -> None:
+def prepare(engine: Engine, *, writes: bool = True) -> None:
     """Teach a new engine the promise. Call once, before its first connection.
 
-    Connecting to a PostgreSQL that commits asynchronously raises Unavailable, with the setting to change.
+    Connecting to a PostgreSQL that commits asynchronously raises Unavailable, with the setting to change, if anybody `writes`
+    there. A transaction of an engine where nobody does is read-only.
     """
     pooled = bool(engine.get_execution_options().get(connecting.AT_BEGIN))
-    prepare_one = _prepare_sqlite if engine.dialect.name == "sqlite" else partial(_refuse_unsafe, pooled=pooled)
+    prepare_one = _prepare_sqlite if engine.dialect.name == "sqlite" else partial(_refuse_unsafe, pooled=pooled, writes=writes)
     driver_error: type[Exception] = engine.dialect.loaded_dbapi.Error
 
     def prepare_connection(connection: Any, _record: Any) -> None:
@@ -61,6 +62,8 @@ def prepare(engine: Engine) -> None:
     event.listen(engine, "connect", prepare_connection)
     if engine.dialect.name == "postgresql":
         event.listen(engine, "begin", connecting.say_at_begin)
+        if not writes:
+            event.listen(engine, "begin", _only_read)
     event.listen(engine, "handle_error", _leave_read_only)
 
 
@@ -172,16 +175,21 @@ def _prepare_sqlite(connection: Any) -> None:
     cursor.close()
 
 
-def _refuse_unsafe(connection: Any, *, pooled: bool) -> None:
+def _refuse_unsafe(connection: Any, *, pooled: bool, writes: bool) -> None:
     """Refuse a PostgreSQL that may lose acknowledged votes in a crash, and a pooler that the settings do not name."""
     try:
         *durable, process = connection.execute(f"SELECT {_DURABLE}, pg_backend_pid()").fetchone()
-        _check_durable(*durable)
+        if writes:
+            _check_durable(*durable)
         _check_direct(pooled or process == connection.info.backend_pid)  # a pooler invents the process that it tells
     except Unavailable:
         connection.close()
         raise
     connection.rollback()
+
+
+def _only_read(connection: Connection) -> None:
+    connection.exec_driver_sql("SET TRANSACTION READ ONLY")
 
 
 def _check_direct(direct: bool) -> None:

@@ -12,6 +12,7 @@ from reactions.newsroom import sites
 from reactions.reports.reporting import Reports
 from reactions.secret_keys import Keys
 from reactions.settings import Proxies, Settings
+from reactions.storage.replica import Source
 from reactions.times import now_ms as now_ms
 from reactions.votes.ballot_box import BallotBox
 from reactions.votes.drift import Rounds
@@ -33,6 +34,7 @@ class Parts:
     keys: Keys
     hot_path: HotPath
     reports: Reports
+    source: Source  # where reports and exports read
     watch: Watch
     rounds: Rounds
     provider: Provider | None = None  # of OpenID Connect
@@ -81,6 +83,11 @@ def site(key: str) -> sites.Site:
 def reports() -> Reports:
     """Where reports are asked for."""
     return parts().reports
+
+
+def source() -> Source:
+    """Where reports and exports read: a replica if there is one."""
+    return parts().source
 
 
 def engine() -> Engine:

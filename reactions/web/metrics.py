@@ -33,6 +33,11 @@ limiter_away = Gauge(
     "1 while the limiter's store does not answer and limits count per process",
     multiprocess_mode="livemax",
 )
+reports_behind = Gauge(
+    "reactions_reports_behind_seconds",
+    "By how much the replica that reports read is behind; 0 without one, and while the primary is read in its place",
+    multiprocess_mode="livemax",
+)
 
 _acknowledged = ballots.labels("acknowledged")
 _refused = ballots.labels("refused")
