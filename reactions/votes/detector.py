@@ -65,9 +65,9 @@ class Sight:
 class Usual:
     """What to compare a window with.
 
-    `mix` is how the readers before it chose, or the site's where they were few; `before` is how many they were. `expected` is how
-    many votes age and hour predict for the window, `fresh` the site's share of fresh votes, `shares` those of its networks; `sight` is
-    None where nobody counts who saw the row, or where there is nothing to compare with.
+    `mix` is how the readers before it chose, or the site's where they were few; `before` is how many they were. `expected` is
+    how many votes age and hour predict for the window, `fresh` the site's share of fresh votes, `shares` those of its networks.
+    `sight` is None where nobody counts who saw the row, or where there is nothing to compare with.
     """
 
     mix: Mapping[str, float]
