@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from prometheus_client import REGISTRY
 from sqlalchemy import Engine, select
 
 from reactions.newsroom import sites
@@ -89,6 +90,18 @@ def test_foreign_pages_other_types_and_oversized_beacons_count_nothing(seen: Any
     assert seen.beacon({"articles": ["a", "x" * 40_000]}).status_code == 413
     assert seen.client.post("/v1/sites/nonesuch/views", data="{}", content_type="text/plain").status_code == 404
     assert seen.stored() == {}
+
+
+def test_operators_see_what_became_of_views(seen: Any) -> None:
+    def told(outcome: str) -> float:
+        return REGISTRY.get_sample_value("reactions_views_total", {"outcome": outcome}) or 0
+
+    before = told("taken"), told("limited")
+    vote(seen.client, article="a")
+    for _ in range(70):
+        seen.beacon({"articles": ["a"]})
+
+    assert (told("taken") - before[0], told("limited") - before[1]) == (60, 10)
 
 
 def test_one_network_adds_only_so_many_views_to_an_article(seen: Any) -> None:
