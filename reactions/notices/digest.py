@@ -17,8 +17,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from reactions import languages
 from reactions.languages import gettext, ngettext
 from reactions.newsroom import article_keys, articles
-from reactions.reports import dashboard, listings, periods, words
+from reactions.reports import dashboard, figures, listings, metrics, periods, words
 from reactions.reports.dashboard import Dashboard, Totals
+from reactions.reports.figures import Seen
 from reactions.reports.listings import ListRequest, Row, Trend
 from reactions.reports.metrics import Measure
 from reactions.reports.norms import Surprise
@@ -37,7 +38,7 @@ class Digest:
     """A day of a site. `trending` is of the moment of reading, and empty unless the day is today or yesterday.
 
     No article is both loved and divided. `ids` are those of the articles without a title, by key. `waiting` is how many votes of
-    an article wait for review, where any does.
+    an article wait for review, where any does. `seen` are the day's views, none where they are not counted.
     """
 
     day: date
@@ -47,6 +48,7 @@ class Digest:
     divided: Sequence[Row]
     ids: Mapping[str, int]
     waiting: Mapping[str, int]
+    seen: Seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ def read(reading: Reading, day: date) -> Digest:
         divided=[row for row in board.lists.divided if row.split.value >= _DIVIDED],
         ids=articles.ids_of(reading.connection, reading.site, untitled) if untitled else {},
         waiting=under_review.waiting_by_key(reading.connection, reading.site, {row.article for row in rows}),
+        seen=figures.seen_in_all(reading.connection, reading.site, period.hours),
     )
 
 
@@ -111,7 +114,7 @@ def article_lists(digest: Digest) -> list[ArticleList]:
     lists = digest.board.lists
     labels = _labels(digest)
     every = [
-        _article_list(digest, gettext("Most reacted to"), lists.top, reactions_drawn),
+        _article_list(digest, gettext("Most reacted to"), lists.top, top),
         _article_list(digest, gettext("Trending now"), digest.trending, lambda row: trend(row.trending)),
         _article_list(digest, gettext("Most loved"), digest.loved, loved),
         _article_list(digest, gettext("Most divided"), digest.divided, divided),
@@ -145,6 +148,7 @@ def _rendered(template: str, digest: Digest, dashboard_url: str) -> str:
             language=languages.spoken(),
             dashboard_url=dashboard_url,
             width=TEXT_COLUMNS,
+            views=views(digest.seen),
             link=lambda row: row.url or _page_of(row, digest, dashboard_url),
         )
     )
@@ -210,6 +214,19 @@ def change(totals: Totals) -> str:
 def reactions_drawn(row: Row) -> str:
     """The reactions to an article on the day: "1,204 reactions"."""
     return _reactions(row.net)
+
+
+def top(row: Row) -> str:
+    """The reactions to an article on the day, and its rate where views are counted."""
+    return reactions_drawn(row) + ("; " + words.reaction_rate(row.reaction_rate) if row.reaction_rate else "")
+
+
+def views(seen: Seen) -> str:
+    """How often rows were seen on the day, and how many reacted: "12,345 views; 12.4 of 1,000 who saw the row reacted (…)"."""
+    if not seen.views:
+        return ""
+    counted, rate = ngettext("%(n)s view", "%(n)s views", seen.views), metrics.reaction_rate(seen.readers, seen.views)
+    return f"{counted}; {words.reaction_rate(rate)}" if rate else counted
 
 
 def trend(found: Trend) -> str:

@@ -343,6 +343,20 @@ def seen_of(connection: Connection, article_ids: Collection[int], hours: range) 
     return {article_id: Seen(*seen) for article_id, *seen in rows}
 
 
+def seen_alone(connection: Connection, site: Site, hours: range) -> list[int]:
+    """The articles of a site that were seen in some hours, but for those that others were merged into."""
+    mine = (_a.site_id == site.id, _v.hour_utc >= hours.start, _v.hour_utc < hours.stop)
+    asked = select(_a.article_id).join(tables.views, _v.article_id == _a.article_id).where(*mine).distinct()
+    ids = connection.execute(asked).scalars().all()
+    return [record.article_id for record in records_of(connection, ids) if not record.merged_from] if ids else []
+
+
+def seen_in_all(connection: Connection, site: Site, hours: range) -> Seen:
+    """How often a site's rows were seen in some hours, and by how many who reacted."""
+    seen = seen_of(connection, seen_alone(connection, site, hours), hours).values()
+    return Seen(sum(each.views for each in seen), sum(each.readers for each in seen))
+
+
 def buckets(slots: Sequence[Slot], cells: Mapping[Cell, Moves], keys: Sequence[str]) -> list[Bucket]:
     """What happened in each slot; every bucket has every one of `keys`, and any other reaction that moved in it."""
     place_of = {hour: place for place, slot in enumerate(slots) for hour in slot.hours}

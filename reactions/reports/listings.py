@@ -68,12 +68,23 @@ class Numbers:
     norms: Norms
     now_ms: int
     read_votes: Callable[[], Mapping[int, Votes]]
+    read_rates: Callable[[], Mapping[int, Rate]] = dict
     given: Mapping[int, int] | None = None  # of the reaction that was asked for, in the period
 
     @cached_property
     def votes(self) -> Mapping[int, Votes]:
         """The votes of all time, read when they are first asked for."""
         return self.read_votes()
+
+    @cached_property
+    def rates(self) -> Mapping[int, Rate]:
+        """The reaction rates of the period, read when they are first asked for."""
+        return self.read_rates()
+
+    def rate(self, card: Card) -> float:
+        """The lower end of its reaction rate: a high rate of few views is no proof, and must not come first."""
+        rate = self.rates.get(card.article_id)
+        return NO_VALUE if rate is None else rate.low
 
     def share(self, card: Card) -> float:
         """The part of the period's reactions that are the one asked for; none if too few were given."""
@@ -121,24 +132,35 @@ def live(reading: Reading, hours: range) -> Numbers:
         norms=reading.norms(closed),
         now_ms=reading.now_ms,
         read_votes=lambda: _votes_now(reading, closed),
+        read_rates=lambda: _rates(reading, hours),
     )
 
 
 def before(reading: Reading, hours: range, hour: int) -> Numbers:
     """The numbers as they were at the beginning of a closed hour: votes that arrive do not move them."""
+    closed = range(hours.start, max(min(hours.stop, hour), hours.start))
     return Numbers(
-        sums=reading.by_article(range(hours.start, max(min(hours.stop, hour), hours.start))),
+        sums=reading.by_article(closed),
         recent=reading.by_article(range(hour - TREND_HOURS + 1, hour)),
         present={},
         norms=reading.norms(hour),
         now_ms=hour * HOUR_MS,
         read_votes=lambda: reading.votes_before(hour),
+        read_rates=lambda: _rates(reading, closed),
     )
 
 
 def _votes_now(reading: Reading, closed: int) -> Mapping[int, Votes]:
     before, since = reading.votes_before(closed), reading.by_article(range(closed, reading.hour + 1))
     return {**before, **{article_id: before.get(article_id, NO_VOTES).plus(sums.votes) for article_id, sums in since.items()}}
+
+
+def _rates(reading: Reading, hours: range) -> Mapping[int, Rate]:
+    """The reaction rates of all articles that have one."""
+    ids = figures.seen_alone(reading.connection, reading.site, hours)
+    seen = figures.seen_of(reading.connection, ids, hours)
+    rates = {article_id: metrics.reaction_rate(each.readers, each.views) for article_id, each in seen.items()}
+    return {article_id: rate for article_id, rate in rates.items() if rate is not None}
 
 
 def _votes_in_period(numbers: Numbers, card: Card) -> float:
@@ -157,6 +179,7 @@ _VALUE: Mapping[str, Callable[[Numbers, Card], float]] = {
     "split": Numbers.split,
     "surprise": _surprise,
     "published": lambda _, card: card.born_ms,
+    "rate": Numbers.rate,
     "reaction": lambda numbers, card: (numbers.given or {}).get(card.article_id, 0),
     "share": Numbers.share,
 }

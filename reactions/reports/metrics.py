@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from reactions.intervals import Z_95, wilson
+
 PSEUDO_VOTES = 10  # votes at the site's average that every article is lent
 FEW = 10  # votes below which a measure says little
 TREND_HOURS = 3  # the present one among them
@@ -17,7 +19,6 @@ SURPRISE_TIMES = 2  # times the usual, from where a reaction is a surprise
 USUAL_TIMES, USUAL_WITHIN = 1.5, 5  # times more or less, and readers more or less, from where an hour is not as usual
 RATIO_LEAST = 5  # the least that a number is put in proportion to
 VIEWS_LEAST = 100  # views from where a rate says something
-_Z = 1.959964  # standard errors to both sides that hold 95 %
 
 
 class Votes(NamedTuple):
@@ -88,7 +89,7 @@ def mood(votes: Votes, usual: Shares) -> Measure:
     """The mean mood of votes, -1 to +1, drawn towards the usual."""
     p, q = shrunk(votes, usual)
     value = mood_of(votes, usual)
-    error = _Z * math.sqrt(max(p + q - value * value, 0) / (votes.total + PSEUDO_VOTES))
+    error = Z_95 * math.sqrt(max(p + q - value * value, 0) / (votes.total + PSEUDO_VOTES))
     return Measure(value, max(value - error, -1.0), min(value + error, 1.0), votes.total < FEW)
 
 
@@ -104,7 +105,7 @@ def split(votes: Votes, usual: Shares) -> Measure:
     variance_p, variance_q, covariance = p * (1 - p) / weight, q * (1 - q) / weight, -p * q / weight
     first = 16 * (q * q * variance_p + p * p * variance_q + 2 * p * q * covariance)
     second = 16 * (variance_p * variance_q + covariance * covariance)
-    error = _Z * math.sqrt(max(first + second, 0))
+    error = Z_95 * math.sqrt(max(first + second, 0))
     return Measure(value, max(value - error, 0.0), min(value + error, 1.0), votes.total < FEW)
 
 
@@ -170,10 +171,8 @@ def reaction_rate(readers: int, views: int) -> Rate | None:
     """
     if views < VIEWS_LEAST or not 0 <= readers <= views:
         return None
-    share, weight = readers / views, _Z * _Z / views
-    middle = (share + weight / 2) / (1 + weight)
-    error = math.sqrt(weight * share * (1 - share) + weight * weight / 4) / (1 + weight)
-    return Rate(1000 * share, 1000 * max(middle - error, 0.0), 1000 * min(middle + error, 1.0))
+    low, high = wilson(readers, views)
+    return Rate(1000 * readers / views, 1000 * low, 1000 * high)
 
 
 def share(part: int, of: int) -> float:

@@ -100,6 +100,11 @@ def reaction_rate(found: Rate) -> str:
     )
 
 
+def lowest_rate(found: Rate) -> str:
+    """What articles are ranked by: "≥ 10.4"."""
+    return f"≥\N{NARROW NO-BREAK SPACE}{languages.decimal(found.low, '#,##0.0')}"
+
+
 def others(group: Group) -> str:
     """Which articles an article is compared with."""
     if group.kind == "site":
@@ -185,6 +190,6 @@ def bucket(start: datetime, unit: str) -> str:
 FILTERS: Mapping[str, object] = {
     "number": number, "counted": counted, "signed": signed, "decimals": decimals, "ratio": ratio, "percent": percent, "age": age,
     "change": change, "usually": usually, "times_usual": times_usual, "trend": trend, "live": live, "divided": divided,
-    "reaction_rate": reaction_rate,
+    "reaction_rate": reaction_rate, "lowest_rate": lowest_rate,
     "clock": clock, "day": day, "moment": moment, "bucket": bucket,
 }  # fmt: skip

@@ -2,7 +2,10 @@
 
 Rate alone never convicts: honest articles are linked from elsewhere every day. A window is suspect if its fresh votes come from
 few networks, if the same networks send many of them each, or if votes come much faster than age and hour predict and choose
-otherwise than the article's readers did before. Only the votes that fit the cause are suspect, never a proven reader's.
+otherwise than the article's readers did before, or come far oftener for each time that the row was seen than is usual. Only the
+votes that fit the cause are suspect, never a proven reader's.
+
+Anybody can send views, so they excuse nothing: they are looked at last, when nothing else makes a window suspect.
 """
 
 from __future__ import annotations
@@ -13,7 +16,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-NETWORKS, REPEATS, MIX = "networks", "repeats", "mix"
+from reactions.intervals import wilson
+
+NETWORKS, REPEATS, MIX, UNSEEN = "networks", "repeats", "mix", "unseen"
 
 LEAST = 20  # fresh votes below which a window proves nothing
 LEAST_CONCENTRATED = 40
@@ -28,6 +33,8 @@ SURE = 5.0  # standard deviations, of votes that scatter twice as wide as chance
 _SPREAD = 2.0
 WARM = 30  # votes before the window that make a mix to compare with
 COLD_SHARE = 0.95  # of the votes choose one reaction, where there is none
+OFTENER_THAN_SEEN = 5.0  # times as many votes for a view as are usual: readers' blockers alone make it two or three
+USUAL_VOTES_PER_VIEW = 0.02  # the least that counts as usual: whoever forges views must not make honest votes stand out
 
 
 class Seen(NamedTuple):
@@ -42,11 +49,25 @@ class Seen(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Sight:
+    """How often an article's row was seen, where that is counted.
+
+    `views` are those of all the hours that a window touches, one page view in `sampling` told. `usual` is how many votes come
+    for a view: the most of what this article, the site and its other articles at the same time are used to.
+    """
+
+    views: int
+    sampling: int
+    usual: float
+
+
+@dataclass(frozen=True, slots=True)
 class Usual:
     """What to compare a window with.
 
-    `mix` is how the readers before it chose, or the site's where they were few; `before` is how many they were. `expected` is how
-    many votes age and hour predict for the window, `fresh` the site's share of fresh votes, `shares` those of its networks.
+    `mix` is how the readers before it chose, or the site's where they were few; `before` is how many they were. `expected` is
+    how many votes age and hour predict for the window, `fresh` the site's share of fresh votes, `shares` those of its networks.
+    `sight` is None where nobody counts who saw the row, or where there is nothing to compare with.
     """
 
     mix: Mapping[str, float]
@@ -54,6 +75,7 @@ class Usual:
     expected: float
     fresh: float
     shares: Mapping[str, float] = field(default_factory=dict)
+    sight: Sight | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +111,18 @@ class Finding:
             times = f"{self.figures['times_expected']:.1f} times as many as age and hour predict"
             return f"{head} are fresh readers' for {chosen}{compared}; {times}"
         networks = int(self.figures["networks"])
+        if self.cause == UNSEEN:
+            return f"{head} are fresh readers' from {networks:,} networks; {self._unseen()}"
         place = f"{networks:,} network" + "s" * (networks != 1)
         busy = f" that sent {BUSY} or more each" if self.cause == REPEATS else ""
         return f"{head} came from fresh readers in {place}{busy}"
+
+    def _unseen(self) -> str:
+        views, usually = int(self.figures["views"]), math.ceil(self.figures["usual_votes"])
+        more = "more often than the row was seen" if self.votes > views else "far more often than those who see the row do"
+        return (
+            f"{more}: {views:,} view{'s' * (views != 1)}, for which at most {usually:,} vote{'s' * (usually != 1)} would be usual"
+        )
 
 
 def judge(seen: Sequence[Seen], usual: Usual) -> Finding | None:
@@ -99,7 +130,8 @@ def judge(seen: Sequence[Seen], usual: Usual) -> Finding | None:
     fresh = [vote for vote in seen if vote.fresh]
     if len(fresh) < LEAST:
         return None
-    return _few_networks(seen, fresh, usual) or _busy_networks(seen, fresh, usual) or _other_mix(seen, fresh, usual)
+    causes = (_few_networks, _busy_networks, _other_mix, _unseen)
+    return next((finding for cause in causes if (finding := cause(seen, fresh, usual))), None)
 
 
 def _few_networks(seen: Sequence[Seen], fresh: Sequence[Seen], usual: Usual) -> Finding | None:
@@ -151,6 +183,25 @@ def _other_mix(seen: Sequence[Seen], fresh: Sequence[Seen], usual: Usual) -> Fin
         return None
     figures = {"share": share, "share_before": before, "times_expected": len(seen) / max(usual.expected, 1.0)}
     return _finding(MIX, Pattern(reaction=reaction), seen, fresh, **figures)
+
+
+def _unseen(seen: Sequence[Seen], fresh: Sequence[Seen], usual: Usual) -> Finding | None:
+    """Votes come much faster than predicted, and from far more networks for each view of the row than is usual.
+
+    Networks are counted, not votes, because views are counted up to a bound for each network. How many votes come for a view is
+    compared with what is usual and never with 1: blockers and sampling leave any honest number.
+    """
+    sight = usual.sight
+    networks = len({vote.networks[0] for vote in fresh})
+    if sight is None or networks < LEAST_CONCENTRATED or len(seen) < FASTER * usual.expected:
+        return None
+    told = sight.views / sight.sampling
+    least, _ = wilson(networks, networks + told, z=SURE * _SPREAD)
+    expected = max(sight.usual, USUAL_VOTES_PER_VIEW)
+    if least / max(1 - least, 1e-9) < OFTENER_THAN_SEEN * expected * sight.sampling:
+        return None
+    figures = {"networks": networks, "views": sight.views, "usual_votes": expected * sight.views}
+    return _finding(UNSEEN, Pattern(), seen, fresh, **figures)
 
 
 def _sure(share: float, usual: float, votes: int, before: int) -> bool:

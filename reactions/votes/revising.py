@@ -95,8 +95,9 @@ def merge(editor: Editor, key: str, *, into: str) -> int:
     editor.box.transact(lambda connection: holds.move(connection, source.article_id, held, into=target.article_id))
     _count(editor, (_ballot(editor, source.article_id, source.key, vote, None, "merge") for vote in votes))
     editor.box.transact(lambda connection: imported.merge(connection, editor.site.id, source.article_id, into=target.article_id))
-    editor.box.transact(lambda connection: views.move(connection, source.article_id, into=target.article_id))
     with writing(editor.engine) as connection:
+        # With the keys, in one transaction: views that came between the two would stay where nobody looks.
+        views.move(connection, source.article_id, into=target.article_id)
         interventions.forward(connection, editor.site, source.key, into=target.key, at_ms=editor.now_ms, by=editor.by)
     return count
 

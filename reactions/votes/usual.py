@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import BindParameter, Connection, bindparam, func, select
@@ -13,23 +15,32 @@ from reactions.newsroom.sites import Site
 from reactions.storage import tables
 from reactions.times import DAY_MS, HOUR_MS
 from reactions.votes import tallies
-from reactions.votes.detector import Seen, Usual
+from reactions.votes.detector import Seen, Sight, Usual
 
 _DAYS = 14  # what the curve of a site is drawn from
 _PRIOR = 20  # how many votes the site's mix weighs beside an article's own
 _FRESH, _FRESH_WEIGHT = 0.8, 50  # the share of fresh votes before anything is known
 _LEAST_FOR_SHARES = 100  # votes of proven readers on other articles below which networks have no usual share
 
-_a, _h, _t = tables.article.c, tables.hourly.c, tables.tally.c
+_LEAST_TOLD = 100  # views told of an article before its votes for a view mean anything
+_LEAST_ELSEWHERE = 20  # votes on other articles, or views told in the last hours, before they mean anything
+_ALIVE_HOURS = 3  # of which some view must be there: a site whose beacons have stopped says nothing
+_MOST = 0.95  # of the articles of a site have at most its usual votes for a view
+
+_a, _h, _t, _w = tables.article.c, tables.hourly.c, tables.tally.c, tables.views.c
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """How a site's votes come: on an article by its age in hours, by hour of the day (1 is the mean), and for which reaction."""
+    """How a site's votes come: on an article by its age in hours, by hour of the day (1 is the mean), and for which reaction.
+
+    `per_view` is how many votes come for a view, at most, on nearly all of its articles; None where hardly any view was told.
+    """
 
     by_age: Mapping[int, float]
     by_hour: Mapping[int, float]
     votes: Mapping[str, int]
+    per_view: float | None = None
 
     def at(self, age: int) -> float:
         """Votes an hour at an age; of the oldest age known for older articles."""
@@ -37,17 +48,56 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
+class Views:
+    """The views of a site's articles by hour, of those that have votes now, and how many votes its articles get for a view."""
+
+    of: Mapping[int, Mapping[int, int]]
+    sampling: int
+    per_view: float | None
+
+    def sight(self, article_id: int, added: Mapping[int, int], hours: range, elsewhere: Mapping[int, int]) -> Sight | None:
+        """How often a row was seen in the hours that a window touches; `elsewhere` are the window's votes on other articles.
+
+        None if there is nothing to compare with, or if hardly a view was told of any article lately.
+        """
+        mine, least = self.of.get(article_id), _LEAST_TOLD * self.sampling
+        if mine is None:
+            return None
+        usual = [] if self.per_view is None else [self.per_view]
+        earlier = [hour for hour in mine if hour < hours.start]
+        if (seen := sum(mine[hour] for hour in earlier)) >= least:
+            usual.append(sum(added.get(hour, 0) for hour in range(min(earlier), hours.start)) / seen)
+        if not usual:
+            return None
+        lately = range(hours.stop - _ALIVE_HOURS, hours.stop)
+        if self._within(self.of, lately) < _LEAST_ELSEWHERE * self.sampling:
+            return None
+        if (votes := sum(elsewhere.values())) >= _LEAST_ELSEWHERE:
+            usual.append(votes / max(self._within(elsewhere, hours), 0.5))
+        return Sight(self._within([article_id], hours), self.sampling, max(usual))
+
+    def _within(self, ids: Collection[int], hours: range) -> int:
+        return sum(n for article_id in ids for hour, n in self.of.get(article_id, {}).items() if hour in hours)
+
+
+@dataclass(frozen=True, slots=True)
 class Past:
-    """An article's votes before now: its counts, what each hour added, and when it was seen first."""
+    """An article's votes before now: its counts, what each hour added, when it was seen first, and the views where they count."""
 
     counts: Mapping[str, int]
     added: Mapping[int, int]
     first_hour: int
     hour: int
     curve: Curve
+    article_id: int = 0
+    views: Views | None = None
 
-    def for_window(self, window: Sequence[Seen], others: Sequence[Seen], window_ms: int) -> Usual:
+    def for_window(
+        self, window: Sequence[Seen], others: Sequence[Seen], window_ms: int, beside: Mapping[int, int] = MappingProxyType({})
+    ) -> Usual:
         """What to compare a window with; `others` are votes of the last hour on the site's other articles.
+
+        `beside` is how many of them the window has, by article.
 
         Only proven readers make a network usual: fresh ones are free, and a script on many articles would excuse itself.
         """
@@ -61,7 +111,13 @@ class Past:
         fresh = (sum(vote.fresh for vote in others) + _FRESH * _FRESH_WEIGHT) / (len(others) + _FRESH_WEIGHT)
         proven = [vote for vote in others if not vote.fresh]
         shares = shares_of(proven) if len(proven) >= _LEAST_FOR_SHARES else {}
-        return Usual(mix, total, self.expected(window_ms), fresh, shares)
+        return Usual(mix, total, self.expected(window_ms), fresh, shares, self._sight(window_ms, beside))
+
+    def _sight(self, window_ms: int, beside: Mapping[int, int]) -> Sight | None:
+        if self.views is None:
+            return None
+        hours = range(self.hour - -(-window_ms // HOUR_MS), self.hour + 1)
+        return self.views.sight(self.article_id, self.added, hours, beside)
 
     def expected(self, window_ms: int) -> float:
         """How many votes the article's age, its own past and the hour of the day predict for a window."""
@@ -79,8 +135,16 @@ class History:
     def __init__(self) -> None:
         self._curves: dict[int, tuple[int, Curve]] = {}
 
-    def of(self, connection: Connection, sites: Mapping[int, Site], ids: Collection[int], *, now_ms: int) -> dict[int, Past]:
-        """The past of articles, by id; `sites` are theirs."""
+    def of(
+        self,
+        connection: Connection,
+        sites: Mapping[int, Site],
+        ids: Collection[int],
+        *,
+        now_ms: int,
+        beside: Mapping[int, Collection[int]] = MappingProxyType({}),
+    ) -> dict[int, Past]:
+        """The past of articles, by id; `sites` are theirs, and `beside` the articles of each site that have votes now."""
         if not ids:
             return {}
         hour = now_ms // HOUR_MS
@@ -89,9 +153,23 @@ class History:
         added: dict[int, dict[int, int]] = {article_id: {} for article_id in ids}
         for article_id, at, n in connection.execute(_ADDED, {"ids": list(ids), "since": hour - 24 * _DAYS}):
             added[article_id][at] = int(n)
-        curves = {site.id: self._curve(connection, site, now_ms) for site in set(sites.values())}
+        every = {site.id: site for site in sites.values()}
+        curves = {site.id: self._curve(connection, site, now_ms) for site in every.values()}
+        views = {
+            site.id: _views(connection, site, beside.get(site.id, ()), curves[site.id], hour)
+            for site in every.values()
+            if site.count_views
+        }
         return {
-            a: Past(counts[a], added[a], max(first.get(a, now_ms) // HOUR_MS, hour - 24 * _DAYS), hour, curves[sites[a].id])
+            a: Past(
+                counts[a],
+                added[a],
+                max(first.get(a, now_ms) // HOUR_MS, hour - 24 * _DAYS),
+                hour,
+                curves[sites[a].id],
+                a,
+                views.get(sites[a].id),
+            )
             for a in ids
         }
 
@@ -109,6 +187,21 @@ def shares_of(votes: Sequence[Seen]) -> Mapping[str, float]:
     return {network: n / len(votes) for network, n in counted.items()}
 
 
+def _views(connection: Connection, site: Site, ids: Collection[int], curve: Curve, hour: int) -> Views:
+    of: dict[int, dict[int, int]] = {article_id: {} for article_id in ids}
+    asked = {"ids": list(ids), "since": hour - 24 * _DAYS}
+    for article_id, at, n in connection.execute(_SEEN, asked) if ids else ():
+        of[article_id][at] = int(n)
+    return Views(of, site.count_views, curve.per_view)
+
+
+def _per_view(connection: Connection, site: Site, given: Mapping[str, int]) -> float | None:
+    """How many votes come for a view on the article that has more of them than all but a twentieth of the site's."""
+    least = {"least": _LEAST_TOLD * site.count_views, "before": given["now"] // HOUR_MS}
+    rates = sorted(int(votes) / int(seen) for seen, votes in connection.execute(_PER_VIEW, {**given, **least}))
+    return rates[math.ceil(_MOST * len(rates)) - 1] if rates else None
+
+
 def _curve(connection: Connection, site: Site, now_ms: int) -> Curve:
     given = {"site_id": site.id, "since_ms": now_ms - _DAYS * DAY_MS, "since": now_ms // HOUR_MS - _DAYS * 24}
     articles = connection.execute(_YOUNG, given).scalar_one() or 1
@@ -119,6 +212,7 @@ def _curve(connection: Connection, site: Site, now_ms: int) -> Curve:
         by_age,
         {hour: max(n / mean, 0.1) for hour, n in by_hour.items()} if mean and len(by_hour) == 24 else {},
         {reaction: int(n) for reaction, n in connection.execute(_VOTES, given)},
+        _per_view(connection, site, given | {"now": now_ms}) if site.count_views else None,
     )
 
 
@@ -143,4 +237,19 @@ _VOTES = (
     .join(tables.article, _a.article_id == _t.article_id)
     .where(_a.site_id == bindparam("site_id"))
     .group_by(_t.reaction)
+)
+
+_SEEN = select(_w.article_id, _w.hour_utc, _w.n).where(_w.article_id.in_(_ids), _w.hour_utc >= bindparam("since"))
+_seen = (
+    select(_w.article_id, func.sum(_w.n).label("n"), func.min(_w.hour_utc).label("first"), func.max(_w.hour_utc).label("last"))
+    .join(tables.article, _a.article_id == _w.article_id)
+    .where(_a.site_id == bindparam("site_id"), _w.hour_utc >= bindparam("since"), _w.hour_utc < bindparam("before"))
+    .group_by(_w.article_id)
+    .having(func.sum(_w.n) >= bindparam("least"))
+    .subquery()
+)
+_PER_VIEW = (
+    select(_seen.c.n, func.coalesce(func.sum(_h.added), 0))
+    .outerjoin(tables.hourly, (_h.article_id == _seen.c.article_id) & _h.hour_utc.between(_seen.c.first, _seen.c.last))
+    .group_by(_seen.c.article_id, _seen.c.n)
 )

@@ -1,11 +1,13 @@
 """Views: how often rows came into sight, by article and hour. They are not votes, and nothing about a view is stored but its sum.
 
 Views gather in memory and are written at most once a second, through the ballot box's own engine, so a crash loses a second of
-them at most. What waits is bounded; how much one network may add is for `limits` to say.
+them at most. A process that ends in order writes them first: the ASGI door as its server shuts down, others as Python exits. What
+waits is bounded; how much one network may add is for `limits` to say.
 """
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import threading
@@ -78,6 +80,7 @@ class Views:
         """Start the thread where the views are: gunicorn forks workers after the application is made."""
         if self._writer_of != os.getpid():
             self._writer_of = os.getpid()
+            atexit.register(self.write)
             threading.Thread(target=self._write_on, name="views", daemon=True).start()
 
     def _write_on(self) -> None:

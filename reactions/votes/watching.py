@@ -38,6 +38,7 @@ HOLDING_MS = WINDOWS_MS[0]  # only this window holds by itself; a longer one is 
 LASTS_MS = 30 * MINUTE_MS  # for so long after its last suspect vote a verdict holds votes of its pattern
 MOST_REMEMBERED = 300_000
 RELEASE_EVERY_S = 60.0
+MOST_BESIDE = 500  # articles of a site whose views are looked up
 
 OnVerdict = Callable[[Site, Verdict], None]
 
@@ -136,7 +137,8 @@ class Watch:
         seen = self._seen(now_ms)
         candidates = {a: votes for a, (_, votes, news) in seen.items() if news and _fresh(votes) >= detector.LEAST}
         with self._engine.connect() as connection:
-            past = self._history.of(connection, {a: seen[a][0] for a in candidates}, candidates, now_ms=now_ms)
+            sites = {a: seen[a][0] for a in candidates}
+            past = self._history.of(connection, sites, candidates, now_ms=now_ms, beside=_by_site(seen))
         new = [v for a in candidates if (v := self._judge(a, *seen[a][:2], past[a], seen, now_ms))]
         with self._engine.connect() as connection:
             others = verdicts.in_force(connection, now_ms=now_ms)
@@ -166,10 +168,13 @@ class Watch:
     ) -> Verdict | None:
         """The verdict on an article, if it is a new one."""
         elsewhere = [(a, votes) for a, (of, votes, _) in seen.items() if a != article_id and of.id == site.id]
-        others = [vote for a, votes in elsewhere for vote in self._without_suspects(a, votes)]
+        unsuspected = {a: self._without_suspects(a, votes) for a, votes in elsewhere}
+        others = [vote for votes in unsuspected.values() for vote in votes]
         for window_ms in WINDOWS_MS:
-            window = [vote for vote in votes if vote.at_ms >= now_ms - window_ms]
-            finding = detector.judge(window, past.for_window(window, others, window_ms))
+            since_ms = now_ms - window_ms
+            window = [vote for vote in votes if vote.at_ms >= since_ms]
+            beside = {a: sum(vote.at_ms >= since_ms for vote in votes) for a, votes in unsuspected.items()}
+            finding = detector.judge(window, past.for_window(window, others, window_ms, beside))
             if finding is not None:
                 return self._follow(article_id, site, window, finding, window_ms, now_ms)
         return None
@@ -245,6 +250,15 @@ class Watch:
                 self._carry_out(verdict, [v for v in remembered if verdict.pattern.fits(v.reaction, v.networks)])
         self._holding = dict(holding)
         self._own = {key: verdict for key, verdict in self._own.items() if verdict.until_ms > now_ms}
+
+
+def _by_site(seen: Mapping[int, tuple[Site, Sequence[Seen], bool]]) -> dict[int, list[int]]:
+    """The articles of each site, those with the most votes first, as many as may be asked about at once."""
+    found: defaultdict[int, list[int]] = defaultdict(list)
+    for article_id, (site, _, _) in sorted(seen.items(), key=lambda each: -len(each[1][1])):
+        if len(found[site.id]) < MOST_BESIDE:
+            found[site.id].append(article_id)
+    return found
 
 
 def _fresh(votes: Sequence[Seen]) -> int:

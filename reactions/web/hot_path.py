@@ -130,7 +130,9 @@ class HotPath:
             raise ViewsNotCounted("This site counts no views. `reactions site set --count-views` changes that.")
         keys = _seen(site, requests.json_object(body))
         address = networks.client_address(request.peer, request.forwarded_for, self.proxies)
-        taken = self.views.add(site, self.limits.may_see(site, address, keys), now_ms=now_ms())
+        allowed = self.limits.may_see(site, address, keys)
+        taken = self.views.add(site, allowed, now_ms=now_ms())
+        metrics.observe_views(taken, limited=len(keys) - len(allowed), dropped=len(allowed) - taken, each=site.count_views)
         return orjson.dumps({"taken": taken}), [*_RECEIPT, *cors.NO_ORIGIN]
 
     def known(self, address: Address) -> CachedResponse | None:

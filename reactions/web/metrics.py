@@ -28,6 +28,7 @@ drift = Gauge(
     multiprocess_mode="livemax",
 )
 reads = Counter("reactions_reads_from_memory", "Counts answered from the memory of a process")
+views = Counter("reactions_views", "Views of rows that beacons told, multiplied by the sampling, by outcome", ["outcome"])
 limiter_away = Gauge(
     "reactions_limiter_store_away",
     "1 while the limiter's store does not answer and limits count per process",
@@ -42,6 +43,7 @@ reports_behind = Gauge(
 _acknowledged = ballots.labels("acknowledged")
 _refused = ballots.labels("refused")
 _failed = ballots.labels("failed")
+_taken, _limited, _dropped = views.labels("taken"), views.labels("limited"), views.labels("dropped")
 
 
 class _Settled:
@@ -64,6 +66,13 @@ def observe_batch(answers: Sequence[object]) -> None:
     _acknowledged.inc(acknowledged)
     _refused.inc(refused)
     _failed.inc(len(answers) - acknowledged - refused)
+
+
+def observe_views(taken: int, *, limited: int, dropped: int, each: int) -> None:
+    """Count what became of a beacon's views, each of which stands for so many."""
+    for counter, n in ((_taken, taken), (_limited, limited), (_dropped, dropped)):
+        if n:
+            counter.inc(n * each)
 
 
 def exposition() -> bytes:

@@ -261,6 +261,7 @@ def _value(row: Row, sort: str) -> float:
         "votes": row.net, "trending": row.trending.ratio,
         "mood": row.mood.value if row.total >= 10 else -2, "split": row.split.value if row.total >= 10 else -2,
         "surprise": (row.surprise.count + 1) / (row.surprise.median + 1) if row.surprise else -1,
+        "rate": row.reaction_rate.low if row.reaction_rate else -1,
         "reaction": row.given or 0, "share": (row.given or 0) / row.net if row.net >= 10 else -2,
         "published": (row.published_at or row.first_seen_at).timestamp(),
     }[sort]  # fmt: skip

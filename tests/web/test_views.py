@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from prometheus_client import REGISTRY
 from sqlalchemy import Engine, select
 
 from reactions.newsroom import sites
 from reactions.storage import tables
 from reactions.storage.engines import writing
 from reactions.votes import views
+from tests import make
+from tests.service import running_service
 from tests.web.asking import counts, row, vote
 from tests.web.conftest import MakeApp
 
@@ -86,6 +90,18 @@ def test_foreign_pages_other_types_and_oversized_beacons_count_nothing(seen: Any
     assert seen.beacon({"articles": ["a", "x" * 40_000]}).status_code == 413
     assert seen.client.post("/v1/sites/nonesuch/views", data="{}", content_type="text/plain").status_code == 404
     assert seen.stored() == {}
+
+
+def test_operators_see_what_became_of_views(seen: Any) -> None:
+    def told(outcome: str) -> float:
+        return REGISTRY.get_sample_value("reactions_views_total", {"outcome": outcome}) or 0
+
+    before = told("taken"), told("limited")
+    vote(seen.client, article="a")
+    for _ in range(70):
+        seen.beacon({"articles": ["a"]})
+
+    assert (told("taken") - before[0], told("limited") - before[1]) == (60, 10)
 
 
 def test_one_network_adds_only_so_many_views_to_an_article(seen: Any) -> None:
@@ -163,3 +179,23 @@ def test_a_full_memory_forgets_the_oldest_and_lets_readers_go_on(seen: Any) -> N
     assert taken == [1] * 29
     assert len(seen.limits._seen._of) == 2
     assert all(len(each.present) <= 3 and len(each.previous) <= 3 for each in seen.limits._seen._of.values())
+
+
+@pytest.mark.parametrize("worker_class", ["uvicorn", "gthread"])
+def test_a_service_that_ends_in_order_loses_no_view_of_its_last_second(
+    database_url: str, engine: Engine, worker_class: str
+) -> None:
+    make.site(database_url, count_views=1)
+    with running_service(database_url, worker_class=worker_class) as service:
+        page = http.client.HTTPConnection("127.0.0.1", service.port, timeout=10)
+        ballot = json.dumps({"article": "a", "reaction": "like", "reader": make.ADA, "seq": 1})
+        page.request("PUT", "/v1/sites/daily/vote", ballot, {"Content-Type": "application/json"})
+        assert page.getresponse().read()
+        for _ in range(40):
+            page.request("POST", URL, '{"articles":["a"]}', {"Content-Type": "text/plain"})
+            assert json.loads(page.getresponse().read()) == {"taken": 1}
+        page.close()
+        service.stop()
+
+    with engine.connect() as connection:
+        assert sum(connection.execute(select(tables.views.c.n)).scalars()) == 40

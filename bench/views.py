@@ -1,0 +1,81 @@
+"""Beacons beside votes: `python -m bench.views --seconds 5`. One worker on one core; README.md has the figures.
+
+Behind nginx all beacons come from one network, so that most are beyond its share: read, checked and turned away. Without nginx
+each comes from a network of its own, and is counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import create_engine
+
+from bench import load, machine
+from bench.load import SITE
+from bench.servers import Server, Stand
+from reactions.newsroom import sites
+from reactions.storage.engines import prepare, writing
+
+_ARTICLES, _CONNECTIONS = 50, 32
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.views", description=__doc__)
+    parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=3)
+    chosen = parser.parse_args()
+    print(machine.description())
+    with Stand() as stand, stand.comparison() as servers:
+        server = servers.ours("sqlite", trusted_proxies="127.0.0.1")
+        engine = create_engine(server.database_url)
+        prepare(engine)
+        with writing(engine) as connection:
+            sites.change(connection, SITE, count_views=1)
+        _tell_beacons(server, chosen.seconds, "each from a network of its own")
+        front = servers.behind_nginx(server)
+        if front is not None:
+            _tell_beacons(front, chosen.seconds, "behind nginx, all from one network")
+        for _ in range(chosen.repeats):
+            _beside(server, chosen.seconds)
+
+
+def _beside(server: Server, seconds: int) -> None:
+    """Votes alone, and with as many beacons beside as two connections can send."""
+    votes = load.votes(articles=_ARTICLES)
+    alone = load.run(votes, url=server.service.url, connections=_CONNECTIONS, seconds=seconds)
+    with _two_connections_of_beacons(server.service.url, seconds):
+        beside = load.run(votes, url=server.service.url, connections=_CONNECTIONS, seconds=seconds)
+    print(f"votes a second: {alone.per_s:,.0f} alone, {beside.per_s:,.0f} beside beacons, {beside.per_s / alone.per_s:.0%}")
+
+
+@contextmanager
+def _two_connections_of_beacons(url: str, seconds: int) -> Iterator[None]:
+    with machine.on_core(machine.LOAD_CORE):
+        beacons = subprocess.Popen(_command(url, seconds, connections=2), cwd=load._SCRIPTS, stdout=subprocess.PIPE, text=True)
+    yield
+    last = beacons.communicate(timeout=seconds + 30)[0].splitlines()[-1]
+    print(f"  beside: {load._figures(json.loads(last)).per_s:,.0f} beacons a second on two connections")
+
+
+def _tell_beacons(server: Server, seconds: int, what: str) -> None:
+    """The CPU time of a beacon is what a machine that others use too can tell."""
+    before = machine.cpu_s(server.processes())
+    with machine.on_core(machine.LOAD_CORE):
+        command = _command(server.url, seconds, connections=_CONNECTIONS)
+        done = subprocess.run(command, cwd=load._SCRIPTS, capture_output=True, text=True, check=True)
+    found = load._figures(json.loads(done.stdout.splitlines()[-1]))
+    each_us = 1e6 * (machine.cpu_s(server.processes()) - before) / max(found.requests, 1)
+    print(f"beacons {what}: {found.per_s:,.0f} a second, {each_us:,.0f} us of CPU each, {found.errors:,} refused or failed")
+
+
+def _command(url: str, seconds: int, *, connections: int) -> list[str]:
+    command = [load.wrk(), "-t1", f"-c{connections}", f"-d{seconds}s", "-s", "views.lua", f"{url}/v1/sites/{SITE}/views"]
+    return [*command, "--", str(_ARTICLES)]
+
+
+if __name__ == "__main__":
+    main()
