@@ -1,7 +1,7 @@
 """The entry to the reports: each gets a consistent reading of the database, and this process's memory.
 
-Sums over closed hours are kept for ten minutes, a dashboard as a whole for five seconds: it costs the votes nothing when a whole
-newsroom keeps it open.
+What is usual is kept for ten minutes, a dashboard as a whole for five seconds: it costs the votes nothing when a whole newsroom
+keeps it open. Sums over closed hours are kept for two hours: one that closes is added to them, one that leaves taken off.
 """
 
 from __future__ import annotations
