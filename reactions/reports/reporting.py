@@ -16,8 +16,9 @@ from reactions.reports import article, dashboard, figures, listings, periods
 from reactions.reports.article import Life
 from reactions.reports.dashboard import Dashboard, Series
 from reactions.reports.listings import Listing, ListRequest
+from reactions.reports.memory import Memory
 from reactions.reports.periods import Period
-from reactions.reports.query import Filters, Memory, Reading, ReportQuery
+from reactions.reports.query import Filters, Reading, ReportQuery
 from reactions.storage import engines
 from reactions.times import HOUR_MS
 

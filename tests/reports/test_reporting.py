@@ -9,7 +9,7 @@ from random import Random
 import pytest
 from sqlalchemy import Engine, update
 
-from reactions.reports.query import Memory
+from reactions.reports.memory import Memory
 from reactions.storage import engines, tables
 from reactions.votes import recounting, removing, tallies
 from reactions.votes.revising import Editor
