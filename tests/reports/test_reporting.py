@@ -11,7 +11,7 @@ from sqlalchemy import Engine, update
 
 from reactions.reports.memory import Memory
 from reactions.storage import engines, tables
-from reactions.votes import recounting, removing, tallies
+from reactions.votes import recounting, removing, revising, tallies
 from reactions.votes.revising import Editor
 from tests.reports.stage import DAY_MS, HOUR_MS, NOON, Stage, asked, at, stage
 
@@ -210,7 +210,27 @@ def recount_an_article(here: Stage) -> None:
         recounting.correct(here.box, finding.article, by="test", now_ms=here.now_ms)
 
 
-@pytest.mark.parametrize("rewrite", [delete_an_article, recount_an_article])
+def editor(here: Stage) -> Editor:
+    return Editor(engine=here.engine, box=here.box, site=here.site, by="test", now_ms=here.now_ms - HOUR_MS)
+
+
+def reset_an_article_until_the_hour_has_closed(here: Stage) -> None:
+    revising.reset(editor(here), "gone")
+
+
+def merge_two_articles_until_the_hour_has_closed(here: Stage) -> None:
+    revising.merge(editor(here), "gone", into="stays")
+
+
+@pytest.mark.parametrize(
+    "rewrite",
+    [
+        delete_an_article,
+        recount_an_article,
+        reset_an_article_until_the_hour_has_closed,
+        merge_two_articles_until_the_hour_has_closed,
+    ],
+)
 def test_who_rewrites_the_past_is_seen_at_once(engine: Engine, rewrite: Callable[[Stage], None]) -> None:
     here = stage(engine, now_ms=NOON + HOUR_MS // 2)
     for article, votes in {"stays": 3, "gone": 4}.items():
