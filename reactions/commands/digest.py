@@ -17,7 +17,8 @@ from reactions.newsroom import subscribers as subscribers_
 from reactions.notices import digest, mail
 from reactions.notices.digest import Digest
 from reactions.notices.mail import NotSent
-from reactions.reports.query import Memory, Reading
+from reactions.reports.memory import Memory
+from reactions.reports.query import Reading
 from reactions.storage.engines import snapshot, writing
 from reactions.web import current, settings_api
 

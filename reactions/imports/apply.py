@@ -68,6 +68,7 @@ def _remove(connection: Connection, site: Site, known: Import, stage: Stage) -> 
         for ids in chunks(articles.ids_in(connection, site), _ARTICLES_AT_ONCE):
             shifts = ledger.strike_out(connection, ids, record.tag_of(site, known.source), what="take back", at_ms=now_ms())
             tallies.unshift(connection, shifts)
+        tallies.note_rewrite(connection)
 
 
 def _restore(connection: Connection, site: Site, new: Import, restoration: Restoration) -> Import:
@@ -88,6 +89,7 @@ def _restore(connection: Connection, site: Site, new: Import, restoration: Resto
         _check_counts(connection, chunk)
     done = replace(new, votes=votes)
     record.put(connection, done, known=None)
+    tallies.note_rewrite(connection)
     return done
 
 

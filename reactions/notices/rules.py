@@ -19,8 +19,9 @@ from reactions.notices.alerts import Finding
 from reactions.reports import figures, listings, metrics, periods
 from reactions.reports.figures import Card
 from reactions.reports.listings import Numbers, Trend
+from reactions.reports.memory import Memory
 from reactions.reports.metrics import Measure
-from reactions.reports.query import Memory, Reading
+from reactions.reports.query import Reading
 from reactions.times import DAY_MS, HOUR_MS
 
 SURGING, TURNED_SOUR, MOST_LOVED, RECORD = "surging", "turned sour", "most loved", "record"

@@ -4,6 +4,7 @@
     dashboard, article,  the reports, each a frozen dataclass with the members of its JSON
     listings
     query                the parameters of a report (days, filters), and the reading that answers it
+    memory               what a process remembers, and moves on as hours close
     norms                what is usual for the site and for an article's age, and an article's peers
     words                numbers and comparisons in words, for pages and mails
     figures              the SQL: sums by article, hour and reaction

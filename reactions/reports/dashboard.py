@@ -142,7 +142,8 @@ class Dashboard:
 def read(reading: Reading, period: Period, filters: Filters) -> Dashboard:
     """The dashboard of a period."""
     among = reading.matching(filters, period.hours)
-    zone, cells = ZoneInfo(period.time_zone), reading.by_hour(period.hours, among)
+    zone, slots = ZoneInfo(period.time_zone), period.slots()
+    cells = reading.by_slot(slots, period.hours, among)
     since, comparison = _since(reading, period, zone), _comparison(reading, period, cells, among)
     board = _board(reading, period, among)
     votes = _votes(reading, comparison.now)
@@ -159,7 +160,7 @@ def read(reading: Reading, period: Period, filters: Filters) -> Dashboard:
         retired=_retired(reading, among),
         mood=metrics.mood(votes, board.numbers.norms.shares),
         split=metrics.split(votes, board.numbers.norms.shares),
-        series=figures.buckets(period.slots(), cells, keys_of(reading)),
+        series=figures.buckets(slots, cells, keys_of(reading)),
         lists=lists,
         sections=_groups(board, ((card.section,) if card.section else () for card in board.cards)),
         authors=_groups(board, (card.authors for card in board.cards)),
@@ -168,15 +169,15 @@ def read(reading: Reading, period: Period, filters: Filters) -> Dashboard:
 
 def read_series(reading: Reading, period: Period, filters: Filters) -> Series:
     """The series of a site, or of its articles that match."""
-    among = reading.matching(filters, period.hours)
-    return Series(period, figures.buckets(period.slots(), reading.by_hour(period.hours, among), keys_of(reading)))
+    among, slots = reading.matching(filters, period.hours), period.slots()
+    return Series(period, figures.buckets(slots, reading.by_slot(slots, period.hours, among), keys_of(reading)))
 
 
 def read_earlier(reading: Reading, period: Period, filters: Filters) -> Series:
     """The series of the period before, the whole of it: also the hours that the period itself has still to come to."""
     before = period.earlier()
-    among = reading.matching(filters, period.hours)
-    return Series(before, figures.buckets(before.slots(), reading.by_hour(before.hours, among), keys_of(reading)))
+    among, slots = reading.matching(filters, period.hours), before.slots()
+    return Series(before, figures.buckets(slots, reading.by_slot(slots, before.hours, among), keys_of(reading)))
 
 
 def keys_of(reading: Reading) -> list[str]:
@@ -236,7 +237,7 @@ def _hot(reading: Reading, numbers: Numbers, among: Collection[int] | None) -> l
 
 def _live(reading: Reading, zone: ZoneInfo, among: Collection[int] | None, rows: Sequence[Row]) -> Live:
     weeks = periods.same_hour_of_earlier_weeks(reading.hour, zone, weeks=WEEKS)
-    parts = figures.readers_by_part(reading.connection, reading.site, [reading.hour, reading.hour - 1, *weeks], among=among)
+    parts = reading.readers_by_part([reading.hour, reading.hour - 1, *weeks], among)
     full = reading.now_ms % HOUR_MS // TEN_MINUTES_MS
     first = reading.first_hour()
     usual = [sum(parts[hour][:full]) for hour in weeks if first is not None and first <= hour]
@@ -294,18 +295,26 @@ def _group(name: str, members: Sequence[Sums], usual: Shares) -> Group:
     return Group(name, len(members), sums.added, sums.net, sums.readers, metrics.mood(sums.votes.at_least_none, usual))
 
 
-def _by_reaction(cells: Mapping[Cell, Moves], hours: range) -> dict[str, Moves]:
+def _by_reaction(cells: Mapping[Cell, Moves]) -> dict[str, Moves]:
     sums: dict[str, Moves] = {}
-    for (hour, reaction), moves in cells.items():
-        if hour in hours:
-            sums[reaction] = sums.get(reaction, NO_MOVES).plus(moves)
+    for (_, reaction), moves in cells.items():
+        sums[reaction] = sums.get(reaction, NO_MOVES).plus(moves)
     return sums
 
 
+def _full(reading: Reading, period: Period, now: Mapping[str, Moves], among: Collection[int] | None) -> dict[str, Moves]:
+    """What the full hours of a period brought: all of it, less what the hour that runs has brought so far."""
+    if not period.runs:
+        return dict(now)
+    running = reading.by_reaction(range(period.full_hours.stop, period.hours.stop), among)
+    return {reaction: moves.less(running.get(reaction, NO_MOVES)) for reaction, moves in now.items()}
+
+
 def _comparison(reading: Reading, period: Period, cells: Mapping[Cell, Moves], among: Collection[int] | None) -> _Comparison:
+    now = _by_reaction(cells)
     return _Comparison(
-        now=_by_reaction(cells, period.hours),
-        full=_by_reaction(cells, period.full_hours),
+        now=now,
+        full=_full(reading, period, now, among),
         earlier=reading.by_reaction(period.previous().hours, among),
     )
 

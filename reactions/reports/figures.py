@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from operator import add, sub
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -70,7 +71,11 @@ class Sums(NamedTuple):
 
     def plus(self, other: Sums) -> Sums:
         """The sums of both."""
-        return Sums(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+        return Sums(*map(add, self, other))
+
+    def less(self, other: Sums) -> Sums:
+        """The sums without those of the other."""
+        return Sums(*map(sub, self, other))
 
 
 class Moves(NamedTuple):
@@ -88,6 +93,10 @@ class Moves(NamedTuple):
     def plus(self, *others: Moves) -> Moves:
         """The sum of all."""
         return Moves(*map(sum, zip(self, *others, strict=True)))
+
+    def less(self, other: Moves) -> Moves:
+        """The sums without those of the other."""
+        return Moves(*map(sub, self, other))
 
 
 class Seen(NamedTuple):
@@ -357,14 +366,24 @@ def seen_in_all(connection: Connection, site: Site, hours: range) -> Seen:
     return Seen(sum(each.views for each in seen), sum(each.readers for each in seen))
 
 
+def by_place(slots: Sequence[Slot], cells: Mapping[Cell, Moves]) -> dict[Cell, Moves]:
+    """The sums of each slot that anything happened in, by the slot's first hour and reaction."""
+    first_of = {hour: slot.hours.start for slot in slots for hour in slot.hours}
+    sums: dict[Cell, list[int]] = {}
+    for (hour, reaction), (added, removed, readers) in cells.items():
+        sum_ = sums.setdefault((first_of[hour], reaction), [0, 0, 0])
+        sum_[0] += added
+        sum_[1] += removed
+        sum_[2] += readers
+    return {cell: Moves(*sum_) for cell, sum_ in sums.items()}
+
+
 def buckets(slots: Sequence[Slot], cells: Mapping[Cell, Moves], keys: Sequence[str]) -> list[Bucket]:
     """What happened in each slot; every bucket has every one of `keys`, and any other reaction that moved in it."""
-    place_of = {hour: place for place, slot in enumerate(slots) for hour in slot.hours}
-    sums: list[dict[str, Moves]] = [dict.fromkeys(keys, NO_MOVES) for _ in slots]
-    for (hour, reaction), moves in cells.items():
-        place = place_of[hour]
-        sums[place][reaction] = sums[place].get(reaction, NO_MOVES).plus(moves)
-    return [_bucket(slot, sums[place]) for place, slot in enumerate(slots)]
+    sums: dict[int, dict[str, Moves]] = {slot.hours.start: dict.fromkeys(keys, NO_MOVES) for slot in slots}
+    for (first, reaction), moves in by_place(slots, cells).items():
+        sums[first][reaction] = moves
+    return [_bucket(slot, sums[slot.hours.start]) for slot in slots]
 
 
 def _within(connection: Connection, site: Site, hours: range, among: Collection[int] | None, *columns: Any) -> Select[Any]:

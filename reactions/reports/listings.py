@@ -199,8 +199,16 @@ def ranked(
     if value is None:
         raise UnknownSort(f"Sort by one of {', '.join(SORTS)}, with - before it for the other way; not by {sort[:64]!r}.")
     sign = -1.0 if sort.startswith("-") else 1.0
-    ranks = ((Rank(_signed(value(numbers, card), sign), card.born_ms, card.article_id), card) for card in cards)
-    # Never all in a list: ten thousand new objects cost more in garbage collections than in comparing them.
+    cards = cards if isinstance(cards, list) else list(cards)
+    values = [_signed(value(numbers, card), sign) for card in cards]
+    upto = math.inf if after is None else after.value
+    least = min(heapq.nlargest(most, [value for value in values if value < upto]), default=-math.inf)
+    # Only those that may be shown become ranks: ten thousand new objects cost more in garbage collections than to compare.
+    ranks = (
+        (Rank(value, card.born_ms, card.article_id), card)
+        for value, card in zip(values, cards, strict=True)
+        if least <= value <= upto
+    )
     return heapq.nlargest(most, (ranked for ranked in ranks if after is None or ranked[0] < after), key=itemgetter(0))
 
 

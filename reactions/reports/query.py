@@ -7,12 +7,11 @@ memory; only the hours since are read again for each report. Filters are the sam
 from __future__ import annotations
 
 import json
-import threading
-import time
 import unicodedata
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sized
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
-from typing import Any, TypeVar
+from functools import cached_property
+from typing import TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Text, cast, func, select
 
@@ -20,14 +19,17 @@ from reactions.newsroom.sites import Site
 from reactions.refusals import MalformedFilter
 from reactions.reports import figures, norms, periods
 from reactions.reports.figures import NO_MOVES, NONE, Cell, Moves, Sums
+from reactions.reports.memory import Memory
 from reactions.reports.metrics import NO_VOTES, Votes
 from reactions.reports.norms import Norms
-from reactions.reports.periods import Period
+from reactions.reports.periods import Period, Slot
 from reactions.storage import tables
 from reactions.times import HOUR_MS
+from reactions.votes import tallies
 
 GRACE_MS = 120_000
-T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
+S = TypeVar("S", Sums, Moves)
 _MOST_CHARACTERS = 200
 _UNSTORABLE = {"Cc", "Cs"}
 _a = tables.article.c
@@ -159,6 +161,11 @@ class Reading:
     now_ms: int
     memory: Memory
 
+    @cached_property
+    def rewrites(self) -> int:
+        """What remembered sums of closed hours must have been read under."""
+        return tallies.rewrites(self.connection)
+
     @property
     def hour(self) -> int:
         """The UTC hour that runs."""
@@ -189,26 +196,38 @@ class Reading:
     def by_article(self, hours: range) -> Mapping[int, Sums]:
         """The sums of every article that anything happened to in these hours."""
         past, recent = self._parted(hours)
-        closed = self.memory.recall(self._key("by_article", past), lambda: figures.by_article(self.connection, self.site, past))
+        closed = self._closed("by_article", past, lambda part: figures.by_article(self.connection, self.site, part))
         live = figures.by_article(self.connection, self.site, recent)
         return {**closed, **{article_id: sums.plus(closed.get(article_id, NONE)) for article_id, sums in live.items()}}
 
-    def by_hour(self, hours: range, among: Collection[int] | None) -> Mapping[Cell, Moves]:
-        """The reactions added and removed by hour and reaction, of all articles or of some."""
+    def by_slot(self, slots: Sequence[Slot], hours: range, among: Collection[int] | None) -> Mapping[Cell, Moves]:
+        """The reactions added and removed by slot (its first hour) and reaction, of all articles or of some."""
         if among is not None:
-            return figures.by_hour(self.connection, self.site, hours, among=among)
+            return figures.by_place(slots, figures.by_hour(self.connection, self.site, hours, among=among))
         past, recent = self._parted(hours)
-        closed = self.memory.recall(self._key("by_hour", past), lambda: figures.by_hour(self.connection, self.site, past))
-        return {**closed, **figures.by_hour(self.connection, self.site, recent)}
+        bounds = (self.rewrites, past, *(slot.hours.start for slot in slots))
+        closed = self.memory.recall(self._key("by_slot", bounds), lambda: figures.by_place(slots, self._by_hour(past)))
+        live = figures.by_place(slots, figures.by_hour(self.connection, self.site, recent))
+        return {**closed, **{cell: moves.plus(closed.get(cell, NO_MOVES)) for cell, moves in live.items()}}
 
     def by_reaction(self, hours: range, among: Collection[int] | None) -> Mapping[str, Moves]:
         """The reactions added and removed by reaction, of all articles or of some."""
         if among is not None:
             return figures.by_reaction(self.connection, self.site, hours, among=among)
         past, recent = self._parted(hours)
-        closed = self.memory.recall(self._key("by_reaction", past), lambda: figures.by_reaction(self.connection, self.site, past))
+        closed = self._closed("by_reaction", past, lambda part: figures.by_reaction(self.connection, self.site, part))
         live = figures.by_reaction(self.connection, self.site, recent)
         return {key: closed.get(key, NO_MOVES).plus(live.get(key, NO_MOVES)) for key in closed.keys() | live.keys()}
+
+    def readers_by_part(self, hours: Collection[int], among: Collection[int] | None) -> Mapping[int, Sequence[int]]:
+        """The readers of some hours who voted on an article for the first time, by ten minutes."""
+        past = tuple(hour for hour in hours if hour < self.closed_before)
+        recent = [hour for hour in hours if hour >= self.closed_before]
+        if among is not None:
+            return figures.readers_by_part(self.connection, self.site, hours, among=among)
+        key = self._key("by_part", (self.rewrites, *past))
+        closed = self.memory.recall(key, lambda: figures.readers_by_part(self.connection, self.site, past))
+        return {**closed, **figures.readers_by_part(self.connection, self.site, recent)}
 
     def first_hour(self) -> int | None:
         """The UTC hour of the first vote on the site, as known at the last closed hour."""
@@ -225,70 +244,39 @@ class Reading:
         votes = figures.votes_of(self.connection, self.site)
         return {**votes, **{article_id: votes.get(article_id, NO_VOTES).less(sums.votes) for article_id, sums in since.items()}}
 
+    def _by_hour(self, past: range) -> Mapping[Cell, Moves]:
+        return self._closed("by_hour", past, lambda part: figures.by_hour(self.connection, self.site, part))
+
+    def _closed(self, what: str, past: range, read: Callable[[range], dict[K, S]]) -> Mapping[K, S]:
+        """Sums over closed hours: those remembered, with the hours added that have closed since and those taken off that left."""
+
+        def moved(known: range, sums: Mapping[K, S]) -> Mapping[K, S]:
+            come, gone = _beyond(past, known), _beyond(known, past)
+            for part in come:
+                sums = {**sums, **{key: each.plus(sums[key]) if key in sums else each for key, each in read(part).items()}}
+            for part in gone:
+                sums = {**sums, **{key: sums[key].less(each) for key, each in read(part).items() if key in sums}}
+            return {key: each for key, each in sums.items() if each.added or each.removed} if gone else sums
+
+        if not past:
+            return {}
+        return self.memory.recall((*self._key(what, self.rewrites), past), lambda: read(past), moved=moved)
+
     def _parted(self, hours: range) -> tuple[range, range]:
         border = min(max(self.closed_before, hours.start), hours.stop)
         return range(hours.start, border), range(border, hours.stop)
 
-    def _key(self, what: str, hours: range | int) -> tuple[object, ...]:
+    def _key(self, what: str, hours: Hashable) -> tuple[object, ...]:
         moods = tuple((entry.key, entry.mood) for entry in self.site.reactions.entries)
         return what, self.site.id, moods, hours
+
+
+def _beyond(hours: range, known: range) -> list[range]:
+    """The parts of some hours that lie before and after others that they overlap."""
+    parts = (range(hours.start, min(known.start, hours.stop)), range(max(known.stop, hours.start), hours.stop))
+    return [part for part in parts if part]
 
 
 def closed_before(now_ms: int) -> int:
     """The first UTC hour that may still change at a time."""
     return (now_ms - GRACE_MS) // HOUR_MS
-
-
-class Memory:
-    """Values by key. `items` bounds what is kept: the sum of the values' lengths, 1 for a value that has none."""
-
-    def __init__(self, *, keep_s: float, items: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._keep_s = keep_s
-        self._most = items
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._kept: dict[Hashable, tuple[float, int, Any]] = {}
-        self._making: dict[Hashable, threading.Lock] = {}
-
-    def recall(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The value for a key, made anew when its time is over. Who asks for it meanwhile waits instead of making it twice."""
-        if self._keep_s <= 0:
-            return make()
-        with self._lock:
-            kept = self._fresh(key)
-            making = self._making.setdefault(key, threading.Lock()) if kept is None else None
-        if making is None:
-            return kept[0]  # type: ignore[index,no-any-return]
-        with making:
-            return self._made(key, make)
-
-    def _made(self, key: Hashable, make: Callable[[], T]) -> T:
-        with self._lock:
-            kept = self._fresh(key)
-        if kept is not None:
-            return kept[0]  # type: ignore[no-any-return]
-        try:
-            value = make()
-            self._keep(key, value)
-            return value
-        finally:
-            with self._lock:
-                self._making.pop(key, None)
-
-    def _fresh(self, key: Hashable) -> tuple[Any] | None:
-        """The value in a tuple of its own, because a value may be None."""
-        until, _, value = self._kept.get(key, (0.0, 0, None))
-        return (value,) if key in self._kept and self._clock() < until else None
-
-    def _keep(self, key: Hashable, value: Any) -> None:
-        size = max(len(value), 1) if isinstance(value, Sized) else 1
-        now = self._clock()
-        with self._lock:
-            kept = {k: entry for k, entry in self._kept.items() if k != key and now < entry[0]}
-            kept[key] = (now + self._keep_s, size, value)
-            total = sum(size for _, size, _ in kept.values())
-            for oldest in list(kept):
-                if total <= self._most:
-                    break
-                total -= kept.pop(oldest)[1]
-            self._kept = kept

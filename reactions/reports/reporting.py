@@ -1,7 +1,7 @@
 """The entry to the reports: each gets a consistent reading of the database, and this process's memory.
 
-Sums over closed hours are kept for ten minutes, a dashboard as a whole for five seconds: it costs the votes nothing when a whole
-newsroom keeps it open.
+What is usual is kept for ten minutes, a dashboard as a whole for five seconds: it costs the votes nothing when a whole newsroom
+keeps it open. Sums over closed hours are kept for two hours: one that closes is added to them, one that leaves taken off.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from reactions.reports import article, dashboard, figures, listings, periods
 from reactions.reports.article import Life
 from reactions.reports.dashboard import Dashboard, Series
 from reactions.reports.listings import Listing, ListRequest
+from reactions.reports.memory import Memory
 from reactions.reports.periods import Period
-from reactions.reports.query import Filters, Memory, Reading, ReportQuery
+from reactions.reports.query import Filters, Reading, ReportQuery
 from reactions.storage import engines
 from reactions.times import HOUR_MS
 

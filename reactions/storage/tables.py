@@ -157,6 +157,14 @@ hourly = Table(
     sqlite_with_rowid=False,
 )
 
+past_rewrite = Table(
+    "past_rewrite",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # always 1
+    Column("n", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 views = Table(
     "views",
     metadata,

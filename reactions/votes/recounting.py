@@ -71,6 +71,7 @@ def correct(box: BallotBox, article: Article, *, by: str, now_ms: int) -> list[o
             _lead_ledger_to_votes(connection, article.article_id, now_ms)
             _rewrite_series(connection, article.article_id)
         _set_tally(connection, article.article_id)
+        tallies.note_rewrite(connection)
         interventions.record(connection, article.article_id, "recounted", at_ms=now_ms, by=by)
         return drift.of_articles(connection, [article.article_id]).get(article.article_id, [])
 

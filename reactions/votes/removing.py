@@ -72,6 +72,7 @@ class _Removal:
         if voters:
             shifts = ledger.strike_out_voters(connection, voters, what=self.what, at_ms=self.editor.now_ms)
             tallies.unshift(connection, shifts)
+            tallies.note_rewrite(connection)
         return len(voters)
 
 
@@ -164,3 +165,4 @@ def _erase(connection: Connection, site: Site, ids: Sequence[int]) -> None:
         tables.article,
     ):
         connection.execute(delete(table).where(table.c.article_id.in_(ids)))
+    tallies.note_rewrite(connection)

@@ -113,6 +113,8 @@ def _decide(box: BallotBox, choice: Choice, decision: _Decision, *, by: str, now
 
         decided = box.transact(work)
         if not decided:
+            if settled > AT_ONCE:  # so many may have taken until the hour that they were written into had closed
+                box.transact(tallies.note_rewrite)
             return settled
         settled += len(decided)
         after = decided[-1]

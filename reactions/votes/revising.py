@@ -16,7 +16,7 @@ from reactions.newsroom.sites import Site
 from reactions.storage import engines, tables
 from reactions.storage.engines import writing
 from reactions.times import DAY_MS
-from reactions.votes import holds, imported, views
+from reactions.votes import holds, imported, tallies, views
 from reactions.votes.ballot_box import BallotBox
 from reactions.votes.holds import Hold
 from reactions.votes.rules import Ballot, Receipt
@@ -99,6 +99,7 @@ def merge(editor: Editor, key: str, *, into: str) -> int:
         # With the keys, in one transaction: views that came between the two would stay where nobody looks.
         views.move(connection, source.article_id, into=target.article_id)
         interventions.forward(connection, editor.site, source.key, into=target.key, at_ms=editor.now_ms, by=editor.by)
+        tallies.note_rewrite(connection)
     return count
 
 
@@ -142,3 +143,4 @@ def _voters_of(connection: Connection, article_id: int) -> frozenset[bytes]:
 def _record(editor: Editor, key: str, what: str) -> None:
     with writing(editor.engine) as connection:
         interventions.record_revision(connection, editor.site, key, what, at_ms=editor.now_ms, by=editor.by)
+        tallies.note_rewrite(connection)  # counting many votes may have taken until the hour they were written into had closed

@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 from sqlalchemy import BigInteger, Connection, Executable, bindparam, cast, delete, func, select, tuple_, update
 
 from reactions.storage import statements, tables
+from reactions.storage.engines import insert_for
 from reactions.storage.statements import ManyRows
 from reactions.storage.tables import READERS
 from reactions.times import HOUR_MS, TEN_MINUTES_MS
 
-_t, _h = tables.tally.c, tables.hourly.c
+_t, _h, _p = tables.tally.c, tables.hourly.c, tables.past_rewrite.c
 READERS_OF_HOUR = sum((_h[name] for name in READERS[1:]), _h[READERS[0]])
 
 
@@ -85,8 +86,25 @@ def shift(connection: Connection, shifts: Collection[Shift]) -> None:
         connection.execute(_LOWER, falling)
 
 
+def note_rewrite(connection: Connection) -> None:
+    """Tell every process that hours of the past have changed, so that none goes on with sums that it remembers.
+
+    Whoever changes other hours than the present one calls it, last in the same transaction: all of them wait for this row.
+    """
+    statement = insert_for(connection)(tables.past_rewrite).values(id=1, n=1)
+    connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_={"n": _p.n + 1}))
+
+
+def rewrites(connection: Connection) -> int:
+    """How often hours of the past have changed: sums of closed hours are true as long as this number stands."""
+    return connection.execute(select(_p.n)).scalar() or 0
+
+
 def unshift(connection: Connection, shifts: Collection[Shift]) -> None:
-    """Take changes back as if they had never been, in their own hours: what is left of an hour may be nothing at all."""
+    """Take changes back as if they had never been, in their own hours: what is left of an hour may be nothing at all.
+
+    The caller notes the rewrite at the end of its transaction.
+    """
     rows = hourly_rows(shifts)
     if not rows:
         return

@@ -13,7 +13,8 @@ from reactions.newsroom.article_keys import id_of, shown_id
 from reactions.notices import alerts, digest, feed, mail, rules, suspicion
 from reactions.notices.alerts import Alert
 from reactions.refusals import MalformedKey
-from reactions.reports.query import Memory, Reading
+from reactions.reports.memory import Memory
+from reactions.reports.query import Reading
 from reactions.storage.engines import snapshot, writing
 from reactions.votes import verdicts
 from reactions.votes.detector import Pattern

@@ -6,8 +6,9 @@ import pytest
 from sqlalchemy import Engine
 
 from reactions.reports import metrics, norms
+from reactions.reports.memory import Memory
 from reactions.reports.norms import STEPS, Group, Growth, Norms, Peers, Surprise
-from reactions.reports.query import Memory, Reading
+from reactions.reports.query import Reading
 from reactions.storage import engines
 from tests.reports.stage import DAY_MS, HOUR_MS, NOON, Stage, asked, stage
 

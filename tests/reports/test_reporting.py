@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from random import Random
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 
-from reactions.reports.query import Memory
-from tests.reports.stage import DAY_MS, HOUR_MS, NOON, asked, stage
+from reactions.reports.memory import Memory
+from reactions.storage import engines, tables
+from reactions.votes import recounting, removing, revising, tallies
+from reactions.votes.revising import Editor
+from tests.reports.stage import DAY_MS, HOUR_MS, NOON, Stage, asked, at, stage
 
 
 class Clock:
@@ -148,10 +152,96 @@ def test_kept_sums_are_of_the_moods_they_were_made_with(engine: Engine) -> None:
     assert newsroom.dashboard(here.site, asked()).mood.value == 0
 
     from reactions.newsroom import sites
-    from reactions.storage import engines
 
     with engines.writing(engine) as connection:
         sites.change(connection, "daily", reactions=here.site.reactions.changed("wow", mood=1))
         here.site = sites.get(connection, "daily")
 
     assert newsroom.dashboard(here.site, asked()).mood.value == 1
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_sums_that_move_on_with_the_hours_are_those_that_are_read_anew(engine: Engine, seed: int) -> None:
+    random = Random(seed)
+    here = stage(engine, time_zone=random.choice(("UTC", "Asia/Kathmandu", "Europe/Berlin")), now_ms=at("2025-10-24 20:40"))
+    newsroom = here.reports(kept_s=3600)
+    queries = [asked(period=name) for name in ("24h", "7d", "yesterday")] + [asked(period="7d", unit="hour")]
+
+    for number in range(12):
+        here.publish(f"story-{number}", at_ms=here.now_ms, seen_ms=here.now_ms, section=random.choice(("Sport", "Politics")))
+        for _ in range(25):
+            article, reader = f"story-{random.randint(0, number)}", random.randrange(15)
+            here.vote((reader, article, random.choice(("like", "love", "angry", None)), here.now_ms + random.randrange(60_000)))
+        here.now_ms += random.choice((20 * 60_000, HOUR_MS, HOUR_MS, 3 * HOUR_MS, 13 * HOUR_MS, 40 * HOUR_MS))
+        for query in queries:
+            assert newsroom.dashboard(here.site, query) == here.reports().dashboard(here.site, query)
+            assert newsroom.articles(here.site, query).articles == here.reports().articles(here.site, query).articles
+            assert newsroom.earlier(here.site, query) == here.reports().earlier(here.site, query)
+
+
+def test_an_hour_that_closes_is_added_and_the_others_are_not_read_again(engine: Engine) -> None:
+    here = stage(engine, now_ms=NOON + HOUR_MS // 2)
+    here.publish("vote", at_ms=NOON - DAY_MS)
+    here.give("vote", "like", 3, NOON - HOUR_MS)
+    newsroom = here.reports(kept_s=3600)
+    newsroom.dashboard(here.site, asked())
+    here.give("vote", "like", 4, NOON)
+    here.give("vote", "love", 5, NOON - HOUR_MS)  # behind its back: nobody else writes into a closed hour without saying so
+
+    here.now_ms += HOUR_MS
+    assert newsroom.dashboard(here.site, asked()).totals.net == 7
+
+    with engines.writing(engine) as connection:
+        tallies.note_rewrite(connection)
+    assert newsroom.dashboard(here.site, asked()).totals.net == 12
+
+
+def delete_an_article(here: Stage) -> None:
+    removing.delete_article(Editor(engine=here.engine, box=here.box, site=here.site, by="test", now_ms=here.now_ms), "gone")
+
+
+def recount_an_article(here: Stage) -> None:
+    with engines.writing(here.engine) as connection:
+        connection.execute(update(tables.hourly).values(added=tables.hourly.c.added + 1))
+    assert here.reports().dashboard(here.site, asked()).totals.net == 9
+    with engines.snapshot(here.engine) as connection:
+        found = list(recounting.find(connection, here.site, None))
+    for finding in found:
+        recounting.correct(here.box, finding.article, by="test", now_ms=here.now_ms)
+
+
+def editor(here: Stage) -> Editor:
+    return Editor(engine=here.engine, box=here.box, site=here.site, by="test", now_ms=here.now_ms - HOUR_MS)
+
+
+def reset_an_article_until_the_hour_has_closed(here: Stage) -> None:
+    revising.reset(editor(here), "gone")
+
+
+def merge_two_articles_until_the_hour_has_closed(here: Stage) -> None:
+    revising.merge(editor(here), "gone", into="stays")
+
+
+@pytest.mark.parametrize(
+    "rewrite",
+    [
+        delete_an_article,
+        recount_an_article,
+        reset_an_article_until_the_hour_has_closed,
+        merge_two_articles_until_the_hour_has_closed,
+    ],
+)
+def test_who_rewrites_the_past_is_seen_at_once(engine: Engine, rewrite: Callable[[Stage], None]) -> None:
+    here = stage(engine, now_ms=NOON + HOUR_MS // 2)
+    for article, votes in {"stays": 3, "gone": 4}.items():
+        here.publish(article, at_ms=NOON - DAY_MS)
+        here.give(article, "like", votes, NOON - 5 * HOUR_MS)
+    newsroom = here.reports(kept_s=3600)
+    assert newsroom.dashboard(here.site, asked()).totals.net == 7
+
+    rewrite(here)
+
+    left = here.reports().dashboard(here.site, asked())
+    report = newsroom.dashboard(here.site, asked())
+    assert (report.totals, report.series, report.reactions) == (left.totals, left.series, left.reactions)
+    assert [(row.article, row.net) for row in report.lists.top] == [(row.article, row.net) for row in left.lists.top]

@@ -17,7 +17,7 @@ from reactions.refusals import ArticleClosed
 from reactions.storage import engines, tables
 from reactions.storage.engines import writing
 from reactions.times import DAY_MS
-from reactions.votes import retention
+from reactions.votes import retention, tallies
 from tests import boxes, make
 from tests.boxes import NOON_MS, booth
 from tests.databases import SqliteFiles
@@ -70,6 +70,11 @@ def rows_of(engine: Engine, key: str, *, now_ms: int) -> dict[str, bytes]:
     with engine.connect() as connection:
         site = sites.get(connection, key)
     return {table: content(engine, site, table, now_ms=now_ms) for table in TABLES}
+
+
+def rewrites(engine: Engine) -> int:
+    with engine.connect() as connection:
+        return tallies.rewrites(connection)
 
 
 def hours(engine: Engine, key: str = "daily") -> list[object]:
@@ -145,6 +150,7 @@ def test_readers_vote_on_and_the_export_can_be_taken_back(
     terminal.do("import", "export", "daily", str(tmp_path / "export"))
     booth(engine).cast(ADA, "like", seq=1, article="rain", now_ms=NOON_MS + 3_600_000)
     assert "and 6 changes of votes" in terminal.do("import", "list", "daily")
+    assert rewrites(engine) == 1  # what processes remember of past hours ends here, and once more below
 
     said = terminal.do("import", "remove", "daily", "export")
 
@@ -152,6 +158,7 @@ def test_readers_vote_on_and_the_export_can_be_taken_back(
     assert booth(engine).shown("rain") == {"like": 1}
     assert len(hours(engine)) == 1
     assert faults(engine) == []
+    assert rewrites(engine) == 2
 
 
 def test_importing_an_export_twice_changes_nothing(elsewhere: Engine, engine: Engine, terminal: Terminal, tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import Engine, event
 
 from reactions.notices import digest, outbox, rules
-from reactions.reports.query import Memory, Reading
+from reactions.reports.memory import Memory
+from reactions.reports.query import Reading
 from reactions.storage.engines import snapshot
 from tests.notices.alerts.conftest import Newsroom, finding
 from tests.notices.alerts.crowds import Crowd

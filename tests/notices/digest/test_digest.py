@@ -12,7 +12,8 @@ from reactions.notices import digest, feed
 from reactions.notices.digest import Digest
 from reactions.refusals import MalformedPeriod
 from reactions.reports.listings import Row
-from reactions.reports.query import Memory, Reading
+from reactions.reports.memory import Memory
+from reactions.reports.query import Reading
 from reactions.storage import tables
 from reactions.storage.engines import snapshot, writing
 from reactions.votes import under_review
