@@ -16,6 +16,7 @@ from reactions.storage import tables
 from reactions.times import DAY_MS, HOUR_MS
 from reactions.votes import tallies
 from reactions.votes.detector import Seen, Sight, Usual
+from reactions.votes.others import Others
 
 _DAYS = 14  # what the curve of a site is drawn from
 _PRIOR = 20  # how many votes the site's mix weighs beside an article's own
@@ -92,12 +93,8 @@ class Past:
     article_id: int = 0
     views: Views | None = None
 
-    def for_window(
-        self, window: Sequence[Seen], others: Sequence[Seen], window_ms: int, beside: Mapping[int, int] = MappingProxyType({})
-    ) -> Usual:
+    def for_window(self, window: Sequence[Seen], others: Others, window_ms: int) -> Usual:
         """What to compare a window with; `others` are votes of the last hour on the site's other articles.
-
-        `beside` is how many of them the window has, by article.
 
         Only proven readers make a network usual: fresh ones are free, and a script on many articles would excuse itself.
         """
@@ -108,10 +105,10 @@ class Past:
         weight = _PRIOR / max(sum(elsewhere.values()), _PRIOR)
         likely = {key: before.get(key, 0) + weight * elsewhere.get(key, 0) for key in before.keys() | elsewhere.keys()}
         mix = {key: n / max(sum(likely.values()), 1) for key, n in likely.items()}
-        fresh = (sum(vote.fresh for vote in others) + _FRESH * _FRESH_WEIGHT) / (len(others) + _FRESH_WEIGHT)
-        proven = [vote for vote in others if not vote.fresh]
-        shares = shares_of(proven) if len(proven) >= _LEAST_FOR_SHARES else {}
-        return Usual(mix, total, self.expected(window_ms), fresh, shares, self._sight(window_ms, beside))
+        fresh = (others.fresh + _FRESH * _FRESH_WEIGHT) / (others.votes + _FRESH_WEIGHT)
+        networks = {network for vote in window if vote.fresh for network in vote.networks}
+        shares = others.shares(networks) if others.proven >= _LEAST_FOR_SHARES else {}
+        return Usual(mix, total, self.expected(window_ms), fresh, shares, self._sight(window_ms, others.beside))
 
     def _sight(self, window_ms: int, beside: Mapping[int, int]) -> Sight | None:
         if self.views is None:
@@ -179,12 +176,6 @@ class History:
         if known is None or known[0] != hour:
             known = self._curves[site.id] = hour, _curve(connection, site, now_ms)
         return known[1]
-
-
-def shares_of(votes: Sequence[Seen]) -> Mapping[str, float]:
-    """Each network's part of votes."""
-    counted = Counter(network for vote in votes for network in vote.networks)
-    return {network: n / len(votes) for network, n in counted.items()}
 
 
 def _views(connection: Connection, site: Site, ids: Collection[int], curve: Curve, hour: int) -> Views:

@@ -26,6 +26,7 @@ from reactions.votes import detector, holds, review, usual, verdicts
 from reactions.votes.ballot_box import Answer, BallotBox
 from reactions.votes.detector import Finding, Seen
 from reactions.votes.holds import SUSPECT, Held, Hold
+from reactions.votes.others import SiteVotes
 from reactions.votes.review import Choice
 from reactions.votes.rules import Ballot, Receipt
 from reactions.votes.usual import History
@@ -40,6 +41,7 @@ MOST_REMEMBERED = 300_000
 RELEASE_EVERY_S = 60.0
 MOST_BESIDE = 500  # articles of a site whose views are looked up
 
+_All = Mapping[int, tuple[Site, Sequence[Seen], bool]]  # by article: its votes of the last hour, and whether any is new
 OnVerdict = Callable[[Site, Verdict], None]
 
 
@@ -79,6 +81,7 @@ class Watch:
         self._lock = threading.Lock()
         self._holding: Mapping[int, Sequence[Verdict]] = {}
         self._own: dict[tuple[int, str], Verdict] = {}
+        self._votes_named: dict[str, set[tuple[bytes, int]]] = {}  # by verdict: what a flood brought is named once, not each time
         self._history = History()
         self._pid: int | None = None
 
@@ -139,7 +142,8 @@ class Watch:
         with self._engine.connect() as connection:
             sites = {a: seen[a][0] for a in candidates}
             past = self._history.of(connection, sites, candidates, now_ms=now_ms, beside=_by_site(seen))
-        new = [v for a in candidates if (v := self._judge(a, *seen[a][:2], past[a], seen, now_ms))]
+        every = self._votes_of_sites(seen, now_ms)
+        new = [v for a, votes in candidates.items() if (v := self._judge(a, seen[a][0], votes, past[a], every, now_ms))]
         with self._engine.connect() as connection:
             others = verdicts.in_force(connection, now_ms=now_ms)
         self._hold_by(others, seen, now_ms)
@@ -163,21 +167,26 @@ class Watch:
         site: Site,
         votes: Sequence[Seen],
         past: usual.Past,
-        seen: Mapping[int, tuple[Site, Sequence[Seen], bool]],
+        every: Mapping[int, SiteVotes],
         now_ms: int,
     ) -> Verdict | None:
         """The verdict on an article, if it is a new one."""
-        elsewhere = [(a, votes) for a, (of, votes, _) in seen.items() if a != article_id and of.id == site.id]
-        unsuspected = {a: self._without_suspects(a, votes) for a, votes in elsewhere}
-        others = [vote for votes in unsuspected.values() for vote in votes]
         for window_ms in WINDOWS_MS:
-            since_ms = now_ms - window_ms
-            window = [vote for vote in votes if vote.at_ms >= since_ms]
-            beside = {a: sum(vote.at_ms >= since_ms for vote in votes) for a, votes in unsuspected.items()}
-            finding = detector.judge(window, past.for_window(window, others, window_ms, beside))
+            window = [vote for vote in votes if vote.at_ms >= now_ms - window_ms]
+            finding = detector.judge(window, past.for_window(window, every[site.id].but(article_id, window_ms), window_ms))
             if finding is not None:
-                return self._follow(article_id, site, window, finding, window_ms, now_ms)
+                verdict = self._follow(article_id, site, window, finding, window_ms, now_ms)
+                every[site.id].take(article_id, self._without_suspects(article_id, votes))
+                return verdict
         return None
+
+    def _votes_of_sites(self, seen: _All, now_ms: int) -> dict[int, SiteVotes]:
+        """The votes of the last hour that no verdict names, by site."""
+        every: dict[int, SiteVotes] = {}
+        for article_id, (site, votes, _) in seen.items():
+            of_site = every.setdefault(site.id, SiteVotes(WINDOWS_MS, now_ms=now_ms))
+            of_site.take(article_id, self._without_suspects(article_id, votes))
+        return every
 
     def _without_suspects(self, article_id: int, votes: Sequence[Seen]) -> list[Seen]:
         """The votes that no verdict names: suspect ones are no measure for others."""
@@ -223,12 +232,15 @@ class Watch:
 
     def _carry_out(self, verdict: Verdict, votes: Sequence[Seen]) -> None:
         """Store a verdict with its votes, and hold those that count where it is enforced."""
-        named = [self._named(verdict, vote) for vote in votes]
+        known = self._votes_named.setdefault(verdict.id, set())
+        new = [vote for vote in votes if (vote.voter, vote.at_ms) not in known]
         box = self._box()
         box.transact(lambda connection: verdicts.write(connection, verdict))
-        for first in range(0, len(named), review.AT_ONCE):
-            some = named[first : first + review.AT_ONCE]
-            box.transact(lambda connection, some=some: verdicts.name_votes(connection, verdict, some))  # type: ignore[misc]
+        for first in range(0, len(new), review.AT_ONCE):
+            some = new[first : first + review.AT_ONCE]
+            named = [self._named(verdict, vote) for vote in some]
+            box.transact(lambda connection, named=named: verdicts.name_votes(connection, verdict, named))  # type: ignore[misc]
+            known.update((vote.voter, vote.at_ms) for vote in some)
         if verdict.enforced:
             suspects = Choice(site_id=verdict.site_id, verdict=verdict.id, states=(SUSPECT,))
             review.hold(box, suspects, by=review.OPERATOR, now_ms=self._clock())
@@ -238,7 +250,7 @@ class Watch:
         hold = Hold(holds.VERDICT, due_ms, vote.networks[0] if vote.networks else None, verdict.id)
         return Held(verdict.article_id, vote.voter, verdict.site_id, vote.at_ms, hold)
 
-    def _hold_by(self, others: Sequence[Verdict], seen: Mapping[int, tuple[Site, Sequence[Seen], bool]], now_ms: int) -> None:
+    def _hold_by(self, others: Sequence[Verdict], seen: _All, now_ms: int) -> None:
         """Hold by the verdicts that are in force, of all processes: votes to come, and those remembered here."""
         holding: defaultdict[int, list[Verdict]] = defaultdict(list)
         mine = {verdict.id for verdict in self._own.values()}
@@ -250,9 +262,11 @@ class Watch:
                 self._carry_out(verdict, [v for v in remembered if verdict.pattern.fits(v.reaction, v.networks)])
         self._holding = dict(holding)
         self._own = {key: verdict for key, verdict in self._own.items() if verdict.until_ms > now_ms}
+        in_force = {verdict.id for verdict in (*self._own.values(), *others)}
+        self._votes_named = {id_: named for id_, named in self._votes_named.items() if id_ in in_force}
 
 
-def _by_site(seen: Mapping[int, tuple[Site, Sequence[Seen], bool]]) -> dict[int, list[int]]:
+def _by_site(seen: _All) -> dict[int, list[int]]:
     """The articles of each site, those with the most votes first, as many as may be asked about at once."""
     found: defaultdict[int, list[int]] = defaultdict(list)
     for article_id, (site, _, _) in sorted(seen.items(), key=lambda each: -len(each[1][1])):

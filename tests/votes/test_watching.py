@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, select
 
 from reactions.newsroom import article_keys
 from reactions.newsroom.sites import Site
@@ -15,8 +15,8 @@ from reactions.storage.engines import snapshot, writing
 from reactions.times import HOUR_MS, MINUTE_MS
 from reactions.votes import forgetting, integrity, review, verdicts
 from reactions.votes.ballot_box import Answer
-from reactions.votes.detector import MIX, NETWORKS, Pattern
-from reactions.votes.holds import HELD, SUSPECT, Sender
+from reactions.votes.detector import MIX, NETWORKS, Pattern, Seen
+from reactions.votes.holds import HELD, SUSPECT, Held, Sender
 from reactions.votes.review import Choice
 from reactions.votes.rules import Ballot
 from reactions.votes.verdicts import Verdict
@@ -93,6 +93,43 @@ def test_a_script_on_many_articles_does_not_make_its_own_network_usual(process: 
 
     assert {verdict.cause for verdict in process.watch.look()} == {NETWORKS}
     assert len(process.told) == 5
+
+
+def test_a_flood_is_named_once_and_not_again_at_each_look(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To name all of it each time would keep the service busy with its own detector."""
+    asked: list[int] = []
+    name_votes = verdicts.name_votes
+
+    def counted(connection: Connection, verdict: Verdict, votes: Sequence[Held]) -> None:
+        asked.append(len(votes))
+        name_votes(connection, verdict, votes)
+
+    monkeypatch.setattr(verdicts, "name_votes", counted)
+    for number in range(4):
+        process.vote(1_000 * number, 50, "angry", network="one")
+        process.watch.look()
+
+    assert asked == [50, 50, 50, 50]
+    assert process.booth.shown() == {}
+    assert right(process.booth)
+
+
+def test_a_look_at_many_articles_goes_through_each_vote_a_few_times(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each article is judged by all others: to go through their votes for each would take hours for a thousand."""
+    looked_at = 0
+    without_suspects = Watch._without_suspects
+
+    def counted(self: Watch, article_id: int, votes: Sequence[Seen]) -> list[Seen]:
+        nonlocal looked_at
+        looked_at += len(votes)
+        return without_suspects(self, article_id, votes)
+
+    monkeypatch.setattr(Watch, "_without_suspects", counted)
+    for number in range(30):
+        process.vote(1_000 * number, 20, "like", article=f"article-{number}")
+    process.watch.look()
+
+    assert 600 <= looked_at <= 1_200
 
 
 def test_suspect_votes_are_no_measure_for_others(process: Process) -> None:
