@@ -44,6 +44,7 @@ class Views:
         self._waiting: _Waiting = Counter()
         self._sites: dict[int, Site] = {}
         self._writer_of: int | None = None
+        self._ended = threading.Event()
 
     def add(self, site: Site, keys: Iterable[ArticleKey], *, now_ms: int) -> int:
         """Count that rows came into sight; return how many found a place in memory.
@@ -83,9 +84,14 @@ class Views:
             atexit.register(self.write)
             threading.Thread(target=self._write_on, name="views", daemon=True).start()
 
+    def close(self) -> None:
+        """Write what waits, and no more after that."""
+        self._ended.set()
+        atexit.unregister(self.write)
+        self.write()
+
     def _write_on(self) -> None:
-        pause = threading.Event()
-        while not pause.wait(WRITTEN_EVERY_S):
+        while not self._ended.wait(WRITTEN_EVERY_S):
             self.write()
 
 

@@ -56,7 +56,7 @@ class AsgiDoor:
         while True:
             message = await receive()
             if message["type"] == "lifespan.shutdown":
-                await asyncio.to_thread(self._hot.views.write)
+                await asyncio.to_thread(self._hot.views.close)
             await send({"type": f"{message['type']}.complete"})
             if message["type"] == "lifespan.shutdown":
                 return

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 
 from reactions.app import create_app
 from reactions.settings import load
+from reactions.web import current
 from reactions.web.extensions import db
 from tests import make
 from tests.described import DescribedClient
@@ -42,6 +43,7 @@ def make_app(database_url: str, tmp_path: Path) -> Iterator[MakeApp]:
     yield application
     for app in made:
         with app.app_context():
+            current.parts().hot_path.views.close()  # or it would write into the next test's tables
             for engine in db.engines.values():
                 engine.dispose()
 
