@@ -3,6 +3,7 @@
     reporting            the entry: opens a reading, and remembers what closed hours say
     dashboard, article,  the reports, each a frozen dataclass with the members of its JSON
     listings
+    cursors              where the next page of a list begins
     query                the parameters of a report (days, filters), and the reading that answers it
     memory               what a process remembers, and moves on as hours close
     norms                what is usual for the site and for an article's age, and an article's peers

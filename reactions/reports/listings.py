@@ -3,25 +3,20 @@
 The file is longer than 300 lines because an order, its rows and its cursors are of no use without each other.
 
 A cursor remembers when the list was first read, so that the pages after the first are in the order of one closed hour: votes that
-arrive meanwhile move no article from page to page. It is signed, and good only for the list it was made for.
+arrive meanwhile move no article from page to page.
 In `trending` reactions of mood -1 lift nothing; `mood` and `split` weigh them as they should.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
 import heapq
-import hmac
 import math
-import struct
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row as Record
@@ -29,24 +24,21 @@ from sqlalchemy import Row as Record
 from reactions.newsroom import articles
 from reactions.newsroom.reaction_sets import ReactionSet
 from reactions.newsroom.sites import Site
-from reactions.refusals import MalformedCursor, UnknownSort
+from reactions.refusals import UnknownSort
 from reactions.reports import figures, metrics
+from reactions.reports.cursors import Cursor, Rank, sealed
 from reactions.reports.figures import NONE, Card, Seen, Sums
 from reactions.reports.metrics import NO_VOTES, TREND_HOURS, Measure, Rate, Shares, Votes
 from reactions.reports.norms import Norms, Surprise
 from reactions.reports.periods import Period
 from reactions.reports.query import Filters, Reading, closed_before
-from reactions.times import DAY_MS, HOUR_MS
+from reactions.times import HOUR_MS
 
 NO_VALUE = -math.inf
 DEFAULT_SORT = "votes"
 MOST = 100
 SPARKLINE_POINTS = 48
 _FIRST_MS, _LAST_MS = -62_135_510_400_000, 253_402_214_400_000  # the second day of year 1 and the last of 9999
-_SEAL_BYTES = 16
-_HEAD = struct.Struct(">qHB")
-_RANK = struct.Struct(">dqq")
-_FORGED = "This cursor was not made by this service, or for another list. Leave it out to begin again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +104,6 @@ class Numbers:
     def _measured(self, card: Card, measure: Callable[[Votes, Shares], float]) -> float:
         votes = self.votes.get(card.article_id, NO_VOTES)
         return measure(votes, self.norms.shares) if votes.total >= metrics.FEW else NO_VALUE
-
-
-class Rank(NamedTuple):
-    """A place in an order that has no ties."""
-
-    value: float
-    born_ms: int
-    article_id: int
 
 
 def live(reading: Reading, hours: range) -> Numbers:
@@ -345,50 +329,6 @@ def _row(
         surprise=numbers.surprise(card),
         sparkline=sparkline,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """`began_ms` is when the first page was read, UTC; `first_page` its articles; `after` the last place shown since."""
-
-    began_ms: int
-    first_page: Sequence[int]
-    after: Rank | None = None
-
-
-def sealed(cursor: Cursor, key: bytes, bound_to: Sequence[str]) -> str:
-    """The cursor as text that cannot be changed, bound to what the list is of."""
-    ids = struct.pack(f">{len(cursor.first_page)}q", *cursor.first_page)
-    head = _HEAD.pack(cursor.began_ms, len(cursor.first_page), cursor.after is not None)
-    body = head + ids + (_RANK.pack(*cursor.after) if cursor.after else b"")
-    return _text(_seal(body, key, bound_to) + body)
-
-
-def opened(text: str, keys: Sequence[bytes], bound_to: Sequence[str], *, now_ms: int) -> Cursor:
-    """The cursor in a text. Raises MalformedCursor for one that was changed, is of another list, or is a day old."""
-    try:
-        sealed_body = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        raise MalformedCursor(_FORGED) from None
-    seal, body = sealed_body[:_SEAL_BYTES], sealed_body[_SEAL_BYTES:]
-    if text != _text(sealed_body) or not any(hmac.compare_digest(seal, _seal(body, key, bound_to)) for key in keys):
-        raise MalformedCursor(_FORGED)
-    began_ms, count, followed = _HEAD.unpack_from(body)
-    first_page = struct.unpack_from(f">{count}q", body, _HEAD.size)
-    after = Rank(*_RANK.unpack_from(body, _HEAD.size + 8 * count)) if followed else None
-    if now_ms - began_ms > DAY_MS:
-        raise MalformedCursor("This cursor is more than a day old. Leave it out to begin again.")
-    return Cursor(began_ms, first_page, after)
-
-
-def _text(content: bytes) -> str:
-    return base64.urlsafe_b64encode(content).decode().rstrip("=")
-
-
-def _seal(body: bytes, key: bytes, bound_to: Sequence[str]) -> bytes:
-    parts = [body, *(part.encode() for part in bound_to)]
-    message = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
-    return hmac.new(key, message, hashlib.sha256).digest()[:_SEAL_BYTES]
 
 
 @dataclass(frozen=True, slots=True)

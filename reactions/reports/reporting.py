@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from sqlalchemy import Engine
 
 from reactions.newsroom.sites import Site
-from reactions.reports import article, dashboard, figures, listings, periods
+from reactions.reports import article, cursors, dashboard, figures, listings, periods
 from reactions.reports.article import Life
 from reactions.reports.dashboard import Dashboard, Series
 from reactions.reports.listings import Listing, ListRequest
@@ -67,7 +67,7 @@ class Reports:
         """
         sort, now_ms = sort or ("reaction" if query.reaction else listings.DEFAULT_SORT), self._clock()
         bound_to = _bound_to(site, query, sort)
-        opened = listings.opened(cursor, self._cursor_keys, bound_to, now_ms=now_ms) if cursor else None
+        opened = cursors.opened(cursor, self._cursor_keys, bound_to, now_ms=now_ms) if cursor else None
         period, chosen = self._read(site, query, opened.began_ms if opened else now_ms)
         with self._reading(site, now_ms) as reading:
             request = ListRequest(period, chosen, sort, limit, opened)
