@@ -225,6 +225,7 @@ class Settings:
     one_article_per_transaction: bool = _plain()
     site_memory_s: float = _number(0)
     counts_max_age_s: int = _number(0)
+    counts_shared_max_age_s: int = _number(0)
     counts_stale_while_revalidate_s: int = _number(0)
     counts_stale_if_error_s: int = _number(0)
     counts_memory_s: float = _number(0)

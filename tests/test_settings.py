@@ -274,3 +274,12 @@ def test_a_shared_database_needs_a_secret_that_every_process_knows() -> None:
         "`openssl rand -hex 32` makes one; put it into REACTIONS_SECRET or REACTIONS_SECRET_FILE."
     )
     assert load({"REACTIONS_DATABASE_URL": "postgresql://host/name", "REACTIONS_SECRET": SECRET}).on_sqlite is False
+
+
+def test_a_count_is_at_most_15_seconds_old_wherever_it_was_kept() -> None:
+    """The worst case: each of the process, a shared cache and the browser has it for as long as it may, one after the other."""
+    shipped = load({})
+
+    shared = shipped.counts_shared_max_age_s + shipped.counts_stale_while_revalidate_s
+    own = shipped.counts_max_age_s + shipped.counts_stale_while_revalidate_s
+    assert shipped.counts_memory_s + shared + own <= 15

@@ -122,8 +122,8 @@ class CountsReader:
     def __init__(self, engine: Engine, memory: CountsMemory, settings: Settings) -> None:
         self._engine = engine
         self._memory = memory
-        age, stale = settings.counts_max_age_s, settings.counts_stale_while_revalidate_s
-        kept = f"public, max-age={age}, s-maxage={age}, stale-while-revalidate={stale}"
+        own, shared = settings.counts_max_age_s, settings.counts_shared_max_age_s
+        kept = f"public, max-age={own}, s-maxage={shared}, stale-while-revalidate={settings.counts_stale_while_revalidate_s}"
         cache_control = f"{kept}, stale-if-error={settings.counts_stale_if_error_s}"
         self._headers = [("Cache-Control", cache_control), *PUBLIC, ("Timing-Allow-Origin", "*")]
 

@@ -35,6 +35,7 @@ def service(sqlite_files: SqliteFiles, tmp_path_factory: pytest.TempPathFactory)
     settings = {
         "trusted_proxies": "127.0.0.1/32, 127.0.0.2/32",  # the second is the liar's: nginx alone stands in his way
         "counts_max_age_s": 1,
+        "counts_shared_max_age_s": 1,
         "counts_stale_while_revalidate_s": 0,
         "votes_per_network": f"{NETWORK_LIMIT}/hour",
     }
@@ -222,7 +223,10 @@ def test_stale_counts_are_served_while_the_service_is_down_and_votes_are_told_to
 def test_old_counts_are_served_at_once_while_the_cache_renews_them(sqlite_files: SqliteFiles, tmp_path: Path) -> None:
     url = sqlite_files.copy_to(tmp_path)
     make.site(url)
-    with running_service(url, settings={"counts_max_age_s": 1}) as service, in_front_of(service) as nginx:
+    with (
+        running_service(url, settings={"counts_max_age_s": 1, "counts_shared_max_age_s": 1}) as service,
+        in_front_of(service) as nginx,
+    ):
         row(nginx, "renewed")
         vote(nginx, "renewed")
 
