@@ -26,6 +26,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row as Record
 
+from reactions.languages import gettext
 from reactions.newsroom import articles
 from reactions.newsroom.reaction_sets import ReactionSet
 from reactions.newsroom.sites import Site
@@ -46,7 +47,6 @@ _FIRST_MS, _LAST_MS = -62_135_510_400_000, 253_402_214_400_000  # the second day
 _SEAL_BYTES = 16
 _HEAD = struct.Struct(">qHB")
 _RANK = struct.Struct(">dqq")
-_FORGED = "This cursor was not made by this service, or for another list. Leave it out to begin again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +174,13 @@ def ranked(
     """
     value = _VALUE.get(sort.removeprefix("-"))
     if value is None:
-        raise UnknownSort(f"Sort by one of {', '.join(SORTS)}, with - before it for the other way; not by {sort[:64]!r}.")
+        raise UnknownSort(
+            gettext(
+                "Sort by one of %(sorts)s, with - before it for the other way; not by “%(sort)s”.",
+                sorts=", ".join(SORTS),
+                sort=sort[:64],
+            )
+        )
     sign = -1.0 if sort.startswith("-") else 1.0
     ranks = ((Rank(_signed(value(numbers, card), sign), card.born_ms, card.article_id), card) for card in cards)
     # Never all in a list: ten thousand new objects cost more in garbage collections than in comparing them.
@@ -333,20 +339,24 @@ def sealed(cursor: Cursor, key: bytes, bound_to: Sequence[str]) -> str:
     return _text(_seal(body, key, bound_to) + body)
 
 
+def _forged() -> str:
+    return gettext("This cursor was not made by this service, or for another list. Leave it out to begin again.")
+
+
 def opened(text: str, keys: Sequence[bytes], bound_to: Sequence[str], *, now_ms: int) -> Cursor:
     """The cursor in a text. Raises MalformedCursor for one that was changed, is of another list, or is a day old."""
     try:
         sealed_body = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
-        raise MalformedCursor(_FORGED) from None
+        raise MalformedCursor(_forged()) from None
     seal, body = sealed_body[:_SEAL_BYTES], sealed_body[_SEAL_BYTES:]
     if text != _text(sealed_body) or not any(hmac.compare_digest(seal, _seal(body, key, bound_to)) for key in keys):
-        raise MalformedCursor(_FORGED)
+        raise MalformedCursor(_forged())
     began_ms, count, followed = _HEAD.unpack_from(body)
     first_page = struct.unpack_from(f">{count}q", body, _HEAD.size)
     after = Rank(*_RANK.unpack_from(body, _HEAD.size + 8 * count)) if followed else None
     if now_ms - began_ms > DAY_MS:
-        raise MalformedCursor("This cursor is more than a day old. Leave it out to begin again.")
+        raise MalformedCursor(gettext("This cursor is more than a day old. Leave it out to begin again."))
     return Cursor(began_ms, first_page, after)
 
 
@@ -383,7 +393,7 @@ class ListRequest:
 def read(reading: Reading, request: ListRequest, *, key: bytes, bound_to: Sequence[str]) -> Listing:
     """A page of the articles that readers reacted to in the period, or that were born in it. Raises UnknownSort."""
     if request.sort.removeprefix("-") in _OF_REACTION and not request.filters.reaction:
-        raise UnknownSort(f"To sort by {request.sort.removeprefix('-')}, say by which: add a reaction.")
+        raise UnknownSort(gettext("To sort by %(sort)s, say by which: add a reaction.", sort=request.sort.removeprefix("-")))
     among = reading.matching(request.filters, request.period.hours)
     now = _of_reaction(reading, live(reading, request.period.hours), request.period.hours, request.filters)
     known = figures.cards_of(reading.connection, reading.site, now.sums.keys(), request.period)

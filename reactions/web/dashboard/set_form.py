@@ -12,6 +12,7 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
+from reactions.languages import gettext
 from reactions.newsroom import reaction_sets, sites
 from reactions.newsroom.reaction_sets import ReactionSet
 from reactions.newsroom.sites import Site
@@ -51,19 +52,24 @@ def read(form: Form) -> tuple[ReactionSet, dict[str, list[str]]]:
     if blank["emoji"].strip() or blank["label"]:
         rows.append({**blank, "key": _new_key(form, rows, blank["label"])})
     if not rows:
-        raise MalformedReactionSet("At least one reaction must be offered.")
+        raise MalformedReactionSet(gettext("At least one reaction must be offered."))
     return reaction_sets.from_stored(rows), {name: keys for name, keys in _sections(form).items() if keys}
 
 
 def what_differs(now: Site, form: Form) -> str:
     """What to tell somebody whose form is older than the set: what there is now that the form does not have."""
-    said = "Somebody else changed this set while you did."
     mine = {row["key"]: row for row in (_row(form, key) for key in form.getlist("key"))}
     theirs = reaction_sets.stored(now.reactions)
     differing = [row["key"] for row in theirs if row["key"] not in mine or _plain(row) != _plain(mine[row["key"]])]
     if differing:
-        said += f" Different there: {', '.join(differing)}."
-    return f"{said} Nothing of yours is saved yet: if you save again, yours replaces theirs."
+        return gettext(
+            "Somebody else changed this set while you did. Different there: %(keys)s. Nothing of yours is saved yet: if you save "
+            "again, yours replaces theirs.",
+            keys=", ".join(differing),
+        )
+    return gettext(
+        "Somebody else changed this set while you did. Nothing of yours is saved yet: if you save again, yours replaces theirs."
+    )
 
 
 def _plain(row: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -91,7 +97,7 @@ def _place(form: Form, key: str) -> float:
     try:
         return float(form.get(f"order.{key}", "") or "inf")
     except ValueError:
-        raise MalformedReactionSet(f"{key}: write the place as a number, such as 1.") from None
+        raise MalformedReactionSet(gettext("%(key)s: write the place as a number, such as 1.", key=key)) from None
 
 
 def _new_key(form: Form, rows: Sequence[Mapping[str, Any]], labels: Mapping[str, str]) -> str:
@@ -101,7 +107,7 @@ def _new_key(form: Form, rows: Sequence[Mapping[str, Any]], labels: Mapping[str,
     plain = unicodedata.normalize("NFKD", next(iter(labels.values()), "")).encode("ascii", "ignore").decode().lower()
     made = re.sub("[^a-z0-9]+", "-", plain).strip("-")[:32]
     if not made or made in {row["key"] for row in rows}:
-        raise MalformedReactionSet("Choose a key for the new reaction, such as clap: 1 to 32 of a-z, 0-9, _ and -.")
+        raise MalformedReactionSet(gettext("Choose a key for the new reaction, such as clap: 1 to 32 of a-z, 0-9, _ and -."))
     return made
 
 
