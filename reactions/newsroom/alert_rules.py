@@ -63,6 +63,10 @@ def _check(rule: str, name: str, value: Any) -> None:
     elif isinstance(value, bool) or not isinstance(value, int) or not FEWEST <= value <= MOST:
         raise MalformedSite(
             gettext(
-                "%(rule)s: write a whole number from %(least)s to %(most)s.", rule=names()[rule], least=FEWEST, most=decimal(MOST)
+                "%(rule)s: %(name)s is a whole number from %(least)s to %(most)s.",
+                rule=names()[rule],
+                name=name,
+                least=FEWEST,
+                most=decimal(MOST),
             )
         )

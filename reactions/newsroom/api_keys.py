@@ -67,7 +67,7 @@ def create(
     if not scopes or not set(scopes) <= set(SCOPES):
         raise MalformedApiKey(gettext("A key has one or more of the scopes %(scopes)s.", scopes=", ".join(SCOPES)))
     if not 1 <= len(label.strip()) <= 100 or texts.is_blank(label) or texts.unusable(label):
-        raise MalformedApiKey(gettext("A key’s label has 1 to 100 printable characters: what it is for, such as CMS."))
+        raise MalformedApiKey(gettext("A key's label has 1 to 100 printable characters: what it is for, such as CMS."))
     if made_by is not None:
         _refuse_ended(connection, made_by, now_ms)
     if made_by is not None and made_by.expires_at is not None:
@@ -108,7 +108,7 @@ def get(connection: Connection, site: Site, key_id: str) -> ApiKey:
     """The site's key with this id. Raises UnknownApiKey."""
     row = _row(connection, key_id)
     if row is None or row.site_id != site.id:
-        raise UnknownApiKey(gettext("%(site)s has no key “%(key)s”.", site=site.key, key=key_id[:16]))
+        raise UnknownApiKey(gettext("%(site)s has no key %(key)s.", site=site.key, key=repr(key_id[:16])))
     return _key(row)
 
 

@@ -115,7 +115,7 @@ def get(connection: Connection, site: Site, key: str) -> Article:
     """The registered article with this canonical key or alias. Raises UnknownArticle."""
     article = find(connection, site, [article_keys.article_key(site.key, key)], now_ms=0).get(key)
     if article is None:
-        raise UnknownArticle(gettext("%(site)s has no article “%(key)s”.", site=site.key, key=key))
+        raise UnknownArticle(gettext("%(site)s has no article %(key)s.", site=site.key, key=repr(key)))
     return article
 
 

@@ -64,7 +64,12 @@ def move(connection: Connection, site: Site, key: str, *, to: str, at_ms: int, b
     taken = articles.find(connection, site, [article_keys.article_key(site.key, to)], now_ms=at_ms).get(to)
     if taken is not None and taken.article_id != article.article_id:
         raise KeyTaken(
-            gettext("%(site)s already has an article “%(to)s”. Merge “%(key)s” into it instead.", site=site.key, to=to, key=key)
+            gettext(
+                "%(site)s already has an article %(to)s. Merge %(key)s into it instead.",
+                site=site.key,
+                to=repr(to),
+                key=repr(key),
+            )
         )
     articles.add_aliases(connection, site, {article.key: article.article_id, to: article.article_id})
     _intervene(connection, site, key, "moved", {"key": to}, at_ms=at_ms, by=by, before={"key": article.key})

@@ -80,7 +80,7 @@ class ReactionSet:
         """The reaction `key`, retired or not. Raises UnknownReaction."""
         if key not in self._by_key:
             raise UnknownReaction(
-                gettext("This site has no reaction “%(key)s”. It has: %(keys)s.", key=key, keys=", ".join(self._by_key))
+                gettext("This site has no reaction %(key)s. It has: %(keys)s.", key=repr(key), keys=", ".join(self._by_key))
             )
         return self._by_key[key]
 
@@ -161,10 +161,10 @@ def _reaction(table: Any, place: int) -> Reaction:
     if isinstance(labels, str):
         labels = {"en": labels}
     if not isinstance(key, str) or not _KEY.fullmatch(key):
-        raise MalformedReactionSet(gettext("%(here)s: key must be 1 to 32 of a-z, 0-9, _ and -, such as like.", here=here))
+        raise MalformedReactionSet(gettext('%(here)s: key must be 1 to 32 of a-z, 0-9, _ and -, such as "like".', here=here))
     if not isinstance(labels, dict) or not labels or not all(map(_is_label, labels.items())):
         raise MalformedReactionSet(
-            gettext("%(here)s (%(key)s): label must be a text, or texts by language such as en.", here=here, key=key)
+            gettext('%(here)s (%(key)s): label must be a text, or texts by language: { en = "Like" }.', here=here, key=key)
         )
     emoji, mood, retired = table.get("emoji", ""), table.get("mood", 0), table.get("retired", False)
     if not isinstance(emoji, str) or not _is_text(emoji, most=16):

@@ -177,16 +177,18 @@ def origin_of(text: str) -> str:
         host, port = (parts.hostname or "").encode("idna").decode(), parts.port
     except (ValueError, UnicodeError):
         raise MalformedSite(
-            gettext("“%(text)s” is no origin. Write https://www.example.org, without a path.", text=text[:200])
+            gettext("%(text)s is no origin. Write https://www.example.org, without a path.", text=repr(text[:200]))
         ) from None
     bare = parts.path in ("", "/") and not (parts.query or parts.fragment or "@" in parts.netloc)
     plain = texts.unusable(text.strip()) is None and re.fullmatch(r"[a-z0-9.:_-]+", host) and port != 0
     if parts.scheme in _WITHOUT_ORIGIN or not plain or not bare:
-        raise MalformedSite(gettext("“%(text)s” is no origin. Write https://www.example.org, without a path.", text=text[:200]))
+        raise MalformedSite(
+            gettext("%(text)s is no origin. Write https://www.example.org, without a path.", text=repr(text[:200]))
+        )
     if _DEVIATING.search(parts.netloc):
         raise MalformedSite(
             gettext(
-                "Write the host of “%(text)s” in its xn-- form, as a browser copies it from its address bar.", text=text[:200]
+                "Write the host of %(text)s in its xn-- form, as a browser copies it from its address bar.", text=repr(text[:200])
             )
         )
     host = f"[{host}]" if ":" in host else host
@@ -264,7 +266,7 @@ def _columns(given: dict[str, Any]) -> dict[str, Any]:
 
 def _name(value: str) -> str:
     if not 1 <= len(value.strip()) <= 200 or texts.is_blank(value) or texts.unusable(value):
-        raise MalformedSite(gettext("A site’s name has 1 to 200 printable characters."))
+        raise MalformedSite(gettext("A site's name has 1 to 200 printable characters."))
     return value.strip()
 
 
@@ -277,7 +279,7 @@ def _origins(value: Sequence[str]) -> list[str]:
 def _time_zone(value: str) -> str:
     if not _is_time_zone(value):
         raise MalformedSite(
-            gettext("“%(zone)s” is not a time zone. Write Europe/Berlin, America/New_York or UTC.", zone=value[:64])
+            gettext("%(zone)s is not a time zone. Write Europe/Berlin, America/New_York or UTC.", zone=repr(value[:64]))
         )
     return value
 
@@ -315,7 +317,7 @@ def _section_reactions(value: Mapping[str, Sequence[str]]) -> dict[str, list[str
     """Sections with the keys of the reactions offered there; `offered_in` ignores keys that the set no longer has."""
     for section, chosen in value.items():
         if not section.strip() or not chosen:
-            raise MalformedSite(gettext("Section “%(section)s” needs a name and at least one reaction.", section=section))
+            raise MalformedSite(gettext("Section %(section)s needs a name and at least one reaction.", section=repr(section)))
     return {section: list(dict.fromkeys(chosen)) for section, chosen in value.items()}
 
 
@@ -330,8 +332,8 @@ def patterns(value: Sequence[str]) -> list[str]:
     if too_wide := [pattern for pattern in value if not pattern.strip("*?[]!-")]:
         raise MalformedSite(
             gettext(
-                "“%(pattern)s” matches every key, so anybody could fill the tables. Begin it with a prefix: news/*.",
-                pattern=too_wide[0],
+                "%(pattern)s matches every key, so anybody could fill the tables. Begin it with a prefix: news/*.",
+                pattern=repr(too_wide[0]),
             )
         )
     return list(dict.fromkeys(value))
@@ -340,7 +342,7 @@ def patterns(value: Sequence[str]) -> list[str]:
 def _one_of(choices: Sequence[str]) -> Callable[[str], str]:
     def chosen(value: str) -> str:
         if value not in choices:
-            raise MalformedSite(gettext("“%(value)s” is not one of %(choices)s.", value=value, choices=", ".join(choices)))
+            raise MalformedSite(gettext("%(value)s is not one of %(choices)s.", value=repr(value), choices=", ".join(choices)))
         return value
 
     return chosen

@@ -40,13 +40,13 @@ def add(connection: Connection, site: Site, address: str, *, at_ms: int, by: str
     plain = address.strip()
     if not _ADDRESS.fullmatch(plain) or len(plain) > 254 or texts.unusable(plain):
         raise MalformedSubscriber(
-            gettext("“%(address)s” is not a mail address. Write newsroom@example.org, in ASCII.", address=plain[:80])
+            gettext("%(address)s is not a mail address. Write newsroom@example.org, in ASCII.", address=repr(plain[:80]))
         )
     present = {each.address.lower(): each for each in all_of(connection, site)}
     if plain.lower() in present:
         return present[plain.lower()]
     if len(present) >= MOST:
-        raise MalformedSubscriber(gettext("The digest goes to at most %(n)s addresses. Give a mailing list’s instead.", n=MOST))
+        raise MalformedSubscriber(gettext("The digest goes to at most %(n)s addresses. Give a mailing list's instead.", n=MOST))
     row = {"site_id": site.id, "address": plain, "at": at_ms, "by": by}
     connection.execute(insert_for(connection)(tables.digest_subscriber).on_conflict_do_nothing(), [row])
     return Subscriber(plain, at_ms, by)
@@ -58,5 +58,5 @@ def remove(connection: Connection, site: Site, address: str) -> None:
     removed = _ADDRESS.fullmatch(address) and connection.execute(delete(tables.digest_subscriber).where(*mine)).rowcount
     if not removed:
         raise UnknownSubscriber(
-            gettext("“%(address)s” does not get the digest of %(site)s.", address=address[:80], site=site.key)
+            gettext("%(address)s does not get the digest of %(site)s.", address=repr(address[:80]), site=site.key)
         )

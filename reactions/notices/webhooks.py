@@ -97,7 +97,7 @@ def add(
 ) -> Webhook:
     """Send the site's alerts to an address from now on; without a `kind`, its host tells it. Raises MalformedWebhook."""
     if kind not in ("", *messages.KINDS):
-        raise MalformedWebhook(gettext("A webhook’s kind is one of %(kinds)s.", kinds=", ".join(messages.KINDS)))
+        raise MalformedWebhook(gettext("A webhook's kind is one of %(kinds)s.", kinds=", ".join(messages.KINDS)))
     target(url, private_allowed=private_allowed, ports=ports)
     present = all_of(connection, site)
     if any(webhook.url == url for webhook in present):
@@ -124,7 +124,7 @@ def get(connection: Connection, site: Site, webhook_id: str) -> Webhook:
     mine = select(tables.webhook).where(_w.id == webhook_id, _w.site_id == site.id)
     row = connection.execute(mine).one_or_none() if _ID.fullmatch(webhook_id) else None
     if row is None:
-        raise UnknownWebhook(gettext("%(site)s has no webhook “%(id)s”.", site=site.key, id=webhook_id[:16]))
+        raise UnknownWebhook(gettext("%(site)s has no webhook %(id)s.", site=site.key, id=repr(webhook_id[:16])))
     return _webhook(row)
 
 
@@ -163,10 +163,10 @@ def target(url: str, *, private_allowed: bool, ports: Collection[int] = PORTS) -
     plain = url.isascii() and url.isprintable() and " " not in url and len(url) <= MAX_URL_CHARACTERS
     if parts.scheme not in ("http", "https") or not host or not plain or port == 0:
         raise MalformedWebhook(
-            gettext("Write a webhook’s address as https://hooks.example.org/reactions: http or https, a host, no spaces.")
+            gettext("Write a webhook's address as https://hooks.example.org/reactions: http or https, a host, no spaces.")
         )
     if "@" in parts.netloc or parts.fragment:
-        raise MalformedWebhook(gettext("A webhook’s address must not have a user name, a password or a #fragment."))
+        raise MalformedWebhook(gettext("A webhook's address must not have a user name, a password or a #fragment."))
     if not private_allowed and _is_address(host) and not visited.is_public(host):
         raise MalformedWebhook(_why_private(host))
     port = port or {"http": 80, "https": 443}[parts.scheme]

@@ -176,9 +176,9 @@ def ranked(
     if value is None:
         raise UnknownSort(
             gettext(
-                "Sort by one of %(sorts)s, with - before it for the other way; not by “%(sort)s”.",
+                "Sort by one of %(sorts)s, with - before it for the other way; not by %(sort)s.",
                 sorts=", ".join(SORTS),
-                sort=sort[:64],
+                sort=repr(sort[:64]),
             )
         )
     sign = -1.0 if sort.startswith("-") else 1.0

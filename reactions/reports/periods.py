@@ -174,7 +174,7 @@ def _preset(name: str, now: datetime) -> Period:
         return Period(name, _midnight(first, now), now, "day" if today.day > 2 else "hour", today.day, runs=True)
     if name not in _DAYS:
         raise MalformedPeriod(
-            gettext("A period is one of %(names)s; not “%(name)s”.", names=", ".join((*NAMES, LIFE)), name=name[:64]),
+            gettext("A period is one of %(names)s; not %(name)s.", names=", ".join((*NAMES, LIFE)), name=repr(name[:64])),
             pointer="#/period",
         )
     days = _DAYS[name]

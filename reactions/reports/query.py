@@ -107,7 +107,7 @@ def _reaction(site: Site, key: str) -> str:
     known = [entry.key for entry in site.reactions.entries]
     if key and key not in known:
         raise MalformedFilter(
-            gettext("This site has no reaction “%(key)s”. It has: %(keys)s.", key=key[:64], keys=", ".join(known)),
+            gettext("This site has no reaction %(key)s. It has: %(keys)s.", key=repr(key[:64]), keys=", ".join(known)),
             pointer="#/reaction",
         )
     return key

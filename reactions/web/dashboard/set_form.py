@@ -12,6 +12,7 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
+from reactions import languages
 from reactions.languages import gettext
 from reactions.newsroom import reaction_sets, sites
 from reactions.newsroom.reaction_sets import ReactionSet
@@ -32,12 +33,13 @@ def shown(site: Site, form: Form | None) -> dict[str, Any]:
     """What the page shows: the stored set, or the form as it was filled in."""
     stored = reaction_sets.stored(site.reactions)
     rows = stored if form is None else [_row(form, key) for key in form.getlist("key") if key != _NEW]
-    languages = list(dict.fromkeys(language for row in rows for language in row["label"])) or ["en"]
+    tongues = list(dict.fromkeys(language for row in rows for language in row["label"])) or ["en"]
     sections = {name: list(keys) for name, keys in site.section_reactions.items()} if form is None else _sections(form)
     return {
         "rows": rows,
         "blank": _BLANK if form is None else _row(form, _NEW),
-        "languages": languages,
+        "languages": tongues,
+        "spoken": languages.spoken(),
         "sections": sections,
         "version": sites.version_of_set(site),
         "most": reaction_sets.MOST,
