@@ -294,20 +294,20 @@ def _is_time_zone(value: str) -> bool:
 
 def _quota(value: int) -> int:
     if not 0 <= value < 2**31:
-        raise MalformedSite(gettext("New articles a day (new_articles_per_day): a number from 0 up."))
+        raise MalformedSite(gettext("new_articles_per_day is a number from 0 up."))
     return value
 
 
 def _sampling(value: int) -> int:
     if not 0 <= value <= 1000:
-        raise MalformedSite(gettext("Views (count_views): 0 (none), 1 (each page view) or a number up to 1000 (one in so many)."))
+        raise MalformedSite(gettext("count_views is 0 (none), 1 (each page view) or a number up to 1000 (one in so many)."))
     return value
 
 
 def _days(name: str) -> Callable[[int | None], int | None]:
     def days(value: int | None) -> int | None:
         if value is not None and not 1 <= value <= 36_500:
-            raise MalformedSite(gettext("%(name)s: a number of days from 1 to 36,500, or none.", name=name))
+            raise MalformedSite(gettext("%(name)s is a number of days from 1 up, or none.", name=name))
         return value
 
     return days

@@ -105,7 +105,7 @@ def speak(app: Flask, language: str) -> None:
 
 # Words that one of the languages has, too.
 ALSO = {
-    "de": {"Name", "Filter", "Trend", "Median", "Tag", "Wow", ", Wow", "Position"},
+    "de": {"Name", "Filter", "Trend", "Median", "Tag", "Wow", ", Wow", "Position", "😮 Wow"},
     "es": {"Total"},
     "fr": {
         "Articles", "Pages", "Pause", "Section", "Site", "Secret", "Type", "Article", "Record", ", Record", "Place", "Votes",

@@ -39,7 +39,7 @@ def test_thresholds_are_changed_and_a_rule_is_turned_off(app: Flask, admin: Flas
         422, "Surging: readers is a whole number from 5 to 1,000,000. Nothing was changed.",
     )  # fmt: skip
     form["surging.readers"] = "many"
-    assert refused(admin, "alerts", "save", form)[1] == "Surging: write a number of readers. Nothing was changed."
+    assert refused(admin, "alerts", "save", form)[1] == "Surging: write numbers. Nothing was changed."
 
 
 def test_a_webhook_is_added_tested_and_removed_and_a_refusal_has_the_receivers_reason(app: Flask, admin: FlaskClient) -> None:
