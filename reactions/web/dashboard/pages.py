@@ -1,4 +1,7 @@
-"""The routes of the dashboard."""
+"""The routes of the dashboard.
+
+The file is longer than others because every page that is only read has its route here.
+"""
 
 from __future__ import annotations
 
