@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from reactions.languages import decimal, gettext
 from reactions.refusals import MalformedSite
 
 Rules = Mapping[str, Mapping[str, Any]]
@@ -19,6 +20,14 @@ DEFAULTS: Rules = {
 }
 FEWEST, MOST = 5, 1_000_000  # readers or votes; fewer prove nothing
 LEAST_TIMES, MOST_TIMES = 1.5, 1000.0
+
+
+def names() -> dict[str, str]:
+    """What the rules are called."""
+    return {
+        "surging": gettext("Surging"), "turned_sour": gettext("Turned sour"), "most_loved": gettext("Most loved"),
+        "record": gettext("Record"), "suspicious_votes": gettext("Suspicious votes"),
+    }  # fmt: skip
 
 
 def completed(chosen: Rules) -> dict[str, dict[str, Any]]:
@@ -48,6 +57,16 @@ def _check(rule: str, name: str, value: Any) -> None:
             raise MalformedSite(f"{rule}: on is true or false.")
     elif name == "times":
         if isinstance(value, bool) or not isinstance(value, int | float) or not LEAST_TIMES <= value <= MOST_TIMES:
-            raise MalformedSite(f"{rule}: times is a number from {LEAST_TIMES:g} to {MOST_TIMES:g}.")
+            raise MalformedSite(
+                gettext("%(rule)s: times is a number from 1.5 to 1000.", rule=names()[rule])  # LEAST_TIMES, MOST_TIMES
+            )
     elif isinstance(value, bool) or not isinstance(value, int) or not FEWEST <= value <= MOST:
-        raise MalformedSite(f"{rule}: {name} is a whole number from {FEWEST} to {MOST:,}.")
+        raise MalformedSite(
+            gettext(
+                "%(rule)s: %(name)s is a whole number from %(least)s to %(most)s.",
+                rule=names()[rule],
+                name=name,
+                least=FEWEST,
+                most=decimal(MOST),
+            )
+        )

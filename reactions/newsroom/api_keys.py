@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from reactions import texts
+from reactions.languages import decimal, gettext
 from reactions.newsroom.sites import Site
 from reactions.refusals import MalformedApiKey, UnknownApiKey
 from reactions.storage import tables
@@ -64,15 +65,15 @@ def create(
     A key that was made with another ends with it: it is revoked with it, and expires no later.
     """
     if not scopes or not set(scopes) <= set(SCOPES):
-        raise MalformedApiKey(f"A key has one or more of the scopes {', '.join(SCOPES)}.")
+        raise MalformedApiKey(gettext("A key has one or more of the scopes %(scopes)s.", scopes=", ".join(SCOPES)))
     if not 1 <= len(label.strip()) <= 100 or texts.is_blank(label) or texts.unusable(label):
-        raise MalformedApiKey("A key's label has 1 to 100 printable characters: what it is for, such as CMS.")
+        raise MalformedApiKey(gettext("A key's label has 1 to 100 printable characters: what it is for, such as CMS."))
     if made_by is not None:
         _refuse_ended(connection, made_by, now_ms)
     if made_by is not None and made_by.expires_at is not None:
         expires_at = min(expires_at or made_by.expires_at, made_by.expires_at)
     if expires_at is not None and not now_ms < expires_at <= now_ms + LONGEST_DAYS * DAY_MS:
-        raise MalformedApiKey(f"A key expires within {LONGEST_DAYS:,} days from now, or never.")
+        raise MalformedApiKey(gettext("A key expires within %(n)s days from now, or never.", n=decimal(LONGEST_DAYS)))
     key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     row = {
         "id": key_id,
@@ -107,7 +108,7 @@ def get(connection: Connection, site: Site, key_id: str) -> ApiKey:
     """The site's key with this id. Raises UnknownApiKey."""
     row = _row(connection, key_id)
     if row is None or row.site_id != site.id:
-        raise UnknownApiKey(f"{site.key} has no key {key_id[:16]!r}.")
+        raise UnknownApiKey(gettext("%(site)s has no key %(key)s.", site=site.key, key=repr(key_id[:16])))
     return _key(row)
 
 
@@ -148,7 +149,7 @@ def _refuse_ended(connection: Connection, maker: ApiKey, now_ms: int) -> None:
     """Refuse to make a key with one that has ended since it was proven; a revocation from now on waits for this transaction."""
     row = connection.execute(select(tables.api_key).where(_k.id == maker.id).with_for_update()).one_or_none()
     if row is None or not _key(row).good_at(now_ms):
-        raise MalformedApiKey("The key that you signed in with was revoked or has expired. Nothing was changed.")
+        raise MalformedApiKey(gettext("The key that you signed in with was revoked or has expired. Nothing was changed."))
 
 
 def _row(connection: Connection, key_id: str) -> Row[Any] | None:

@@ -115,7 +115,7 @@ def get(connection: Connection, site: Site, key: str) -> Article:
     """The registered article with this canonical key or alias. Raises UnknownArticle."""
     article = find(connection, site, [article_keys.article_key(site.key, key)], now_ms=0).get(key)
     if article is None:
-        raise UnknownArticle(f"{site.key} has no article {key!r}.")
+        raise UnknownArticle(gettext("%(site)s has no article %(key)s.", site=site.key, key=repr(key)))
     return article
 
 
@@ -169,7 +169,7 @@ def key_by_id(connection: Connection, site: Site, article_id: int | None) -> str
     asked = select(_a.key).where(_a.article_id == article_id, _a.site_id == site.id)
     key = None if article_id is None else connection.execute(asked).scalar_one_or_none()
     if key is None:
-        raise UnknownArticle(f"{site.key} has no article with this id.")
+        raise UnknownArticle(gettext("%(site)s has no article with this id.", site=site.key))
     return str(key)
 
 

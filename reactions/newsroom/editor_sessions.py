@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, CursorResult, Row, delete, insert, select, update
 
+from reactions.languages import gettext
 from reactions.newsroom import api_keys
 from reactions.newsroom.api_keys import ApiKey
 from reactions.newsroom.roles import Grants
@@ -127,7 +128,7 @@ def people_at(connection: Connection, site: Site, *, now_ms: int) -> list[Person
 def end_person_at(connection: Connection, site: Site, person: str, *, now_ms: int) -> int:
     """End every session of a person who may look at the site; return how many. Raises UnknownPerson."""
     if person not in {each.person for each in people_at(connection, site, now_ms=now_ms)}:
-        raise UnknownPerson(f"{person[:100]!r} is not signed in to {site.key}.")
+        raise UnknownPerson(gettext("%(person)s is not signed in to %(site)s.", person=repr(person[:100]), site=site.key))
     return end_all_of(connection, person)
 
 

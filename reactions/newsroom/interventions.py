@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select, update
 
+from reactions.languages import gettext
 from reactions.newsroom import article_keys, articles
 from reactions.newsroom.articles import Description
 from reactions.newsroom.sites import Site
@@ -62,7 +63,14 @@ def move(connection: Connection, site: Site, key: str, *, to: str, at_ms: int, b
         return
     taken = articles.find(connection, site, [article_keys.article_key(site.key, to)], now_ms=at_ms).get(to)
     if taken is not None and taken.article_id != article.article_id:
-        raise KeyTaken(f"{site.key} already has an article {to!r}. Merge {key!r} into it instead.")
+        raise KeyTaken(
+            gettext(
+                "%(site)s already has an article %(to)s. Merge %(key)s into it instead.",
+                site=site.key,
+                to=repr(to),
+                key=repr(key),
+            )
+        )
     articles.add_aliases(connection, site, {article.key: article.article_id, to: article.article_id})
     _intervene(connection, site, key, "moved", {"key": to}, at_ms=at_ms, by=by, before={"key": article.key})
 
@@ -76,6 +84,11 @@ def describe(connection: Connection, site: Site, description: Description, *, at
     record(connection, article.article_id, "described", at_ms=at_ms, by=by, before=dict(before._mapping))
 
 
+def too_late() -> str:
+    """Why something can no longer be undone."""
+    return gettext("This cannot be undone any more: something else was done to the article since.")
+
+
 def undo(connection: Connection, site: Site, key: str, done: tuple[int, str], *, at_ms: int, by: str) -> str:
     """Undo what was done to an article at a time; return what that was called. Raises UnknownArticle or ChangedMeanwhile.
 
@@ -85,7 +98,7 @@ def undo(connection: Connection, site: Site, key: str, done: tuple[int, str], *,
     articles.lock(connection, [article.article_id])
     found = next((each for each in log_of(connection, article.article_id) if (each.at, each.what) == done), None)
     if found is None or not found.may_undo or found.what == "reset":
-        raise ChangedMeanwhile("This cannot be undone any more: something else was done to the article since.")
+        raise ChangedMeanwhile(too_late())
     if found.what == "moved":
         move(connection, site, article.key, to=(found.before or {})["key"], at_ms=at_ms, by=by)
     elif found.what == "described":

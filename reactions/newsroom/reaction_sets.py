@@ -14,6 +14,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from reactions import texts
+from reactions.languages import gettext
 from reactions.refusals import MalformedReactionSet, RetiredReaction, UnknownReaction
 
 MOST = 24
@@ -78,7 +79,9 @@ class ReactionSet:
     def get(self, key: str) -> Reaction:
         """The reaction `key`, retired or not. Raises UnknownReaction."""
         if key not in self._by_key:
-            raise UnknownReaction(f"This site has no reaction {key!r}. It has: {', '.join(self._by_key)}.")
+            raise UnknownReaction(
+                gettext("This site has no reaction %(key)s. It has: %(keys)s.", key=repr(key), keys=", ".join(self._by_key))
+            )
         return self._by_key[key]
 
     def changed(self, key: str, **changes: Any) -> ReactionSet:
@@ -149,7 +152,7 @@ def _quoted(text: str) -> str:
 
 
 def _reaction(table: Any, place: int) -> Reaction:
-    here = f"Reaction {place}"
+    here = gettext("Reaction %(n)s", n=place)
     if not isinstance(table, dict):
         raise MalformedReactionSet(f"{here} must be a [[reaction]] table with key, emoji, mood and label.")
     if unknown := sorted(set(table) - _MEMBERS):
@@ -158,14 +161,18 @@ def _reaction(table: Any, place: int) -> Reaction:
     if isinstance(labels, str):
         labels = {"en": labels}
     if not isinstance(key, str) or not _KEY.fullmatch(key):
-        raise MalformedReactionSet(f'{here}: key must be 1 to 32 of a-z, 0-9, _ and -, such as "like".')
+        raise MalformedReactionSet(gettext('%(here)s: key must be 1 to 32 of a-z, 0-9, _ and -, such as "like".', here=here))
     if not isinstance(labels, dict) or not labels or not all(map(_is_label, labels.items())):
-        raise MalformedReactionSet(f'{here} ({key}): label must be a text, or texts by language: {{ en = "Like" }}.')
+        raise MalformedReactionSet(
+            gettext('%(here)s (%(key)s): label must be a text, or texts by language: { en = "Like" }.', here=here, key=key)
+        )
     emoji, mood, retired = table.get("emoji", ""), table.get("mood", 0), table.get("retired", False)
     if not isinstance(emoji, str) or not _is_text(emoji, most=16):
-        raise MalformedReactionSet(f"{here} ({key}): emoji must be one emoji.")
+        raise MalformedReactionSet(gettext("%(here)s (%(key)s): emoji must be one emoji.", here=here, key=key))
     if type(mood) is not int or mood not in (-1, 0, 1) or not isinstance(retired, bool):
-        raise MalformedReactionSet(f"{here} ({key}): mood must be -1, 0 or 1, and retired true or false.")
+        raise MalformedReactionSet(
+            gettext("%(here)s (%(key)s): mood must be -1, 0 or 1, and retired true or false.", here=here, key=key)
+        )
     return Reaction(key=key, emoji=emoji, mood=mood, labels=dict(labels), retired=retired)
 
 
@@ -183,12 +190,14 @@ def _is_text(text: str, *, most: int) -> bool:
 def _checked(entries: Sequence[Reaction]) -> ReactionSet:
     keys = [entry.key for entry in entries]
     if twice := {key for key in keys if keys.count(key) > 1}:
-        raise MalformedReactionSet(f"A key may appear only once; repeated: {', '.join(sorted(twice))}.")
+        raise MalformedReactionSet(gettext("A key may appear only once; repeated: %(keys)s.", keys=", ".join(sorted(twice))))
     if not [entry for entry in entries if not entry.retired]:
-        raise MalformedReactionSet("At least one reaction must be offered.")
+        raise MalformedReactionSet(gettext("At least one reaction must be offered."))
     if len(entries) > MOST:
-        raise MalformedReactionSet(f"A set has at most {MOST} reactions, retired ones included.")
+        raise MalformedReactionSet(gettext("A set has at most %(n)s reactions, retired ones included.", n=MOST))
     for entry in entries:
         if not all(map(_is_label, entry.labels.items())):
-            raise MalformedReactionSet(f"{entry.key}: a label has 1 to 60 printable characters and a language such as en.")
+            raise MalformedReactionSet(
+                gettext("%(key)s: a label has 1 to 60 printable characters and a language such as en.", key=entry.key)
+            )
     return ReactionSet(tuple(entries))

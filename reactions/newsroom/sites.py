@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, Engine, Row, bindparam, insert, select, update
 
 from reactions import languages, texts
+from reactions.languages import gettext
 from reactions.newsroom import alert_rules, reaction_sets
 from reactions.newsroom.reaction_sets import ReactionSet
 from reactions.refusals import MalformedSite, UnknownSite
@@ -175,13 +176,21 @@ def origin_of(text: str) -> str:
         parts = urlsplit(text.strip())
         host, port = (parts.hostname or "").encode("idna").decode(), parts.port
     except (ValueError, UnicodeError):
-        raise MalformedSite(f"{text!r} is no origin. Write https://www.example.org, without a path.") from None
+        raise MalformedSite(
+            gettext("%(text)s is no origin. Write https://www.example.org, without a path.", text=repr(text[:200]))
+        ) from None
     bare = parts.path in ("", "/") and not (parts.query or parts.fragment or "@" in parts.netloc)
     plain = texts.unusable(text.strip()) is None and re.fullmatch(r"[a-z0-9.:_-]+", host) and port != 0
     if parts.scheme in _WITHOUT_ORIGIN or not plain or not bare:
-        raise MalformedSite(f"{text!r} is no origin. Write https://www.example.org, without a path.")
+        raise MalformedSite(
+            gettext("%(text)s is no origin. Write https://www.example.org, without a path.", text=repr(text[:200]))
+        )
     if _DEVIATING.search(parts.netloc):
-        raise MalformedSite(f"Write the host of {text!r} in its xn-- form, as a browser copies it from its address bar.")
+        raise MalformedSite(
+            gettext(
+                "Write the host of %(text)s in its xn-- form, as a browser copies it from its address bar.", text=repr(text[:200])
+            )
+        )
     host = f"[{host}]" if ":" in host else host
     usual = {"http": 80, "https": 443}.get(parts.scheme)
     return f"{parts.scheme}://{host}" + (f":{port}" if port and port != usual else "")
@@ -257,19 +266,21 @@ def _columns(given: dict[str, Any]) -> dict[str, Any]:
 
 def _name(value: str) -> str:
     if not 1 <= len(value.strip()) <= 200 or texts.is_blank(value) or texts.unusable(value):
-        raise MalformedSite("A site's name has 1 to 200 printable characters.")
+        raise MalformedSite(gettext("A site's name has 1 to 200 printable characters."))
     return value.strip()
 
 
 def _origins(value: Sequence[str]) -> list[str]:
     if not value:
-        raise MalformedSite("A site needs at least one origin, such as https://www.example.org.")
+        raise MalformedSite(gettext("A site needs at least one origin, such as https://www.example.org."))
     return sorted({origin_of(text) for text in value})
 
 
 def _time_zone(value: str) -> str:
     if not _is_time_zone(value):
-        raise MalformedSite(f"{value[:64]!r} is not a time zone. Write Europe/Berlin, America/New_York or UTC.")
+        raise MalformedSite(
+            gettext("%(zone)s is not a time zone. Write Europe/Berlin, America/New_York or UTC.", zone=repr(value[:64]))
+        )
     return value
 
 
@@ -283,20 +294,20 @@ def _is_time_zone(value: str) -> bool:
 
 def _quota(value: int) -> int:
     if not 0 <= value < 2**31:
-        raise MalformedSite("new_articles_per_day is a number from 0 up.")
+        raise MalformedSite(gettext("new_articles_per_day is a number from 0 up."))
     return value
 
 
 def _sampling(value: int) -> int:
     if not 0 <= value <= 1000:
-        raise MalformedSite("count_views is 0 (none), 1 (each page view) or a number up to 1000 (one in so many).")
+        raise MalformedSite(gettext("count_views is 0 (none), 1 (each page view) or a number up to 1000 (one in so many)."))
     return value
 
 
 def _days(name: str) -> Callable[[int | None], int | None]:
     def days(value: int | None) -> int | None:
         if value is not None and not 1 <= value <= 36_500:
-            raise MalformedSite(f"{name} is a number of days from 1 up, or none.")
+            raise MalformedSite(gettext("%(name)s is a number of days from 1 up, or none.", name=name))
         return value
 
     return days
@@ -306,7 +317,7 @@ def _section_reactions(value: Mapping[str, Sequence[str]]) -> dict[str, list[str
     """Sections with the keys of the reactions offered there; `offered_in` ignores keys that the set no longer has."""
     for section, chosen in value.items():
         if not section.strip() or not chosen:
-            raise MalformedSite(f"Section {section!r} needs a name and at least one reaction.")
+            raise MalformedSite(gettext("Section %(section)s needs a name and at least one reaction.", section=repr(section)))
     return {section: list(dict.fromkeys(chosen)) for section, chosen in value.items()}
 
 
@@ -314,11 +325,16 @@ def patterns(value: Sequence[str]) -> list[str]:
     """Patterns of article keys, none of which matches every key. Raises MalformedSite."""
     if len(value) > _MOST_PATTERNS or not all(0 < len(pattern) <= 200 and pattern.isprintable() for pattern in value):
         raise MalformedSite(
-            f"A site has at most {_MOST_PATTERNS} patterns of article keys, such as news/*, of 1 to 200 characters."
+            gettext(
+                "A site has at most %(n)s patterns of article keys, such as news/*, of 1 to 200 characters.", n=_MOST_PATTERNS
+            )
         )
     if too_wide := [pattern for pattern in value if not pattern.strip("*?[]!-")]:
         raise MalformedSite(
-            f"{too_wide[0]!r} matches every key, so anybody could fill the tables. Begin it with a prefix: news/*."
+            gettext(
+                "%(pattern)s matches every key, so anybody could fill the tables. Begin it with a prefix: news/*.",
+                pattern=repr(too_wide[0]),
+            )
         )
     return list(dict.fromkeys(value))
 
@@ -326,7 +342,7 @@ def patterns(value: Sequence[str]) -> list[str]:
 def _one_of(choices: Sequence[str]) -> Callable[[str], str]:
     def chosen(value: str) -> str:
         if value not in choices:
-            raise MalformedSite(f"{value!r} is not one of {', '.join(choices)}.")
+            raise MalformedSite(gettext("%(value)s is not one of %(choices)s.", value=repr(value), choices=", ".join(choices)))
         return value
 
     return chosen

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, select
 
 from reactions import texts
+from reactions.languages import gettext
 from reactions.newsroom.sites import Site
 from reactions.refusals import MalformedSubscriber, UnknownSubscriber
 from reactions.storage import tables
@@ -38,12 +39,14 @@ def add(connection: Connection, site: Site, address: str, *, at_ms: int, by: str
     """Send the site's digest to an address from now on; doing it again changes nothing. Raises MalformedSubscriber."""
     plain = address.strip()
     if not _ADDRESS.fullmatch(plain) or len(plain) > 254 or texts.unusable(plain):
-        raise MalformedSubscriber(f"{plain[:80]!r} is not a mail address. Write newsroom@example.org, in ASCII.")
+        raise MalformedSubscriber(
+            gettext("%(address)s is not a mail address. Write newsroom@example.org, in ASCII.", address=repr(plain[:80]))
+        )
     present = {each.address.lower(): each for each in all_of(connection, site)}
     if plain.lower() in present:
         return present[plain.lower()]
     if len(present) >= MOST:
-        raise MalformedSubscriber(f"The digest goes to at most {MOST} addresses. Give a mailing list's instead.")
+        raise MalformedSubscriber(gettext("The digest goes to at most %(n)s addresses. Give a mailing list's instead.", n=MOST))
     row = {"site_id": site.id, "address": plain, "at": at_ms, "by": by}
     connection.execute(insert_for(connection)(tables.digest_subscriber).on_conflict_do_nothing(), [row])
     return Subscriber(plain, at_ms, by)
@@ -54,4 +57,6 @@ def remove(connection: Connection, site: Site, address: str) -> None:
     mine = (_s.site_id == site.id, _s.address == address)
     removed = _ADDRESS.fullmatch(address) and connection.execute(delete(tables.digest_subscriber).where(*mine)).rowcount
     if not removed:
-        raise UnknownSubscriber(f"{address[:80]!r} does not get the digest of {site.key}.")
+        raise UnknownSubscriber(
+            gettext("%(address)s does not get the digest of %(site)s.", address=repr(address[:80]), site=site.key)
+        )

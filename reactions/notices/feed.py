@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from lxml import etree
 
 from reactions import languages, texts
-from reactions.languages import gettext
+from reactions.languages import gettext, ngettext
 from reactions.newsroom.sites import Site
 from reactions.notices.alerts import Alert, rfc3339
 
@@ -28,8 +28,9 @@ def atom(site: Site, alerts: Sequence[Alert], *, waiting: Mapping[str, int], add
     _part(feed, "updated", rfc3339(alerts[0].raised_at if alerts else now_ms))
     _part(feed, "link", rel="self", type="application/atom+xml", href=address)
     _part(_part(feed, "author"), "name", "Reader Reactions")
-    for alert in alerts:
-        _add(feed, alert, waiting.get(alert.article["key"] or "", 0))
+    with languages.speaking(site.language):
+        for alert in alerts:
+            _add(feed, alert, waiting.get(alert.article["key"] or "", 0))
     return bytes(etree.tostring(feed, encoding="utf-8", xml_declaration=True))
 
 
@@ -44,8 +45,8 @@ def _add(feed: etree._Element, alert: Alert, waiting: int) -> None:
     _part(entry, "title", alert.headline)
     _part(entry, "updated", rfc3339(alert.raised_at))
     _part(entry, "published", rfc3339(alert.raised_at))
-    doubt = f" {waiting:,} vote{'s' * (waiting != 1)} on it under review." if waiting else ""
-    _part(entry, "content", alert.detail + doubt, type="text")
+    doubt = ngettext("%(n)s vote on it under review.", "%(n)s votes on it under review.", waiting) if waiting else ""
+    _part(entry, "content", f"{alert.detail} {doubt}".strip(), type="text")
     _part(entry, "category", term=alert.rule)
     if section := alert.article["section"]:
         _part(entry, "category", term=section, scheme="urn:reader-reactions:section")

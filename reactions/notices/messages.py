@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from reactions.languages import gettext
+
 _HEADLINE_CHARACTERS, _DETAIL_CHARACTERS = 150, 1000  # the least that any of the chats takes, and what fits on a screen
 _MARKDOWN = re.compile(r"([\\`*_~|<>\[\]()#@:-])")
 _HOSTS = {
@@ -39,7 +41,7 @@ def _slack(said: Mapping[str, Any]) -> dict[str, Any]:
         {"type": "section", "text": {"type": "plain_text", "text": detail, "emoji": False}},
     ]
     if link:
-        button = {"type": "button", "text": {"type": "plain_text", "text": "Open"}, "url": link}
+        button = {"type": "button", "text": {"type": "plain_text", "text": gettext("Open")}, "url": link}
         blocks.append({"type": "actions", "elements": [button]})
     text = headline.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return {"text": text, "blocks": blocks}
@@ -60,7 +62,7 @@ def _teams(said: Mapping[str, Any]) -> dict[str, Any]:
         "type": "AdaptiveCard",
         "version": "1.4",
         "body": [_run(headline, size="Large", weight="Bolder"), _run(detail)],
-        "actions": [{"type": "Action.OpenUrl", "title": "Open", "url": link}] if link else [],
+        "actions": [{"type": "Action.OpenUrl", "title": gettext("Open"), "url": link}] if link else [],
     }
     attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}
     return {"type": "message", "attachments": [attachment]}

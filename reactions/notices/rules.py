@@ -13,8 +13,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from reactions.newsroom import alert_rules, articles
+from reactions.newsroom import alert_rules
 from reactions.newsroom.sites import Site
+from reactions.notices import alerts
 from reactions.notices.alerts import Finding
 from reactions.reports import figures, listings, metrics, periods
 from reactions.reports.figures import Card
@@ -43,8 +44,6 @@ class _Match:
 
     rule: str
     article_id: int
-    opening: str
-    detail: str
     figures: dict[str, Any]
 
 
@@ -77,7 +76,7 @@ def findings(connection: Connection, site: Site, *, now_ms: int) -> list[Finding
     numbers = listings.live(reading, lately)
     matches = [match for rule in (_surges, _turns, _most_loved, _records) for match in rule(reading, numbers, active)]
     rows = {row.article_id: row for row in figures.records_of(connection, {match.article_id for match in matches})}
-    return [_finding(match, rows[match.article_id]) for match in matches]
+    return [_finding(site, match, rows[match.article_id]) for match in matches]
 
 
 def _thresholds(site: Site, rule: str) -> dict[str, Any] | None:
@@ -93,12 +92,8 @@ def _surges(reading: Reading, numbers: Numbers, active: list[Card]) -> Iterator[
 
 def _surge(numbers: Numbers, card: Card) -> _Match:
     trend = numbers.trend(card)
-    detail = (
-        f"{trend.gained:,} readers in {metrics.TREND_HOURS} hours whose first reaction was not negative: {trend.ratio:.1f} times "
-        f"what articles of its age gain here ({trend.expected:.0f})."
-    )
     figures = {"gained": trend.gained, "expected": round(trend.expected, 2), "ratio": round(trend.ratio, 2)}
-    return _Match(SURGING, card.article_id, "Surging", detail, figures)
+    return _Match(SURGING, card.article_id, figures)
 
 
 def _turns(reading: Reading, numbers: Numbers, active: list[Card]) -> Iterator[_Match]:
@@ -116,12 +111,8 @@ def _turns(reading: Reading, numbers: Numbers, active: list[Card]) -> Iterator[_
 
 def _turn(card: Card, before: tuple[Measure, int], lately: tuple[Measure, int]) -> _Match:
     (was, was_votes), (is_, is_votes) = before, lately
-    detail = (
-        f"The mood of the last {SOUR_HOURS} hours is {is_.value:+.2f} ({is_votes:,} votes); before, it was "
-        f"{was.value:+.2f} ({was_votes:,} votes)."
-    )
     figures = {"before": {**asdict(was), "votes": was_votes}, "lately": {**asdict(is_), "votes": is_votes}}
-    return _Match(TURNED_SOUR, card.article_id, "Turned sour", detail, figures)
+    return _Match(TURNED_SOUR, card.article_id, figures)
 
 
 def _most_loved(reading: Reading, numbers: Numbers, _active: list[Card]) -> Iterator[_Match]:
@@ -137,11 +128,7 @@ def _most_loved(reading: Reading, numbers: Numbers, _active: list[Card]) -> Iter
         return
     best = max(able, key=lambda article_id: (moods[article_id].low, votes[article_id].total, article_id))
     mood, total = moods[best], votes[best].total
-    detail = (
-        f"The best mood of all articles of the last {LOVED_DAYS} days: {mood.value:+.2f}, at 95 % confidence above "
-        f"{mood.low:+.2f}, from {total:,} votes."
-    )
-    yield _Match(MOST_LOVED, best, "Most loved", detail, {"mood": asdict(mood), "votes": total})
+    yield _Match(MOST_LOVED, best, {"mood": asdict(mood), "votes": total})
 
 
 def _records(reading: Reading, numbers: Numbers, active: list[Card]) -> Iterator[_Match]:
@@ -153,23 +140,22 @@ def _records(reading: Reading, numbers: Numbers, active: list[Card]) -> Iterator
     for card in active:
         best = card.article_id == fullest[0] if fullest else False
         if best and card.born_ms > oldest_ms and card.article_id in numbers.recent:
-            yield from _record(reading.site, card, [totals[article_id] for article_id in fullest], **least)
+            yield from _record(card, [totals[article_id] for article_id in fullest], **least)
 
 
-def _record(site: Site, card: Card, totals: list[int], *, votes: int) -> Iterator[_Match]:
+def _record(card: Card, totals: list[int], *, votes: int) -> Iterator[_Match]:
     total, *others = totals
     if is_record(total, others, votes=votes):
-        detail = f"{total:,} votes, more than any other article of {site.name}; the previous record was {others[0]:,}."
-        yield _Match(RECORD, card.article_id, "A record", detail, {"votes": total, "former": others[0]})
+        yield _Match(RECORD, card.article_id, {"votes": total, "former": others[0]})
 
 
-def _finding(match: _Match, row: Any) -> Finding:
+def _finding(site: Site, match: _Match, row: Any) -> Finding:
     return Finding(
         rule=match.rule,
         article_id=match.article_id,
         article={"key": row.key, "title": row.title, "url": row.url, "section": row.section},
-        headline=f"{match.opening}: {articles.headline(row.title)}",
-        detail=match.detail,
+        headline=alerts.headline(match.rule, row.title),
+        detail=alerts.reason(site, match.rule, match.figures),
         figures=match.figures,
         cooling_off_ms=COOLING_OFF_MS[match.rule],
     )

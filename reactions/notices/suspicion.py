@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Engine, select
 
-from reactions.newsroom import alert_rules, articles
+from reactions.newsroom import alert_rules
 from reactions.newsroom.sites import Site
 from reactions.notices import alerts
 from reactions.notices.alerts import Finding
@@ -25,14 +25,14 @@ def raise_alert(engine: Engine, site: Site, verdict: Verdict, *, now_ms: int, da
     asked = select(_a.key, _a.title, _a.url, _a.section).where(_a.article_id == verdict.article_id)
     with engine.connect() as connection:
         article = connection.execute(asked).one()
-    consequence = "They are held for review." if verdict.enforced else "They are counted until somebody decides."
+    figures = {"verdict": verdict.id, "cause": verdict.cause, "enforced": verdict.enforced, **verdict.figures}
     finding = Finding(
         rule=RULE,
         article_id=verdict.article_id,
         article={"key": article.key, "title": article.title, "url": article.url, "section": article.section},
-        headline=f"Suspicious votes: {articles.headline(article.title)}",
-        detail=f"{verdict.text}. {consequence}",
-        figures={"verdict": verdict.id, **verdict.figures},
+        headline=alerts.headline(RULE, article.title),
+        detail=alerts.suspicion(site, verdict),
+        figures=figures,
         cooling_off_ms=COOLING_OFF_MS,
     )
     alerts.raise_all(engine, site, [finding], now_ms=now_ms, dashboard_url=dashboard_url)

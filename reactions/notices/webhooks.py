@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, Row, delete, func, insert, select
 
+from reactions.languages import gettext
 from reactions.newsroom.sites import Site
 from reactions.notices import messages, visited
 from reactions.refusals import MalformedWebhook, UnknownWebhook
@@ -96,13 +97,13 @@ def add(
 ) -> Webhook:
     """Send the site's alerts to an address from now on; without a `kind`, its host tells it. Raises MalformedWebhook."""
     if kind not in ("", *messages.KINDS):
-        raise MalformedWebhook(f"A webhook's kind is one of {', '.join(messages.KINDS)}.")
+        raise MalformedWebhook(gettext("A webhook's kind is one of %(kinds)s.", kinds=", ".join(messages.KINDS)))
     target(url, private_allowed=private_allowed, ports=ports)
     present = all_of(connection, site)
     if any(webhook.url == url for webhook in present):
-        raise MalformedWebhook(f"{site.key} already sends its alerts to this address.")
+        raise MalformedWebhook(gettext("%(site)s already sends its alerts to this address.", site=site.key))
     if len(present) >= MAX_PER_SITE:
-        raise MalformedWebhook(f"A site has at most {MAX_PER_SITE} webhooks.")
+        raise MalformedWebhook(gettext("A site has at most %(n)s webhooks.", n=MAX_PER_SITE))
     added = Webhook(secrets.token_hex(6), site.id, url, kind or messages.kind_of(url), now_ms)
     connection.execute(
         insert(tables.webhook).values(
@@ -123,7 +124,7 @@ def get(connection: Connection, site: Site, webhook_id: str) -> Webhook:
     mine = select(tables.webhook).where(_w.id == webhook_id, _w.site_id == site.id)
     row = connection.execute(mine).one_or_none() if _ID.fullmatch(webhook_id) else None
     if row is None:
-        raise UnknownWebhook(f"{site.key} has no webhook {webhook_id[:16]!r}.")
+        raise UnknownWebhook(gettext("%(site)s has no webhook %(id)s.", site=site.key, id=repr(webhook_id[:16])))
     return _webhook(row)
 
 
@@ -162,16 +163,20 @@ def target(url: str, *, private_allowed: bool, ports: Collection[int] = PORTS) -
     plain = url.isascii() and url.isprintable() and " " not in url and len(url) <= MAX_URL_CHARACTERS
     if parts.scheme not in ("http", "https") or not host or not plain or port == 0:
         raise MalformedWebhook(
-            "Write a webhook's address as https://hooks.example.org/reactions: http or https, a host, no spaces."
+            gettext("Write a webhook's address as https://hooks.example.org/reactions: http or https, a host, no spaces.")
         )
     if "@" in parts.netloc or parts.fragment:
-        raise MalformedWebhook("A webhook's address must not have a user name, a password or a #fragment.")
+        raise MalformedWebhook(gettext("A webhook's address must not have a user name, a password or a #fragment."))
     if not private_allowed and _is_address(host) and not visited.is_public(host):
         raise MalformedWebhook(_why_private(host))
     port = port or {"http": 80, "https": 443}[parts.scheme]
     if not private_allowed and ports and port not in ports:
         named = ", ".join(map(str, sorted(ports)))
-        raise MalformedWebhook(f"A webhook may not use the port {port}. The setting webhook_ports allows {named}.")
+        raise MalformedWebhook(
+            gettext(
+                "A webhook may not use the port %(port)s. The setting webhook_ports allows %(ports)s.", port=port, ports=named
+            )
+        )
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return Target(parts.scheme == "https", host, port, path)
 

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from reactions.languages import gettext
 from reactions.refusals import MalformedCursor
 from reactions.times import DAY_MS
 
 _SEAL_BYTES = 16
 _HEAD = struct.Struct(">qHB")
 _RANK = struct.Struct(">dqq")
-_FORGED = "This cursor was not made by this service, or for another list. Leave it out to begin again."
 
 
 class Rank(NamedTuple):
@@ -45,20 +45,24 @@ def sealed(cursor: Cursor, key: bytes, bound_to: Sequence[str]) -> str:
     return _text(_seal(body, key, bound_to) + body)
 
 
+def _forged() -> str:
+    return gettext("This cursor was not made by this service, or for another list. Leave it out to begin again.")
+
+
 def opened(text: str, keys: Sequence[bytes], bound_to: Sequence[str], *, now_ms: int) -> Cursor:
     """The cursor in a text. Raises MalformedCursor for one that was changed, is of another list, or is a day old."""
     try:
         sealed_body = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
-        raise MalformedCursor(_FORGED) from None
+        raise MalformedCursor(_forged()) from None
     seal, body = sealed_body[:_SEAL_BYTES], sealed_body[_SEAL_BYTES:]
     if text != _text(sealed_body) or not any(hmac.compare_digest(seal, _seal(body, key, bound_to)) for key in keys):
-        raise MalformedCursor(_FORGED)
+        raise MalformedCursor(_forged())
     began_ms, count, followed = _HEAD.unpack_from(body)
     first_page = struct.unpack_from(f">{count}q", body, _HEAD.size)
     after = Rank(*_RANK.unpack_from(body, _HEAD.size + 8 * count)) if followed else None
     if now_ms - began_ms > DAY_MS:
-        raise MalformedCursor("This cursor is more than a day old. Leave it out to begin again.")
+        raise MalformedCursor(gettext("This cursor is more than a day old. Leave it out to begin again."))
     return Cursor(began_ms, first_page, after)
 
 

@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row as Record
 
+from reactions.languages import gettext
 from reactions.newsroom import articles
 from reactions.newsroom.reaction_sets import ReactionSet
 from reactions.newsroom.sites import Site
@@ -181,7 +182,13 @@ def ranked(
     """
     value = _VALUE.get(sort.removeprefix("-"))
     if value is None:
-        raise UnknownSort(f"Sort by one of {', '.join(SORTS)}, with - before it for the other way; not by {sort[:64]!r}.")
+        raise UnknownSort(
+            gettext(
+                "Sort by one of %(sorts)s, with - before it for the other way; not by %(sort)s.",
+                sorts=", ".join(SORTS),
+                sort=repr(sort[:64]),
+            )
+        )
     sign = -1.0 if sort.startswith("-") else 1.0
     cards = cards if isinstance(cards, list) else list(cards)
     values = [_signed(value(numbers, card), sign) for card in cards]
@@ -354,7 +361,7 @@ class ListRequest:
 def read(reading: Reading, request: ListRequest, *, key: bytes, bound_to: Sequence[str]) -> Listing:
     """A page of the articles that readers reacted to in the period, or that were born in it. Raises UnknownSort."""
     if request.sort.removeprefix("-") in _OF_REACTION and not request.filters.reaction:
-        raise UnknownSort(f"To sort by {request.sort.removeprefix('-')}, say by which: add a reaction.")
+        raise UnknownSort(gettext("To sort by %(sort)s, say by which: add a reaction.", sort=request.sort.removeprefix("-")))
     among = reading.matching(request.filters, request.period.hours)
     now = _of_reaction(reading, live(reading, request.period.hours), request.period.hours, request.filters)
     known = figures.cards_of(reading.connection, reading.site, now.sums.keys(), request.period)

@@ -110,7 +110,7 @@ def read(*, zone: str, now_ms: int, name: str = "", first: str = "", last: str =
     Without either it is the last 7 days. `last` may be left out: until today.
     """
     if name and (first or last):
-        raise MalformedPeriod("Give a period, or from and to, but not both.", pointer="#/period")
+        raise MalformedPeriod(gettext("Give a period, or from and to, but not both."), pointer="#/period")
     if last and not first:
         raise MalformedPeriod(gettext("With to, give from as well."), pointer="#/from")
     _check_unit(unit)
@@ -173,7 +173,10 @@ def _preset(name: str, now: datetime) -> Period:
         first = today.replace(day=1)
         return Period(name, _midnight(first, now), now, "day" if today.day > 2 else "hour", today.day, runs=True)
     if name not in _DAYS:
-        raise MalformedPeriod(f"A period is one of {', '.join((*NAMES, LIFE))}; not {name[:64]!r}.", pointer="#/period")
+        raise MalformedPeriod(
+            gettext("A period is one of %(names)s; not %(name)s.", names=", ".join((*NAMES, LIFE)), name=repr(name[:64])),
+            pointer="#/period",
+        )
     days = _DAYS[name]
     return Period(name, _midnight(today - (days - 1) * _DAY, now), now, "day" if days > 2 else "hour", days, runs=True)
 

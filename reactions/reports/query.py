@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Text, cast, func, select
 
+from reactions.languages import gettext
 from reactions.newsroom.sites import Site
 from reactions.refusals import MalformedFilter
 from reactions.reports import figures, norms, periods
@@ -98,16 +99,19 @@ def filters_of(*, section: str = "", author: str = "", tag: str = "", text: str 
     for name, value in given.items():
         pointer = "#/q" if name == "text" else f"#/{name}"
         if len(value) > _MOST_CHARACTERS:
-            raise MalformedFilter(f"A filter has at most {_MOST_CHARACTERS} characters.", pointer=pointer)
+            raise MalformedFilter(gettext("A filter has at most %(n)s characters.", n=_MOST_CHARACTERS), pointer=pointer)
         if any(unicodedata.category(character) in _UNSTORABLE for character in value):
-            raise MalformedFilter("A filter must not contain control characters.", pointer=pointer)
+            raise MalformedFilter(gettext("A filter must not contain control characters."), pointer=pointer)
     return Filters(**given)
 
 
 def _reaction(site: Site, key: str) -> str:
     known = [entry.key for entry in site.reactions.entries]
     if key and key not in known:
-        raise MalformedFilter(f"This site has no reaction {key[:64]!r}. It has: {', '.join(known)}.", pointer="#/reaction")
+        raise MalformedFilter(
+            gettext("This site has no reaction %(key)s. It has: %(keys)s.", key=repr(key[:64]), keys=", ".join(known)),
+            pointer="#/reaction",
+        )
     return key
 
 

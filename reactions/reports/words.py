@@ -146,6 +146,8 @@ def live(found: Live) -> str:
         return gettext("That is more than usual: %(n)s by %(time)s, usually %(usual)s in this hour of the week.", **values)
     if side < 0:
         return gettext("That is less than usual: %(n)s by %(time)s, usually %(usual)s in this hour of the week.", **values)
+    if found.usual < 0.5:  # "usually none" beside a reader or two would read as a contradiction
+        return gettext("This hour of the week is usually quiet: %(n)s by %(time)s.", **values)
     return gettext("That is as usual: %(n)s by %(time)s, usually %(usual)s in this hour of the week.", **values)
 
 

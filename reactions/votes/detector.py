@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -101,28 +101,6 @@ class Finding:
     votes: int
     suspects: int
     figures: Mapping[str, float]
-
-    def text(self, between: str, label: Callable[[str], str]) -> str:
-        """The finding in words; `between` says when, `label` names a reaction."""
-        head = f"{self.suspects:,} of {self.votes:,} votes {between}"
-        if self.cause == MIX:
-            chosen, before = label(self.pattern.reaction or ""), self.figures["share_before"]
-            compared = f", which {before:.0%} of the votes before chose" if self.figures["share"] - before >= SHIFT else ""
-            times = f"{self.figures['times_expected']:.1f} times as many as age and hour predict"
-            return f"{head} are fresh readers' for {chosen}{compared}; {times}"
-        networks = int(self.figures["networks"])
-        if self.cause == UNSEEN:
-            return f"{head} are fresh readers' from {networks:,} networks; {self._unseen()}"
-        place = f"{networks:,} network" + "s" * (networks != 1)
-        busy = f" that sent {BUSY} or more each" if self.cause == REPEATS else ""
-        return f"{head} came from fresh readers in {place}{busy}"
-
-    def _unseen(self) -> str:
-        views, usually = int(self.figures["views"]), math.ceil(self.figures["usual_votes"])
-        more = "more often than the row was seen" if self.votes > views else "far more often than those who see the row do"
-        return (
-            f"{more}: {views:,} view{'s' * (views != 1)}, for which at most {usually:,} vote{'s' * (usually != 1)} would be usual"
-        )
 
 
 def judge(seen: Sequence[Seen], usual: Usual) -> Finding | None:
@@ -213,4 +191,6 @@ def _sure(share: float, usual: float, votes: int, before: int) -> bool:
 
 def _finding(cause: str, pattern: Pattern, seen: Sequence[Seen], fresh: Sequence[Seen], **figures: float) -> Finding:
     suspects = sum(pattern.fits(vote.reaction, vote.networks) for vote in fresh)
-    return Finding(cause, pattern, len(seen), suspects, {"fresh": len(fresh), **figures})
+    return Finding(
+        cause, pattern, len(seen), suspects, {"votes": len(seen), "suspects": suspects, "fresh": len(fresh), **figures}
+    )

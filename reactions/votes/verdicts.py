@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Connection, Row, bindparam, insert, or_, select, tuple_, update
 
+from reactions.languages import decimal, gettext, ngettext, percent, shown, spoken
 from reactions.newsroom.sites import Site
 from reactions.refusals import UnknownVerdict
 from reactions.storage import tables
-from reactions.votes import holds
+from reactions.votes import detector, holds
 from reactions.votes.detector import Pattern
 from reactions.votes.holds import HELD, SUSPECT, Held
 
@@ -37,6 +41,74 @@ class Verdict:
     pattern: Pattern
     figures: Mapping[str, float]
     enforced: bool
+
+
+def in_words(site: Site, verdict: Verdict) -> str:
+    """Why a window is suspect, in the language in use; the text that was stored where its figures were not."""
+    figures = verdict.figures
+    if "votes" not in figures:  # the verdicts of releases that stored no more than the text
+        return verdict.text
+    zone = ZoneInfo(site.time_zone)
+    first, last = (datetime.fromtimestamp(at_ms / 1000, zone) for at_ms in (verdict.from_ms, verdict.to_ms))
+    said: dict[str, Any] = {
+        "suspects": decimal(figures["suspects"]), "votes": decimal(figures["votes"]), "first": shown(first, "Hm"),
+        "last": shown(last, "Hm"), "busy": detector.BUSY,
+    }  # fmt: skip
+    if verdict.cause == detector.MIX:
+        return _other_mix(site, verdict, said)
+    if verdict.cause == detector.UNSEEN:
+        return _unseen(figures, said)
+    if verdict.cause == detector.REPEATS:
+        return ngettext(
+            "%(suspects)s of %(votes)s votes between %(first)s and %(last)s came from fresh readers in %(n)s network that sent "
+            "%(busy)s or more each",
+            "%(suspects)s of %(votes)s votes between %(first)s and %(last)s came from fresh readers in %(n)s networks that sent "
+            "%(busy)s or more each",
+            figures["networks"],
+            **said,
+        )
+    return ngettext(
+        "%(suspects)s of %(votes)s votes between %(first)s and %(last)s came from fresh readers in %(n)s network",
+        "%(suspects)s of %(votes)s votes between %(first)s and %(last)s came from fresh readers in %(n)s networks",
+        figures["networks"],
+        **said,
+    )
+
+
+def _unseen(figures: Mapping[str, float], said: dict[str, Any]) -> str:
+    head = ngettext(
+        "%(suspects)s of %(votes)s votes between %(first)s and %(last)s are fresh readers’ from %(n)s network",
+        "%(suspects)s of %(votes)s votes between %(first)s and %(last)s are fresh readers’ from %(n)s networks",
+        figures["networks"],
+        **said,
+    )
+    seen, usual = int(figures["views"]), math.ceil(figures["usual_votes"])
+    told = {
+        "head": head,
+        "views": ngettext("seen %(n)s time", "seen %(n)s times", seen),
+        "usual": ngettext("at most %(n)s vote would be usual", "at most %(n)s votes would be usual", usual),
+    }
+    if figures["votes"] > seen:
+        return gettext("%(head)s; more often than the row was seen: %(views)s, for which %(usual)s", **told)
+    return gettext("%(head)s; far more often than those who see the row do: %(views)s, for which %(usual)s", **told)
+
+
+def _other_mix(site: Site, verdict: Verdict, said: dict[str, Any]) -> str:
+    figures, key = verdict.figures, verdict.pattern.reaction or ""
+    labels = {entry.key: entry.label_in(spoken()) for entry in site.reactions.entries}
+    said |= {"reaction": labels.get(key, key), "times": decimal(figures["times_expected"], "#,##0.0")}
+    if figures["share"] - figures["share_before"] >= detector.SHIFT:
+        return gettext(
+            "%(suspects)s of %(votes)s votes between %(first)s and %(last)s are fresh readers’ for %(reaction)s, which "
+            "%(before)s of the votes before chose; %(times)s times as many as age and hour predict",
+            **said,
+            before=percent(figures["share_before"]),
+        )
+    return gettext(
+        "%(suspects)s of %(votes)s votes between %(first)s and %(last)s are fresh readers’ for %(reaction)s; %(times)s times as "
+        "many as age and hour predict",
+        **said,
+    )
 
 
 def new_id() -> str:
@@ -113,7 +185,7 @@ def get(connection: Connection, site: Site, verdict_id: str) -> Verdict:
     if _ID.fullmatch(verdict_id):
         row = connection.execute(select(tables.verdict).where(_w.site_id == site.id, _w.id == verdict_id)).one_or_none()
     if row is None:
-        raise UnknownVerdict("There is no such verdict.")
+        raise UnknownVerdict(gettext("There is no such verdict."))
     return _verdict(row)
 
 

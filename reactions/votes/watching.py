@@ -15,8 +15,6 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 
@@ -209,11 +207,12 @@ class Watch:
             to_ms=to_ms,
             until_ms=to_ms + LASTS_MS,
             cause=finding.cause,
-            text=finding.text(_between(site, from_ms, to_ms), _label(site)),
+            text="",
             pattern=finding.pattern,
             figures=finding.figures,
             enforced=self._rules.hold_automatically and window_ms == HOLDING_MS,
         )
+        verdict = replace(verdict, text=verdicts.in_words(site, verdict))
         before = self._own.get((article_id, finding.cause))
         if before is not None:
             if self._was_ended(before, now_ms):
@@ -286,14 +285,3 @@ def _continued(before: Verdict, now: Verdict) -> Verdict:
         pattern = replace(pattern, networks=before.pattern.networks | pattern.networks)
     first = {"id": before.id, "at_ms": before.at_ms, "from_ms": min(before.from_ms, now.from_ms)}
     return replace(now, **first, pattern=pattern, enforced=now.enforced or before.enforced)  # type: ignore[arg-type]
-
-
-def _between(site: Site, from_ms: int, to_ms: int) -> str:
-    zone = ZoneInfo(site.time_zone)
-    first, last = (datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zone) for at_ms in (from_ms, to_ms))
-    return f"between {first:%H:%M} and {last:%H:%M}"
-
-
-def _label(site: Site) -> Callable[[str], str]:
-    labels = {reaction.key: reaction.label_in("en") for reaction in site.reactions.entries}
-    return lambda key: labels.get(key, key)

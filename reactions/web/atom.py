@@ -22,7 +22,7 @@ def alerts_feed(site_key: str) -> Response:
     """The site's last 50 alerts (surging, turned sour, most loved, record), newest first."""
     site = editors.require(site_key, "read")
     with current.reading() as connection:
-        raised = alerts.latest(connection, site, limit=feed.ENTRIES)
+        raised = [alerts.in_words(connection, site, alert) for alert in alerts.latest(connection, site, limit=feed.ENTRIES)]
         keys = {key for alert in raised if (key := alert.article["key"])}
         waiting = under_review.waiting_by_key(connection, site, keys)
     address = f"{current.parts().settings.address}/v1/sites/{site.key}/alerts.atom"

@@ -11,6 +11,7 @@ from typing import Any
 from flask import Response, request
 
 from reactions.imports import apply, record, totals
+from reactions.languages import gettext
 from reactions.newsroom import alert_rules, editor_sessions, reaction_sets, sites, subscribers
 from reactions.newsroom.sites import Site
 from reactions.notices import alerts, messages, outbox, webhooks
@@ -245,9 +246,10 @@ def tested_webhook(site: Site, webhook_id: str) -> dict[str, Any]:
         said = messages.body(webhook.kind, alerts.trial_message(site, now_ms=current.now_ms()))
         status = outbox.send_test(sender, webhook, said)
     except Unreachable as refusal:
-        detail = f"The test did not arrive. {refusal}"
+        detail = gettext("The test did not arrive. %(reason)s", reason=refusal)
         return {"delivered": False, "status": refusal.status, "reason": refusal.reason or None, "detail": detail}
-    return {"delivered": True, "status": status, "reason": None, "detail": f"The test arrived: the receiver answered {status}."}
+    detail = gettext("The test arrived: the receiver answered %(status)s.", status=status)
+    return {"delivered": True, "status": status, "reason": None, "detail": detail}
 
 
 def shown_webhook(connection: Any, webhook: Webhook) -> dict[str, Any]:

@@ -28,7 +28,7 @@ LIMITS = {
     "article": WIDE,
 }
 CAPS = ("per_network", "per_ipv4_24", "per_ipv6_56", "per_ipv6_48", "per_ipv6_32", "everywhere")
-UNCAPPED = {**{f"fresh_votes_{whom}": WIDE for whom in CAPS}, "detector_every_s": 0}
+UNCAPPED = {**{f"fresh_votes_{whom}": WIDE for whom in CAPS}, "new_articles_per_network": WIDE, "detector_every_s": 0}
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,12 +108,13 @@ def test_this_hour_is_told_beside_the_same_minutes_of_another() -> None:
         words.live(Live(41, 90, until, 36, 30, 31.0, [])) == "That is as usual: 36 by 17:20, usually 31 in this hour of the week."
     )
     assert words.live(Live(41, 90, until, 36, 30, None, [])) == "36 by 17:20; 30 by 16:20, an hour before."
+    assert words.live(Live(1, 2, until, 1, 1, 0.0, [])) == "This hour of the week is usually quiet: 1 by 17:20."
     assert words.live(Live(3, 90, None, None, None, None, [])) == "90 in the whole hour before."
 
 
 @pytest.mark.parametrize(
     ("so_far", "usual", "said"),
-    [(46, 31.0, "as usual"), (47, 31.0, "more than usual"), (20, 31.0, "less than usual"), (4, 0.0, "as usual")],
+    [(46, 31.0, "as usual"), (47, 31.0, "more than usual"), (20, 31.0, "less than usual"), (5, 0.0, "more than usual")],
 )
 def test_an_hour_is_unusual_by_half_as_much_again_and_five(so_far: int, usual: float, said: str) -> None:
     until = datetime(2025, 11, 25, 17, 20, tzinfo=BERLIN)

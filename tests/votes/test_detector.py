@@ -43,12 +43,11 @@ def cause(seen: list[Seen], usual: Usual = USUAL) -> str | None:
     return finding.cause if finding else None
 
 
-def test_the_verdict_says_how_many_of_how_many_from_where() -> None:
+def test_a_finding_has_how_many_of_how_many_from_where() -> None:
     finding = judge([*votes(412, networks=3), *apart(votes(18, fresh=0, seed=2))], USUAL)
 
     assert finding is not None
-    text = finding.text("between 14:02 and 14:09", str)
-    assert text == "412 of 430 votes between 14:02 and 14:09 came from fresh readers in 3 networks"
+    assert finding.figures == {"votes": 430, "suspects": 412, "fresh": 412, "networks": 3}
 
 
 def test_a_rate_however_high_is_not_enough() -> None:
@@ -76,7 +75,7 @@ def test_a_burst_for_one_reaction_is_suspect_and_only_the_fresh_votes_for_it() -
     assert finding is not None
     assert (finding.cause, finding.pattern.reaction) == (MIX, "angry")
     assert 200 <= finding.suspects < 215
-    assert "for Angry, which 10% of the votes before chose" in finding.text("then", str.title)
+    assert finding.figures["share_before"] == pytest.approx(0.1)
 
 
 @pytest.mark.parametrize("reaction", SEVEN)

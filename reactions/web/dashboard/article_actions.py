@@ -16,12 +16,12 @@ from marshmallow import ValidationError
 from sqlalchemy import Connection
 from werkzeug.exceptions import Forbidden
 
+from reactions.languages import gettext, ngettext
 from reactions.newsroom import article_keys, articles, interventions
 from reactions.newsroom.articles import Description
 from reactions.newsroom.interventions import Done
 from reactions.newsroom.sites import Site
 from reactions.refusals import ChangedMeanwhile
-from reactions.reports import words
 from reactions.storage.engines import writing
 from reactions.votes import removing, revising, tallies, under_review
 from reactions.votes.revising import Editor
@@ -30,24 +30,11 @@ from reactions.web.dashboard import pages
 from reactions.web.dashboard.pages import blueprint
 from reactions.web.schemas import ArticleBody
 
-# What each button does, the scope it needs, and what the page says of it afterwards.
-_SWITCHES: Mapping[str, tuple[Callable[..., None], str]] = {
-    "close": (interventions.close, "Voting on this article has ended. Its counts stay visible."),
-    "reopen": (interventions.reopen, "Readers can vote on this article again."),
-    "hide": (interventions.hide, "Readers no longer see the counts of this article. They can still vote."),
-    "show": (interventions.show, "Readers see the counts of this article again."),
-}
-_WORDS = {
-    "closed": "Voting ended", "reopened": "Voting opened again", "hidden": "Counts hidden", "shown": "Counts shown again",
-    "moved": "Given another key", "described": "Described", "reset": "Every vote withdrawn", "restored": "Votes restored",
-    "merged away": "Merged into another article", "merged in": "Another article merged into this one",
-    "imported": "Registered by an import", "signed": "Registered with a signed key",
+_SWITCHES: Mapping[str, Callable[..., None]] = {
+    "close": interventions.close, "reopen": interventions.reopen, "hide": interventions.hide, "show": interventions.show,
 }  # fmt: skip
 _FINAL = {"merged away", "merged in"}
-_NEEDS = {
-    "write": "To describe or move articles, sign in with a key that has the scope write.",
-    "review": "To close, hide, merge or delete articles, sign in with a key that has the scope review.",
-}
+_SCOPES = ("write", "review")
 _body = ArticleBody()
 
 
@@ -72,7 +59,7 @@ def doing_of(row: Any) -> dict[str, Any]:
     last = next((done.what for done in log if done.what in ("closed", "reopened")), None)
     return {
         "id": article_keys.shown_id(article_id),
-        "may": {scope: editors.may(scope) for scope in _NEEDS},
+        "may": {scope: editors.may(scope) for scope in _SCOPES},
         "closed_by_age": row.closed and last != "closed",
         "log": [_entry(g.site, done) for done in log],
         "other_keys": [key for key in other_keys if key != row.article],
@@ -83,11 +70,10 @@ def doing_of(row: Any) -> dict[str, Any]:
 def switch_article(switch: str) -> ResponseReturnValue:
     """Close or open an article, hide or show its counts."""
     _require("review")
-    act, said = _SWITCHES[switch]
     with writing(current.engine()) as connection:
         key = _key(connection)
-        act(connection, g.site, key, at_ms=current.now_ms(), by=editors.by())
-    return _back(said, key)
+        _SWITCHES[switch](connection, g.site, key, at_ms=current.now_ms(), by=editors.by())
+    return _back(_switched(switch), key)
 
 
 @blueprint.post("/article/describe")
@@ -98,7 +84,7 @@ def describe_article() -> ResponseReturnValue:
         key = _key(connection)
         said = Description(**_checked(_described(key)))
         interventions.describe(connection, g.site, said, at_ms=current.now_ms(), by=editors.by())
-    return _back("The description is saved.", key)
+    return _back(gettext("The description is saved."), key)
 
 
 @blueprint.post("/article/move")
@@ -108,7 +94,7 @@ def move_article() -> ResponseReturnValue:
     with writing(current.engine()) as connection:
         key, to = _key(connection), article_keys.canonical_key(request.form.get("to", ""))
         interventions.move(connection, g.site, key, to=to, at_ms=current.now_ms(), by=editors.by())
-    return _back("The article has its new key. The old one keeps working.", to)
+    return _back(gettext("The article has its new key. The old one keeps working."), to)
 
 
 @blueprint.post("/article/undo")
@@ -117,7 +103,7 @@ def undo_on_article() -> ResponseReturnValue:
     at, _, what = request.form.get("done", "").partition(" ")
     _require("write" if what in ("moved", "described") else "review")
     if not at.isdecimal() or len(at) > 15:
-        raise ValidationError("The form does not say what to undo. Load the page again.")
+        raise ValidationError(gettext("The form does not say what to undo. Load the page again."))
     with current.reading() as connection:
         key = _key(connection)
     if what == "reset":
@@ -126,14 +112,14 @@ def undo_on_article() -> ResponseReturnValue:
         with writing(current.engine()) as connection:
             done = int(at), what
             interventions.undo(connection, g.site, key, done, at_ms=current.now_ms(), by=editors.by())
-    return _back(f"Undone: {_WORDS[what].lower()}.", None)
+    return _back(gettext("Undone: %(what)s.", what=_done_names()[what]), None)
 
 
 def _undo_reset(key: str, at_ms: int) -> None:
     with current.reading() as connection:
         log = interventions.log_of(connection, articles.get(connection, g.site, key).article_id)
     if not any((done.at, done.what, done.may_undo) == (at_ms, "reset", True) for done in log):
-        raise ChangedMeanwhile("This cannot be undone any more: something else was done to the article since.")
+        raise ChangedMeanwhile(interventions.too_late())
     revising.undo_reset(_editor(), key)
 
 
@@ -146,7 +132,7 @@ def ask_about_article(decision: str) -> ResponseReturnValue:
         into = request.args.get("into", "").strip()
         target = _counted(connection, article_keys.canonical_key(into)) if decision == "merge" else None
     if target is not None and target["id"] == this["id"]:
-        raise ValidationError("Both keys lead to this article already: there is nothing to merge.")
+        raise ValidationError(gettext("Both keys lead to this article already: there is nothing to merge."))
     return pages.render("article_asked", here="articles", decision=decision, this=this, target=target)
 
 
@@ -158,7 +144,11 @@ def merge_article() -> ResponseReturnValue:
     with current.reading() as connection:
         key = _key(connection)
     votes = revising.merge(_editor(), key, into=into)
-    said = f"{words.number(votes)} vote{'s' * (votes != 1)} moved here. The other article’s keys lead here from now on."
+    said = ngettext(
+        "%(n)s vote moved here. The other article’s keys lead here from now on.",
+        "%(n)s votes moved here. The other article’s keys lead here from now on.",
+        votes,
+    )
     flash({"text": said})  # type: ignore[arg-type]
     return redirect(url_for("dashboard.article", article=into), 303)
 
@@ -175,7 +165,33 @@ def delete_article() -> ResponseReturnValue:
 
 def _require(scope: str) -> None:
     if not editors.may(scope):
-        raise Forbidden(_NEEDS[scope])
+        raise Forbidden(
+            gettext("To describe or move articles, sign in with a key that has the scope write.")
+            if scope == "write"
+            else gettext("To close, hide, merge or delete articles, sign in with a key that has the scope review.")
+        )
+
+
+def _switched(switch: str) -> str:
+    """What the page says after each switch."""
+    return {
+        "close": gettext("Voting on this article has ended. Its counts stay visible."),
+        "reopen": gettext("Readers can vote on this article again."),
+        "hide": gettext("Readers no longer see the counts of this article. They can still vote."),
+        "show": gettext("Readers see the counts of this article again."),
+    }[switch]
+
+
+def _done_names() -> dict[str, str]:
+    """What the log of an article calls what was done to it."""
+    return {
+        "closed": gettext("Voting ended"), "reopened": gettext("Voting opened again"), "hidden": gettext("Counts hidden"),
+        "shown": gettext("Counts shown again"), "moved": gettext("Given another key"), "described": gettext("Described"),
+        "reset": gettext("Every vote withdrawn"), "restored": gettext("Votes restored"),
+        "merged away": gettext("Merged into another article"),
+        "merged in": gettext("Another article merged into this one"),
+        "imported": gettext("Registered by an import"), "signed": gettext("Registered with a signed key"),
+    }  # fmt: skip
 
 
 def _key(connection: Connection) -> str:
@@ -206,7 +222,7 @@ def _checked(body: dict[str, Any]) -> dict[str, Any]:
     except ValidationError as error:
         faults = problems.errors_of(error.messages, "")
         said = [f"{fault['pointer'].split('/')[1]}: {fault['detail']}" for fault in faults]
-        raise ValidationError(["Nothing was changed.", *said]) from None
+        raise ValidationError([gettext("Nothing was changed."), *said]) from None
     return checked
 
 
@@ -214,7 +230,7 @@ def _with_offset(text: str) -> str:
     try:
         return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(g.site.time_zone)).isoformat()
     except ValueError:
-        raise ValidationError("Write the time of publication as 2026-03-01T07:30.") from None
+        raise ValidationError(gettext("Write the time of publication as 2026-03-01T07:30.")) from None
 
 
 def _counted(connection: Connection, key: str) -> dict[str, Any]:
@@ -232,7 +248,7 @@ def _editor() -> Editor:
 
 def _entry(site: Site, done: Done) -> Entry:
     at = datetime.fromtimestamp(done.at / 1000, UTC).astimezone(ZoneInfo(site.time_zone))
-    text = _WORDS.get(done.what, done.what)
+    text = _done_names().get(done.what, done.what)
     if done.what == "moved" and done.before:
-        text = f"{text}; it was {done.before['key']}"
+        text = gettext("Given another key; it was %(key)s", key=done.before["key"])
     return Entry(at, f"{done.at} {done.what}", text, done.by, done.may_undo, done.what in _FINAL)

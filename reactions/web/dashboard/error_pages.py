@@ -27,6 +27,18 @@ def _of_http() -> dict[int, tuple[str, str]]:
     }
 
 
+def _of_refusals() -> dict[str, str]:
+    """The titles of the problems that an editor can meet."""
+    return {
+        "unknown-article": gettext("No such article"), "malformed-key": gettext("This article key cannot be used"),
+        "key-taken": gettext("This key belongs to another article"), "unknown-verdict": gettext("No such verdict"),
+        "unknown-import": gettext("No such import"), "changed-meanwhile": gettext("Somebody else has changed this"),
+        "votes-dropped": gettext("The votes of this article are gone"), "overloaded": gettext("The service is busy"),
+        "unavailable": gettext("The service is not available at the moment"),
+        "storage-full": gettext("The service has no space left"),
+    }  # fmt: skip
+
+
 def page(status: int, heading: str, detail: str) -> Response:
     """A page that says what went wrong and where to go next."""
     back = request.full_path.rstrip("?") if status >= 500 else url_for("dashboard.front")
@@ -39,8 +51,8 @@ def page_for(error: Exception) -> Response:
     if isinstance(error, SQLAlchemyError):
         error = outages.refusal_for(error) or error
     if isinstance(error, Refusal):
-        status, _, title = STATUS_OF[type(error)]
-        return page(status, title, error.detail)
+        status, name, title = STATUS_OF[type(error)]
+        return page(status, _of_refusals().get(name, title), error.detail)
     if isinstance(error, HTTPException) and error.code:
         heading, detail = _of_http().get(error.code, (error.name, error.description or ""))
         return page(error.code, heading, detail)

@@ -1,4 +1,7 @@
-"""The routes of the dashboard."""
+"""The routes of the dashboard.
+
+The file is longer than others because every page that is only read has its route here.
+"""
 
 from __future__ import annotations
 
@@ -108,6 +111,12 @@ def article() -> ResponseReturnValue:
         "article", report=report, unit=report.unit, held=held, held_id=held_id,
         **view_models.article(report, g.site),
     )  # fmt: skip
+
+
+@blueprint.get("/names/<any(sections, authors, tags):kind>")
+def names(kind: str) -> ResponseReturnValue:
+    """The names with what is being typed in a filter, where a site has more of them than a page suggests."""
+    return view_models.names_with(g.site, kind, request.args.get("q", "")[:200])
 
 
 @blueprint.get("/articles.csv")
@@ -251,7 +260,7 @@ def shared() -> dict[str, Any]:
     of_site = {} if site is None else {
         "now": view_models.local_now(site), "paint": charts.paints(site.reactions),
         "reaction_names": view_models.names(site), "names_of_filters": naming.filter_names(),
-        "may_set": editors.may("admin") or editors.may("keys"),
+        "may_set": editors.may("admin") or editors.may("keys"), "most_names": view_models.MOST_NAMES,
     }  # fmt: skip
     return {
         "here": "", "site": site, "several_sites": g.get("several_sites", False), "view": report_params.view(),

@@ -68,6 +68,7 @@ class Suspicion(NamedTuple):
     """A verdict, as it is shown. `lists` are those in which it has votes, with how many."""
 
     verdict: Verdict
+    text: str
     name: Name
     at: datetime
     states: str
@@ -175,7 +176,7 @@ def _choices(connection: Connection, site: Site, form: MultiDict[str, str]) -> l
 
 def _list(given: Mapping[str, str]) -> str:
     if (shown := given.get("shown") or "waiting") not in LISTS:
-        raise ValidationError(f"There is no such list of votes. There are: {', '.join(LISTS)}.")
+        raise ValidationError(gettext("There is no such list of votes. There are: %(lists)s.", lists=", ".join(LISTS)))
     return shown
 
 
@@ -204,7 +205,7 @@ def _before(text: str | None) -> tuple[int, int] | None:
 
 def _matched(form: re.Pattern[str], text: str) -> re.Match[str]:
     if (match := form.fullmatch(text)) is None:
-        raise ValidationError("The form names votes in a way that this page does not. Load it again.")
+        raise ValidationError(gettext("The form names votes in a way that this page does not. Load it again."))
     return match
 
 
@@ -233,6 +234,7 @@ def _suspicion(site: Site, verdict: Verdict, names: Mapping[int, Name], states: 
     lists = {name: sum(states.get(state, 0) for state in of_list) for name, of_list in LISTS.items()}
     return Suspicion(
         verdict,
+        verdicts.in_words(site, verdict),
         names[verdict.article_id],
         _local(site, verdict.at_ms),
         _in_words(states, STATES),

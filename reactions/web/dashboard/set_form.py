@@ -12,6 +12,8 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
+from reactions import languages
+from reactions.languages import gettext
 from reactions.newsroom import reaction_sets, sites
 from reactions.newsroom.reaction_sets import ReactionSet
 from reactions.newsroom.sites import Site
@@ -31,12 +33,13 @@ def shown(site: Site, form: Form | None) -> dict[str, Any]:
     """What the page shows: the stored set, or the form as it was filled in."""
     stored = reaction_sets.stored(site.reactions)
     rows = stored if form is None else [_row(form, key) for key in form.getlist("key") if key != _NEW]
-    languages = list(dict.fromkeys(language for row in rows for language in row["label"])) or ["en"]
+    tongues = list(dict.fromkeys(language for row in rows for language in row["label"])) or ["en"]
     sections = {name: list(keys) for name, keys in site.section_reactions.items()} if form is None else _sections(form)
     return {
         "rows": rows,
         "blank": _BLANK if form is None else _row(form, _NEW),
-        "languages": languages,
+        "languages": tongues,
+        "spoken": languages.spoken(),
         "sections": sections,
         "version": sites.version_of_set(site),
         "most": reaction_sets.MOST,
@@ -51,19 +54,24 @@ def read(form: Form) -> tuple[ReactionSet, dict[str, list[str]]]:
     if blank["emoji"].strip() or blank["label"]:
         rows.append({**blank, "key": _new_key(form, rows, blank["label"])})
     if not rows:
-        raise MalformedReactionSet("At least one reaction must be offered.")
+        raise MalformedReactionSet(gettext("At least one reaction must be offered."))
     return reaction_sets.from_stored(rows), {name: keys for name, keys in _sections(form).items() if keys}
 
 
 def what_differs(now: Site, form: Form) -> str:
     """What to tell somebody whose form is older than the set: what there is now that the form does not have."""
-    said = "Somebody else changed this set while you did."
     mine = {row["key"]: row for row in (_row(form, key) for key in form.getlist("key"))}
     theirs = reaction_sets.stored(now.reactions)
     differing = [row["key"] for row in theirs if row["key"] not in mine or _plain(row) != _plain(mine[row["key"]])]
     if differing:
-        said += f" Different there: {', '.join(differing)}."
-    return f"{said} Nothing of yours is saved yet: if you save again, yours replaces theirs."
+        return gettext(
+            "Somebody else changed this set while you did. Different there: %(keys)s. Nothing of yours is saved yet: if you save "
+            "again, yours replaces theirs.",
+            keys=", ".join(differing),
+        )
+    return gettext(
+        "Somebody else changed this set while you did. Nothing of yours is saved yet: if you save again, yours replaces theirs."
+    )
 
 
 def _plain(row: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -91,7 +99,7 @@ def _place(form: Form, key: str) -> float:
     try:
         return float(form.get(f"order.{key}", "") or "inf")
     except ValueError:
-        raise MalformedReactionSet(f"{key}: write the place as a number, such as 1.") from None
+        raise MalformedReactionSet(gettext("%(key)s: write the place as a number, such as 1.", key=key)) from None
 
 
 def _new_key(form: Form, rows: Sequence[Mapping[str, Any]], labels: Mapping[str, str]) -> str:
@@ -101,7 +109,7 @@ def _new_key(form: Form, rows: Sequence[Mapping[str, Any]], labels: Mapping[str,
     plain = unicodedata.normalize("NFKD", next(iter(labels.values()), "")).encode("ascii", "ignore").decode().lower()
     made = re.sub("[^a-z0-9]+", "-", plain).strip("-")[:32]
     if not made or made in {row["key"] for row in rows}:
-        raise MalformedReactionSet("Choose a key for the new reaction, such as clap: 1 to 32 of a-z, 0-9, _ and -.")
+        raise MalformedReactionSet(gettext("Choose a key for the new reaction, such as clap: 1 to 32 of a-z, 0-9, _ and -."))
     return made
 
 

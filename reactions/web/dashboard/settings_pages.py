@@ -19,10 +19,10 @@ from werkzeug.exceptions import NotFound
 
 from reactions import languages
 from reactions.imports import record
+from reactions.languages import gettext, ngettext
 from reactions.newsroom import alert_rules, api_keys, editor_sessions, sites, subscribers
 from reactions.notices import webhooks
 from reactions.refusals import MalformedSite, Refusal
-from reactions.reports import words
 from reactions.storage.engines import writing
 from reactions.times import DAY_MS
 from reactions.web import current, editors, settings_api
@@ -32,21 +32,11 @@ from reactions.web.dashboard.set_form import Stale
 from reactions.web.problems import STATUS_OF
 from reactions.web.requests import whole_number
 
-PARTS = {
-    "site": "Site", "reactions": "Reactions", "keys": "Keys and people", "alerts": "Alerts", "digest": "Digest",
-    "imports": "Imports",
-}  # fmt: skip
-_NOT_ALLOWED = "To change the settings of a site, sign in with a key that has the scope {}."
-_SITE_CHANGED = (
-    "Somebody else changed these settings while you did. Nothing of yours is saved yet: if you save again, yours replace theirs."
-)
-
 
 @blueprint.app_template_filter("local_day")
 def local_day(at_ms: int) -> str:
     """A day on the site's clock: 27 November 2026."""
-    at = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(ZoneInfo(g.site.time_zone))
-    return f"{words.date(at)} {at.year}"
+    return languages.shown(datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(ZoneInfo(g.site.time_zone)), "yMMMMd")
 
 
 @blueprint.get("/settings")
@@ -85,7 +75,8 @@ def change_settings(part: str, action: str) -> ResponseReturnValue:
         return make_response(_page(part, wrong=str(stale), form=request.form), 409)
     except Refusal as refusal:
         return make_response(
-            _page(part, wrong=f"{refusal.detail} Nothing was changed.", form=request.form), STATUS_OF[type(refusal)][0]
+            _page(part, wrong=gettext("%(reason)s Nothing was changed.", reason=refusal.detail), form=request.form),
+            STATUS_OF[type(refusal)][0],
         )
     if isinstance(done, dict):
         return _page(part, **done)  # what is shown this once
@@ -95,7 +86,18 @@ def change_settings(part: str, action: str) -> ResponseReturnValue:
 
 def _may_not(part: str) -> ResponseReturnValue | None:
     scope = "keys" if part == "keys" else "admin"
-    return None if editors.may(scope) else error_pages.page(403, "Not allowed", _NOT_ALLOWED.format(scope))
+    if editors.may(scope):
+        return None
+    detail = gettext("To change the settings of a site, sign in with a key that has the scope %(scope)s.", scope=scope)
+    return error_pages.page(403, gettext("Not allowed"), detail)
+
+
+def _part_names() -> dict[str, str]:
+    """What the pages of the settings are called."""
+    return {
+        "site": gettext("Site"), "reactions": gettext("Reactions"), "keys": gettext("Keys and people"),
+        "alerts": gettext("Alerts"), "digest": gettext("Digest"), "imports": gettext("Imports"),
+    }  # fmt: skip
 
 
 def _page(part: str, *, wrong: str = "", form: Any = None, **more: Any) -> str:
@@ -103,7 +105,7 @@ def _page(part: str, *, wrong: str = "", form: Any = None, **more: Any) -> str:
 
 
 def _render(template: str, part: str, **model: Any) -> str:
-    allowed = {name: title for name, title in PARTS.items() if editors.may("keys" if name == "keys" else "admin")}
+    allowed = {name: title for name, title in _part_names().items() if editors.may("keys" if name == "keys" else "admin")}
     return pages.render(template, here="settings", part=part, parts=allowed, said=get_flashed_messages(), **model)
 
 
@@ -141,9 +143,14 @@ def _change_site(form: Mapping[str, str]) -> str:
         site = sites.get_to_change(connection, g.site.key)
         if form.get("version") != sites.version_of_settings(site):
             g.site = site
-            raise Stale(_SITE_CHANGED)
+            raise Stale(
+                gettext(
+                    "Somebody else changed these settings while you did. Nothing of yours is saved yet: if you save again, yours "
+                    "replace theirs."
+                )
+            )
         sites.change(connection, site.key, **changes)
-    return "The settings are saved."
+    return gettext("The settings are saved.")
 
 
 def _number(form: Mapping[str, str], name: str, *, none: bool = False) -> int | None:
@@ -151,8 +158,20 @@ def _number(form: Mapping[str, str], name: str, *, none: bool = False) -> int | 
     if none and not text:
         return None
     if (number := whole_number(text)) is None:
-        raise MalformedSite(f"{name.replace('_', ' ').capitalize()}: write a whole number{', or nothing' if none else ''}.")
+        reason = gettext("write a whole number, or nothing.") if none else gettext("write a whole number.")
+        raise MalformedSite(f"{_field_names()[name]}: {reason}")
     return number
+
+
+def _field_names() -> dict[str, str]:
+    """What the fields for numbers are called where one is refused."""
+    return {
+        "close_after_days": gettext("Voting ends after"),
+        "keep_votes_days": gettext("Votes are dropped after"),
+        "new_articles_per_day": gettext("New articles a day by votes"),
+        "count_views": gettext("Count how often rows are seen"),
+        "expires_after_days": gettext("Expires after"),
+    }
 
 
 # --- the reaction set ---
@@ -171,7 +190,8 @@ def _change_set(form: Any) -> str:
             raise Stale(set_form.what_differs(site, form))
         sites.replace_set(connection, site, new, sections=sections)
         offered = sites.get(connection, site.key).reactions.offered
-    return f"The set is saved. Readers are offered: {', '.join(each.label_in('en') for each in offered)}."
+    labels = ", ".join(each.label_in(languages.spoken()) for each in offered)
+    return gettext("The set is saved. Readers are offered: %(labels)s.", labels=labels)
 
 
 # --- keys and people ---
@@ -207,14 +227,14 @@ def _add_key(form: Any) -> dict[str, Any]:
 def _revoke_key(form: Mapping[str, str]) -> str:
     with writing(current.engine()) as connection:
         ended = api_keys.revoke(connection, g.site, form.get("id", ""), now_ms=current.now_ms())
-    return f"The key “{ended.label}” is revoked, and so are those that were made with it."
+    return gettext("The key “%(label)s” is revoked, and so are those that were made with it.", label=ended.label)
 
 
 def _end_sessions(form: Mapping[str, str]) -> str:
     person = form.get("person", "")
     with writing(current.engine()) as connection:
         editor_sessions.end_person_at(connection, g.site, person, now_ms=current.now_ms())
-    return f"{person} is signed out everywhere."
+    return gettext("%(person)s is signed out everywhere.", person=person)
 
 
 # --- alerts and webhooks ---
@@ -225,7 +245,7 @@ def _alerts(_form: Any) -> dict[str, Any]:
         hooks = [settings_api.shown_webhook(connection, each) for each in webhooks.all_of(connection, g.site)]
         secrets = {each.id: settings_api.secret_of(each) for each in webhooks.all_of(connection, g.site)}
     rules = alert_rules.completed(g.site.alert_rules)
-    return {"rules": rules, "usual": alert_rules.DEFAULTS, "hooks": hooks, "secrets": secrets}
+    return {"rule_names": alert_rules.names(), "rules": rules, "usual": alert_rules.DEFAULTS, "hooks": hooks, "secrets": secrets}
 
 
 def _change_rules(form: Mapping[str, str]) -> str:
@@ -234,7 +254,7 @@ def _change_rules(form: Mapping[str, str]) -> str:
     }
     with writing(current.engine()) as connection:
         sites.change(connection, g.site.key, alert_rules=rules)
-    return "The alert rules are saved."
+    return gettext("The alert rules are saved.")
 
 
 def _threshold(form: Mapping[str, str], rule: str, name: str) -> Any:
@@ -244,12 +264,15 @@ def _threshold(form: Mapping[str, str], rule: str, name: str) -> Any:
     try:
         return float(text) if name == "times" else int(text)
     except ValueError:
-        raise MalformedSite(f"{rule.replace('_', ' ').capitalize()}: write a number of {name}.") from None
+        raise MalformedSite(gettext("%(rule)s: write numbers.", rule=alert_rules.names()[rule])) from None
 
 
 def _add_webhook(form: Mapping[str, str]) -> str:
     made = settings_api.added_webhook(g.site, form.get("url", "").strip(), kind=form.get("kind", ""))
-    return f"Alerts go to {made.url.partition('?')[0]} from now on. Send it a test, and give its receiver the secret."
+    return gettext(
+        "Alerts go to %(address)s from now on. Send it a test, and give its receiver the secret.",
+        address=made.url.partition("?")[0],
+    )
 
 
 def _test_webhook(form: Mapping[str, str]) -> str:
@@ -259,7 +282,7 @@ def _test_webhook(form: Mapping[str, str]) -> str:
 def _remove_webhook(form: Mapping[str, str]) -> str:
     with writing(current.engine()) as connection:
         gone = webhooks.remove(connection, g.site, form.get("id", ""))
-    return f"{gone.url.partition('?')[0]} gets no more alerts."
+    return gettext("%(address)s gets no more alerts.", address=gone.url.partition("?")[0])
 
 
 # --- the digest ---
@@ -274,13 +297,13 @@ def _digest(_form: Any) -> dict[str, Any]:
 def _subscribe(form: Mapping[str, str]) -> str:
     with writing(current.engine()) as connection:
         made = subscribers.add(connection, g.site, form.get("address", ""), at_ms=current.now_ms(), by=editors.by())
-    return f"{made.address} gets the digest."
+    return gettext("%(address)s gets the digest.", address=made.address)
 
 
 def _unsubscribe(form: Mapping[str, str]) -> str:
     with writing(current.engine()) as connection:
         subscribers.remove(connection, g.site, form.get("address", ""))
-    return f"{form['address']} no longer gets the digest."
+    return gettext("%(address)s no longer gets the digest.", address=form["address"])
 
 
 # --- imports ---
@@ -292,7 +315,12 @@ def _imports(_form: Any) -> dict[str, Any]:
 
 def _remove_import(form: Mapping[str, str]) -> str:
     gone = settings_api.removed_import(g.site, form.get("source", ""))
-    return f"The {gone['reactions']:,} reactions from {gone['source']} are removed. Readers’ votes stay."
+    return ngettext(
+        "The %(n)s reaction from %(source)s is removed. Readers’ votes stay.",
+        "The %(n)s reactions from %(source)s are removed. Readers’ votes stay.",
+        gone["reactions"],
+        source=gone["source"],
+    )
 
 
 _MODELS: Mapping[str, Callable[[Any], dict[str, Any]]] = {

@@ -30,6 +30,7 @@ from reactions.web.dashboard import charts, naming
 from reactions.web.report_params import View
 
 PAGE_LENGTH = 50
+MOST_NAMES = 200  # that a page suggests for a filter at once
 _AT_ONCE = 100
 _DAYS_BY_HOUR = 10
 
@@ -139,6 +140,12 @@ def article(report: Life, site: Site) -> dict[str, Any]:
 def no_names() -> dict[str, list[str]]:
     """No names to suggest in the filters."""
     return {"sections": [], "authors": [], "tags": []}
+
+
+def names_with(site: Site, kind: str, text: str) -> list[str]:
+    """The sections, authors or tags of a site with a text in their name, in any case; at most as many as a page has."""
+    wanted = text.casefold()
+    return [name for name in current.reports().names(site)[kind] if wanted in name.casefold()][:MOST_NAMES]
 
 
 def snippet(site: Site) -> str:

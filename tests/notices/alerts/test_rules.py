@@ -84,7 +84,7 @@ def test_an_article_whose_readers_liked_it_and_now_do_not_has_turned_sour(newsro
     assert zoo.figures["lately"]["votes"] == 84
     assert zoo.figures["before"]["low"] > 0 > zoo.figures["lately"]["high"]
     assert zoo.headline == "Turned sour: Zoo"
-    assert zoo.detail == "The mood of the last 6 hours is -0.70 (84 votes); before, it was +0.86 (65 votes)."
+    assert zoo.detail == "The mood of the last 6 hours is −0.70 (84 votes); before, it was +0.86 (65 votes)."
 
 
 @pytest.mark.parametrize(

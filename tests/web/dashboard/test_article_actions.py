@@ -85,7 +85,7 @@ def test_voting_is_closed_by_somebody_and_opened_again_by_undoing_it(app: Flask,
     assert "Voting on this article has ended. Its counts stay visible." in closed
     assert re.search(r"Voting ended by [0-9a-f]{12} a test Undo Voting ended", closed)
     assert late.status_code == 409
-    assert "Undone: voting ended." in undone
+    assert "Undone: Voting ended." in undone
     assert undone.index("Voting opened again") < undone.index("Voting ended by")
     assert vote(reader, article="a").status_code == 200
 
@@ -146,7 +146,7 @@ def test_articles_are_merged_after_a_question_that_says_what_cannot_be_undone(ap
     answer = desk.post(action, data=sent)
     log = doing(desk.get(answer.location).text)
 
-    assert "The 3 votes on Harbour bridge to close move to Bridge closes , which has 2 now." in words(asked.text)
+    assert "3 votes on Harbour bridge to close move to Bridge closes , which has 2 now." in words(asked.text)
     assert "This cannot be undone." in words(asked.text)
     assert (answer.status_code, answer.location) == (303, "/dashboard/article?article=b")
     assert "3 votes moved here." in log

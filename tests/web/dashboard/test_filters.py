@@ -102,3 +102,19 @@ def test_articles_are_found_while_one_types(page: Page, paper: Paper) -> None:
     page.wait_for_url("**/dashboard/articles?period=7d&q=council")
     expect(page.locator(".listing .title")).not_to_have_count(before)
     assert all("council" in title.lower() for title in page.locator(".listing .title").all_inner_texts())
+
+
+def test_a_page_suggests_two_hundred_names_and_more_are_found_while_typing(editor: FlaskClient, newsroom: Newsroom) -> None:
+    for number in range(205):
+        newsroom.article(f"a-{number}", authors=[f"Author {number:03}"])
+
+    page = editor.get("/dashboard?period=7d").text
+    authors = page.split('<datalist id="authors"')[1].split("</datalist>")[0]
+
+    assert authors.count("<option") == 200
+    assert 'data-more="/dashboard/names/authors"' in authors
+    assert "data-more" not in page.split('<datalist id="sections"')[1].split("</datalist>")[0]
+    assert editor.get("/dashboard/names/authors?q=AUTHOR 20").json == [f"Author {n:03}" for n in range(200, 205)]
+    assert editor.get("/dashboard/names/authors?q=%25").json == []
+    assert len(editor.get("/dashboard/names/authors?q=").json) == 200
+    assert editor.get("/dashboard/names/passwords?q=a").status_code == 404

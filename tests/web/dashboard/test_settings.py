@@ -91,7 +91,7 @@ def test_the_settings_are_changed(app: Flask, admin: FlaskClient) -> None:
         ),
         ("origins", "", "A site needs at least one origin, such as https://www.example.org."),
         ("time_zone", "Mars/Phobos", "'Mars/Phobos' is not a time zone. Write Europe/Berlin, America/New_York or UTC."),
-        ("close_after_days", "soon", "Close after days: write a whole number, or nothing."),
+        ("close_after_days", "soon", "Voting ends after: write a whole number, or nothing."),
         ("article_patterns", "*", "'*' matches every key, so anybody could fill the tables. Begin it with a prefix: news/*."),
         ("article_policy", "closed", "'closed' is not one of open, known."),
     ],

@@ -88,12 +88,12 @@ def make_a_set(desk: Page) -> None:
     desk.locator("#stage").scroll_into_view_if_needed()
     preview = desk.locator("#stage reader-reactions")
     expect(preview.get_by_role("button", name="Like, 128", exact=True)).to_be_visible()
-    desk.get_by_label("Label (en) of Like").fill("Agree")
-    desk.get_by_label(re.compile("Retired +Wow")).check()
+    desk.get_by_label("Label (en), Like").fill("Agree")
+    desk.get_by_label(re.compile("Retired, +Wow")).check()
     desk.get_by_role("button", name="Up: Dislike").click()
     desk.get_by_text("Add a reaction").click()
-    desk.get_by_label("Emoji of the new reaction").fill("👏")
-    desk.get_by_label("Label (en) of the new reaction").fill("Well done")
+    desk.get_by_label("Emoji, the new reaction").fill("👏")
+    desk.get_by_label("Label (en), the new reaction").fill("Well done")
     expect(preview.get_by_role("button")).to_have_text([re.compile(f"^.*{name}") for name in
         ("Dislike", "Agree", "Love", "Funny", "Angry", "Sad", "Well done")])  # fmt: skip
     preview.get_by_role("button", name="Agree").click()
@@ -109,7 +109,7 @@ def close_an_article_and_undo_it(desk: Page) -> None:
     desk.get_by_role("button", name="Close voting").click()
     said(desk, "Voting on this article has ended.")
     desk.get_by_role("button", name="Undo Voting ended").click()
-    said(desk, "Undone: voting ended.")
+    said(desk, "Undone: Voting ended.")
     expect(desk.get_by_role("button", name="Close voting")).to_be_visible()
 
 
@@ -188,7 +188,7 @@ def test_without_javascript_a_set_is_changed_all_the_same(browser: Browser, offi
     open_part(page, "Reactions")
 
     expect(page.get_by_text("The preview needs JavaScript.")).to_be_visible()
-    page.get_by_label("Place of Sad").fill("0")
+    page.get_by_label("Place, Sad").fill("0")
     page.get_by_role("button", name="Save the set").click()
 
     said(page, "Readers are offered: Sad,")

@@ -36,10 +36,10 @@ def test_thresholds_are_changed_and_a_rule_is_turned_off(app: Flask, admin: Flas
     assert stored(app).alert_rules == {"surging": {"times": 6.5}, "record": {"votes": 1000}, "most_loved": {"on": False}}
     form["surging.readers"] = "2"
     assert refused(admin, "alerts", "save", form) == (
-        422, "surging: readers is a whole number from 5 to 1,000,000. Nothing was changed.",
+        422, "Surging: readers is a whole number from 5 to 1,000,000. Nothing was changed.",
     )  # fmt: skip
     form["surging.readers"] = "many"
-    assert refused(admin, "alerts", "save", form)[1] == "Surging: write a number of readers. Nothing was changed."
+    assert refused(admin, "alerts", "save", form)[1] == "Surging: write numbers. Nothing was changed."
 
 
 def test_a_webhook_is_added_tested_and_removed_and_a_refusal_has_the_receivers_reason(app: Flask, admin: FlaskClient) -> None:
@@ -76,7 +76,7 @@ def test_an_import_is_removed_after_a_question(app: Flask, admin: FlaskClient) -
     asked = words(admin.get(f"{SETTINGS}/imports/remove?source=old-blog").text)
     said = saved(admin, "imports", "remove", {"source": "old-blog"})
 
-    assert "The 40 reactions that old.csv brought go. Readers’ votes and other imports stay." in asked
+    assert "old.csv brought 40 reactions: they go. Readers’ votes and other imports stay." in asked
     assert "The 40 reactions from old-blog are removed. Readers’ votes stay. Settings" not in said
     assert "The 40 reactions from old-blog are removed." in said
     assert "None yet." in said

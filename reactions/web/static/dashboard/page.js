@@ -35,6 +35,15 @@ addEventListener("pageshow", () => {
   for (const field of search?.elements ?? []) field.disabled = false
 })
 
+// Where a site has more names than the page suggests, those with what is typed are fetched; without this the field is plain text.
+search?.addEventListener("input", async ({ target }) => {
+  if (!target.list?.dataset.more || target.value.length < 2) return
+  const asked = target.value
+  const answer = await fetch(`${target.list.dataset.more}?q=${encodeURIComponent(asked)}`).catch(() => null)
+  if (!answer?.ok || target.value !== asked) return
+  target.list.replaceChildren(...(await answer.json()).map((name) => new Option("", name)))
+})
+
 function find() {
   const address = new URL(search.action)
   for (const [name, value] of new FormData(search)) if (value.trim()) address.searchParams.set(name, value)

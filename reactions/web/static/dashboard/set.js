@@ -69,11 +69,12 @@ function draw() {
 
 /** The two buttons that move a row; the places are numbers in the form, so they work without these too. */
 function addMovers() {
+  const { up, down } = document.querySelector(".set").dataset
   for (const row of form.querySelectorAll(".entries:first-of-type > .entry")) {
     if (row.dataset.key === ".new") continue
     const movers = document.createElement("span")
     movers.className = "movers"
-    for (const [sign, words, step] of [["▲", "Up", -1], ["▼", "Down", 1]]) {
+    for (const [sign, words, step] of [["▲", up, -1], ["▼", down, 1]]) {
       const button = document.createElement("button")
       Object.assign(button, { type: "button", textContent: sign, ariaLabel: `${words}: ${label(row.dataset.key)}` })
       button.addEventListener("click", () => move(row, step, button))
