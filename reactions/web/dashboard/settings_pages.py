@@ -292,7 +292,8 @@ def _imports(_form: Any) -> dict[str, Any]:
 
 def _remove_import(form: Mapping[str, str]) -> str:
     gone = settings_api.removed_import(g.site, form.get("source", ""))
-    return f"The {gone['reactions']:,} reactions from {gone['source']} are removed. Readers’ votes stay."
+    what = f"{gone['views']:,} views" if gone["views"] else f"{gone['reactions']:,} reactions"
+    return f"The {what} from {gone['source']} are removed. Readers’ votes stay."
 
 
 _MODELS: Mapping[str, Callable[[Any], dict[str, Any]]] = {
