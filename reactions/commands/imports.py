@@ -15,7 +15,7 @@ import click
 from flask.cli import AppGroup
 
 from reactions.commands import as_json, operator, print_json
-from reactions.imports import apply, article_files, descriptions, own_exports, record, totals
+from reactions.imports import apply, article_files, descriptions, own_exports, record, totals, views
 from reactions.imports.article_files import ArticleOptions, Reading
 from reactions.imports.own_exports import Folder, Restoration
 from reactions.imports.record import Import
@@ -23,14 +23,15 @@ from reactions.imports.sources import Fault, Source
 from reactions.imports.tools import TOOLS, tables
 from reactions.imports.tools.tool import Tool
 from reactions.imports.totals import Faulty, Plan, Stage, TotalsOptions
+from reactions.imports.views import Unknown, ViewsOptions, ViewsStage
 from reactions.newsroom import article_keys, sites
 from reactions.newsroom.articles import key_of
 from reactions.newsroom.sites import Site
-from reactions.votes import imported
+from reactions.votes import imported, imported_views
 from reactions.web import current, settings_api
 
 articles = AppGroup("articles", help="Import titles, sections and authors from a feed, a news sitemap or a table.")
-import_ = AppGroup("import", help="Import, list and remove totals from other tools.")
+import_ = AppGroup("import", help="Import, list and remove totals and views from other tools.")
 _SHOWN = 100  # changes that --dry-run lists one by one
 
 
@@ -162,6 +163,55 @@ def _csv(typed: Typed, mapping: TextIO) -> None:
     _import_totals(typed, tables.mapped_tool(tables.mapping(mapping.read())))
 
 
+@import_.command("views")
+@click.argument("site")
+@click.argument("file", type=click.File("rb"))
+@click.option("--from", "from_", type=click.Choice(list(views.TOOLS)), required=True, help="The tool that wrote the file.")
+@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="The day that a file without dates is about.")
+@click.option(
+    "--key",
+    metavar="TEMPLATE",
+    help="Template of the article's key, of {path}, {slug} and {url}.  [default: the one of these that finds most articles]",
+)
+@click.option("--source", callback=_source, help="A name for the views of this tool.  [default: the tool's]")
+@click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
+def _views(
+    site: str, file: BinaryIO, from_: str, day: datetime | None, key: str | None, source: str | None, dry_run: bool
+) -> None:
+    """Import views by article and day from Plausible, Matomo or GA4.
+
+    The days of the file are replaced, others stay. For sites that do not count views themselves.
+    """
+    target, name, engine = _site(site), source or from_, current.engine()
+    with ViewsStage() as stage:
+        opened = Source(file)
+        options = ViewsOptions(target, current.now_ms(), day.date().isoformat() if day else None, key)
+        try:
+            views.gather(stage, engine, views.TOOLS[from_], opened, options)
+        except Faulty as faulty:
+            _refuse(faulty)
+        plan = views.plan(engine, target, name, stage)
+        _tell_left_out(stage.unknown(), stage.unfinished)
+        if dry_run:
+            _preview(plan)
+            return
+        new = Import(target.id, name, from_, _name_of(file), opened.hash(), operator(), current.now_ms())
+        if apply.apply_import(current.parts().ballot_box, plan, new):
+            click.echo(f"{name}: {_counted(len(stage.hours), 'day')}, {_summary(plan, 'views')}")
+        else:
+            click.echo(f"{name}: everything in this file was imported already; nothing was changed.")
+
+
+def _tell_left_out(unknown: Unknown, unfinished: int) -> None:
+    """Say what is not imported: pages that are no article, and a day that is not over."""
+    if unknown.pages:
+        count = f"{_counted(unknown.pages, 'page')} with {_counted(unknown.views, 'view')}"
+        examples = ", ".join(map(repr, unknown.examples))
+        click.echo(f"{count} left out, because no article has such a key: {examples}{' …' * (unknown.pages > 10)}", err=True)
+    if unfinished:
+        click.echo(f"{_counted(unfinished, 'line')} of today left out, because the day is not over.", err=True)
+
+
 @import_.command("export")
 @click.argument("site")
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
@@ -202,9 +252,11 @@ def _list(site: str, *, as_json: bool) -> None:
             click.echo("none yet")
         for known in imports:
             total = sum(n for rows in imported.amounts_of(connection, target, known.source) for *_, n in rows)
+            total += imported_views.total_of(connection, target, known.source)
             when = datetime.fromtimestamp(known.at / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
             click.echo(
                 f"{known.source:20} {total:>13,}  {known.format:10} {when}  {known.file_name}, by {known.by}{_and_votes(known)}"
+                f"{' (views)' * known.brings_views}"
             )
 
 
@@ -220,7 +272,8 @@ def _remove(site: str, source: str, dry_run: bool) -> None:
             return
         assert plan.known is not None
         apply.remove_import(current.parts().ballot_box, plan)
-        click.echo(f"{plan.before:,} reactions from {source}{_and_votes(plan.known)} removed.")
+        what = "views" if plan.known.brings_views else "reactions"
+        click.echo(f"{plan.before:,} {what} from {source}{_and_votes(plan.known)} removed.")
 
 
 def _import_totals(typed: Typed, tool: Tool, *, article: str | None = None) -> None:
@@ -239,10 +292,9 @@ def _import_totals(typed: Typed, tool: Tool, *, article: str | None = None) -> N
         if typed.dry_run:
             _preview(plan)
             return
-        file_name = Path(str(getattr(typed.file, "name", "-"))).name[:200]
-        new = Import(site.id, name, tool.name, file_name, source.hash(), operator(), current.now_ms())
+        new = Import(site.id, name, tool.name, _name_of(typed.file), source.hash(), operator(), current.now_ms())
         if apply.apply_import(current.parts().ballot_box, plan, new):
-            click.echo(f"{name}: {_summary(plan)}")
+            click.echo(f"{name}: {_summary(plan, 'reactions')}")
         else:
             click.echo(f"{name}: everything in this file was imported already; nothing was changed.")
 
@@ -258,12 +310,18 @@ def _list_faults(faults: Sequence[Fault]) -> None:
         click.echo(str(fault), err=True)
 
 
-def _summary(plan: Plan) -> str:
+def _name_of(file: BinaryIO) -> str:
+    return Path(str(getattr(file, "name", "-"))).name[:200]
+
+
+def _summary(plan: Plan, what: str) -> str:
     count = _counted(plan.articles, "article")
-    return f"{count}, {plan.new:,} of them new; {plan.before:,} reactions before, {plan.after:,} now."
+    new = "" if what == "views" else f", {plan.new:,} of them new"
+    return f"{count}{new}; {plan.before:,} {what} before, {plan.after:,} now."
 
 
 def _preview(plan: Plan) -> None:
+    what = "views" if plan.hours or (plan.known and plan.known.brings_views) else "reactions"
     shown = 0
     for chunk in plan.stage.changes():
         for change in chunk[: max(_SHOWN - shown, 0)]:
@@ -272,7 +330,7 @@ def _preview(plan: Plan) -> None:
             shown += 1
     if plan.changed > shown:
         click.echo(f"… and {plan.changed - shown:,} more")
-    click.echo(f"Would be: {_summary(plan)} Nothing was changed.")
+    click.echo(f"Would be: {_summary(plan, what)} Nothing was changed.")
 
 
 def _and_votes(known: Import) -> str:

@@ -6,6 +6,7 @@
     descriptions    storing what it says
     tools/          other tools, and what their files mean
     totals          their totals, checked, staged, and compared with what came before
+    views           views by article and day of tools that count pages, by the same road
     own_exports     our own exports on their way back
     record          which source has brought what, from which file, by whom and when
     apply           the transactions: apply_import, remove_import, restore_export

@@ -21,8 +21,9 @@ from reactions.newsroom.sites import Site
 from reactions.refusals import UnreadableImport
 from reactions.storage.engines import plan_lists_anew
 from reactions.times import now_ms
-from reactions.votes import counting, imported, ledger, retention, tallies
+from reactions.votes import counting, imported, imported_views, ledger, retention, tallies
 from reactions.votes.ballot_box import BallotBox
+from reactions.votes.imported_views import DayChange
 
 _ARTICLES_AT_ONCE = 200
 
@@ -40,7 +41,7 @@ def remove_import(box: BallotBox, plan: Plan) -> None:
     """Undo an import by the plan of its removal; votes that it brought are as if they had never been. Raises ImportConflict."""
     assert plan.known is not None
     known = plan.known
-    box.transact(lambda connection: _remove(connection, plan.site, known, plan.stage))
+    box.transact(lambda connection: _remove(connection, plan, known))
 
 
 def restore_export(box: BallotBox, site: Site, new: Import, restoration: Restoration) -> Import:
@@ -56,13 +57,20 @@ def _apply(connection: Connection, plan: Plan, new: Import) -> None:
     record.put(connection, new, known=plan.known)
     for newcomers in plan.stage.newcomers():
         articles.register(connection, plan.site, dict(newcomers), at_ms=new.at, by=new.by)
-    _change_amounts(connection, new.source, plan.stage)
+    if new.brings_views:
+        _change_views(connection, new.source, plan)
+    else:
+        _change_amounts(connection, new.source, plan.stage)
 
 
-def _remove(connection: Connection, site: Site, known: Import, stage: Stage) -> None:
+def _remove(connection: Connection, plan: Plan, known: Import) -> None:
+    site = plan.site
     plan_lists_anew(connection)
     record.delete_import(connection, known)
-    _change_amounts(connection, known.source, stage)
+    if known.brings_views:
+        _change_views(connection, known.source, plan)
+        return
+    _change_amounts(connection, known.source, plan.stage)
     if known.votes:
         retention.refuse_take_back(connection, site)
         for ids in chunks(articles.ids_in(connection, site), _ARTICLES_AT_ONCE):
@@ -99,6 +107,12 @@ def _change_amounts(connection: Connection, source: str, stage: Stage) -> None:
         imported.change(connection, source, chunk)
     for chunk in stage.changes():
         tallies.shift_imported(connection, {(c.article_id, c.reaction): c.after - c.before for c in chunk})
+
+
+def _change_views(connection: Connection, source: str, plan: Plan) -> None:
+    for chunk in plan.stage.changes():
+        days = [(c, imported_views.day_of(c.reaction), plan.hours.get(c.reaction, range(0))) for c in chunk]
+        imported_views.change(connection, source, [DayChange(c.article_id, day, c.after, hours) for c, day, hours in days])
 
 
 def _restore_articles(connection: Connection, site: Site, chunk: Sequence[RestoredArticle]) -> None:

@@ -20,6 +20,9 @@ _s = tables.imported_source.c
 SOURCE = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")  # the name of an import; a NUL would be a fault of PostgreSQL
 
 
+VIEWS = ("plausible", "matomo", "ga4")  # formats
+
+
 @dataclass(frozen=True, slots=True)
 class Import:
     """What a source has brought to a site: from which file, by whom and when (UTC ms).
@@ -36,6 +39,11 @@ class Import:
     at: int
     revision: int = 0
     votes: int = 0
+
+    @property
+    def brings_views(self) -> bool:
+        """True for an import of views, which has no reactions."""
+        return self.format in VIEWS
 
 
 def tag_of(site: Site, source: str) -> bytes:

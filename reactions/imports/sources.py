@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, BinaryIO, NamedTuple, TypeVar
+from typing import Any, BinaryIO, NamedTuple, Protocol, TypeVar
 
 from reactions import strict_json
 from reactions.refusals import UnreadableImport
@@ -55,6 +55,13 @@ class Row(NamedTuple):
     def place(self) -> str:
         """Where it begins, in words."""
         return f"Line {self.line:,}"
+
+
+class Lines(Protocol):
+    """What has lines: a source, or what is left of one."""
+
+    def lines(self) -> Iterator[str]:
+        """The lines, each with a line feed at its end."""
 
 
 def chunks(rows: Iterable[_T], size: int) -> Iterator[list[_T]]:
@@ -154,7 +161,7 @@ class Source:
             ) from None
 
 
-def read_table(source: Source, check: Callable[[Sequence[str]], None]) -> Iterator[Row | Fault]:
+def read_table(source: Lines, check: Callable[[Sequence[str]], None]) -> Iterator[Row | Fault]:
     """Yield the rows of a CSV whose first line names the columns; `check` may refuse them. Raises UnreadableImport.
 
     Columns without a name and rows without content are left out.
@@ -207,7 +214,7 @@ def _unreadable(error: InvalidJson, line: int) -> UnreadableImport:
     return UnreadableImport(f"{place}: {error}.")
 
 
-def _separated(source: Source) -> Iterator[tuple[int, list[str | None]]]:
+def _separated(source: Lines) -> Iterator[tuple[int, list[str | None]]]:
     """The rows, from the header on, with the lines on which they begin; None where a database had no value."""
     lines = source.lines()
     skipped, header, separator = 0, next(lines, ""), None

@@ -22,7 +22,7 @@ from reactions.newsroom import article_keys, articles
 from reactions.newsroom.sites import Site
 from reactions.refusals import ImportConflict, MalformedKey, UnreadableImport
 from reactions.storage.engines import plan_lists_anew, snapshot
-from reactions.votes import imported
+from reactions.votes import imported, imported_views
 from reactions.votes.imported import MOST, Change
 
 MOST_FAULTS = 20  # that are listed; the rest of the file is not read
@@ -74,7 +74,7 @@ class Faulty(Exception):
         self.faults = faults
 
 
-class _Unusable(Exception):
+class Unusable(Exception):
     """The total cannot be imported; the text says why."""
 
 
@@ -84,11 +84,11 @@ def check(entry: TheirTotals, template: str, reactions: Mapping[str, str | None]
         key = key_from(template, entry.names)
         amounts: dict[str, int] = {}
         for theirs, raw in entry.totals.items():
-            total = _total(theirs, raw)
+            total = total_from(theirs, raw)
             ours = _ours(theirs, total, reactions, options)
             if ours is not None:
                 amounts[ours] = amounts.get(ours, 0) + total
-    except _Unusable as unusable:
+    except Unusable as unusable:
         return Fault(entry.place, str(unusable))
     except MalformedKey as refusal:
         return Fault(entry.place, refusal.detail)
@@ -115,24 +115,25 @@ def _ours(theirs: str, total: int, reactions: Mapping[str, str | None], options:
     if total == 0:
         return None
     ours = ", ".join(entry.key for entry in options.site.reactions.entries)
-    raise _Unusable(
+    raise Unusable(
         f"has {total:,} of {theirs[:60]!r}, and nothing says which reaction that is. Add --reaction '{theirs[:60]}=KEY' with one "
         f"of {ours}, or '{theirs[:60]}=' to leave it out."
     )
 
 
-def _total(theirs: str, raw: RawTotal) -> int:
+def total_from(theirs: str, raw: RawTotal) -> int:
+    """A total as a tool writes it. Raises Unusable unless it is a whole number that is not too large."""
     if raw is None or raw == "":
         return 0
     text = raw.strip() if isinstance(raw, str) else f"{raw:d}" if type(raw) is int else ""
     whole = _WHOLE.fullmatch(text)
     if not whole:
-        raise _Unusable(f"{theirs[:60]} is {str(raw)[:60]!r}, which is not a whole number.")
+        raise Unusable(f"{theirs[:60]} is {str(raw)[:60]!r}, which is not a whole number.")
     sign, digits = whole.groups()
     if sign == "-" and digits.strip("0"):
-        raise _Unusable(f"{theirs[:60]} is {text[:60]}, and no total is less than 0.")
+        raise Unusable(f"{theirs[:60]} is {text[:60]}, and no total is less than 0.")
     if len(digits) > len(str(MOST)) or int(digits) > MOST:
-        raise _Unusable(f"{theirs[:60]} is {text[:60]}, more than {MOST:,}.")
+        raise Unusable(f"{theirs[:60]} is {text[:60]}, more than {MOST:,}.")
     return int(digits)
 
 
@@ -240,6 +241,7 @@ class Plan:
     changed: int
     before: int
     after: int
+    hours: Mapping[str, range] = field(default_factory=dict)  # of views: the UTC hours of each day, which stands for a reaction
 
 
 def gather(
@@ -276,8 +278,9 @@ def plan(engine: Engine, site: Site, source: str, stage: Stage) -> Plan:
     with snapshot(engine) as connection:
         plan_lists_anew(connection)
         known = record.find(connection, site, source)
-        if known is not None and known.votes:
-            raise ImportConflict(f"{source} has brought votes, not totals. Give this import another name with --source.")
+        if known is not None and (known.votes or known.brings_views):
+            brought = "views" if known.brings_views else "votes"
+            raise ImportConflict(f"{source} has brought {brought}, not totals. Give this import another name with --source.")
         _place(connection, site, stage)
         if not stage.figures()[0]:
             raise UnreadableImport(
@@ -294,6 +297,8 @@ def plan_removal(engine: Engine, site: Site, source: str) -> Iterator[Plan]:
     with Stage() as stage:
         with snapshot(engine) as connection:
             known = record.get(connection, site, source)
+            for days in imported_views.of_source(connection, site, source):
+                stage.set_before([(article_id, imported_views.shown(day), n) for article_id, day, n in days])
             for amounts in imported.amounts_of(connection, site, source):
                 stage.set_before(amounts)
         yield Plan(site, known, stage, *stage.figures())

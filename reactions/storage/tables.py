@@ -174,6 +174,19 @@ views = Table(
     sqlite_with_rowid=False,
 )
 
+imported_views = Table(
+    "imported_views",
+    metadata,
+    Column("article_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("day", Integer, primary_key=True, autoincrement=False),  # since 1970
+    Column("first_hour", Integer, primary_key=True, autoincrement=False),
+    Column("last_hour", Integer, nullable=False),
+    Column("source", String(64), nullable=False),
+    Column("n", BigInteger, nullable=False),
+    CheckConstraint("n > 0", name="n_positive"),
+    sqlite_with_rowid=False,
+)
+
 event = Table(
     "event",
     metadata,

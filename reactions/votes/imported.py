@@ -63,9 +63,14 @@ def remove(connection: Connection, site_id: int, article_ids: Collection[int]) -
     """Forget what was imported for articles whose tallies go with it. An import under way finds that its source was revised."""
     sources = set(connection.execute(select(_n.source).where(_n.article_id.in_(article_ids))).scalars())
     if sources:
-        revised = update(tables.imported_source).where(_s.site_id == site_id, _s.source.in_(sources))
-        connection.execute(revised.values(revision=_s.revision + 1))
+        revise(connection, site_id, sources)
         connection.execute(delete(tables.imported_amount).where(_n.article_id.in_(article_ids)))
+
+
+def revise(connection: Connection, site_id: int, sources: Collection[str]) -> None:
+    """Note that what sources have brought has changed, for imports under way."""
+    mine = update(tables.imported_source).where(_s.site_id == site_id, _s.source.in_(sorted(sources)))
+    connection.execute(mine.values(revision=_s.revision + 1))
 
 
 def merge(connection: Connection, site_id: int, article_id: int, *, into: int) -> None:
@@ -84,10 +89,7 @@ def _move_amounts(connection: Connection, site_id: int, article_id: int, *, into
     amounts = [(source, reaction, n) for source, reaction, n in connection.execute(asked)]
     if not amounts:
         return {}
-    sources = sorted({source for source, *_ in amounts})
-    connection.execute(
-        update(tables.imported_source).where(_s.site_id == site_id, _s.source.in_(sources)).values(revision=_s.revision + 1)
-    )
+    revise(connection, site_id, {source for source, *_ in amounts})
     moved = [{"article_id": into, "reaction": r, "source": source, "n": n} for source, r, n in amounts]
     connection.execute(_amount_added(connection.dialect.name), moved)
     connection.execute(delete(tables.imported_amount).where(_n.article_id == article_id))

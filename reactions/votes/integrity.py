@@ -24,7 +24,7 @@ from reactions.votes.tallies import READERS_OF_HOUR
 
 _a = tables.article.c
 _t, _v, _e, _h, _i = tables.tally.c, tables.vote.c, tables.event.c, tables.hourly.c, tables.imported_amount.c
-_d, _gone = tables.hold.c, tables.dropped.c
+_w, _d, _gone = tables.imported_views.c, tables.hold.c, tables.dropped.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,16 @@ class HoldDifference:
     vote_held: bool
 
 
+@dataclass(frozen=True, slots=True)
+class ViewsDifference:
+    """An article's hour that has fewer views than imports on record have brought to it."""
+
+    article_id: int
+    hour_utc: int
+    views: int
+    imported: int
+
+
 class Range(NamedTuple):
     """The articles whose ids lie above `above` and not above `upto`; None has no end."""
 
@@ -108,7 +118,7 @@ def votes_stored(connection: Connection, of: Scope = None) -> int:
 
 def all_differences(connection: Connection, of: Scope = None) -> list[object]:
     """Everything that disagrees, but for the seals, which are by day and not by article."""
-    checks = (differences, imported_differences, readers_differences, left_behind, hold_differences)
+    checks = (differences, imported_differences, readers_differences, left_behind, hold_differences, views_differences)
     return [found for check in checks for found in check(connection, of)]
 
 
@@ -136,6 +146,21 @@ def imported_differences(connection: Connection, of: Scope = None) -> list[Impor
     keys = sorted(served.keys() | recorded.keys())
     rows = [(*key, served.get(key, 0), recorded.get(key, 0)) for key in keys]
     return [ImportedDifference(*row) for row in rows if row[2] != row[3]]
+
+
+def views_differences(connection: Connection, of: Scope = None) -> list[ViewsDifference]:
+    """Every article's hour in which imported views are missing. What readers saw beside them is no fault: nothing recounts it."""
+    brought = (
+        select(_w.article_id, _w.first_hour, cast(func.sum(_w.n), BigInteger).label("n"))
+        .where(_within(_w, of))
+        .group_by(_w.article_id, _w.first_hour)
+        .subquery()
+    )
+    stand = func.coalesce(tables.views.c.n, 0)
+    same = (tables.views.c.article_id == brought.c.article_id) & (tables.views.c.hour_utc == brought.c.first_hour)
+    found = select(brought.c.article_id, brought.c.first_hour, stand, brought.c.n).outerjoin(tables.views, same)
+    missing = found.where(stand < brought.c.n).order_by(brought.c.article_id, brought.c.first_hour)
+    return [ViewsDifference(*row) for row in connection.execute(missing)]
 
 
 def left_behind(connection: Connection, of: Scope = None) -> list[LeftBehind]:

@@ -17,7 +17,7 @@ from reactions.newsroom.sites import Site, patterns
 from reactions.storage import engines, tables
 from reactions.storage.engines import writing
 from reactions.times import DAY_MS
-from reactions.votes import imported, ledger, retention, tallies
+from reactions.votes import imported, imported_views, ledger, retention, tallies
 from reactions.votes.ballot_box import BallotBox
 from reactions.votes.revising import Editor
 
@@ -153,6 +153,7 @@ def _pages(ids: Sequence[int]) -> Iterator[Sequence[int]]:
 def _erase(connection: Connection, site: Site, ids: Sequence[int]) -> None:
     """Remove what is left of articles that have no votes."""
     imported.remove(connection, site.id, ids)
+    imported_views.remove(connection, site.id, ids)
     retention.erase(connection, ids)
     for table in (
         tables.tally,

@@ -16,7 +16,7 @@ from reactions.newsroom.sites import Site
 from reactions.storage import engines, tables
 from reactions.storage.engines import writing
 from reactions.times import DAY_MS
-from reactions.votes import holds, imported, tallies, views
+from reactions.votes import holds, imported, imported_views, tallies, views
 from reactions.votes.ballot_box import BallotBox
 from reactions.votes.holds import Hold
 from reactions.votes.rules import Ballot, Receipt
@@ -98,6 +98,7 @@ def merge(editor: Editor, key: str, *, into: str) -> int:
     with writing(editor.engine) as connection:
         # With the keys, in one transaction: views that came between the two would stay where nobody looks.
         views.move(connection, source.article_id, into=target.article_id)
+        imported_views.move(connection, editor.site.id, source.article_id, into=target.article_id)
         interventions.forward(connection, editor.site, source.key, into=target.key, at_ms=editor.now_ms, by=editor.by)
         tallies.note_rewrite(connection)
     return count

@@ -18,7 +18,7 @@ from reactions.notices import alerts, messages, outbox, webhooks
 from reactions.notices.webhooks import Unreachable, Webhook
 from reactions.storage.engines import writing
 from reactions.times import rfc3339
-from reactions.votes import imported
+from reactions.votes import imported, imported_views
 from reactions.web import conditional, current, editors
 from reactions.web import settings_schemas as schemas
 from reactions.web.newsroom_api import respond
@@ -265,7 +265,8 @@ def shown_imports(site: Site) -> list[dict[str, Any]]:
     """What was imported, as it is listed."""
     with current.reading() as connection:
         known = record.imports_of(connection, site)
-        return [_import(each, imported.total_of(connection, site, each.source)) for each in known]
+        totals_of = [imported_views.total_of if each.brings_views else imported.total_of for each in known]
+        return [_import(each, total(connection, site, each.source)) for each, total in zip(known, totals_of, strict=True)]
 
 
 def removed_import(site: Site, source: str) -> dict[str, Any]:
@@ -276,10 +277,11 @@ def removed_import(site: Site, source: str) -> dict[str, Any]:
         return _import(plan.known, plan.before)
 
 
-def _import(known: record.Import, reactions: int) -> dict[str, Any]:
+def _import(known: record.Import, total: int) -> dict[str, Any]:
+    reactions, views = (0, total) if known.brings_views else (total, 0)
     return {
         "source": known.source, "format": known.format, "file": known.file_name, "by": known.by, "at": rfc3339(known.at),
-        "reactions": reactions, "votes": known.votes,
+        "reactions": reactions, "votes": known.votes, "views": views,
     }  # fmt: skip
 
 

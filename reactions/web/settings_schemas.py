@@ -212,6 +212,7 @@ class ImportResponse(Schema):
     at = fields.DateTime(required=True)
     reactions = _count("Imported totals")
     votes = _count("Changes of votes that were restored")
+    views = _count("Imported views, of a source that has no reactions")
 
 
 class ImportsResponse(Schema):

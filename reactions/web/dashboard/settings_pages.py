@@ -315,6 +315,13 @@ def _imports(_form: Any) -> dict[str, Any]:
 
 def _remove_import(form: Mapping[str, str]) -> str:
     gone = settings_api.removed_import(g.site, form.get("source", ""))
+    if gone["views"]:
+        return ngettext(
+            "The %(n)s view from %(source)s is removed. Readers’ votes stay.",
+            "The %(n)s views from %(source)s are removed. Readers’ votes stay.",
+            gone["views"],
+            source=gone["source"],
+        )
     return ngettext(
         "The %(n)s reaction from %(source)s is removed. Readers’ votes stay.",
         "The %(n)s reactions from %(source)s are removed. Readers’ votes stay.",

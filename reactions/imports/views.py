@@ -1,0 +1,372 @@
+"""Views by article and day from the tools that count pages: Plausible, Matomo, GA4. For sites that do not count views themselves.
+
+Everything of `totals` is used again, with a day in the place of a reaction: entries are checked and wait on a stage, the stage
+becomes a plan, and `apply` carries it out. A file states the days that it has: these are replaced, others stay. Pages that are no
+article of the site are counted and left out; nothing is registered.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Engine
+
+from reactions.imports import record, sources, totals
+from reactions.imports.sources import Fault, Lines, Row, Source
+from reactions.imports.tools.tool import names_of_page
+from reactions.imports.totals import MOST_FAULTS, Amounts, Faulty, Plan, Stage, Unusable
+from reactions.newsroom import articles
+from reactions.newsroom.sites import Site
+from reactions.refusals import ImportConflict, MalformedKey, MalformedPeriod, UnreadableImport
+from reactions.reports import periods
+from reactions.storage.engines import plan_lists_anew, snapshot
+from reactions.votes import imported_views
+from reactions.votes.imported_views import day_of
+
+TEMPLATES = ("{path}", "{url}", "{slug}")  # of keys, if the operator names none; where several fit alike, the first
+_COMPARED = 2000  # entries whose keys are compared with the site's articles
+_ZIP = b"PK\x03\x04"
+_DAY = re.compile(r"(\d{4})(-?)(\d\d)\2(\d\d)")
+_GROUPED = re.compile(r"[0-9]{1,3}(?:([ \u00a0\u202f'’])[0-9]{3}(?:\1[0-9]{3})*|([.,])[0-9]{3}(?:\2[0-9]{3})+)")
+_AMBIGUOUS = re.compile(r"[0-9]{1,3}[.,][0-9]{3}")
+_ABOUT = re.compile(r"# *(?:(Start|End) date: *(\d{8})|(\d{8})-(\d{8})) *", re.IGNORECASE)
+_GRAND_TOTAL = re.compile(r"[,;\t]+[^,;\t].*[,;\t]\"?Grand total\"?", re.IGNORECASE)
+
+
+class ViewsTool(NamedTuple):
+    """A tool that counts pages: how its columns may be called, in lower case; of several that are there, the first is meant."""
+
+    name: str
+    pages: tuple[str, ...]
+    views: tuple[str, ...]
+    dates: tuple[str, ...]
+    host: str
+    advice: str
+
+
+TOOLS = {
+    tool.name: tool
+    for tool in (
+        ViewsTool(
+            "plausible", ("page", "name"), ("pageviews",), ("date",), "hostname",
+            "Plausible's imported_pages has date, hostname, page and pageviews; its list of top pages has name and pageviews.",
+        ),
+        ViewsTool(
+            "matomo", ("metadata_url", "metadata: url", "url", "label", "page url"), ("nb_hits", "pageviews"), ("date",), "",
+            "Matomo's page URLs have label, nb_hits and, best of all, metadata_url.",
+        ),
+        ViewsTool(
+            "ga4",
+            ("page path and screen class", "page path", "page path + query string", "page location", "pagepath"),
+            ("views", "screenpageviews"), ("date",), "hostname",
+            "GA4's pages and screens have 'Page path and screen class' and 'Views', with the interface in English.",
+        ),
+    )
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ViewsOptions:
+    """What the operator says about a file of views. `day` (2026-03-01) is for a file without dates, `key` a template of keys."""
+
+    site: Site
+    now_ms: int
+    day: str | None = None
+    key: str | None = None
+
+
+class Unknown(NamedTuple):
+    """Pages that are no article of the site: how many, their views, and the most viewed."""
+
+    pages: int
+    views: int
+    examples: Sequence[str]
+
+
+class ViewsStage(Stage):
+    """Views by key and day, then by article and day; beside them those of pages whose address cannot be a key."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._db.executescript("create table stray (page text primary key, n integer) without rowid")
+        self.hours: dict[str, range] = {}  # of each day of the file, UTC hours
+        self.unfinished = 0  # lines about today, which are left out
+
+    def add_stray(self, page: str, n: int) -> None:
+        """Take in the views of a page that cannot be an article."""
+        self._db.execute("insert into stray values (?, ?) on conflict do update set n = n + excluded.n", (page[:200], n))
+
+    def unknown(self) -> Unknown:
+        """The pages that lead to no article, once keys have their places."""
+        missed = (
+            "select key, sum(n) as n from amount where n > 0 and key not in (select key from placed) group by 1 "
+            "union all select page, n from stray"
+        )
+        pages, seen = self._one(f"select count(*), sum(n) from ({missed})")  # noqa: S608  a constant
+        examples = self._db.execute(f"select key from ({missed}) order by n desc, key limit 10")  # noqa: S608  a constant
+        return Unknown(pages, seen or 0, [page for (page,) in examples])
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """A line of a file: what its page may be called, its day (None: the file has no dates) and its views."""
+
+    place: str
+    page: str
+    names: Mapping[str, str]
+    day: str | None
+    views: int
+
+
+@dataclass(slots=True)
+class _Ga4Lines:
+    """A file of GA4 as lines of which only the table of pages is left. Comments say which days it is about."""
+
+    source: Source
+    days: set[str] = field(default_factory=set)
+
+    def lines(self) -> Iterator[str]:
+        inside: bool | None = None  # in the table of pages, in another one, or (None) before the next
+        found = False
+        for number, line in enumerate(self.source.lines(), start=1):
+            text = line.strip()
+            if not text or text.startswith("#"):
+                self._note(text)
+                inside = None if text or not inside else inside
+                yield "\n"
+                continue
+            if _has_pages(text):
+                if found:
+                    raise UnreadableImport(f"Line {number:,}: a second table of pages. Import a file with one.")
+                inside = found = True
+            elif inside is None:
+                inside = False
+            yield line if inside and not _GRAND_TOTAL.fullmatch(text) else "\n"
+        if not found:
+            raise UnreadableImport(f"There is no table of pages in the file. {TOOLS['ga4'].advice}")
+
+    def _note(self, text: str) -> None:
+        if about := _ABOUT.fullmatch(text):
+            self.days.update(filter(None, about.group(2, 3, 4)))
+
+
+def _has_pages(line: str) -> bool:
+    return any(cell.strip().strip('"').lower() in TOOLS["ga4"].pages for cell in re.split("[,;\t]", line))
+
+
+def gather(stage: ViewsStage, engine: Engine, tool: ViewsTool, source: Source, options: ViewsOptions) -> None:
+    """Read a whole file onto the stage. Raises Faulty, UnreadableImport or ImportConflict."""
+    site = options.site
+    if site.count_views:
+        raise ImportConflict(
+            f"{site.key} counts views itself (count_views is {site.count_views}), and a site either counts or imports them. "
+            f"`reactions site set {site.key} --count-views 0` ends the counting."
+        )
+    if source.start().startswith(_ZIP):
+        raise UnreadableImport("This is a ZIP archive. Unpack it, and import the table of pages in it (imported_pages_….csv).")
+    ga4 = _Ga4Lines(source) if tool.name == "ga4" else None
+    pages = iter(_pages(tool, ga4 or source))
+    first = list(islice(pages, _COMPARED))
+    template = options.key or likely_key(engine, site, first)
+    day_of_file = _DayOfFile(options, ga4)
+    faults: list[Fault] = []
+    for page in chain(first, pages):
+        fault = page if isinstance(page, Fault) else _stage(stage, page, template, day_of_file)
+        if fault is not None:
+            faults.append(fault)
+            if len(faults) == MOST_FAULTS:
+                break
+    if faults:
+        raise Faulty(faults)
+    if not first:
+        raise UnreadableImport(f"The file holds no page at all. {tool.advice}")
+
+
+def likely_key(engine: Engine, site: Site, pages: Iterable[_Page | Fault]) -> str:
+    """The template that finds most of the site's articles: the path of an address, all of it, or its last part."""
+    named = [page for page in pages if isinstance(page, _Page)]
+    with engine.connect() as connection:
+        plan_lists_anew(connection)
+        found = {template: _registered(connection, site, _keys(named, template)) for template in TEMPLATES}
+    return max(TEMPLATES, key=found.__getitem__)
+
+
+def plan(engine: Engine, site: Site, source: str, stage: ViewsStage) -> Plan:
+    """Compare the stage with what the source has brought for these days; changes nothing.
+
+    Raises UnreadableImport if no page is an article, ImportConflict for days that have views from elsewhere.
+    """
+    with snapshot(engine) as connection:
+        plan_lists_anew(connection)
+        known = record.find(connection, site, source)
+        if known is not None and not known.brings_views:
+            raise ImportConflict(f"{source} has brought reactions, not views. Give this import another name with --source.")
+        _place(connection, site, stage)
+        if not stage.figures()[0]:
+            raise UnreadableImport(_nothing(site, stage))
+        _refuse_other_views(connection, site, source, stage.hours)
+        days = {day_of(day) for day in stage.hours}
+        for amounts in imported_views.of_source(connection, site, source):
+            stage.set_before([(article_id, imported_views.shown(day), n) for article_id, day, n in amounts if day in days])
+    return Plan(site, known, stage, *stage.figures(), hours=stage.hours)
+
+
+def _pages(tool: ViewsTool, lines: Lines) -> Iterator[_Page | Fault]:
+    chosen: dict[str, str | None] = {}
+
+    def check(columns: Sequence[str]) -> None:
+        for what, names in (("page", tool.pages), ("views", tool.views), ("date", tool.dates)):
+            chosen[what] = next((name for name in names if name in columns), None)
+        if not chosen["page"] or not chosen["views"]:
+            raise UnreadableImport(f"The columns are {', '.join(columns)[:200]}. {tool.advice}")
+
+    for row in sources.read_table(lines, check):
+        yield row if isinstance(row, Fault) else _page(row, tool, str(chosen["views"]), chosen["date"])
+
+
+def _page(row: Row, tool: ViewsTool, views: str, dated: str | None) -> _Page | Fault:
+    if row.cells.get("idsubdatatable"):
+        return Fault(row.place, "is a folder with pages below it (idsubdatatable). Export the report flat: flat=1.")
+    page = next((cell for name in tool.pages if (cell := row.cells.get(name))), None) or "(none)"
+    day = row.cells[dated] or "" if dated else None
+    try:
+        return _Page(row.place, page, _names(page, row.cells.get(tool.host)), day, views_from(views, row.cells[views]))
+    except Unusable as unusable:
+        return Fault(row.place, str(unusable))
+
+
+def _names(page: str, host: str | None) -> dict[str, str]:
+    """What a page may be called. Its parameters and what follows # are left out, so that its variants add up."""
+    bare = re.split("[?#]", page, maxsplit=1)[0] or "/"
+    names = names_of_page(bare)
+    return {**names, "url": f"https://{host}{bare}" if host and bare.startswith("/") else bare}
+
+
+def views_from(column: str, raw: str | None) -> int:
+    """A number of views as tools and spreadsheets write it. Raises Unusable."""
+    text = (raw or "").strip()
+    if not text:
+        raise Unusable(f"has no {column}.")
+    if _AMBIGUOUS.fullmatch(text):
+        raise Unusable(f"{column} is {text!r}: a fraction, or thousands? Export whole numbers without separators.")
+    return totals.total_from(column, re.sub("[^0-9]", "", text) if _GROUPED.fullmatch(text) else text)
+
+
+class _DayOfFile:
+    """Which day a line is about: its own date, the day that the operator names, or the one day that GA4's comments name."""
+
+    def __init__(self, options: ViewsOptions, ga4: _Ga4Lines | None) -> None:
+        self._site, self._now_ms, self._day, self._ga4 = options.site, options.now_ms, options.day, ga4
+        self._known: dict[str, tuple[str, range, bool]] = {}
+
+    def of(self, page: _Page) -> tuple[str, range, bool]:
+        """The day (2026-03-01), its UTC hours, and whether it is still running. Raises Unusable or UnreadableImport."""
+        text = self._named() if page.day is None else page.day
+        if page.day is not None and self._day is not None:
+            raise UnreadableImport("The file has dates of its own. Leave --day out.")
+        if text not in self._known:
+            self._known[text] = self._read(text) if page.day is not None else self._read_named(text)
+        found = self._known[text]
+        if found[2] and page.day is None:
+            raise UnreadableImport(f"{found[0]} is not over yet in {self._site.time_zone}. Import it tomorrow.")
+        return found
+
+    def _read_named(self, text: str) -> tuple[str, range, bool]:
+        try:
+            return self._read(text)
+        except Unusable as unusable:
+            raise UnreadableImport(f"The file's {unusable}") from None
+
+    def _read(self, text: str) -> tuple[str, range, bool]:
+        parts = _DAY.fullmatch(text)
+        if not parts:
+            raise Unusable(f"date is {text[:40]!r}, which is not a day such as 2026-03-01 or 20260301.")
+        day = f"{parts[1]}-{parts[3]}-{parts[4]}"
+        try:
+            period = periods.read(zone=self._site.time_zone, now_ms=self._now_ms, first=day, last=day)
+        except MalformedPeriod:
+            raise Unusable(f"date is {text!r}, which is no day of the past in {self._site.time_zone}.") from None
+        return day, period.hours, period.runs
+
+    def _named(self) -> str:
+        about = self._ga4.days if self._ga4 else set()
+        if len(about) > 1:
+            first, last = imported_views.shown(day_of(min(about))), imported_views.shown(day_of(max(about)))
+            raise UnreadableImport(f"The file adds up {first} to {last}. Export one day at a time, or with the dimension Date.")
+        if self._day is None and not about:
+            raise UnreadableImport("The file has no dates. Say which day it is about: --day 2026-03-01, or export it by day.")
+        day = self._day or min(about)
+        if about and day.replace("-", "") not in about:
+            raise UnreadableImport(f"The file is about {min(about)}, and --day is {day}.")
+        return day
+
+
+def _stage(stage: ViewsStage, page: _Page, template: str, days: _DayOfFile) -> Fault | None:
+    try:
+        day, hours, runs = days.of(page)
+        if runs:
+            stage.unfinished += 1
+            return None
+        stage.hours[day] = hours
+        key = totals.key_from(template, page.names)
+    except Unusable as unusable:
+        return Fault(page.place, str(unusable))
+    except MalformedKey:  # a page with such an address can be no article
+        stage.add_stray(page.page, page.views)
+        return None
+    return stage.add(Amounts(page.place, key, {day: page.views}), add_up=True)
+
+
+def _keys(pages: Iterable[_Page], template: str) -> set[str]:
+    keys = set()
+    for page in pages:
+        try:
+            keys.add(totals.key_from(template, page.names))
+        except MalformedKey:
+            continue
+    return keys
+
+
+def _registered(connection: Connection, site: Site, keys: Iterable[str]) -> int:
+    return sum(len(_articles(connection, site, chunk)) for chunk in sources.chunks(keys, 500))
+
+
+def _articles(connection: Connection, site: Site, keys: Sequence[str]) -> dict[str, int]:
+    """The ids of registered articles by key."""
+    ids = articles.ids_of(connection, site, keys)
+    known = articles.ids_known(connection, set(ids.values()))
+    return {key: article_id for key, article_id in ids.items() if article_id in known}
+
+
+def _place(connection: Connection, site: Site, stage: ViewsStage) -> None:
+    for keys in list(stage.article_keys()):
+        ids = _articles(connection, site, keys)
+        stage.place(ids, frozenset(ids.values()))
+    stage.sum_up()
+
+
+def _nothing(site: Site, stage: ViewsStage) -> str:
+    unknown = stage.unknown()
+    if not unknown.pages:
+        return "The file holds no views of a day that is over."
+    return (
+        f"No page of the file is an article of {site.key}, for example {unknown.examples[0][:100]!r}. Try --key: the names are "
+        "{path}, {slug} and {url}."
+    )
+
+
+def _refuse_other_views(connection: Connection, site: Site, source: str, hours: Mapping[str, range]) -> None:
+    """Views of two sources, or imported and counted ones, are never added up."""
+    others, counted = imported_views.sources_by_day(connection, site), imported_views.counted_hours(connection, site)
+    for day, span in sorted(hours.items()):
+        if (other := others.get(day_of(day), source)) != source:
+            raise ImportConflict(
+                f"{day} has views from {other} already. `reactions import remove {site.key} {other}` removes those, and --source "
+                f"{other} replaces them day by day."
+            )
+        if not counted.isdisjoint(span):
+            raise ImportConflict(f"On {day} the widget counted views, and these are never added up. Leave that day out.")
