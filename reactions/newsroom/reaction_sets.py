@@ -21,18 +21,23 @@ MOST = 24
 _TAG_CHARACTERS = 64
 _KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
-_MEMBERS = {"key", "emoji", "mood", "label", "retired"}
+_COLOUR = re.compile(r"#[0-9a-f]{6}")
+_MEMBERS = {"key", "emoji", "mood", "label", "retired", "colour"}
 
 
 @dataclass(frozen=True)
 class Reaction:
-    """One entry: `labels` by language tag, in the order given; `mood` is -1, 0 or +1."""
+    """One entry: `labels` by language tag, in the order given; `mood` is -1, 0 or +1.
+
+    `colour` is #rrggbb on the dashboard. "" has it choose one; None says nothing, which leaves the colour that there was.
+    """
 
     key: str
     emoji: str
     mood: int
     labels: Mapping[str, str] = field(hash=False)
     retired: bool = False
+    colour: str | None = None
 
     def label_in(self, language: str) -> str:
         """The label in `language` ("zh-Hant-TW" falls back to "zh-Hant", that to "zh", and that to the first label)."""
@@ -99,9 +104,17 @@ class ReactionSet:
         return _checked([*first, *(entry for entry in self.entries if entry.key not in keys)])
 
     def replaced_by(self, new: ReactionSet) -> ReactionSet:
-        """`new`, plus every reaction that only this set has, retired: a tally never loses its reaction."""
+        """`new`, plus every reaction that only this set has, retired: a tally never loses its reaction.
+
+        Who writes a set without colours, as older clients do, takes none away.
+        """
         missing = [replace(entry, retired=True) for entry in self.entries if entry.key not in new._by_key]
-        return _checked([*new.entries, *missing])
+        return _checked([*map(self._coloured, new.entries), *missing])
+
+    def _coloured(self, entry: Reaction) -> Reaction:
+        before = self._by_key.get(entry.key)
+        colour = before.colour if entry.colour is None and before else entry.colour
+        return replace(entry, colour=colour or None)
 
 
 @lru_cache(maxsize=256)
@@ -135,7 +148,9 @@ def from_stored(tables: Sequence[Any]) -> ReactionSet:
 def stored(reactions: ReactionSet) -> list[dict[str, Any]]:
     """The set as plain lists and dictionaries, for the site's row."""
     return [
-        {"key": r.key, "emoji": r.emoji, "mood": r.mood, "label": dict(r.labels), "retired": r.retired} for r in reactions.entries
+        {"key": r.key, "emoji": r.emoji, "mood": r.mood, "label": dict(r.labels), "retired": r.retired}
+        | ({"colour": r.colour} if r.colour else {})
+        for r in reactions.entries
     ]
 
 
@@ -143,6 +158,7 @@ def _table(reaction: Reaction) -> str:
     labels = ", ".join(f"{_quoted(language)} = {_quoted(label)}" for language, label in reaction.labels.items())
     lines = [f"key = {_quoted(reaction.key)}", f"emoji = {_quoted(reaction.emoji)}", f"mood = {reaction.mood}"]
     lines += [f"label = {{ {labels} }}", *(["retired = true"] if reaction.retired else [])]
+    lines += [f"colour = {_quoted(reaction.colour)}"] if reaction.colour else []
     return "\n".join(["[[reaction]]", *lines, ""])
 
 
@@ -156,7 +172,7 @@ def _reaction(table: Any, place: int) -> Reaction:
     if not isinstance(table, dict):
         raise MalformedReactionSet(f"{here} must be a [[reaction]] table with key, emoji, mood and label.")
     if unknown := sorted(set(table) - _MEMBERS):
-        raise MalformedReactionSet(f"{here}: use key, emoji, mood, label, retired; not {', '.join(map(repr, unknown))}.")
+        raise MalformedReactionSet(f"{here}: use key, emoji, mood, label, retired, colour; not {', '.join(map(repr, unknown))}.")
     key, labels = table.get("key"), table.get("label")
     if isinstance(labels, str):
         labels = {"en": labels}
@@ -173,7 +189,18 @@ def _reaction(table: Any, place: int) -> Reaction:
         raise MalformedReactionSet(
             gettext("%(here)s (%(key)s): mood must be -1, 0 or 1, and retired true or false.", here=here, key=key)
         )
-    return Reaction(key=key, emoji=emoji, mood=mood, labels=dict(labels), retired=retired)
+    colour = _colour(table["colour"], here, key) if "colour" in table else None
+    return Reaction(key=key, emoji=emoji, mood=mood, labels=dict(labels), retired=retired, colour=colour)
+
+
+def _colour(value: Any, here: str, key: str) -> str:
+    """The colour in small letters, or "" for none."""
+    text = "" if value is None else value
+    if not isinstance(text, str) or not _COLOUR.fullmatch(text.lower() or "#000000"):
+        raise MalformedReactionSet(
+            gettext("%(here)s (%(key)s): colour must be # and six hexadecimal digits, such as #1c6cb5.", here=here, key=key)
+        )
+    return text.lower()
 
 
 def _is_label(item: tuple[Any, Any]) -> bool:
@@ -193,6 +220,11 @@ def _checked(entries: Sequence[Reaction]) -> ReactionSet:
         raise MalformedReactionSet(gettext("A key may appear only once; repeated: %(keys)s.", keys=", ".join(sorted(twice))))
     if not [entry for entry in entries if not entry.retired]:
         raise MalformedReactionSet(gettext("At least one reaction must be offered."))
+    colours = [entry.colour for entry in entries if entry.colour and not entry.retired]
+    if same := {colour for colour in colours if colours.count(colour) > 1}:
+        raise MalformedReactionSet(
+            gettext("Two reactions on offer cannot have one colour; repeated: %(colours)s.", colours=", ".join(sorted(same)))
+        )
     if len(entries) > MOST:
         raise MalformedReactionSet(gettext("A set has at most %(n)s reactions, retired ones included.", n=MOST))
     for entry in entries:

@@ -84,7 +84,12 @@ class SetBody(Body):
         fields.Dict(keys=fields.String(), values=fields.Raw()),
         required=True,
         validate=validate.Length(1, 24),
-        metadata={"description": "Each with key, emoji, mood (-1, 0, 1), label by language, and retired"},
+        metadata={
+            "description": (
+                "Each with key, emoji, mood (-1, 0, 1), label by language, retired, "
+                "and colour (#rrggbb on the dashboard; null: its own choice; left out: as it was)"
+            )
+        },
     )
     sections = fields.Dict(
         keys=fields.String(validate=validate.Length(1, 200)),
@@ -101,6 +106,7 @@ class ReactionOfSet(Schema):
     mood = fields.Integer(required=True)
     label = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
     retired = fields.Boolean(required=True)
+    colour = _text("#rrggbb on the dashboard; left out where it chooses")
 
 
 class SetResponse(Schema):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -92,8 +93,8 @@ FAULTS = {
         entry(mood=2), entry(mood=-2), entry(mood=0.0), entry(mood=1.0), entry(mood="1"), entry(mood=True), entry(mood=[1]),
         entry(retired=1), entry(retired="no"),
     ],
-    "Reaction 1: use key, emoji, mood, label, retired; not 'colour'.": [entry(colour="red")],
-    "Reaction 1: use key, emoji, mood, label, retired; not 'a', 'b'.": [entry(b=1, a=2)],
+    "Reaction 1: use key, emoji, mood, label, retired, colour; not 'color'.": [entry(color="red")],
+    "Reaction 1: use key, emoji, mood, label, retired, colour; not 'a', 'b'.": [entry(b=1, a=2)],
     "Reaction 1 must be a [[reaction]] table with key, emoji, mood and label.": ["reaction = [1]", 'reaction = ["like"]'],
     "At least one reaction must be offered.": ["reaction = []", entry(retired=True)],
     "A reaction set has [[reaction]] tables and nothing else.": [
@@ -192,6 +193,33 @@ def test_a_set_that_takes_anothers_place_keeps_what_it_lacks_retired() -> None:
     assert keys_of(back) == ["like", "love", "sad", "wow (retired)"]
 
 
+def test_who_writes_a_set_without_colours_takes_none_away() -> None:
+    old = make.reactions("like", "love").changed("like", colour="#1c6cb5").changed("love", colour="#bd2347")
+    tables = [{"key": "like", "emoji": "👍", "label": "Like"}, {"key": "love", "emoji": "❤", "label": "Love", "colour": None}]
+
+    new = old.replaced_by(reaction_sets.from_stored(tables))
+
+    assert {entry.key: entry.colour for entry in new.entries} == {"like": "#1c6cb5", "love": None}
+    assert [table.get("colour", "left out") for table in reaction_sets.stored(new)] == ["#1c6cb5", "left out"]
+    assert reaction_sets.from_toml(reaction_sets.to_toml(old)) == old
+
+
+@pytest.mark.parametrize(
+    "colour", ["red", "#12345", "#1234567", "#12345g", "#１２３４５６", " #123456", "#123456\n", "url(#a)", 1, True, []]
+)
+def test_what_is_no_colour_is_refused(colour: Any) -> None:
+    with pytest.raises(MalformedReactionSet, match=r"^Reaction 1 \(like\): colour must be # and six hexadecimal digits"):
+        reaction_sets.from_stored([{"key": "like", "emoji": "👍", "label": "Like", "colour": colour}])
+
+
+def test_two_reactions_on_offer_cannot_look_alike() -> None:
+    one = make.reactions("like", "love").changed("like", colour="#1c6cb5")
+
+    with pytest.raises(MalformedReactionSet, match=r"^Two reactions on offer cannot have one colour; repeated: #1c6cb5\.$"):
+        one.changed("love", colour="#1c6cb5")
+    assert one.changed("like", retired=True).changed("love", colour="#1c6cb5").keys == ("love",)
+
+
 def test_a_section_offers_a_part_of_the_set_in_the_sets_order() -> None:
     seven = make.reactions()
 
@@ -213,6 +241,7 @@ ENTRIES = st.builds(
     mood=st.sampled_from([-1, 0, 1]),
     labels=st.dictionaries(LANGUAGES, SHOWN, min_size=1, max_size=3),
     retired=st.booleans(),
+    colour=st.none(),
 )
 SETS = (
     st.lists(ENTRIES, min_size=1, max_size=6, unique_by=lambda entry: entry.key)

@@ -1,7 +1,8 @@
 """The geometry and the colours of the small charts in the lists: numbers for the SVG that the templates write.
 
-A reaction's colour belongs to its key: it is the same on every page, whatever else a site offers and in whatever order. Mood and
-split are drawn in ink, so that no colour means two things.
+A reaction's colour belongs to its key: it is the same on every page, whatever else a site offers and in whatever order. A site
+may choose it; whatever was chosen is made to be seen on a light page and on a dark one. Mood and split are drawn in ink, so that
+no colour means two things.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from reactions.newsroom.reaction_sets import ReactionSet
 AXIS = 72  # the length of the axis of a measure, as pieces.html draws it
 SHADES = 16  # the colours r1 to r16 of page.css
 _OWN = {"like": 1, "dislike": 2, "love": 3, "funny": 4, "angry": 5, "sad": 6, "wow": 7}  # of the set that the product ships
+PAPERS = {"light": (0xFC, 0xFC, 0xFA), "dark": (0x11, 0x15, 0x1A)}  # what page.css draws on
+CONTRAST = 3.0  # what WCAG asks of a thing that carries meaning
+_BLACK, _WHITE = (0, 0, 0), (255, 255, 255)
 _FREE = range(len(_OWN) + 1, SHADES + 1)
 
 
@@ -39,7 +43,8 @@ class Scale:
 
 def paints(reactions: ReactionSet) -> dict[str, str]:
     """The class that colours each reaction, retired ones included."""
-    return _paints(frozenset(entry.key for entry in reactions.entries))
+    own = {entry.key: f"paint-{entry.key}" for entry in reactions.entries if entry.colour}
+    return _paints(frozenset(entry.key for entry in reactions.entries)) | own
 
 
 @lru_cache(maxsize=256)
@@ -51,6 +56,41 @@ def _paints(keys: frozenset[str]) -> dict[str, str]:
         after = [*_FREE[first:], *_FREE[:first]]
         chosen[key] = next((shade for shade in after if shade not in chosen.values()), after[0])
     return {key: f"r{shade}" for key, shade in chosen.items()}
+
+
+def own_colours(reactions: ReactionSet) -> str:
+    """The style sheet of the colours that a site has chosen; "" if it has chosen none."""
+    chosen = {f"paint-{entry.key}": entry.colour for entry in reactions.entries if entry.colour}
+    if not chosen:
+        return ""
+    classes = "".join(f".{name} {{ --c: var(--{name}); }}\n" for name in chosen)
+    light, dark = (
+        "".join(f" --{name}: {seen_on(scheme, colour)};" for name, colour in chosen.items()) for scheme in ("light", "dark")
+    )
+    return f":root {{{light} }}\n@media screen and (prefers-color-scheme: dark) {{ :root {{{dark} }} }}\n{classes}"
+
+
+def seen_on(scheme: str, colour: str) -> str:
+    """The colour, darkened on a light page or lightened on a dark one as far as it takes to be seen there."""
+    own, paper = _rgb(colour), PAPERS[scheme]
+    end = _BLACK if scheme == "light" else _WHITE
+    mixed = (tuple(round(c + (e - c) * part / 50) for c, e in zip(own, end, strict=True)) for part in range(51))
+    return "#" + bytes(next(each for each in mixed if contrast(each, paper) >= CONTRAST)).hex()
+
+
+def contrast(one: Sequence[int], other: Sequence[int]) -> float:
+    """The contrast of two colours as WCAG 2 defines it: 1 to 21."""
+    darker, lighter = sorted((_luminance(one), _luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _rgb(colour: str) -> tuple[int, ...]:
+    return tuple(bytes.fromhex(colour.removeprefix("#")))
+
+
+def _luminance(rgb: Sequence[int]) -> float:
+    linear = [c / 255 / 12.92 if c / 255 <= 0.04045 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in rgb]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 def in_order_of_mood(reactions: ReactionSet) -> list[str]:

@@ -119,6 +119,12 @@ def names(kind: str) -> ResponseReturnValue:
     return view_models.names_with(g.site, kind, request.args.get("q", "")[:200])
 
 
+@blueprint.get("/colours.css")
+def colours() -> Response:
+    """The colours that the site has chosen for its reactions."""
+    return Response(charts.own_colours(g.site.reactions), mimetype="text/css")
+
+
 @blueprint.get("/articles.csv")
 def articles_csv() -> Response:
     """The articles of a view as the page lists them, all of its pages."""
@@ -259,6 +265,7 @@ def shared() -> dict[str, Any]:
     site = g.get("site")
     of_site = {} if site is None else {
         "now": view_models.local_now(site), "paint": charts.paints(site.reactions),
+        "own_colours": any(entry.colour for entry in site.reactions.entries),
         "reaction_names": view_models.names(site), "names_of_filters": naming.filter_names(),
         "may_set": editors.may("admin") or editors.may("keys"), "most_names": view_models.MOST_NAMES,
     }  # fmt: skip

@@ -22,7 +22,7 @@ from reactions.refusals import MalformedReactionSet
 Form = MultiDict[str, str]
 _NEW = ".new"  # no key begins with a full stop
 _MOODS = {"-1": -1, "0": 0, "1": 1}
-_BLANK: Mapping[str, Any] = {"key": _NEW, "emoji": "", "mood": 0, "label": {}, "retired": False}
+_BLANK: Mapping[str, Any] = {"key": _NEW, "emoji": "", "mood": 0, "label": {}, "retired": False, "colour": ""}
 
 
 class Stale(Exception):
@@ -35,11 +35,13 @@ def shown(site: Site, form: Form | None) -> dict[str, Any]:
     rows = stored if form is None else [_row(form, key) for key in form.getlist("key") if key != _NEW]
     tongues = list(dict.fromkeys(language for row in rows for language in row["label"])) or ["en"]
     sections = {name: list(keys) for name, keys in site.section_reactions.items()} if form is None else _sections(form)
+    spoken = languages.spoken()
     return {
         "rows": rows,
         "blank": _BLANK if form is None else _row(form, _NEW),
         "languages": tongues,
-        "spoken": languages.spoken(),
+        "first": spoken if spoken in tongues else tongues[0],
+        "spoken": spoken,
         "sections": sections,
         "version": sites.version_of_set(site),
         "most": reaction_sets.MOST,
@@ -75,7 +77,7 @@ def what_differs(now: Site, form: Form) -> str:
 
 
 def _plain(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    return row["emoji"], row["mood"], sorted(row["label"].items()), row["retired"]
+    return row["emoji"], row["mood"], sorted(row["label"].items()), row["retired"], row.get("colour") or ""
 
 
 def _row(form: Form, key: str) -> dict[str, Any]:
@@ -85,13 +87,16 @@ def _row(form: Form, key: str) -> dict[str, Any]:
     other, label = form.get(f"language.{key}", "").strip(), form.get(f"other.{key}", "").strip()
     if other and label:
         labels[other] = label
+    order = form.get("languages", "").split()  # the first label is the one of every language that the set lacks
+    tongues = sorted(labels, key=lambda language: order.index(language) if language in order else len(order))
     mood = _MOODS.get(form.get(f"mood.{key}", "0"), 2)  # anything else is refused with the set
     return {
         "key": key,
         "emoji": form.get(f"emoji.{key}", "").strip(),
         "mood": mood,
-        "label": labels,
+        "label": {language: labels[language] for language in tongues},
         "retired": f"retired.{key}" in form,
+        "colour": form.get(f"colour.{key}", "").strip() if f"coloured.{key}" in form else "",
     }
 
 

@@ -29,7 +29,7 @@ from reactions.web import current
 from reactions.web.dashboard import charts, naming
 from reactions.web.report_params import View
 
-PAGE_LENGTH = 50
+PAGE_LENGTH = 30  # a phone shows so many in five screens
 MOST_NAMES = 200  # that a page suggests for a filter at once
 _AT_ONCE = 100
 _DAYS_BY_HOUR = 10

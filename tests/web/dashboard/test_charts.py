@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
+import pytest
+
+import reactions.web
 from reactions.newsroom.reaction_sets import Reaction, ReactionSet
 from reactions.web.dashboard import charts
 from reactions.web.dashboard.charts import Segment
@@ -25,6 +31,32 @@ def test_colours_are_all_different_while_there_are_enough() -> None:
 
     assert len(set(paints(9))) == 9
     assert set(paints(24)) == set(paints(9))
+
+
+@pytest.mark.parametrize("colour", ["#ffffff", "#000000", "#ffff00", "#fcfcfa", "#11151a", "#1c6cb5", "#808080"])
+def test_a_chosen_colour_can_be_seen_on_both_pages(colour: str) -> None:
+    for scheme, paper in charts.PAPERS.items():
+        seen = charts.seen_on(scheme, colour)
+
+        assert re.fullmatch("#[0-9a-f]{6}", seen)
+        assert charts.contrast(bytes.fromhex(seen[1:]), paper) >= charts.CONTRAST
+    assert charts.seen_on("light", "#1c6cb5") == "#1c6cb5"
+
+
+def test_the_pages_are_as_light_and_as_dark_as_the_style_sheet_says() -> None:
+    style = (Path(reactions.web.__path__[0]) / "static/dashboard/page.css").read_text()
+
+    papers = re.findall(r"--paper: #([0-9a-f]{6});", style)
+    assert [tuple(bytes.fromhex(paper)) for paper in papers] == list(charts.PAPERS.values())
+
+
+def test_a_site_without_colours_of_its_own_has_no_style_sheet_and_one_with_them_names_them() -> None:
+    chosen = make.reactions("like", "love").changed("love", colour="#ffd400")
+
+    assert charts.own_colours(make.reactions()) == ""
+    assert charts.paints(chosen) == {"like": "r1", "love": "paint-love"}
+    assert charts.own_colours(chosen).endswith("{ --c: var(--paint-love); }\n")
+    assert "dark) { :root { --paint-love: #ffd400; } }" in charts.own_colours(chosen)
 
 
 def test_a_bar_begins_with_what_pleased_and_fills_its_length() -> None:

@@ -9,6 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Request, expect
 
+from reactions.web.dashboard import view_models
 from tests.browsers import Complaints
 from tests.web.dashboard.conftest import Paper, sign_in
 
@@ -185,6 +186,22 @@ def test_a_phone_shows_the_overview_in_five_screens(tab: Page, paper: Paper) -> 
         tab.goto(paper.at(f"/dashboard?period={period}"))
 
         assert tab.evaluate("document.documentElement.scrollHeight") <= 5 * 844
+
+
+@pytest.mark.parametrize("sort", ["sort=votes", "sort=split", "sort=surprise", "sort=share&reaction=angry"])
+def test_a_phone_shows_a_page_of_articles_in_five_screens(tab: Page, paper: Paper, sort: str) -> None:
+    tab.set_viewport_size({"width": 390, "height": 844})
+    tab.goto(paper.at(f"/dashboard/articles?period=28d&{sort}"))
+
+    assert tab.locator(".listing tbody tr").count() == view_models.PAGE_LENGTH
+    assert tab.evaluate("document.documentElement.scrollHeight") <= 5 * 844
+
+
+def test_a_tablet_leaves_titles_their_room(tab: Page, paper: Paper) -> None:
+    tab.set_viewport_size({"width": 820, "height": 1180})
+    tab.goto(paper.at("/dashboard/articles?period=28d"))
+
+    assert tab.locator(".listing .what, .listing tbody th").first.evaluate("each => each.clientWidth") > 300
 
 
 def test_the_readers_own_colours_leave_those_that_tell_reactions_apart(tab: Page, paper: Paper) -> None:

@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from tests import make
 from tests.web.asking import counts, vote
 from tests.web.dashboard.settings_forms import (
+    SETTINGS,
     admin,
     app,
     filled,
@@ -58,6 +59,36 @@ def test_a_new_reaction_gets_its_key_from_its_label_and_a_language_is_added(app:
     assert stored(app).reactions.get("like").labels["eo"] == "Ŝati"
 
 
+def test_a_reaction_gets_a_colour_and_gives_it_back(app: Flask, admin: FlaskClient) -> None:
+    form = filled(admin, "reactions")
+    form["coloured.love"], form["colour.love"] = "1", "#FFD400"
+    saved(admin, "reactions", "save", form)
+    page, style = admin.get("/dashboard").text, admin.get("/dashboard/colours.css")
+
+    again = filled(admin, "reactions")
+    again.pop("coloured.love")
+    saved(admin, "reactions", "save", again)
+
+    assert '<link rel="stylesheet" href="/dashboard/colours.css">' in page
+    assert "--paint-love: #ffd400" in style.text
+    assert style.content_type == "text/css; charset=utf-8"
+    assert stored(app).reactions == make.reactions()
+    assert "colours.css" not in admin.get("/dashboard").text
+
+
+def test_a_label_is_asked_for_in_the_sites_language_and_the_first_one_stays_the_first(app: Flask, admin: FlaskClient) -> None:
+    form = filled(admin, "site")
+    form["language"] = "de"
+    saved(admin, "site", "save", form)
+
+    assert "Beschriftung (de)" in admin.get(f"{SETTINGS}/reactions").text
+    set_form = filled(admin, "reactions")
+    set_form["emoji.wow"] = "🤯"
+    saved(admin, "reactions", "save", set_form)
+
+    assert {next(iter(entry.labels)) for entry in stored(app).reactions.entries} == {"en"}
+
+
 def test_a_section_offers_a_part_and_then_everything_again(app: Flask, admin: FlaskClient) -> None:
     form = filled(admin, "reactions")
     form["section.1"] = "Obituaries"
@@ -82,6 +113,8 @@ def test_a_section_offers_a_part_and_then_everything_again(app: Flask, admin: Fl
         ({"label..new.en": "Clap"}, "emoji must be one emoji."),
         ({"emoji.like": ""}, "Reaction 1 (like): emoji must be one emoji."),
         ({"order.like": "first"}, "like: write the place as a number, such as 1."),
+        ({"coloured.like": "1", "colour.like": "red"}, "Reaction 1 (like): colour must be # and six hexadecimal digits"),
+        ({"coloured.like": "1", "colour.like": "#abcdef", "coloured.wow": "1", "colour.wow": "#ABCDEF"}, "repeated: #abcdef."),
         ({"mood.like": "7"}, "mood must be -1, 0 or 1"),
         ({"language.like": "no language", "other.like": "x"}, "Reaction 1 (like): label must be a text"),
     ],

@@ -2,9 +2,11 @@
 
 const form = document.getElementById("set")
 const stage = document.getElementById("stage")
+const legend = document.getElementById("legend")
 const code = document.getElementById("code")
 const chosen = Object.fromEntries(["language", "icons", "accent", "radius", "results"].map((id) => [id, document.getElementById(id)]))
 const SERVER = `${location.origin}/preview-of-the-set`
+const GREY = "#75808c"
 const SAMPLE = [128, 12, 64, 31, 17, 9, 42, 5]
 const site = "preview"
 let mine = null
@@ -60,11 +62,45 @@ function draw() {
   for (const [name, value] of Object.entries(style)) view.style.setProperty(name, value)
   mine = null
   stage.replaceChildren(view)
+  legend.replaceChildren(...rows().map(swatch))
   const more = Object.entries(attributes).filter(([name]) => name === "icons" || name === "results")
   const rules = Object.entries(style).map(([name, value]) => `  ${name}: ${value};\n`).join("")
   const tag = more.map(([name, value]) => ` ${name}="${value}"`).join("")
   code.textContent = `<reader-reactions site="${document.querySelector(".set").dataset.site}" article="…"${tag}></reader-reactions>\n\n` +
     `reader-reactions {\n${rules}}`
+}
+
+const painted = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim()
+
+function colour(key) {
+  const { value, dataset } = form.elements[`colour.${key}`]
+  const standard = dataset.paint && !dataset.paint.startsWith("paint-") ? painted(dataset.paint) : GREY
+  return form.elements[`coloured.${key}`].checked ? value : standard
+}
+
+function swatch(key) {
+  const item = document.createElement("li")
+  const box = document.createElement("span")
+  box.className = "swatch"
+  box.style.setProperty("--c", colour(key))
+  item.append(box, label(key))
+  return item
+}
+
+/** The emoji of which the widget has a face of its own. */
+async function suggestFaces() {
+  const { faces } = await (await goOut("/widget/v1.json")).json()
+  const options = Object.keys(faces).map((face) => Object.assign(document.createElement("option"), { value: face }))
+  document.getElementById("faces").replaceChildren(...options)
+}
+
+/** A colour that is picked is meant: its box ticks itself. */
+function pickColours() {
+  for (const picker of form.querySelectorAll("input[type=color]")) {
+    const key = picker.name.slice("colour.".length)
+    if (!form.elements[`coloured.${key}`].checked) picker.value = colour(key)
+    picker.addEventListener("input", () => (form.elements[`coloured.${key}`].checked = true))
+  }
 }
 
 /** The two buttons that move a row; the places are numbers in the form, so they work without these too. */
@@ -103,6 +139,8 @@ const later = () => {
 document.getElementById("no-preview").hidden = true
 document.getElementById("look").hidden = false
 addMovers()
+pickColours()
+suggestFaces()
 form.addEventListener("input", later)
 for (const input of Object.values(chosen)) input.addEventListener("input", later)
 customElements.whenDefined("reader-reactions").then(draw)
