@@ -19,7 +19,7 @@ from reactions.settings import InvalidSettings, Settings, proxy_networks
 from reactions.storage import connecting, engines, replica
 from reactions.storage.replica import Source
 from reactions.times import HOUR_MS
-from reactions.votes import readers
+from reactions.votes import readers, rollups
 from reactions.votes.ballot_box import Answer, BallotBox, Listener
 from reactions.votes.drift import Drift, Rounds
 from reactions.votes.rules import Ballot, Receipt
@@ -60,6 +60,7 @@ from reactions.web.oidc import Provider
 from reactions.web.trust import DailyKey, Trust
 
 _REPLICA = "reports"  # the name of its engine
+_ROLLING_UP_S = 5.0  # of each minute, until all is rolled up
 
 
 def create_app(settings: Settings) -> Flask:
@@ -126,7 +127,7 @@ def _parts(settings: Settings, keys: Keys) -> current.Parts:
 
     watch = _watch(settings, engine, lambda: hot_path.ballot_box)
     trust.watched = watch.hold_for
-    rounds = Rounds(engine, articles=settings.verify_articles_per_minute, on_look=_tell_of_drift)
+    rounds = _rounds(settings, engine)
 
     def settled(ballots: Sequence[Ballot], answers: Sequence[Answer]) -> None:
         memory.outdate(_counted(ballots, answers))
@@ -182,6 +183,15 @@ def _ballot_box(settings: Settings, keys: Keys, trust: Trust, limits: VoteLimits
         budget=limits.may_register,
         listener=listener,
     )
+
+
+def _rounds(settings: Settings, engine: Engine) -> Rounds:
+    """What a process does every minute: check some articles, and roll up the hours that have closed."""
+
+    def roll_up() -> None:
+        rollups.roll_up(engine, now_ms=current.now_ms(), within_s=_ROLLING_UP_S)
+
+    return Rounds(engine, articles=settings.verify_articles_per_minute, on_look=_tell_of_drift, beside=roll_up)
 
 
 def _tell_of_drift(visited: int, new: Sequence[Drift], differing: int) -> None:

@@ -1,7 +1,8 @@
-"""`reactions db`, `reactions verify` and `reactions seal`: the tables, a recount of every number, and the ledger's seals."""
+"""`reactions db`, `reactions verify` and `reactions seal`: tables and rollups, a recount of every number, the ledger's seals."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from reactions.commands import as_json, failure, print_json
 from reactions.storage import migrations
 from reactions.storage.connecting import with_timeouts
 from reactions.storage.engines import snapshot
-from reactions.votes import integrity, sealing
+from reactions.votes import integrity, rollups, sealing
 from reactions.web import current
 
 db = AppGroup("db", help="Upgrade and check the tables.")
@@ -53,6 +54,20 @@ def check() -> None:
         if differences := migrations.differences(connection):
             raise click.ClickException("The tables differ from those of this version:\n" + "\n".join(map(str, differences)))
     click.echo("The tables are those of this version.")
+
+
+@db.command("rollup")
+@click.option("--anew", is_flag=True, help="Make every rollup anew, after `reactions verify` has found one that differs.")
+def rollup(*, anew: bool) -> None:
+    """Sum the closed hours for the reports.
+
+    Running processes do it every minute; this does all that is left at once. Run it once a day, from cron or a systemd timer, and
+    after an upgrade to this version. Safe to run at any time and from several hosts.
+    """
+    if anew:
+        rollups.forget(current.engine())
+    rollups.roll_up(current.engine(), now_ms=current.now_ms(), within_s=math.inf)
+    click.echo("The closed hours are rolled up.")
 
 
 @click.command("verify")
@@ -103,7 +118,7 @@ class _Found:
 
 
 def _recount(found: _Found, deadline: float | None) -> bool:
-    """Recount range by range, then the seals. False if the deadline came first."""
+    """Recount range by range, then the seals and the rollups. False if the deadline came first."""
     with _patient_snapshot() as listing:
         pieces = list(integrity.ranges(listing, above=found.above, articles=_ARTICLES))
     for piece in pieces:
@@ -114,6 +129,10 @@ def _recount(found: _Found, deadline: float | None) -> bool:
             return False
     with _patient_snapshot() as connection:
         found.add(0, sealing.differences(connection))
+        days = rollups.days(connection)
+    for day in days:
+        with _patient_snapshot() as connection:
+            found.add(0, rollups.differences(connection, day))
     return True
 
 

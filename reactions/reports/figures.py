@@ -31,6 +31,7 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    union_all,
 )  # fmt: skip
 
 from reactions.newsroom.articles import BORN_MS
@@ -40,9 +41,11 @@ from reactions.reports.metrics import Votes
 from reactions.reports.periods import Period, Slot
 from reactions.storage import tables
 from reactions.times import HOUR_MS
+from reactions.votes.rollups import DAY_HOURS
 from reactions.votes.tallies import READERS_OF_HOUR
 
 _a, _h, _t, _v = tables.article.c, tables.hourly.c, tables.tally.c, tables.views.c
+_rolled_hour, _rolled_day = tables.rolled_hour.c, tables.rolled_day.c
 _N = _t.n + _t.imported
 
 
@@ -160,24 +163,28 @@ def _whole(column: Any) -> ColumnElement[int]:
     return cast(func.sum(column), BigInteger)
 
 
-_MOVES = (_whole(_h.added), _whole(_h.removed), _whole(READERS_OF_HOUR))
+def by_article(connection: Connection, site: Site, hours: range, *, rolled: int = 0) -> dict[int, Sums]:
+    """The sums of every article of the site that anything happened to in these hours.
+
+    Here and below the rollups are read for the hours before `rolled`.
+    """
+    if not hours:
+        return {}
+    rows = _rows_by_article(connection, site, hours, rolled)
+    moods_ = (_whole(_of_mood(site.reactions, mood, rows.reaction, rows.added - rows.removed)) for mood in (1, -1))
+    readers = _whole(rows.readers), _whole(_of_mood(site.reactions, -1, rows.reaction, rows.readers))
+    asked = select(rows.article_id, _whole(rows.added), _whole(rows.removed), *moods_, *readers).group_by(rows.article_id)
+    return {article_id: Sums(*sums) for article_id, *sums in connection.execute(asked).all()}
 
 
-def by_article(connection: Connection, site: Site, hours: range) -> dict[int, Sums]:
-    """The sums of every article of the site that anything happened to in these hours."""
-    net = _h.added - _h.removed
-    by_mood = (_whole(_of_mood(site.reactions, mood, _h.reaction, net)) for mood in (1, -1))
-    readers = _whole(READERS_OF_HOUR), _whole(_of_mood(site.reactions, -1, _h.reaction, READERS_OF_HOUR))
-    asked = _within(connection, site, hours, None, _h.article_id, _whole(_h.added), _whole(_h.removed), *by_mood, *readers)
-    rows = connection.execute(asked.group_by(_h.article_id)).all() if hours else ()
-    return {article_id: Sums(*sums) for article_id, *sums in rows}
-
-
-def of_reaction(connection: Connection, site: Site, hours: range, reaction: str) -> dict[int, int]:
+def of_reaction(connection: Connection, site: Site, hours: range, reaction: str, *, rolled: int = 0) -> dict[int, int]:
     """The net of one reaction in these hours, of every article of the site that it moved on."""
-    asked = _within(connection, site, hours, None, _h.article_id, _whole(_h.added - _h.removed)).where(_h.reaction == reaction)
-    rows = connection.execute(asked.group_by(_h.article_id)).all() if hours else ()
-    return {article_id: net for article_id, net in rows}  # noqa: C416  rows are no pairs to the type checker
+    if not hours:
+        return {}
+    rows = _rows_by_article(connection, site, hours, rolled)
+    asked = select(rows.article_id, _whole(rows.added - rows.removed)).where(rows.reaction == reaction)
+    found = connection.execute(asked.group_by(rows.article_id)).all()
+    return {article_id: net for article_id, net in found}  # noqa: C416  rows are no pairs to the type checker
 
 
 def names(connection: Connection, site: Site) -> dict[str, list[str]]:
@@ -191,18 +198,25 @@ def names(connection: Connection, site: Site) -> dict[str, list[str]]:
     return found
 
 
-def by_hour(connection: Connection, site: Site, hours: range, *, among: Collection[int] | None = None) -> dict[Cell, Moves]:
+def by_hour(
+    connection: Connection, site: Site, hours: range, *, among: Collection[int] | None = None, rolled: int = 0
+) -> dict[Cell, Moves]:
     """What was added and removed by hour and reaction, of all the site's articles or of some."""
-    asked = _within(connection, site, hours, among, _h.hour_utc, _h.reaction, *_MOVES)
-    rows = connection.execute(asked.group_by(_h.hour_utc, _h.reaction)).all() if hours else ()
-    return {(hour, reaction): Moves(*moves) for hour, reaction, *moves in rows}
+    if not hours:
+        return {}
+    rows = _rows_by_hour(connection, site, hours, among, rolled)
+    found = connection.execute(_moves(rows, rows.hour_utc, rows.reaction)).all()
+    return {(hour, reaction): Moves(*moves) for hour, reaction, *moves in found}
 
 
-def by_reaction(connection: Connection, site: Site, hours: range, *, among: Collection[int] | None = None) -> dict[str, Moves]:
+def by_reaction(
+    connection: Connection, site: Site, hours: range, *, among: Collection[int] | None = None, rolled: int = 0
+) -> dict[str, Moves]:
     """What was added and removed by reaction, of all the site's articles or of some."""
-    asked = _within(connection, site, hours, among, _h.reaction, *_MOVES)
-    rows = connection.execute(asked.group_by(_h.reaction)).all() if hours else ()
-    return {reaction: Moves(*moves) for reaction, *moves in rows}
+    if not hours:
+        return {}
+    rows = _rows_by_hour(connection, site, hours, among, rolled)
+    return {reaction: Moves(*moves) for reaction, *moves in connection.execute(_moves(rows, rows.reaction)).all()}
 
 
 def readers_by_part(
@@ -386,10 +400,39 @@ def buckets(slots: Sequence[Slot], cells: Mapping[Cell, Moves], keys: Sequence[s
     return [_bucket(slot, sums[slot.hours.start]) for slot in slots]
 
 
-def _within(connection: Connection, site: Site, hours: range, among: Collection[int] | None, *columns: Any) -> Select[Any]:
-    """Columns of the hourly series over some hours, of all the site's articles or of some."""
+def _moves(rows: Any, *by: Any) -> Select[Any]:
+    """What rows add and remove, and their new readers, by some columns."""
+    return select(*by, _whole(rows.added), _whole(rows.removed), _whole(rows.readers)).group_by(*by)
+
+
+def _rows_by_hour(connection: Connection, site: Site, hours: range, among: Collection[int] | None, rolled: int) -> Any:
+    """The columns of rows that say what happened in each of these hours; the rollup has them of the site as a whole."""
+    before = max(min(rolled if among is None else 0, hours.stop), hours.start)
+    rest = [_series(connection, site, range(before, hours.stop), among, _h.hour_utc)] if before < hours.stop else []
+    mine = (_rolled_hour.site_id == site.id, _rolled_hour.hour_utc >= hours.start, _rolled_hour.hour_utc < before)
+    made = [_rolled(_rolled_hour, _rolled_hour.hour_utc).where(*mine)] if before > hours.start else []
+    return union_all(*made, *rest).subquery().c
+
+
+def _rows_by_article(connection: Connection, site: Site, hours: range, rolled: int) -> Any:
+    """The columns of rows that say what happened to each article: of whole UTC days from the rollup, of other hours not."""
+    days = range(-(-hours.start // DAY_HOURS), min(hours.stop, rolled) // DAY_HOURS)
+    edges = [range(hours.start, days.start * DAY_HOURS), range(days.stop * DAY_HOURS, hours.stop)] if days else [hours]
+    rest = [_series(connection, site, edge, None, _h.article_id) for edge in edges if edge]
+    mine = (_rolled_day.site_id == site.id, one_of(connection, _rolled_day.day_utc, days))
+    made = [_rolled(_rolled_day, _rolled_day.article_id).where(*mine)] if days else []
+    return union_all(*made, *rest).subquery().c
+
+
+def _rolled(of: Any, column: Any) -> Select[Any]:
+    return select(column, of.reaction, of.added, of.removed, of.readers)
+
+
+def _series(connection: Connection, site: Site, hours: range, among: Collection[int] | None, column: Any) -> Select[Any]:
+    """A column and the moves of the hourly series over some hours, of all the site's articles or of some."""
     which = _of_site(connection, site, hours) if among is None else one_of(connection, _h.article_id, among)
-    return select(*columns).where(_h.hour_utc >= hours.start, _h.hour_utc < hours.stop, which)
+    moved = select(column, _h.reaction, _h.added, _h.removed, READERS_OF_HOUR.label("readers"))
+    return moved.where(_h.hour_utc >= hours.start, _h.hour_utc < hours.stop, which)
 
 
 def _of_site(connection: Connection, site: Site, hours: range) -> ColumnElement[bool]:

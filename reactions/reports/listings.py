@@ -382,7 +382,9 @@ def _of_reaction(reading: Reading, numbers: Numbers, hours: range, filters: Filt
     """The numbers with those of the reaction that was asked for."""
     if not filters.reaction:
         return numbers
-    return replace(numbers, given=figures.of_reaction(reading.connection, reading.site, hours, filters.reaction))
+    return replace(
+        numbers, given=figures.of_reaction(reading.connection, reading.site, hours, filters.reaction, rolled=reading.rolled)
+    )
 
 
 def _remaining(reading: Reading, request: ListRequest, cards: Sequence[Card], most: int) -> list[tuple[Rank, Card]]:

@@ -26,7 +26,7 @@ from reactions.reports.norms import Norms
 from reactions.reports.periods import Period, Slot
 from reactions.storage import tables
 from reactions.times import HOUR_MS
-from reactions.votes import tallies
+from reactions.votes import rollups, tallies
 
 GRACE_MS = 120_000
 K = TypeVar("K", bound=Hashable)
@@ -170,6 +170,11 @@ class Reading:
         """What remembered sums of closed hours must have been read under."""
         return tallies.rewrites(self.connection)
 
+    @cached_property
+    def rolled(self) -> int:
+        """The UTC hour before which the rollups may be read."""
+        return rollups.covered_before(self.connection)
+
     @property
     def hour(self) -> int:
         """The UTC hour that runs."""
@@ -185,7 +190,7 @@ class Reading:
         among = matching(self.connection, self.site, filters)
         if not filters.reaction:
             return among
-        given = figures.of_reaction(self.connection, self.site, hours, filters.reaction)
+        given = figures.of_reaction(self.connection, self.site, hours, filters.reaction, rolled=self.rolled)
         chosen = frozenset(article_id for article_id, net in given.items() if net > 0)
         return chosen if among is None else chosen & among
 
@@ -200,7 +205,9 @@ class Reading:
     def by_article(self, hours: range) -> Mapping[int, Sums]:
         """The sums of every article that anything happened to in these hours."""
         past, recent = self._parted(hours)
-        closed = self._closed("by_article", past, lambda part: figures.by_article(self.connection, self.site, part))
+        closed = self._closed(
+            "by_article", past, lambda part: figures.by_article(self.connection, self.site, part, rolled=self.rolled)
+        )
         live = figures.by_article(self.connection, self.site, recent)
         return {**closed, **{article_id: sums.plus(closed.get(article_id, NONE)) for article_id, sums in live.items()}}
 
@@ -219,7 +226,9 @@ class Reading:
         if among is not None:
             return figures.by_reaction(self.connection, self.site, hours, among=among)
         past, recent = self._parted(hours)
-        closed = self._closed("by_reaction", past, lambda part: figures.by_reaction(self.connection, self.site, part))
+        closed = self._closed(
+            "by_reaction", past, lambda part: figures.by_reaction(self.connection, self.site, part, rolled=self.rolled)
+        )
         live = figures.by_reaction(self.connection, self.site, recent)
         return {key: closed.get(key, NO_MOVES).plus(live.get(key, NO_MOVES)) for key in closed.keys() | live.keys()}
 
@@ -249,7 +258,7 @@ class Reading:
         return {**votes, **{article_id: votes.get(article_id, NO_VOTES).less(sums.votes) for article_id, sums in since.items()}}
 
     def _by_hour(self, past: range) -> Mapping[Cell, Moves]:
-        return self._closed("by_hour", past, lambda part: figures.by_hour(self.connection, self.site, part))
+        return self._closed("by_hour", past, lambda part: figures.by_hour(self.connection, self.site, part, rolled=self.rolled))
 
     def _closed(self, what: str, past: range, read: Callable[[range], dict[K, S]]) -> Mapping[K, S]:
         """Sums over closed hours: those remembered, with the hours added that have closed since and those taken off that left."""

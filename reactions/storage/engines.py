@@ -29,6 +29,7 @@ _POOLED = (
 )
 READ_ONLY = "25006"  # SQLSTATE read_only_sql_transaction
 CHECKING = 0x636865636B  # the advisory lock of the rolling check
+ROLLING_UP = 0x726F6C6C  # and that of the rollups
 
 
 def keep_private(url: str) -> None:

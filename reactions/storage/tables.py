@@ -165,6 +165,40 @@ past_rewrite = Table(
     sqlite_with_rowid=False,
 )
 
+rolled_hour = Table(
+    "rolled_hour",
+    metadata,
+    Column("hour_utc", Integer, primary_key=True, autoincrement=False),
+    Column("site_id", Integer, primary_key=True, autoincrement=False),
+    Column("reaction", String(32), primary_key=True),
+    Column("added", BigInteger, nullable=False),
+    Column("removed", BigInteger, nullable=False),
+    Column("readers", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+rolled_day = Table(
+    "rolled_day",
+    metadata,
+    Column("day_utc", Integer, primary_key=True, autoincrement=False),
+    Column("site_id", Integer, primary_key=True, autoincrement=False),
+    Column("article_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("reaction", String(32), primary_key=True),
+    Column("added", BigInteger, nullable=False),
+    Column("removed", BigInteger, nullable=False),
+    Column("readers", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+rolled_upto = Table(
+    "rolled_upto",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # always 1
+    Column("hour_utc", Integer, nullable=False),
+    Column("rewrites", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 views = Table(
     "views",
     metadata,

@@ -48,11 +48,11 @@ def of_articles(connection: Connection, ids: Sequence[int]) -> dict[int, list[ob
 class Rounds:
     """The rolling check of one process: every minute the next `articles` by their ids, and all of them in turn.
 
-    0 turns it off. On PostgreSQL processes check one at a time.
+    0 turns it off. On PostgreSQL processes check one at a time. The same thread then does what `beside` does.
     """
 
-    def __init__(self, engine: Engine, *, articles: int, on_look: OnLook) -> None:
-        self._engine, self._articles, self._on_look = engine, articles, on_look
+    def __init__(self, engine: Engine, *, articles: int, on_look: OnLook, beside: Callable[[], object] = lambda: None) -> None:
+        self._engine, self._articles, self._on_look, self._beside = engine, articles, on_look, beside
         self._last: int | None = None
         self._known: dict[int, Drift] = {}
         self._starting = threading.Lock()
@@ -73,6 +73,10 @@ class Rounds:
                 self.look()
             except Exception:  # the database may be away; the rounds go on
                 log.exception("the rolling check failed")
+            try:
+                self._beside()
+            except Exception:
+                log.exception("what goes on beside the rolling check failed")
 
     def look(self) -> list[Drift]:
         """Check the next articles in one snapshot; the drift that was not known. After the last article it begins anew."""

@@ -5,12 +5,13 @@ A tally has two parts: `n` are votes, `imported` is what other tools counted. Wh
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Collection, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Connection, Executable, bindparam, cast, delete, func, select, tuple_, update
+from sqlalchemy import BigInteger, Connection, Executable, bindparam, cast, delete, exists, func, select, tuple_, update
 
 from reactions.storage import statements, tables
 from reactions.storage.engines import insert_for
@@ -19,6 +20,7 @@ from reactions.storage.tables import READERS
 from reactions.times import HOUR_MS, TEN_MINUTES_MS
 
 _t, _h, _p = tables.tally.c, tables.hourly.c, tables.past_rewrite.c
+LATE_MS = HOUR_MS  # so long after a vote was cast it may be counted without a word to those who keep sums of past hours
 READERS_OF_HOUR = sum((_h[name] for name in READERS[1:]), _h[READERS[0]])
 
 
@@ -84,6 +86,14 @@ def shift(connection: Connection, shifts: Collection[Shift]) -> None:
     _TALLY.execute(connection, [(a, r, max(by, 0)) for (a, r), by in sorted(net.items()) if by])
     if falling := [{"a": a, "r": r, "less": -by} for (a, r), by in sorted(net.items()) if by < 0]:
         connection.execute(_LOWER, falling)
+    if min(change.at_ms for change in shifts) < time.time() * 1000 - LATE_MS:
+        _note_late_votes(connection)
+
+
+def _note_late_votes(connection: Connection) -> None:
+    """Tell that hours have changed which may be rolled up: a process stood still for hours, or a month is seeded."""
+    if connection.execute(select(exists().select_from(tables.rolled_upto))).scalar_one():
+        note_rewrite(connection)
 
 
 def note_rewrite(connection: Connection) -> None:

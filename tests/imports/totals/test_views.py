@@ -178,7 +178,9 @@ def test_rows_that_add_up_beyond_what_is_stored(see: ImportViews) -> None:
     assert "Line 3: The sum of 2026-03-01 is 4,000,000,000, more than" in see("plausible", f"date,page,pageviews\n{lines}").err
 
 
-@pytest.mark.parametrize("day", ["2026-02-30", "01/03/2026", "2026-03", "9999-01-01", "From 2026-03-02 to 2026-03-08", "0001-01-01"])
+@pytest.mark.parametrize(
+    "day", ["2026-02-30", "01/03/2026", "2026-03", "9999-01-01", "From 2026-03-02 to 2026-03-08", "0001-01-01"]
+)
 def test_what_is_no_day_of_the_past(see: ImportViews, day: str) -> None:
     said = see("plausible", f"date,page,pageviews\n{day},/rain,5\n")
     assert (said.code, said.err.startswith("Line 2: date is")) == (1, True)
