@@ -23,7 +23,7 @@ from reactions.votes.verdicts import Verdict
 from reactions.web import current, editors, headers
 from reactions.web.openapi import ApiBlueprint, View, query
 from reactions.web.requests import body_of, place_of
-from reactions.web.schemas import Body
+from reactions.web.schemas import Body, StrictBoolean
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -51,7 +51,7 @@ class ReviewBody(Body):
     network = fields.String(validate=validate.Regexp("^[!-~]{1,24}\\Z"))
     since = _time(data_key="from")
     until = _time()
-    all = fields.Boolean(truthy={True}, falsy=set())
+    all = StrictBoolean(validate=validate.Equal(True))
     states = fields.List(
         fields.String(validate=validate.OneOf(STATES)),
         validate=validate.Length(1, len(STATES)),

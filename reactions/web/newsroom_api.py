@@ -177,7 +177,7 @@ def move(site_key: str) -> Response:
     "deleteArticles",
     body=schemas.DeletionBody,
     response=schemas.DeletionResponse,
-    problems=["unknown-article", "overloaded"],
+    problems=["unknown-article", "overloaded", "malformed-site"],
     scope="review",
 )
 def delete_articles(site_key: str) -> Response:

@@ -52,6 +52,17 @@ class StrictInteger(fields.Integer):
         return super()._validated(value)
 
 
+class StrictBoolean(fields.Boolean):
+    """True or false: no text, and no number that Python takes for one of them."""
+
+    default_error_messages = {**_TEXT_MESSAGES, "invalid": "Send true or false, without quotes."}  # noqa: RUF012
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
 def _count(*, required: bool = True) -> fields.Integer:
     return fields.Integer(required=required, allow_none=True, metadata=_COUNT)
 

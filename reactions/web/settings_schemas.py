@@ -9,7 +9,7 @@ from marshmallow import Schema, fields, validate
 from reactions import languages
 from reactions.newsroom import sites
 from reactions.notices import messages
-from reactions.web.schemas import Body, StrictInteger
+from reactions.web.schemas import Body, StrictBoolean, StrictInteger
 
 
 def _text(description: str = "", **options: Any) -> fields.String:
@@ -27,7 +27,7 @@ def _count(description: str = "", **options: Any) -> fields.Integer:
 
 
 def _on() -> fields.Boolean:
-    return fields.Boolean(truthy={True}, falsy={False}, metadata={"description": "Whether the rule is applied"})
+    return StrictBoolean(metadata={"description": "Whether the rule is applied"})
 
 
 class StrictNumber(fields.Float):

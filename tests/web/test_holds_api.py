@@ -81,6 +81,7 @@ def test_votes_are_released_and_rejected_by_id_article_network_window_and_all(ed
         ({}, 400, "invalid-request"),
         ({"states": ["held"]}, 400, "invalid-request"),
         ({"all": False}, 400, "invalid-request"),
+        ({"all": 1}, 400, "invalid-request"),
         ({"votes": []}, 400, "invalid-request"),
         ({"votes": ["nonsense"]}, 400, "invalid-request"),
         ({"all": True, "states": ["lost"]}, 400, "invalid-request"),

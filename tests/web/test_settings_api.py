@@ -225,6 +225,16 @@ def test_alert_rules_are_changed_one_threshold_at_a_time(admin: Editor) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("on", [0, 1, "false", "yes", None])
+def test_a_rule_is_on_or_off_and_nothing_that_looks_like_it(admin: Any, on: object) -> None:
+    before = admin.send("GET", "daily/alert-rules").json
+
+    answer = admin.send("PATCH", "daily/alert-rules", {"record": {"on": on}})
+
+    assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (400, "#/record/on")
+    assert admin.send("GET", "daily/alert-rules").json == before
+
+
 @pytest.mark.parametrize("rules", [{"surging": {"times": 1}}, {"record": {"votes": 4}}, {"most_loved": {"votes": 2_000_000}}])
 def test_a_threshold_that_proves_nothing_is_refused(admin: Editor, rules: Any) -> None:
     refused = admin.send("PATCH", "daily/alert-rules", rules)
