@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Row, Select, Text, case, cast, func, select
+from sqlalchemy import Connection, Row, Text, cast, select
 
 from reactions.newsroom.articles import BORN_MS
 from reactions.newsroom.sites import Site
@@ -28,7 +28,6 @@ from reactions.votes.tallies import READERS_OF_HOUR
 STEPS = (1, 2, 3, 6, 12, 24, 48, 72, 168)  # hours of age
 LEAST_PEERS = 5  # peers without whom nothing is compared
 _NOTHING = (0,) * len(STEPS)
-_READERS = ""  # stands for all readers where reactions have their keys
 WINDOW_HOURS = 28 * 24  # how old an article may be to say what is usual
 YOUNG_HOURS = 8 * 24  # how old one may be to be a surprise: a day beyond the last step
 PEERS_AT_MOST = 1_000  # of a site that publishes more, a sample that does not change: those with the lowest ids
@@ -37,7 +36,6 @@ EDGES = (*range(1, 49), 72, 96, 168, 336, WINDOW_HOURS)  # the ages, in hours, a
 _a, _h = tables.article.c, tables.hourly.c
 _born_hour = BORN_MS // HOUR_MS
 _from_hour = (BORN_MS + (HOUR_MS - 1)) // HOUR_MS
-_age = _h.hour_utc - _born_hour
 _net = _h.added - _h.removed
 
 
@@ -220,24 +218,95 @@ class Norms:
         return self.rates[min(bisect_right(EDGES, age), len(EDGES) - 1)]
 
 
-def read(connection: Connection, site: Site, hour: int, votes: Votes) -> Norms:
+@dataclass(frozen=True, slots=True)
+class Life:
+    """What one article, born in a UTC hour, gained: by reaction and by step of its age; readers also by the edges of the profile.
+
+    `readers` are all who reacted, until the last step; `gained` leaves negative reactions out.
+    """
+
+    born_hour: int
+    rises: dict[str, list[int]]
+    readers: list[int]
+    gained: list[int]
+
+    def add(self, hour: int, reaction: str, net: int, readers: int, *, negative: bool) -> None:
+        """Add what happened in an hour, or take it off again with numbers below zero."""
+        age = hour - self.born_hour
+        if age < 0:
+            return
+        if age < STEPS[-1]:
+            step = bisect_right(STEPS, age)
+            self.rises.setdefault(reaction, [0] * len(STEPS))[step] += net
+            self.readers[step] += readers
+        if age < WINDOW_HOURS and not negative:
+            self.gained[bisect_right(EDGES, age)] += readers
+
+    def copy(self) -> Life:
+        """One that can be added to."""
+        return Life(self.born_hour, {key: [*rise] for key, rise in self.rises.items()}, [*self.readers], [*self.gained])
+
+
+Births = Sequence[Row[Any]]
+
+
+def read(births: Births, lives: Mapping[int, Life], hour: int, votes: Votes) -> Norms:
     """What was usual before an hour; `votes` are all that the site had then."""
-    births = _births(connection, site, hour)
     sample = births[:PEERS_AT_MOST]
-    sampled = [row.article_id for row in sample]
-    rises = _rises(connection, sampled, hour)
     young = {row.article_id: _growth(row) for row in births if row.born_hour >= hour - YOUNG_HOURS}
     return Norms(
         hour=hour,
         shares=metrics.shares_of(votes),
-        rates=_rates([hour - row.born_hour for row in sample], _gains(connection, site, sampled, hour)),
-        peers=Peers([_growth(row, rises.get(row.article_id)) for row in sample], hour),
+        rates=_rates([hour - row.born_hour for row in sample], [lives[row.article_id].gained for row in sample]),
+        peers=Peers([_growth(row, lives[row.article_id]) for row in sample], hour),
         young=young,
-        counts=_counts(connection, young, hour),
+        counts={article_id: _counts(lives[article_id], hour - growth.from_hour) for article_id, growth in young.items()},
     )
 
 
-def _births(connection: Connection, site: Site, hour: int) -> Sequence[Row[Any]]:
+def lives(
+    connection: Connection, site: Site, births: Births, hours: range, *, known: Mapping[int, Life] | None = None, to: int = 0
+) -> dict[int, Life]:
+    """The lives of those who say what is usual before the end of some hours, in these hours.
+
+    With `known`, their lives before the hour `to`, only the hours between are read; of articles that are new, all.
+    """
+    known, asked = known or {}, _asked(births, hours)
+    old = {r.article_id: known[r.article_id].copy() for r in asked if _is_known(known.get(r.article_id), r)}
+    new = {r.article_id: Life(r.born_hour, {}, [0] * len(STEPS), [0] * len(EDGES)) for r in asked if r.article_id not in old}
+    negative = frozenset(figures.moods(site.reactions)[-1])
+    for part, sign in ((range(to, hours.stop), 1), (range(hours.stop, to), -1)):
+        _live(connection, old, part, negative, sign)
+    _live(connection, new, hours, negative, 1)
+    return old | new
+
+
+def has_all(known: Mapping[int, Life], births: Births, hours: range) -> bool:
+    """False if an article has come since, or another time of publication has been given."""
+    return all(_is_known(known.get(row.article_id), row) for row in _asked(births, hours))
+
+
+def _asked(births: Births, hours: range) -> Births:
+    """Peers and young articles."""
+    return [r for place, r in enumerate(births) if place < PEERS_AT_MOST or r.born_hour >= hours.stop - YOUNG_HOURS]
+
+
+def _is_known(life: Life | None, row: Row[Any]) -> bool:
+    return life is not None and life.born_hour == row.born_hour
+
+
+def _live(connection: Connection, lives: Mapping[int, Life], hours: range, negative: Collection[str], sign: int) -> None:
+    """Add what happened to articles in some hours."""
+    if not lives or not hours:
+        return
+    asked = select(_h.article_id, _h.hour_utc, _h.reaction, _net, READERS_OF_HOUR).where(
+        figures.one_of(connection, _h.article_id, lives), _h.hour_utc >= hours.start, _h.hour_utc < hours.stop
+    )
+    for article_id, hour, reaction, net, readers in connection.execute(asked):
+        lives[article_id].add(hour, reaction, sign * net, sign * readers, negative=reaction in negative)
+
+
+def births(connection: Connection, site: Site, hour: int) -> Births:
     """The site's articles of the last 28 days, in the order of their ids, which is no order at all: ids are hashes."""
     asked = (
         select(
@@ -254,65 +323,27 @@ def _births(connection: Connection, site: Site, hour: int) -> Sequence[Row[Any]]
     return connection.execute(asked).all()
 
 
-def _growth(row: Row[Any], rises: Mapping[str, Mapping[int, int]] | None = None) -> Growth:
-    risen = {reaction: rise(gains) for reaction, gains in (rises or {}).items()}
-    readers = risen.pop(_READERS, _NOTHING)
-    return Growth(row.article_id, row.section, figures.names_in(row.authors), row.from_hour, risen, readers)
+def _growth(row: Row[Any], life: Life | None = None) -> Growth:
+    authors = figures.names_in(row.authors)
+    if life is None:
+        return Growth(row.article_id, row.section, authors, row.from_hour)
+    rises = {reaction: tuple(accumulate(gains)) for reaction, gains in life.rises.items() if any(gains)}
+    return Growth(row.article_id, row.section, authors, row.from_hour, rises, tuple(accumulate(life.readers)))
 
 
-def _of_age(connection: Connection, ids: Collection[int], hour: int, *columns: Any) -> Select[Any]:
-    """The hours that articles had lived through before an hour."""
-    return (
-        select(*columns, _net.label("net"), READERS_OF_HOUR.label("readers"))
-        .join(tables.article, _a.article_id == _h.article_id)
-        .where(figures.one_of(connection, _h.article_id, ids), _age >= 0)
-        .where(_h.hour_utc >= hour - WINDOW_HOURS, _h.hour_utc < hour)
-    )
+def _counts(life: Life, age_hours: int) -> dict[str, int]:
+    """What an article of an age had of each reaction at the last step that it has reached."""
+    reached = bisect_right(STEPS, age_hours)
+    counts = {reaction: sum(gains[:reached]) for reaction, gains in life.rises.items()}
+    return {reaction: count for reaction, count in counts.items() if count}
 
 
-def _rises(connection: Connection, ids: Collection[int], hour: int) -> dict[int, dict[str, dict[int, int]]]:
-    """What articles gained between the steps of their age, by reaction, and of readers."""
-    step = case(*((_age < age, place) for place, age in enumerate(STEPS)))
-    inner = _of_age(connection, ids, hour, _h.article_id, _h.reaction, step.label("step")).where(_age < STEPS[-1]).subquery()
-    columns = (inner.c.article_id, inner.c.reaction, inner.c.step)
-    sums = (cast(func.sum(column), BigInteger) for column in (inner.c.net, inner.c.readers))
-    rises: dict[int, dict[str, dict[int, int]]] = {}
-    for article_id, reaction, place, net, readers in connection.execute(select(*columns, *sums).group_by(*columns)).all():
-        rise = rises.setdefault(article_id, {_READERS: {}})
-        rise.setdefault(reaction, {})[place] = net
-        rise[_READERS][place] = rise[_READERS].get(place, 0) + readers
-    return rises
-
-
-def _counts(connection: Connection, ids: Collection[int], hour: int) -> dict[int, dict[str, int]]:
-    """What articles had of each reaction at the last step of age they had reached."""
-    reached = case(*((_from_hour <= hour - age, age) for age in reversed(STEPS)), else_=0)
-    inner = _of_age(connection, ids, hour, _h.article_id, _h.reaction).where(_age < reached).subquery()
-    columns = (inner.c.article_id, inner.c.reaction)
-    counts: dict[int, dict[str, int]] = {}
-    for article_id, reaction, net in connection.execute(
-        select(*columns, cast(func.sum(inner.c.net), BigInteger)).group_by(*columns)
-    ).all():
-        counts.setdefault(article_id, {})[reaction] = net
-    return counts
-
-
-def _gains(connection: Connection, site: Site, ids: Collection[int], hour: int) -> dict[int, int]:
-    """The readers that articles gained with a first reaction of mood 0 or +1, by hour of age."""
-    inner = _of_age(connection, ids, hour, _age.label("age"))
-    inner_hours = inner.where(_h.reaction.not_in(figures.moods(site.reactions)[-1])).subquery()
-    asked = select(inner_hours.c.age, cast(func.sum(inner_hours.c.readers), BigInteger)).group_by(inner_hours.c.age)
-    return dict(connection.execute(asked).all())
-
-
-def _rates(lived: Sequence[int], gains: Mapping[int, int]) -> list[float]:
+def _rates(lived: Sequence[int], gains: Sequence[Sequence[int]]) -> list[float]:
     """The mean gain of an hour at each step of age: what was gained, over the hours that articles have lived through it.
 
     A step that no article has reached yet has the rate of the one before.
     """
-    gained = [0] * len(EDGES)
-    for age, readers in gains.items():
-        gained[bisect_right(EDGES, age)] += readers
+    gained = [sum(each) for each in zip(*gains, strict=True)] or [0] * len(EDGES)
     rates: list[float] = []
     for place, hours in enumerate(_hours_lived(sorted(lived))):
         rates.append(max(gained[place], 0) / hours if hours else rates[-1] if rates else 0.0)

@@ -1,7 +1,8 @@
 """The parameters of a report, and the reading that answers it: which database, which site, what time.
 
 An hour is closed two minutes after its end, when no vote can still be on its way into it. What closed hours say is kept in
-memory; only the hours since are read again for each report. Filters are the same on screen, in JSON and in exports.
+memory; only the hours since are read again for each report. Filters are the same on screen, in JSON and in exports. The file is
+longer than 300 lines because what is remembered is of no use without what says how it is read and moved on.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from reactions.reports import figures, norms, periods
 from reactions.reports.figures import NO_MOVES, NONE, Cell, Moves, Sums
 from reactions.reports.memory import Memory
 from reactions.reports.metrics import NO_VOTES, Votes
-from reactions.reports.norms import Norms
+from reactions.reports.norms import Births, Life, Norms
 from reactions.reports.periods import Period, Slot
 from reactions.storage import tables
 from reactions.times import HOUR_MS
@@ -249,7 +250,19 @@ class Reading:
 
     def _norms(self, hour: int) -> Norms:
         votes = self.votes_before(hour).values()
-        return norms.read(self.connection, self.site, hour, Votes(*map(sum, zip(*votes, strict=True))) if votes else NO_VOTES)
+        births = norms.births(self.connection, self.site, hour)
+        standing = Votes(*map(sum, zip(*votes, strict=True))) if votes else NO_VOTES
+        return norms.read(births, self._lives(births, range(hour - norms.WINDOW_HOURS, hour)), hour, standing)
+
+    def _lives(self, births: Births, hours: range) -> Mapping[int, Life]:
+        """What young articles and peers gained: what is remembered, with the hours that have closed since."""
+
+        def moved(known: range, lives: Mapping[int, Life]) -> Mapping[int, Life]:
+            return norms.lives(self.connection, self.site, births, hours, known=lives, to=known.stop)
+
+        key = (*self._key("lives", self.rewrites), hours)
+        kept = self.memory.recall(key, lambda: norms.lives(self.connection, self.site, births, hours), moved=moved)
+        return kept if norms.has_all(kept, births, hours) else moved(hours, kept)
 
     def _votes_before(self, hour: int) -> Mapping[int, Votes]:
         """Those of now, less what the hours since have brought."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 from sqlalchemy import Engine
 
@@ -234,3 +236,22 @@ def test_a_site_that_publishes_much_is_judged_by_a_sample_that_stays(engine: Eng
 
     assert len(counts[0]) == 3
     assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_lives_that_move_on_with_the_hours_are_those_that_are_read_anew(engine: Engine, seed: int) -> None:
+    here, random, memory = stage(engine), Random(seed), Memory(keep_s=3600, items=100_000)
+    for hour in range(14):
+        here.now_ms += random.choice((1, 1, 2, 5)) * HOUR_MS
+        again = random.randrange(hour + 1)  # an article that comes again has been given another time of publication
+        here.publish(f"a{again if random.random() < 0.3 else hour}", at_ms=here.now_ms - random.randrange(40) * HOUR_MS)
+        for _ in range(4):
+            reaction, back = random.choice(("like", "love", "angry")), random.randrange(HOUR_MS)
+            here.give(f"a{random.randrange(hour + 1)}", reaction, random.randrange(1, 5), here.now_ms - back)
+        with engines.snapshot(engine) as connection:
+            reading = Reading(connection, here.site, here.now_ms, memory)
+            moved = reading.norms(reading.closed_before)
+        anew = norms_of(here)
+        assert (moved.rates, moved.shares, moved.young) == (anew.rates, anew.shares, anew.young)
+        assert moved.counts == anew.counts
+        assert vars(moved.peers)["_by_id"] == vars(anew.peers)["_by_id"]
