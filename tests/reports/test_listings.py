@@ -184,7 +184,8 @@ def test_filters_find_exactly(engine: Engine) -> None:
     assert found(tag="a") == found(tag='quo"te') == ["news/1"]
     assert found(text="grosse WUT") == found(text="CUP die") == ["sport/cup"]
     assert found(text="ärger_") == found(text="100 %") == found(text="news/1") == ["news/1"]
-    assert found(text="%") == ["news/1"]
+    assert found(text="%") == found(text="_") == ["news/1"]
+    assert found(text="*") == found(text=".*") == found(text="[a-z]+") == found(text="cup|wut") == found(author="%") == []
     assert found(text="wut ärger") == []
     assert found(section=" Sport ", author="Ada", tag="a b", text="wut") == ["sport/cup"]
 

@@ -14,12 +14,15 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from sqlalchemy import create_engine
 
 from reactions.demo import seeding
+from reactions.imports import record
+from reactions.imports.record import Import
 from reactions.newsroom import api_keys, sites
 from reactions.storage import engines
 from reactions.storage.engines import writing
 from reactions.votes.ballot_box import BallotBox
 from reactions.web import current
 from reactions.web.extensions import db
+from tests import make
 from tests.browsers import Complaints
 from tests.databases import SqliteFiles
 from tests.engines import free_port
@@ -144,6 +147,29 @@ def _let_strangers_in(engine: engines.Engine, box: BallotBox) -> None:
     newsroom.register(STRANGER)
     newsroom.held(STRANGER, 1.5, love=12)
     newsroom.held("politics/council-pay-rise-in-eleven-minutes", 3, network="b" * 16, wow=1)
+
+
+@pytest.fixture(scope="session")
+def office(sqlite_files: SqliteFiles, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Paper]:
+    """A service with the site "daily", two articles, an import, and a key that may do everything."""
+    database_url, port = sqlite_files.copy_to(tmp_path_factory.mktemp("office")), free_port()
+    make.site(database_url, origins=[f"http://127.0.0.1:{port}"])
+    engine, now_ms = create_engine(database_url), time.time_ns() // 1_000_000
+    engines.prepare(engine)
+    box = BallotBox(engine, pseudonym_key=b"k" * 32, batch_size=100, queue_size=200, answer_within_s=10)
+    newsroom = Newsroom(engine, box)
+    newsroom.article("a", title="Harbour bridge to close")
+    newsroom.article("b", title="Bridge closes")
+    newsroom.votes("a", like=2, sad=1)
+    box.close()
+    with writing(engine) as connection:
+        site = sites.get(connection, "daily")
+        record.put(connection, Import(site.id, "old-blog", "csv", "old.csv", "0" * 64, "a test", now_ms), known=None)
+        _, key = api_keys.create(connection, site, scopes=api_keys.SCOPES, label="Chief editor", now_ms=now_ms)
+    engine.dispose()
+    settings = {"sign_ins_per_network": "1000/minute", "webhook_private_targets": "true", "site_memory_s": "0.1"}
+    with running_service(database_url, port=port, settings=settings) as service:
+        yield Paper(service, database_url, key)
 
 
 @pytest.fixture

@@ -3,55 +3,20 @@
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from sqlalchemy import create_engine, func, select
 
-from reactions.imports import record
-from reactions.imports.record import Import
-from reactions.newsroom import api_keys, sites
-from reactions.storage import engines, tables
-from reactions.storage.engines import writing
-from reactions.votes.ballot_box import BallotBox
-from tests import make
+from reactions.storage import tables
 from tests.browsers import Complaints
-from tests.databases import SqliteFiles
-from tests.engines import free_port
 from tests.notices.alerts.receiver import receiving
-from tests.service import running_service
 from tests.web.dashboard.conftest import Paper, sign_in
-from tests.web.dashboard.newsroom import Newsroom
 from tests.web.dashboard.test_looks import RULES
 
 PARTS = ("site", "reactions", "keys", "alerts", "digest", "imports", "imports/remove?source=old-blog")
 ASKED = ("merge?id={id}&into=b", "delete?id={id}")
-
-
-@pytest.fixture(scope="module")
-def office(sqlite_files: SqliteFiles, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Paper]:
-    """A service with the site "daily", two articles, an import, and a key that may do everything."""
-    database_url, port = sqlite_files.copy_to(tmp_path_factory.mktemp("office")), free_port()
-    make.site(database_url, origins=[f"http://127.0.0.1:{port}"])
-    engine, now_ms = create_engine(database_url), time.time_ns() // 1_000_000
-    engines.prepare(engine)
-    box = BallotBox(engine, pseudonym_key=b"k" * 32, batch_size=100, queue_size=200, answer_within_s=10)
-    newsroom = Newsroom(engine, box)
-    newsroom.article("a", title="Harbour bridge to close")
-    newsroom.article("b", title="Bridge closes")
-    newsroom.votes("a", like=2, sad=1)
-    box.close()
-    with writing(engine) as connection:
-        site = sites.get(connection, "daily")
-        record.put(connection, Import(site.id, "old-blog", "csv", "old.csv", "0" * 64, "a test", now_ms), known=None)
-        _, key = api_keys.create(connection, site, scopes=api_keys.SCOPES, label="Chief editor", now_ms=now_ms)
-    engine.dispose()
-    settings = {"sign_ins_per_network": "1000/minute", "webhook_private_targets": "true", "site_memory_s": "0.1"}
-    with running_service(database_url, port=port, settings=settings) as service:
-        yield Paper(service, database_url, key)
 
 
 @pytest.fixture
