@@ -1,7 +1,9 @@
-"""`reactions import views`, as it is typed: Plausible, Matomo and GA4 as they write, faults, replacing, removing. On both engines."""
+"""`reactions import views`, as it is typed: what three tools write, faults, replacing, removing. On both engines."""
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -10,12 +12,17 @@ from sqlalchemy import Engine, delete, select, update
 
 from reactions.newsroom import articles, sites
 from reactions.newsroom.articles import Description
+from reactions.notices import digest
+from reactions.reports import periods
+from reactions.reports.query import Memory, Reading
 from reactions.storage import tables
 from reactions.storage.engines import snapshot, writing
 from reactions.votes import integrity, removing, revising, views
 from reactions.votes.revising import Editor
 from tests.boxes import Booth
+from tests.databases import PROJECT
 from tests.imports.totals.conftest import everything
+from tests.reports.stage import HOUR_MS, Stage, asked, at
 from tests.web.terminal import Said, Terminal
 
 PLAUSIBLE = (
@@ -178,9 +185,7 @@ def test_rows_that_add_up_beyond_what_is_stored(see: ImportViews) -> None:
     assert "Line 3: The sum of 2026-03-01 is 4,000,000,000, more than" in see("plausible", f"date,page,pageviews\n{lines}").err
 
 
-@pytest.mark.parametrize(
-    "day", ["2026-02-30", "01/03/2026", "2026-03", "9999-01-01", "From 2026-03-02 to 2026-03-08", "0001-01-01"]
-)
+@pytest.mark.parametrize("day", ["2026-02-30", "01/03/2026", "2026-03", "9999-01-01", "From 2026-03-02", "0001-01-01"])
 def test_what_is_no_day_of_the_past(see: ImportViews, day: str) -> None:
     said = see("plausible", f"date,page,pageviews\n{day},/rain,5\n")
     assert (said.code, said.err.startswith("Line 2: date is")) == (1, True)
@@ -197,8 +202,6 @@ def test_today_is_left_out_and_refused_when_it_is_named(see: ImportViews, engine
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Asia/Kolkata", "Pacific/Kiritimati"])
 def test_a_day_is_the_sites_own(see: ImportViews, engine: Engine, zone: str) -> None:
-    from reactions.reports import periods
-
     with writing(engine) as connection:
         sites.change(connection, "daily", time_zone=zone)
     see("plausible", "date,page,pageviews\n2026-03-01,/rain,5\n")
@@ -264,10 +267,10 @@ def test_a_site_that_counts_does_not_import(see: ImportViews, engine: Engine) ->
 
 def test_a_day_with_counted_views_is_refused(see: ImportViews, engine: Engine) -> None:
     see("plausible", "date,page,pageviews\n2026-03-01,/rain,5\n")
-    at = int(datetime(2026, 3, 2, 15, tzinfo=UTC).timestamp()) // 3600
+    hour = at("2026-03-02 15:00") // HOUR_MS
     with writing(engine) as connection:
         fog = articles.get(connection, sites.get(connection, "daily"), "/fog").article_id
-        views.add_sums(connection, [{"article_id": fog, "hour_utc": at, "n": 3}])
+        views.add_sums(connection, [{"article_id": fog, "hour_utc": hour, "n": 3}])
     said = see("plausible", PLAUSIBLE)
     assert said.err.endswith("Error: On 2026-03-02 the widget counted views, and these are never added up. Leave that day out.\n")
     assert seen(engine) == {("/rain", 1): 5, ("/fog", 2): 3}
@@ -345,3 +348,51 @@ def test_verify_finds_views_that_went_missing(see: ImportViews, engine: Engine) 
         connection.execute(update(tables.views).where(tables.views.c.n == 131).values(n=130))
         connection.execute(delete(tables.views).where(tables.views.c.n == 5))
     assert sorted((each.views, each.imported) for each in faults(engine)) == [(0, 5), (130, 131)]  # type: ignore[attr-defined]
+
+
+def test_the_rate_of_an_imported_day_has_the_readers_of_the_whole_day(see: ImportViews, engine: Engine) -> None:
+    zone = "America/New_York"
+    with writing(engine) as connection:
+        sites.change(connection, "daily", time_zone=zone)
+        site = sites.get(connection, "daily")
+    here = Stage(engine, site, at("2026-03-05 12:00", zone))
+    for when, readers in (("01 23:30", 40), ("02 00:10", 10), ("02 23:50", 20), ("03 00:10", 7)):
+        here.give("/rain", "like", readers, at(f"2026-03-{when}", zone))
+
+    see("plausible", "date,page,pageviews\n2026-03-02,/rain,1000\n2026-03-02,/sun,500\n")
+
+    for about in (asked(first="2026-03-02", last="2026-03-02"), asked(first="2026-03-01", last="2026-03-04")):
+        (row,) = here.reports().articles(site, about, sort="rate", limit=1).articles
+        assert (row.article, row.views) == ("/rain", 1000)
+        assert row.reaction_rate is not None
+        assert round(row.reaction_rate.per_1000, 6) == 30
+    with snapshot(engine) as connection:
+        reading = Reading(connection, site, here.now_ms, Memory(keep_s=0, items=0))
+        found = digest.read(reading, digest.yesterday(zone, at("2026-03-03 09:00", zone)))
+    assert "1,500 views; 20.0 of 1,000 who saw the row reacted" in digest.text(found, dashboard_url="")
+
+
+def recipes() -> list[str]:
+    """The commands of docs/import.md that import views."""
+    page = (PROJECT / "docs" / "import.md").read_text(encoding="utf-8")
+    return re.findall(r"^reactions (import views daily .*)$", page, re.MULTILINE)
+
+
+FILES = {
+    "imported_pages_20260301_20260331.csv": PLAUSIBLE,
+    "pages.csv": "name,visitors,pageviews,bounce_rate,time_on_page,scroll_depth\n/rain,80,120,50,30,80\n",
+    "matomo.csv": MATOMO,
+    "free-form.csv": GA4_BY_DAY,
+}
+
+
+@pytest.mark.parametrize("recipe", recipes())
+def test_every_recipe_of_the_page_imports_what_the_tool_writes(terminal: Terminal, engine: Engine, recipe: str) -> None:
+    publish(engine, "/rain", "/sun")
+    words = shlex.split(recipe)
+    (terminal.folder / words[3]).write_text(FILES[words[3]])
+
+    said = terminal.type(*words[:3], str(terminal.folder / words[3]), *words[4:])
+
+    assert said.code == 0, said
+    assert seen(engine).get(("/rain", 1), 0) >= 120 or "--dry-run" in words
