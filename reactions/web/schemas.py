@@ -57,10 +57,10 @@ class StrictBoolean(fields.Boolean):
 
     default_error_messages = {**_TEXT_MESSAGES, "invalid": "Send true or false, without quotes."}  # noqa: RUF012
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> bool:
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> bool:
         if not isinstance(value, bool):
             raise self.make_error("invalid", input=value)
-        return value
+        return bool(super()._deserialize(value, *args, **options))
 
 
 def _count(*, required: bool = True) -> fields.Integer:
