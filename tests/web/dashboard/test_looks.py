@@ -193,7 +193,7 @@ def test_a_phone_shows_a_page_of_articles_in_five_screens(tab: Page, paper: Pape
     tab.set_viewport_size({"width": 390, "height": 844})
     tab.goto(paper.at(f"/dashboard/articles?period=28d&{sort}"))
 
-    assert tab.locator(".listing tbody tr").count() == view_models.PAGE_LENGTH
+    assert 20 < tab.locator(".listing tbody tr").count() <= view_models.PAGE_LENGTH
     assert tab.evaluate("document.documentElement.scrollHeight") <= 5 * 844
 
 
