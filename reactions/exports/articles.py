@@ -32,7 +32,7 @@ from reactions.exports.formats import Batch
 from reactions.exports.scope import Scope
 from reactions.newsroom.articles import born_ms
 from reactions.newsroom.sites import Site
-from reactions.reports import figures, listings, metrics
+from reactions.reports import figures, listings, metrics, rows
 from reactions.reports.figures import Seen
 from reactions.reports.metrics import Measure, Shares
 from reactions.reports.query import closed_before
@@ -225,7 +225,7 @@ def _moves(scope: Scope, ids: Sequence[int]) -> dict[int, _Moves]:
     columns = [_whole(case((scope.within, column), else_=0)) for column in (_h.added, _h.removed, 1)]
     query = (
         select(_h.article_id, func.min(_h.hour_utc), func.max(_h.hour_utc), *columns)
-        .where(figures.one_of(scope.connection, _h.article_id, ids))
+        .where(rows.one_of(scope.connection, _h.article_id, ids))
         .group_by(_h.article_id)
     )
     return {article_id: _Moves(*numbers) for article_id, *numbers in scope.connection.execute(query)}
@@ -233,7 +233,7 @@ def _moves(scope: Scope, ids: Sequence[int]) -> dict[int, _Moves]:
 
 def _counts(connection: Connection, ids: Sequence[int]) -> dict[int, _Counts]:
     counts = {article_id: _Counts({}, {}) for article_id in ids}
-    query = select(_t.article_id, _t.reaction, _t.n, _t.imported).where(figures.one_of(connection, _t.article_id, ids))
+    query = select(_t.article_id, _t.reaction, _t.n, _t.imported).where(rows.one_of(connection, _t.article_id, ids))
     for article_id, reaction, n, imported in connection.execute(query):
         counts[article_id].votes[reaction], counts[article_id].imported[reaction] = n, imported
     return counts
@@ -241,13 +241,13 @@ def _counts(connection: Connection, ids: Sequence[int]) -> dict[int, _Counts]:
 
 def _held(connection: Connection, ids: Sequence[int]) -> dict[int, int]:
     query = (
-        select(_v.article_id, func.count()).where(figures.one_of(connection, _v.article_id, ids), _v.held).group_by(_v.article_id)
+        select(_v.article_id, func.count()).where(rows.one_of(connection, _v.article_id, ids), _v.held).group_by(_v.article_id)
     )
     return _pairs(connection, query)
 
 
 def _keys(connection: Connection, ids: Sequence[int]) -> dict[int | None, str]:
-    query = select(_a.article_id, _a.key).where(figures.one_of(connection, _a.article_id, ids))
+    query = select(_a.article_id, _a.key).where(rows.one_of(connection, _a.article_id, ids))
     return _pairs(connection, query) if ids else {}
 
 

@@ -9,6 +9,7 @@
     norms                what is usual for the site and for an article's age, and an article's peers
     words                numbers and comparisons in words, for pages and mails
     figures              the SQL: sums by article, hour and reaction
+    rows                 the rows that these are made of: the hourly series and its rollups
     periods, metrics     days and hours of a time zone; the formulas, which docs/metrics.md explains
 
 The one thing to know: an hour of the hourly series belongs to the bucket in which it begins.

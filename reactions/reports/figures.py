@@ -16,7 +16,6 @@ from operator import add, sub
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
-    ARRAY,
     BigInteger,
     ColumnElement,
     Connection,
@@ -24,14 +23,12 @@ from sqlalchemy import (
     Select,
     Text,
     and_,
-    any_,
     bindparam,
     case,
     cast,
     func,
     or_,
     select,
-    union_all,
 )  # fmt: skip
 
 from reactions.newsroom.articles import BORN_MS
@@ -39,9 +36,9 @@ from reactions.newsroom.reaction_sets import ReactionSet
 from reactions.newsroom.sites import Site
 from reactions.reports.metrics import Votes
 from reactions.reports.periods import Period, Slot
+from reactions.reports.rows import of_site, one_of, rows_by_article, rows_by_hour
 from reactions.storage import tables
 from reactions.times import HOUR_MS
-from reactions.votes.rollups import DAY_HOURS
 from reactions.votes.tallies import READERS_OF_HOUR
 
 _a, _h, _t, _v = tables.article.c, tables.hourly.c, tables.tally.c, tables.views.c
@@ -111,7 +108,6 @@ class Seen(NamedTuple):
 
 NONE = Sums(0, 0, 0, 0, 0, 0)
 NO_MOVES = Moves(0, 0, 0)
-_FEW_HOURS = 48
 Cell = tuple[int, str]  # UTC hour and reaction
 
 
@@ -170,7 +166,7 @@ def by_article(connection: Connection, site: Site, hours: range, *, rolled: int 
     """
     if not hours:
         return {}
-    rows = _rows_by_article(connection, site, hours, rolled)
+    rows = rows_by_article(connection, site, hours, rolled)
     moods_ = (_whole(_of_mood(site.reactions, mood, rows.reaction, rows.added - rows.removed)) for mood in (1, -1))
     readers = _whole(rows.readers), _whole(_of_mood(site.reactions, -1, rows.reaction, rows.readers))
     asked = select(rows.article_id, _whole(rows.added), _whole(rows.removed), *moods_, *readers).group_by(rows.article_id)
@@ -181,7 +177,7 @@ def of_reaction(connection: Connection, site: Site, hours: range, reaction: str,
     """The net of one reaction in these hours, of every article of the site that it moved on."""
     if not hours:
         return {}
-    rows = _rows_by_article(connection, site, hours, rolled)
+    rows = rows_by_article(connection, site, hours, rolled)
     asked = select(rows.article_id, _whole(rows.added - rows.removed)).where(rows.reaction == reaction)
     found = connection.execute(asked.group_by(rows.article_id)).all()
     return {article_id: net for article_id, net in found}  # noqa: C416  rows are no pairs to the type checker
@@ -204,7 +200,7 @@ def by_hour(
     """What was added and removed by hour and reaction, of all the site's articles or of some."""
     if not hours:
         return {}
-    rows = _rows_by_hour(connection, site, hours, among, rolled)
+    rows = rows_by_hour(connection, site, hours, among, rolled)
     found = connection.execute(_moves(rows, rows.hour_utc, rows.reaction)).all()
     return {(hour, reaction): Moves(*moves) for hour, reaction, *moves in found}
 
@@ -215,7 +211,7 @@ def by_reaction(
     """What was added and removed by reaction, of all the site's articles or of some."""
     if not hours:
         return {}
-    rows = _rows_by_hour(connection, site, hours, among, rolled)
+    rows = rows_by_hour(connection, site, hours, among, rolled)
     return {reaction: Moves(*moves) for reaction, *moves in connection.execute(_moves(rows, rows.reaction)).all()}
 
 
@@ -223,7 +219,7 @@ def readers_by_part(
     connection: Connection, site: Site, hours: Collection[int], *, among: Collection[int] | None = None
 ) -> dict[int, tuple[int, ...]]:
     """The readers of some hours who voted on an article for the first time, by ten minutes."""
-    which = _of_site(connection, site, range(1)) if among is None else one_of(connection, _h.article_id, among)
+    which = of_site(connection, site, range(1)) if among is None else one_of(connection, _h.article_id, among)
     asked = select(_h.hour_utc, *(_whole(_h[name]) for name in tables.READERS)).where(_h.hour_utc.in_(hours), which)
     parts: dict[int, tuple[int, ...]] = dict.fromkeys(hours, (0,) * len(tables.READERS))
     return parts | {hour: tuple(readers) for hour, *readers in connection.execute(asked.group_by(_h.hour_utc)).all()}
@@ -288,14 +284,6 @@ def names_in(text: str) -> tuple[str, ...]:
     """The names in a stored list of authors or tags, each once."""
     names: list[Any] = json.loads(text)
     return tuple(dict.fromkeys(names))
-
-
-def one_of(connection: Connection, column: Any, ids: Collection[int]) -> ColumnElement[bool]:
-    """A condition that takes any number of ids as one parameter."""
-    if connection.dialect.name == "sqlite":
-        listed = func.json_each(bindparam(None, f"[{','.join(map(str, ids))}]", type_=Text)).table_valued("value")
-        return column.in_(select(listed.c.value))  # type: ignore[no-any-return]
-    return column == any_(bindparam(None, list(ids), type_=ARRAY(BigInteger)))  # type: ignore[no-any-return]
 
 
 def moods(reactions: ReactionSet) -> Mapping[int, list[str]]:
@@ -403,46 +391,6 @@ def buckets(slots: Sequence[Slot], cells: Mapping[Cell, Moves], keys: Sequence[s
 def _moves(rows: Any, *by: Any) -> Select[Any]:
     """What rows add and remove, and their new readers, by some columns."""
     return select(*by, _whole(rows.added), _whole(rows.removed), _whole(rows.readers)).group_by(*by)
-
-
-def _rows_by_hour(connection: Connection, site: Site, hours: range, among: Collection[int] | None, rolled: int) -> Any:
-    """The columns of rows that say what happened in each of these hours; the rollup has them of the site as a whole."""
-    before = max(min(rolled if among is None else 0, hours.stop), hours.start)
-    rest = [_series(connection, site, range(before, hours.stop), among, _h.hour_utc)] if before < hours.stop else []
-    mine = (_rolled_hour.site_id == site.id, _rolled_hour.hour_utc >= hours.start, _rolled_hour.hour_utc < before)
-    made = [_rolled(_rolled_hour, _rolled_hour.hour_utc).where(*mine)] if before > hours.start else []
-    return union_all(*made, *rest).subquery().c
-
-
-def _rows_by_article(connection: Connection, site: Site, hours: range, rolled: int) -> Any:
-    """The columns of rows that say what happened to each article: of whole UTC days from the rollup, of other hours not."""
-    days = range(-(-hours.start // DAY_HOURS), min(hours.stop, rolled) // DAY_HOURS)
-    edges = [range(hours.start, days.start * DAY_HOURS), range(days.stop * DAY_HOURS, hours.stop)] if days else [hours]
-    rest = [_series(connection, site, edge, None, _h.article_id) for edge in edges if edge]
-    mine = (_rolled_day.site_id == site.id, one_of(connection, _rolled_day.day_utc, days))
-    made = [_rolled(_rolled_day, _rolled_day.article_id).where(*mine)] if days else []
-    return union_all(*made, *rest).subquery().c
-
-
-def _rolled(of: Any, column: Any) -> Select[Any]:
-    return select(column, of.reaction, of.added, of.removed, of.readers)
-
-
-def _series(connection: Connection, site: Site, hours: range, among: Collection[int] | None, column: Any) -> Select[Any]:
-    """A column and the moves of the hourly series over some hours, of all the site's articles or of some."""
-    which = _of_site(connection, site, hours) if among is None else one_of(connection, _h.article_id, among)
-    moved = select(column, _h.reaction, _h.added, _h.removed, READERS_OF_HOUR.label("readers"))
-    return moved.where(_h.hour_utc >= hours.start, _h.hour_utc < hours.stop, which)
-
-
-def _of_site(connection: Connection, site: Site, hours: range) -> ColumnElement[bool]:
-    """The condition that an hour is of an article of the site.
-
-    SQLite takes the way that a condition names first: a list of articles, which pays for days, or the hours, which pay for a few.
-    """
-    if connection.dialect.name == "sqlite" and len(hours) <= _FEW_HOURS:
-        return select(_a.site_id).where(_a.article_id == _h.article_id).scalar_subquery() == site.id
-    return _h.article_id.in_(select(_a.article_id).where(_a.site_id == site.id))
 
 
 def _of_mood(reactions: ReactionSet, mood: int, reaction: Any, n: Any) -> ColumnElement[int]:

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Row, Text, cast, select
 
 from reactions.newsroom.articles import BORN_MS
 from reactions.newsroom.sites import Site
-from reactions.reports import figures, metrics
+from reactions.reports import figures, metrics, rows
 from reactions.reports.metrics import Shares, Votes
 from reactions.storage import tables
 from reactions.times import HOUR_MS
@@ -300,7 +300,7 @@ def _live(connection: Connection, lives: Mapping[int, Life], hours: range, negat
     if not lives or not hours:
         return
     asked = select(_h.article_id, _h.hour_utc, _h.reaction, _net, READERS_OF_HOUR).where(
-        figures.one_of(connection, _h.article_id, lives), _h.hour_utc >= hours.start, _h.hour_utc < hours.stop
+        rows.one_of(connection, _h.article_id, lives), _h.hour_utc >= hours.start, _h.hour_utc < hours.stop
     )
     for article_id, hour, reaction, net, readers in connection.execute(asked):
         lives[article_id].add(hour, reaction, sign * net, sign * readers, negative=reaction in negative)
