@@ -20,7 +20,7 @@ from reactions.imports.article_files import ArticleOptions, Reading
 from reactions.imports.own_exports import Folder, Restoration
 from reactions.imports.record import Import
 from reactions.imports.sources import Fault, Source
-from reactions.imports.tools import TOOLS, tables
+from reactions.imports.tools import TOOLS, pages, tables
 from reactions.imports.tools.tool import Tool
 from reactions.imports.totals import Faulty, Plan, Stage, TotalsOptions
 from reactions.imports.views import Unknown, ViewsOptions, ViewsStage
@@ -166,7 +166,7 @@ def _csv(typed: Typed, mapping: TextIO) -> None:
 @import_.command("views")
 @click.argument("site")
 @click.argument("file", type=click.File("rb"))
-@click.option("--from", "from_", type=click.Choice(list(views.TOOLS)), required=True, help="The tool that wrote the file.")
+@click.option("--from", "from_", type=click.Choice(list(pages.TOOLS)), required=True, help="The tool that wrote the file.")
 @click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="The day that a file without dates is about.")
 @click.option(
     "--key",
@@ -187,7 +187,7 @@ def _views(
         opened = Source(file)
         options = ViewsOptions(target, current.now_ms(), day.date().isoformat() if day else None, key)
         try:
-            views.gather(stage, engine, views.TOOLS[from_], opened, options)
+            views.gather(stage, engine, pages.TOOLS[from_], opened, options)
         except Faulty as faulty:
             _refuse(faulty)
         plan = views.plan(engine, target, name, stage)

@@ -1,7 +1,6 @@
 """Opening a file to import: unpacked if it is gzip, decoded, hashed, and read as lines, as a CSV table or as JSON.
 
-There is one reader of CSV for every importer. It takes what spreadsheets and databases write: commas, semicolons or tabs, a first
-line `sep=;`, UTF-8 or UTF-16, any line ends, columns without a name, rows without content.
+There is one reader of CSV for every importer. It takes what spreadsheets and databases write: any separator, UTF-8 or UTF-16.
 """
 
 from __future__ import annotations
@@ -58,10 +57,9 @@ class Row(NamedTuple):
 
 
 class Lines(Protocol):
-    """What has lines: a source, or what is left of one."""
+    """What has lines, each with a line feed at its end: a source, or what is left of one."""
 
-    def lines(self) -> Iterator[str]:
-        """The lines, each with a line feed at its end."""
+    def lines(self) -> Iterator[str]: ...  # noqa: D102
 
 
 def chunks(rows: Iterable[_T], size: int) -> Iterator[list[_T]]:

@@ -8,16 +8,17 @@ article of the site are counted and left out; nothing is registered.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain, islice
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine
 
 from reactions.imports import record, sources, totals
-from reactions.imports.sources import Fault, Lines, Row, Source
-from reactions.imports.tools.tool import names_of_page
+from reactions.imports.sources import Fault, Source
+from reactions.imports.tools import pages
+from reactions.imports.tools.pages import Ga4Lines, Page, ViewsTool
 from reactions.imports.totals import MOST_FAULTS, Amounts, Faulty, Plan, Stage, Unusable
 from reactions.newsroom import articles
 from reactions.newsroom.sites import Site
@@ -31,42 +32,6 @@ TEMPLATES = ("{path}", "{url}", "{slug}")  # of keys, if the operator names none
 _COMPARED = 2000  # entries whose keys are compared with the site's articles
 _ZIP = b"PK\x03\x04"
 _DAY = re.compile(r"(\d{4})(-?)(\d\d)\2(\d\d)")
-_GROUPED = re.compile(r"[0-9]{1,3}(?:([ \u00a0\u202f'’])[0-9]{3}(?:\1[0-9]{3})*|([.,])[0-9]{3}(?:\2[0-9]{3})+)")
-_AMBIGUOUS = re.compile(r"[0-9]{1,3}[.,][0-9]{3}")
-_ABOUT = re.compile(r"# *(?:(Start|End) date: *(\d{8})|(\d{8})-(\d{8})) *", re.IGNORECASE)
-_GRAND_TOTAL = re.compile(r"[,;\t]+[^,;\t].*[,;\t]\"?Grand total\"?", re.IGNORECASE)
-
-
-class ViewsTool(NamedTuple):
-    """A tool that counts pages: how its columns may be called, in lower case; of several that are there, the first is meant."""
-
-    name: str
-    pages: tuple[str, ...]
-    views: tuple[str, ...]
-    dates: tuple[str, ...]
-    host: str
-    advice: str
-
-
-TOOLS = {
-    tool.name: tool
-    for tool in (
-        ViewsTool(
-            "plausible", ("page", "name"), ("pageviews",), ("date",), "hostname",
-            "Plausible's imported_pages has date, hostname, page and pageviews; its list of top pages has name and pageviews.",
-        ),
-        ViewsTool(
-            "matomo", ("metadata_url", "metadata: url", "url", "label", "page url"), ("nb_hits", "pageviews"), ("date",), "",
-            "Matomo's page URLs have label, nb_hits and, best of all, metadata_url.",
-        ),
-        ViewsTool(
-            "ga4",
-            ("page path and screen class", "page path", "page path + query string", "page location", "pagepath"),
-            ("views", "screenpageviews"), ("date",), "hostname",
-            "GA4's pages and screens have 'Page path and screen class' and 'Views', with the interface in English.",
-        ),
-    )
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,53 +76,6 @@ class ViewsStage(Stage):
         return Unknown(pages, seen or 0, [page for (page,) in examples])
 
 
-@dataclass(frozen=True, slots=True)
-class _Page:
-    """A line of a file: what its page may be called, its day (None: the file has no dates) and its views."""
-
-    place: str
-    page: str
-    names: Mapping[str, str]
-    day: str | None
-    views: int
-
-
-@dataclass(slots=True)
-class _Ga4Lines:
-    """A file of GA4 as lines of which only the table of pages is left. Comments say which days it is about."""
-
-    source: Source
-    days: set[str] = field(default_factory=set)
-
-    def lines(self) -> Iterator[str]:
-        inside: bool | None = None  # in the table of pages, in another one, or (None) before the next
-        found = False
-        for number, line in enumerate(self.source.lines(), start=1):
-            text = line.strip()
-            if not text or text.startswith("#"):
-                self._note(text)
-                inside = None if text or not inside else inside
-                yield "\n"
-                continue
-            if _has_pages(text):
-                if found:
-                    raise UnreadableImport(f"Line {number:,}: a second table of pages. Import a file with one.")
-                inside = found = True
-            elif inside is None:
-                inside = False
-            yield line if inside and not _GRAND_TOTAL.fullmatch(text) else "\n"
-        if not found:
-            raise UnreadableImport(f"There is no table of pages in the file. {TOOLS['ga4'].advice}")
-
-    def _note(self, text: str) -> None:
-        if about := _ABOUT.fullmatch(text):
-            self.days.update(filter(None, about.group(2, 3, 4)))
-
-
-def _has_pages(line: str) -> bool:
-    return any(cell.strip().strip('"').lower() in TOOLS["ga4"].pages for cell in re.split("[,;\t]", line))
-
-
 def gather(stage: ViewsStage, engine: Engine, tool: ViewsTool, source: Source, options: ViewsOptions) -> None:
     """Read a whole file onto the stage. Raises Faulty, UnreadableImport or ImportConflict."""
     site = options.site
@@ -168,13 +86,13 @@ def gather(stage: ViewsStage, engine: Engine, tool: ViewsTool, source: Source, o
         )
     if source.start().startswith(_ZIP):
         raise UnreadableImport("This is a ZIP archive. Unpack it, and import the table of pages in it (imported_pages_….csv).")
-    ga4 = _Ga4Lines(source) if tool.name == "ga4" else None
-    pages = iter(_pages(tool, ga4 or source))
-    first = list(islice(pages, _COMPARED))
+    ga4 = Ga4Lines(source) if tool.name == "ga4" else None
+    read = iter(pages.read_pages(tool, ga4 or source))
+    first = list(islice(read, _COMPARED))
     template = options.key or likely_key(engine, site, first)
     day_of_file = _DayOfFile(options, ga4)
     faults: list[Fault] = []
-    for page in chain(first, pages):
+    for page in chain(first, read):
         fault = page if isinstance(page, Fault) else _stage(stage, page, template, day_of_file)
         if fault is not None:
             faults.append(fault)
@@ -186,9 +104,9 @@ def gather(stage: ViewsStage, engine: Engine, tool: ViewsTool, source: Source, o
         raise UnreadableImport(f"The file holds no page at all. {tool.advice}")
 
 
-def likely_key(engine: Engine, site: Site, pages: Iterable[_Page | Fault]) -> str:
+def likely_key(engine: Engine, site: Site, read: Iterable[Page | Fault]) -> str:
     """The template that finds most of the site's articles: the path of an address, all of it, or its last part."""
-    named = [page for page in pages if isinstance(page, _Page)]
+    named = [page for page in read if isinstance(page, Page)]
     with engine.connect() as connection:
         plan_lists_anew(connection)
         found = {template: _registered(connection, site, _keys(named, template)) for template in TEMPLATES}
@@ -215,55 +133,14 @@ def plan(engine: Engine, site: Site, source: str, stage: ViewsStage) -> Plan:
     return Plan(site, known, stage, *stage.figures(), hours=stage.hours)
 
 
-def _pages(tool: ViewsTool, lines: Lines) -> Iterator[_Page | Fault]:
-    chosen: dict[str, str | None] = {}
-
-    def check(columns: Sequence[str]) -> None:
-        for what, names in (("page", tool.pages), ("views", tool.views), ("date", tool.dates)):
-            chosen[what] = next((name for name in names if name in columns), None)
-        if not chosen["page"] or not chosen["views"]:
-            raise UnreadableImport(f"The columns are {', '.join(columns)[:200]}. {tool.advice}")
-
-    for row in sources.read_table(lines, check):
-        yield row if isinstance(row, Fault) else _page(row, tool, str(chosen["views"]), chosen["date"])
-
-
-def _page(row: Row, tool: ViewsTool, views: str, dated: str | None) -> _Page | Fault:
-    if row.cells.get("idsubdatatable"):
-        return Fault(row.place, "is a folder with pages below it (idsubdatatable). Export the report flat: flat=1.")
-    page = next((cell for name in tool.pages if (cell := row.cells.get(name))), None) or "(none)"
-    day = row.cells[dated] or "" if dated else None
-    try:
-        return _Page(row.place, page, _names(page, row.cells.get(tool.host)), day, views_from(views, row.cells[views]))
-    except Unusable as unusable:
-        return Fault(row.place, str(unusable))
-
-
-def _names(page: str, host: str | None) -> dict[str, str]:
-    """What a page may be called. Its parameters and what follows # are left out, so that its variants add up."""
-    bare = re.split("[?#]", page, maxsplit=1)[0] or "/"
-    names = names_of_page(bare)
-    return {**names, "url": f"https://{host}{bare}" if host and bare.startswith("/") else bare}
-
-
-def views_from(column: str, raw: str | None) -> int:
-    """A number of views as tools and spreadsheets write it. Raises Unusable."""
-    text = (raw or "").strip()
-    if not text:
-        raise Unusable(f"has no {column}.")
-    if _AMBIGUOUS.fullmatch(text):
-        raise Unusable(f"{column} is {text!r}: a fraction, or thousands? Export whole numbers without separators.")
-    return totals.total_from(column, re.sub("[^0-9]", "", text) if _GROUPED.fullmatch(text) else text)
-
-
 class _DayOfFile:
     """Which day a line is about: its own date, the day that the operator names, or the one day that GA4's comments name."""
 
-    def __init__(self, options: ViewsOptions, ga4: _Ga4Lines | None) -> None:
+    def __init__(self, options: ViewsOptions, ga4: Ga4Lines | None) -> None:
         self._site, self._now_ms, self._day, self._ga4 = options.site, options.now_ms, options.day, ga4
         self._known: dict[str, tuple[str, range, bool]] = {}
 
-    def of(self, page: _Page) -> tuple[str, range, bool]:
+    def of(self, page: Page) -> tuple[str, range, bool]:
         """The day (2026-03-01), its UTC hours, and whether it is still running. Raises Unusable or UnreadableImport."""
         text = self._named() if page.day is None else page.day
         if page.day is not None and self._day is not None:
@@ -305,7 +182,7 @@ class _DayOfFile:
         return day
 
 
-def _stage(stage: ViewsStage, page: _Page, template: str, days: _DayOfFile) -> Fault | None:
+def _stage(stage: ViewsStage, page: Page, template: str, days: _DayOfFile) -> Fault | None:
     try:
         day, hours, runs = days.of(page)
         if runs:
@@ -321,9 +198,9 @@ def _stage(stage: ViewsStage, page: _Page, template: str, days: _DayOfFile) -> F
     return stage.add(Amounts(page.place, key, {day: page.views}), add_up=True)
 
 
-def _keys(pages: Iterable[_Page], template: str) -> set[str]:
+def _keys(named: Iterable[Page], template: str) -> set[str]:
     keys = set()
-    for page in pages:
+    for page in named:
         try:
             keys.add(totals.key_from(template, page.names))
         except MalformedKey:

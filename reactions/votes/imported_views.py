@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Connection, and_, cast, delete, exists, func, or_, select, tuple_
+from sqlalchemy import BigInteger, Connection, Row, and_, bindparam, cast, delete, exists, func, or_, select
 
 from reactions.newsroom.sites import Site
 from reactions.storage import tables
@@ -80,12 +80,11 @@ def counted_hours(connection: Connection, site: Site) -> set[int]:
 
 def change(connection: Connection, source: str, changes: Sequence[DayChange]) -> None:
     """Put new views of a source in the place of those that articles have on these days."""
-    pairs = [(each.article_id, each.day) for each in changes]
-    mine = tuple_(_w.article_id, _w.day).in_(pairs)
     sums: Counter[tuple[int, int]] = Counter()
-    for article_id, hour, n in connection.execute(select(_w.article_id, _w.first_hour, _w.n).where(mine)):
-        sums[article_id, hour] -= n
-    connection.execute(delete(tables.imported_views).where(mine))
+    if gone := _before(connection, changes):
+        for row in gone:
+            sums[row.article_id, row.first_hour] -= row.n
+        connection.execute(_STRIKE_OUT, [{"a": row.article_id, "d": row.day, "h": row.first_hour} for row in gone])
     present = [each for each in changes if each.after]
     for each in present:
         sums[each.article_id, each.hours.start] += each.after
@@ -121,6 +120,14 @@ def remove(connection: Connection, site_id: int, article_ids: Collection[int]) -
         connection.execute(delete(tables.imported_views).where(_w.article_id.in_(article_ids)))
 
 
+def _before(connection: Connection, changes: Sequence[DayChange]) -> Sequence[Row[Any, Any, Any, Any]]:
+    """What stands for the articles and days of changes. By articles and days apart: SQLite finds no index for pairs."""
+    pairs = {(each.article_id, each.day) for each in changes}
+    ids, days = ({pair[at] for pair in pairs} for at in (0, 1))
+    asked = select(_w.article_id, _w.day, _w.first_hour, _w.n).where(_w.article_id.in_(ids), _w.day.between(min(days), max(days)))
+    return [row for row in connection.execute(asked) if (row.article_id, row.day) in pairs]
+
+
 def _row(each: DayChange, source: str) -> Mapping[str, Any]:
     return {
         "article_id": each.article_id, "day": each.day, "first_hour": each.hours.start, "last_hour": each.hours.stop - 1,
@@ -133,3 +140,8 @@ def _sweep(connection: Connection, article_ids: Collection[int]) -> None:
     edge = or_(_w.first_hour == _v.hour_utc, _w.last_hour == _v.hour_utc)
     needed = exists().where(and_(_w.article_id == _v.article_id, edge))
     connection.execute(delete(tables.views).where(_v.article_id.in_(article_ids), _v.n == 0, ~needed))
+
+
+_STRIKE_OUT = delete(tables.imported_views).where(
+    _w.article_id == bindparam("a"), _w.day == bindparam("d"), _w.first_hour == bindparam("h")
+)

@@ -1,4 +1,7 @@
-"""`reactions import views`, as it is typed: what three tools write, faults, replacing, removing. On both engines."""
+"""`reactions import views`, as it is typed: what three tools write, faults, replacing, removing. On both engines.
+
+The file is longer than 300 lines because every test needs the same few files of the tools.
+"""
 
 from __future__ import annotations
 
