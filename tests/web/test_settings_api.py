@@ -22,8 +22,9 @@ from reactions.newsroom.article_keys import id_of
 from reactions.storage import tables
 from reactions.storage.engines import writing
 from reactions.times import DAY_MS
-from reactions.votes import imported, tallies
+from reactions.votes import imported, imported_views, tallies
 from reactions.votes.imported import Change
+from reactions.votes.imported_views import DayChange
 from reactions.web import current
 from tests import make
 from tests.notices.alerts.receiver import receiving
@@ -324,6 +325,24 @@ def test_an_import_is_listed_and_removed_and_readers_votes_stay(app: Flask, clie
     assert counts(client, ["a"]).json["articles"][0]["counts"] == counted(love=1)  # type: ignore[index]
     assert admin.send("GET", "daily/imports").json == {"imports": []}
     assert refusal(admin.send("DELETE", "daily/imports/old-blog")) == (404, "unknown-import")
+
+
+def test_imported_views_are_listed_and_removed_as_views(app: Flask, admin: Editor) -> None:
+    with app.app_context(), writing(current.engine()) as connection:
+        site = sites.get(connection, "daily")
+        record.put(connection, Import(site.id, "plausible", "plausible", "pages.csv", "0" * 64, "a test", 1), known=None)
+        day = DayChange(make_article(connection, site), 20_000, 70, range(480_000, 480_024))
+        imported_views.change(connection, "plausible", [day])
+
+    listed = admin.send("GET", "daily/imports").json
+    removed = admin.send("DELETE", "daily/imports/plausible").json
+
+    assert listed
+    assert [(each["source"], each["reactions"], each["views"]) for each in listed["imports"]] == [("plausible", 0, 70)]
+    assert removed
+    assert (removed["reactions"], removed["views"]) == (0, 70)
+    with app.app_context(), writing(current.engine()) as connection:
+        assert connection.execute(tables.views.select()).all() == []
 
 
 def test_subscribers_of_the_digest_are_added_once_and_removed(admin: Editor) -> None:
