@@ -74,6 +74,28 @@ def test_a_chart_that_still_has_its_old_width_does_not_widen_the_page(tab: Page,
     assert tab.evaluate("document.querySelector('canvas').clientWidth") > 360
 
 
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_bars_of_a_week_of_hours_can_be_seen(tab: Page, paper: Paper, width: int) -> None:
+    """On a phone a bar is two pixels wide: a line around it in the page's colour would leave nothing of it."""
+    tab.set_viewport_size({"width": width, "height": 780})
+    tab.goto(paper.at("/dashboard?period=7d"))
+    expect(tab.locator("figure[data-chart] canvas").first).to_be_visible()
+
+    coloured = tab.evaluate("""() => {
+        const canvas = document.querySelector('figure[data-chart] canvas')
+        const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)
+        const style = getComputedStyle(document.documentElement)
+        const numbers = (colour) => colour.trim().slice(1).match(/../g).map((part) => parseInt(part, 16))
+        const wanted = ['--r1', '--r3'].map((name) => numbers(style.getPropertyValue(name)))
+        let found = 0
+        for (let at = 0; at < data.length; at += 4)
+            if (wanted.some((rgb) => rgb.every((c, place) => Math.abs(c - data[at + place]) < 12))) found += 1
+        return found
+    }""")
+
+    assert coloured > 1_000
+
+
 @pytest.mark.parametrize("name", ["refused", "articles"])
 def test_on_a_phone_nothing_lies_over_or_beside_what_is_to_be_read(
     tab: Page, paper: Paper, complaints: Complaints, name: str

@@ -1,6 +1,7 @@
 // Draws each figure's chart from the table inside it, so that the table is all there is to keep right.
 
 const HEIGHT = 280
+const NARROW_PX = 5 // a bar that has less is drawn without the line around it, which would be all that is left of it
 const drawn = new WeakMap() // figure -> what is on it
 
 const css = (element, name) => getComputedStyle(element).getPropertyValue(name).trim()
@@ -62,13 +63,14 @@ function bands(figure, table) {
   const starts = startsOf(rows, figure.dataset.unit)
   const at = middlesOf(starts, Number(figure.dataset.end)) // a bar stands over the middle of its bucket, and so does its label
   const outline = outlineOf(heads, rows)
+  const narrow = plotOf(figure).clientWidth / rows.length < NARROW_PX
   // The longest bar is drawn first and the shorter ones over it.
   const piles = [...piled(up, values, 1).reverse(), ...piled(down, values, -1).reverse()]
   const series = piles.map(({ head, sign }) => ({
     label: head.textContent,
     fill: css(figure, `--${head.dataset.paint}`),
     stroke: css(figure, "--paper"),
-    width: rows.length > 200 ? 0 : 1,
+    width: narrow ? 0 : 1,
     paths: uPlot.paths.bars({ size: [0.86, 96], align: 0 }),
     points: { show: false },
     sign,
@@ -89,7 +91,7 @@ function bands(figure, table) {
         axis(figure, { size: 44, space: 36, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5], values: (_, ticks) => ticks.map((tick) => Math.abs(tick).toLocaleString(language())) }),
       ],
       series: [{}, ...series],
-      hooks: { draw: [(u) => ground(u, figure), (u) => outlined(u, figure, starts, outline), (u) => marks(u, figure)], setCursor: [(u) => tell(u, figure, rows, columns)] },
+      hooks: { draw: [(u) => ground(u, figure), (u) => outlined(u, figure, starts, outline, narrow), (u) => marks(u, figure)], setCursor: [(u) => tell(u, figure, rows, columns)] },
     },
     [at, ...piles.map((pile) => pile.sums)],
     plotOf(figure),
@@ -132,15 +134,15 @@ function outlineOf(heads, rows) {
   return { up: column("1"), down: column("-1") }
 }
 
-function outlined(u, figure, starts, { up, down }) {
+function outlined(u, figure, starts, { up, down }, narrow) {
   const end = Number(figure.dataset.end)
   for (const values of [up, down.some(Boolean) ? down : []]) {
     const points = values.flatMap((value, place) => {
       const y = u.valToPos(value, "y", true)
       return [starts[place], starts[place + 1] ?? end].map((x) => [u.valToPos(x, "x", true), y])
     })
-    stroke(u, css(figure, "--paper"), points, [], 3)
-    stroke(u, css(figure, "--ink"), points, [2 * devicePixelRatio, 2 * devicePixelRatio], 1.5)
+    if (!narrow) stroke(u, css(figure, "--paper"), points, [], 3)
+    stroke(u, css(figure, "--ink"), points, [2 * devicePixelRatio, 2 * devicePixelRatio], narrow ? 1 : 1.5)
   }
 }
 
