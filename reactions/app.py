@@ -158,7 +158,13 @@ def _parts(settings: Settings, keys: Keys) -> current.Parts:
 
 def _reports(keys: Keys, source: Source) -> Reports:
     cursor_key, *older = keys.accepted("cursors")
-    return Reports(source.engine, cursor_key=cursor_key, older_cursor_keys=older, clock=source.now_ms)
+    return Reports(
+        source.engine,
+        cursor_key=cursor_key,
+        older_cursor_keys=older,
+        clock=source.now_ms,
+        complete_until=source.complete_until,
+    )
 
 
 def _source(settings: Settings) -> Source:

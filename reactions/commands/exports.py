@@ -124,16 +124,17 @@ def _opened(site: Site, choice: Choice, *, files: int) -> Iterator[Scope]:
     """A scope, with a progress bar on a terminal."""
     fixed = current.parts().settings.export_reader_key
     key = readers.derived_key(fixed.encode(), f"export {site.key}") if fixed else b""
-    engine, now_ms = current.source().engine, current.source().now_ms()
+    source = current.source()
+    engine, now_ms, until = source.engine, source.now_ms(), source.complete_until
     if not sys.stderr.isatty():
-        with scope.opened(engine, site, choice, now_ms=now_ms, reader_key=key) as found:
+        with scope.opened(engine, site, choice, now_ms=now_ms, complete_until=until, reader_key=key) as found:
             yield found
         return
     with current.reading() as connection:
         count = articles.count(connection, site)
     with (
         click.progressbar(length=count * files, label="Articles", file=sys.stderr) as bar,
-        scope.opened(engine, site, choice, now_ms=now_ms, reader_key=key, progress=bar.update) as found,
+        scope.opened(engine, site, choice, now_ms=now_ms, complete_until=until, reader_key=key, progress=bar.update) as found,
     ):
         yield found
 

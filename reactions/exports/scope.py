@@ -197,10 +197,13 @@ def opened(
     choice: Choice,
     *,
     now_ms: int,
+    complete_until: Callable[[Connection], int] | None = None,
     reader_key: bytes = b"",
     progress: Callable[[int], None] = _unwatched,
 ) -> Iterator[Scope]:
     """A scope for the length of the block. Readers are named by `reader_key`, or else as in no other export.
+
+    Of a connection that leads to a replica, `complete_until` tells how late its data are: a chain ends there.
 
     Raises MalformedPeriod, MalformedFilter, MalformedCursor.
     """
@@ -211,6 +214,7 @@ def opened(
     with engines.snapshot(engine) as connection:
         for setting in _FOR_PAGES if connection.dialect.name == "postgresql" else ():
             connection.exec_driver_sql(f"SET LOCAL {setting}")
+        now_ms = now_ms if complete_until is None else min(now_ms, complete_until(connection))
         hours, following = period.hours if period else None, None
         if choice.since:
             hours, following = _chained(connection, site, choice.since, now_ms)

@@ -45,33 +45,42 @@ class Memory:
         if kept is not None:
             return kept[0]  # type: ignore[no-any-return]
         try:
-            value = make() if near is None or moved is None else moved(*near)
-            self._keep(key, value, self._keep_s if moved is None else self._keep_s * MOVED_KEPT)
+            if near is None or moved is None:
+                value = make()
+                self._keep(key, value, self._clock() + self._keep_s * (1 if moved is None else MOVED_KEPT))
+            else:  # no longer than what it was made of, so that a whole reading comes again
+                until, hours, known = near
+                value = moved(hours, known)
+                self._keep(key, value, until)
             return value
         finally:
             with self._lock:
                 self._making.pop(key, None)
 
-    def _neighbour(self, key: tuple[Any, ...]) -> tuple[range, Any] | None:
-        """The hours and the value nearest to those of a key, if moving on is less work than a quarter of making it."""
+    def _neighbour(self, key: tuple[Any, ...]) -> tuple[float, range, Any] | None:
+        """The value for the hours nearest to those of a key, if moving on is less work than a quarter of making it.
+
+        With it, until when it is kept and which hours it is of.
+        """
         hours: range = key[-1]
         known = {k[-1]: k for k in self._kept if isinstance(k, tuple) and k[:-1] == key[:-1] and self._fresh(k)}
         near = min(known, key=lambda other: _distance(hours, other), default=None)
         if near is None or 4 * _distance(hours, near) > len(hours):
             return None
-        return near, self._kept[known[near]][2]
+        until, _, value = self._kept[known[near]]
+        return until, near, value
 
     def _fresh(self, key: Hashable) -> tuple[Any] | None:
         """The value in a tuple of its own, because a value may be None."""
         until, _, value = self._kept.get(key, (0.0, 0, None))
         return (value,) if key in self._kept and self._clock() < until else None
 
-    def _keep(self, key: Hashable, value: Any, keep_s: float) -> None:
+    def _keep(self, key: Hashable, value: Any, until: float) -> None:
         size = max(len(value), 1) if isinstance(value, Sized) else 1
         now = self._clock()
         with self._lock:
             kept = {k: entry for k, entry in self._kept.items() if k != key and now < entry[0]}
-            kept[key] = (now + keep_s, size, value)
+            kept[key] = (until, size, value)
             total = sum(size for _, size, _ in kept.values())
             for oldest in list(kept):
                 if total <= self._most:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from reactions.newsroom.sites import Site
 from reactions.reports import article, cursors, dashboard, figures, listings, periods
@@ -29,7 +29,10 @@ _MOST_DASHBOARDS = 500
 
 
 class Reports:
-    """All reports, for all sites of one database. `clock` gives the time in UTC milliseconds."""
+    """All reports, for all sites of one database.
+
+    `clock` gives the time in UTC milliseconds, `complete_until` the same for what a connection reads, which may be a replica.
+    """
 
     def __init__(
         self,
@@ -38,12 +41,14 @@ class Reports:
         cursor_key: bytes,
         older_cursor_keys: Sequence[bytes] = (),
         clock: Callable[[], int],
+        complete_until: Callable[[Connection], int] | None = None,
         closed_hours_kept_s: float = CLOSED_HOURS_KEPT_S,
         dashboard_kept_s: float = DASHBOARD_KEPT_S,
     ) -> None:
         self._engine = engine
         self._cursor_key, self._cursor_keys = cursor_key, (cursor_key, *older_cursor_keys)
         self._clock = clock
+        self._complete_until = complete_until or (lambda _: clock())
         self._closed_hours = Memory(keep_s=closed_hours_kept_s, items=_MOST_SUMS)
         self._dashboards = Memory(keep_s=dashboard_kept_s, items=_MOST_DASHBOARDS)
 
@@ -109,7 +114,7 @@ class Reports:
     @contextmanager
     def _reading(self, site: Site, now_ms: int) -> Iterator[Reading]:
         with engines.snapshot(self._engine) as connection:
-            yield Reading(connection, site, now_ms, self._closed_hours)
+            yield Reading(connection, site, min(now_ms, self._complete_until(connection)), self._closed_hours)
 
 
 def _bound_to(site: Site, query: ReportQuery, sort: str) -> Sequence[str]:

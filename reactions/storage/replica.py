@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 
 RETRY_S = 5.0  # how long a replica that could not be reached is left alone
 _LOOK_S = 1.0
@@ -58,10 +58,19 @@ class Source:
         now = time.monotonic()
         if self.is_replica and now - self._looked_at >= _LOOK_S:
             with self.engine.connect() as connection:
-                self._behind_s = max(0.0, float(connection.exec_driver_sql(_BEHIND).scalar_one()))
+                self._behind_s = _late_by_s(connection)
             self._looked_at = now
             self._on_look(self._behind_s)
         return self._behind_s
+
+    def complete_until(self, connection: Connection) -> int:
+        """UTC milliseconds up to which this connection's data are complete: others may lead to another server."""
+        late_s = _late_by_s(connection) if self.is_replica else 0.0
+        return self._clock() - int(late_s * 1000)
+
+
+def _late_by_s(connection: Connection) -> float:
+    return max(0.0, float(connection.exec_driver_sql(_BEHIND).scalar_one()))
 
 
 def fall_back(engine: Engine, primary: Engine, arguments: dict[str, Any]) -> None:

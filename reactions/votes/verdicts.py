@@ -85,7 +85,7 @@ def _unseen(figures: Mapping[str, float], said: dict[str, Any]) -> str:
     seen, usual = int(figures["views"]), math.ceil(figures["usual_votes"])
     told = {
         "head": head,
-        "views": ngettext("seen %(n)s time", "seen %(n)s times", seen),
+        "views": ngettext("%(n)s view", "%(n)s views", seen),
         "usual": ngettext("at most %(n)s vote would be usual", "at most %(n)s votes would be usual", usual),
     }
     if figures["votes"] > seen:

@@ -80,7 +80,11 @@ def export(site_key: str, file_name: str) -> Response:
             readers.derived_key(settings.export_reader_key.encode(), f"export {site.key}") if settings.export_reader_key else b""
         )
         source = current.source()
-        found = held.enter_context(scope.opened(source.engine, site, choice, now_ms=source.now_ms(), reader_key=key))
+        found = held.enter_context(
+            scope.opened(
+                source.engine, site, choice, now_ms=source.now_ms(), complete_until=source.complete_until, reader_key=key
+            )
+        )
         pieces, media = _pieces(file_name, tables, Form(form.format, bom=_yes(params, "bom"), gzip=form.gzip), found)
         sent = _headers(file_name, media, found)
         if "Content-Encoding" in sent:

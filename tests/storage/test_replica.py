@@ -126,7 +126,8 @@ def test_reports_read_the_replica_and_tell_how_late_it_is(app: Flask, postgres: 
 def test_an_export_ends_where_the_replica_does(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     """A chain of exports that ended with the primary's hour would miss what the replica lacks of it."""
     key, late_by_s = read_key(), 7 * 3600
-    monkeypatch.setattr(Source, "behind_s", lambda _: late_by_s)
+    late_ms = late_by_s * 1000
+    monkeypatch.setattr(Source, "complete_until", lambda *_: now_ms() - late_ms)  # of this connection, whatever others say
 
     answer = app.test_client().get(
         "/v1/sites/daily/export/datapackage.json?since=beginning", headers={"Authorization": f"Bearer {key}"}

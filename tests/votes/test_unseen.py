@@ -87,7 +87,7 @@ def test_votes_that_copy_the_audience_but_see_nothing_are_held(paper: Paper, sam
 
     assert verdict.cause == UNSEEN
     assert verdict.text == (
-        "160 of 160 votes between 12:30 and 12:30 are fresh readers' from 160 networks; "
+        "160 of 160 votes between 12:30 and 12:30 are fresh readers’ from 160 networks; "
         "more often than the row was seen: 100 views, for which at most 2 votes would be usual"
     )
     assert paper.booth.shown("article-1") == before

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import NamedTuple
 
 from reactions.imports import sources, totals
@@ -15,7 +16,7 @@ from reactions.refusals import UnreadableImport
 
 _GROUPED = re.compile(r"[0-9]{1,3}(?:([ \u00a0\u202f'’])[0-9]{3}(?:\1[0-9]{3})*|([.,])[0-9]{3}(?:\2[0-9]{3})+)")
 _AMBIGUOUS = re.compile(r"[0-9]{1,3}[.,][0-9]{3}")
-_ABOUT = re.compile(r"# *(?:(Start|End) date: *(\d{8})|(\d{8})-(\d{8})) *", re.IGNORECASE)
+_ABOUT = re.compile(r"# *(?:(Start|End) date: *([0-9]{8})|([0-9]{8})-([0-9]{8})) *", re.IGNORECASE)
 _GRAND_TOTAL = re.compile(r"[,;\t]+[^,;\t].*[,;\t]\"?Grand total\"?", re.IGNORECASE)
 
 
@@ -92,7 +93,12 @@ class Ga4Lines:
 
     def _note(self, text: str) -> None:
         if about := _ABOUT.fullmatch(text):
-            self.days.update(filter(None, about.group(2, 3, 4)))
+            for day in filter(None, about.group(2, 3, 4)):
+                try:
+                    date.fromisoformat(day)
+                except ValueError:
+                    raise UnreadableImport(f"{text[:60]!r} names {day}, which is no day.") from None
+                self.days.add(day)
 
 
 def _has_pages(line: str) -> bool:

@@ -399,3 +399,9 @@ def test_every_recipe_of_the_page_imports_what_the_tool_writes(terminal: Termina
 
     assert said.code == 0, said
     assert seen(engine).get(("/rain", 1), 0) >= 120 or "--dry-run" in words
+
+
+def test_a_day_that_is_none_in_the_comments_of_ga4(see: ImportViews) -> None:
+    said = see("ga4", "# Start date: 20261301\n# End date: 20261302\nPage path and screen class,Views\n/rain,5\n")
+
+    assert (said.code, "20261301, which is no day" in said.err) == (1, True)
