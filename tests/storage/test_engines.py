@@ -138,7 +138,7 @@ def test_nothing_is_left_however_the_run_ends(engine: str, ended_by: int) -> Non
     folder, pid = started_and_ended(engine, ended_by)
 
     wait_until(lambda: not folder.exists(), why=f"{folder} is removed")
-    assert not psutil.pid_exists(pid)
+    wait_until(lambda: not psutil.pid_exists(pid), why=f"process {pid} has ended, and is reaped")
 
 
 def test_an_ordinary_user_may_run_them() -> None:
