@@ -63,13 +63,21 @@ def covered_before(connection: Connection) -> int:
 
 
 def roll_up(engine: Engine, *, now_ms: int, within_s: float) -> bool:
-    """Roll up what is closed, a day in a step, for so many seconds; True if that was all."""
+    """Roll up what is closed, a day in a step, for so many seconds; True if it found no more, or another process is at it."""
     deadline = time.monotonic() + within_s
     while advance(engine, now_ms=now_ms):
         if time.monotonic() > deadline:
             return False
         time.sleep(_PAUSE_S)
     return True
+
+
+def are_complete(engine: Engine, *, now_ms: int) -> bool:
+    """True if nothing that is closed is left to roll up."""
+    end = now_ms // HOUR_MS - _GRACE_HOURS
+    with engines.snapshot(engine) as connection:
+        first = _first_hour(connection)
+        return first is None or first >= end or covered_before(connection) >= end
 
 
 def advance(engine: Engine, *, now_ms: int) -> bool:
@@ -113,8 +121,9 @@ def _mark(connection: Connection) -> Mark | None:
 
 def _first_hour(connection: Connection) -> int | None:
     """The first hour that either the series or a rollup, however old, has anything of."""
-    series, rolled = (connection.execute(select(func.min(c.hour_utc))).scalar() for c in (_h, _hours))
-    return min((hour for hour in (series, rolled) if hour is not None), default=None)
+    first = (func.min(_h.hour_utc), func.min(_hours.hour_utc), func.min(_days.day_utc) * DAY_HOURS)
+    known = [connection.execute(select(each)).scalar() for each in first]
+    return min((int(hour) for hour in known if hour is not None), default=None)
 
 
 def _changes(connection: Connection, hours: range) -> list[_Change]:
