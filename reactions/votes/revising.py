@@ -95,12 +95,15 @@ def merge(editor: Editor, key: str, *, into: str) -> int:
     editor.box.transact(lambda connection: holds.move(connection, source.article_id, held, into=target.article_id))
     _count(editor, (_ballot(editor, source.article_id, source.key, vote, None, "merge") for vote in votes))
     editor.box.transact(lambda connection: imported.merge(connection, editor.site.id, source.article_id, into=target.article_id))
-    with writing(editor.engine) as connection:
-        # With the keys, in one transaction: views that came between the two would stay where nobody looks.
+
+    def hand_over(connection: Connection) -> None:
+        """Views go with the keys, in one transaction: those that came between the two would stay where nobody looks."""
         views.move(connection, source.article_id, into=target.article_id)
         imported_views.move(connection, editor.site.id, source.article_id, into=target.article_id)
         interventions.forward(connection, editor.site, source.key, into=target.key, at_ms=editor.now_ms, by=editor.by)
         tallies.note_rewrite(connection)
+
+    editor.box.transact(hand_over)  # which runs again if it and the writer of views have waited for each other
     return count
 
 

@@ -106,9 +106,9 @@ def of_articles(connection: Connection, article_ids: Collection[int], hours: ran
 
 def move(connection: Connection, article_id: int, *, into: int) -> None:
     """Add the views of a merged article to those of the one it went into."""
-    rows = connection.execute(select(_v.hour_utc, _v.n).where(_v.article_id == article_id).order_by(_v.hour_utc)).all()
-    add_sums(connection, [{"article_id": into, "hour_utc": row.hour_utc, "n": row.n} for row in rows])
-    connection.execute(delete(tables.views).where(_v.article_id == article_id))
+    # What is removed is what is added: views that are written between a reading and a removal would be lost.
+    gone = connection.execute(delete(tables.views).where(_v.article_id == article_id).returning(_v.hour_utc, _v.n)).all()
+    add_sums(connection, [{"article_id": into, "hour_utc": hour, "n": n} for hour, n in sorted(map(tuple, gone))])
 
 
 def _store(connection: Connection, known: Mapping[int, Site], waiting: _Waiting) -> None:
