@@ -73,8 +73,9 @@ class Views:
         lately = range(hours.stop - _ALIVE_HOURS, hours.stop)
         if self._within(self.of, lately) < _LEAST_ELSEWHERE * self.sampling:
             return None
-        if (votes := sum(elsewhere.values())) >= _LEAST_ELSEWHERE:
-            usual.append(votes / max(self._within(elsewhere, hours), 0.5))
+        told = {a: n for a, n in elsewhere.items() if a in self.of}  # of the others nobody has asked for the views
+        if (votes := sum(told.values())) >= _LEAST_ELSEWHERE:
+            usual.append(votes / max(self._within(told, hours), 0.5))
         return Sight(self._within([article_id], hours), self.sampling, max(usual))
 
     def _within(self, ids: Collection[int], hours: range) -> int:
