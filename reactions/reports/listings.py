@@ -1,6 +1,6 @@
 """Lists of articles: what they are ranked by, the row of each article, and pages that meet every article once while votes arrive.
 
-The file is longer than 300 lines because an order, its rows and its cursors are of no use without each other.
+The file is longer than 300 lines because an order and the rows that show it are of no use without each other.
 
 A cursor remembers when the list was first read, so that the pages after the first are in the order of one closed hour: votes that
 arrive meanwhile move no article from page to page.

@@ -9,7 +9,7 @@ from random import Random
 import pytest
 from sqlalchemy import Engine, update
 
-from reactions.reports.memory import Memory
+from reactions.reports.memory import MOVED_KEPT, Memory
 from reactions.storage import engines, tables
 from reactions.votes import recounting, removing, revising, tallies
 from reactions.votes.revising import Editor
@@ -57,6 +57,17 @@ def test_nothing_is_a_value() -> None:
     for _ in range(2):
         assert memory.recall("a", lambda: made.append(1)) is None
     assert made == [1]
+
+
+def test_what_was_moved_on_is_read_anew_when_the_time_of_its_origin_is_over() -> None:
+    """Else what it lacks, as a vote that came late, would be lacking for as long as anybody looks."""
+    clock, make = Clock(), counting()
+    memory, told = Memory(keep_s=5, items=1_000, clock=clock), []
+    for first in range(4):
+        told.append(memory.recall(("sums", range(first, first + 100)), make, moved=lambda _, known: known))
+        clock.now += 5 * MOVED_KEPT / 3
+
+    assert told == [[0], [0], [0], [1]]
 
 
 def test_the_oldest_goes_when_there_is_too_much() -> None:
