@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Locator, Page, Request, expect
+from playwright.sync_api import Locator, Page, Request, Route, expect
 
 WORDS = {"like": "Like", "dislike": "Dislike", "love": "Love", "funny": "Funny", "angry": "Angry", "sad": "Sad", "wow": "Wow"}
 
@@ -87,6 +87,15 @@ def stored(page: Page) -> dict[str, str]:
     """All of the page origin's localStorage."""
     found: dict[str, str] = page.evaluate("({...localStorage})")
     return found
+
+
+def at_first(page: Page, pattern: str, fault: Callable[[Route], None], *, times: int = 1) -> None:
+    """Answer the first `times` requests with `fault`, and let later ones through.
+
+    Not by `times` of `route`: it switches interception off, and a browser then forgets to tell of a request sent in that moment.
+    """
+    left = iter(range(times))
+    page.route(pattern, lambda route: route.continue_() if next(left, None) is None else fault(route))
 
 
 def ballots(asked: list[Request]) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from playwright.sync_api import Page, Request, Route, expect
 from tests.make import ADA
 from tests.widget.publisher import Pages, Publisher, row
 from tests.widget.steps import (
+    at_first,
     ballots,
     button,
     expect_said,
@@ -141,7 +142,7 @@ def test_a_fault_that_passes_is_not_noticed(
     key = publisher.key()
     hear_changes(failing_page)
     reactions = open_row(failing_page, publisher.article(key))
-    failing_page.route("**/vote", fault, times=1)
+    at_first(failing_page, "**/vote", fault)
 
     button(reactions, "like").click()
 
@@ -155,7 +156,7 @@ def test_a_fault_that_passes_is_not_noticed(
 def test_a_pause_that_the_service_asks_for_is_kept(failing_page: Page, publisher: Publisher) -> None:
     hear_changes(failing_page)
     reactions = open_row(failing_page, publisher.article(publisher.key()))
-    failing_page.route("**/vote", busy(2), times=1)
+    at_first(failing_page, "**/vote", busy(2))
     started = time.monotonic()
 
     button(reactions, "like").click()
@@ -192,7 +193,7 @@ def test_a_service_that_never_answers_is_given_seven_seconds(
 ) -> None:
     hear_changes(failing_page)
     reactions = open_row(failing_page, publisher.article(publisher.key()))
-    failing_page.route("**/vote", lambda route: None, times=1)
+    at_first(failing_page, "**/vote", lambda route: None)
 
     button(reactions, "like").click()
 
@@ -204,7 +205,7 @@ def test_a_service_that_never_answers_is_given_seven_seconds(
 def test_a_newer_tap_ends_the_attempts_for_an_older_one(failing_page: Page, publisher: Publisher, asked: list[Request]) -> None:
     hear_changes(failing_page)
     reactions = open_row(failing_page, publisher.article(publisher.key()))
-    failing_page.route("**/vote", busy(1), times=1)
+    at_first(failing_page, "**/vote", busy(1))
     button(reactions, "like").click()
     expect(button(reactions, "like")).to_have_attribute("aria-pressed", "true")
 
@@ -243,7 +244,7 @@ def test_a_service_that_is_gone_leaves_a_quiet_gap_of_the_same_height(failing_pa
 def test_a_row_that_could_not_load_tries_again_when_it_comes_back_into_view(
     failing_page: Page, publisher: Publisher, asked: list[Request]
 ) -> None:
-    failing_page.route("**/reactions?*", cut, times=3)
+    at_first(failing_page, "**/reactions?*", cut, times=3)
     address = publisher.article(publisher.key(), css="main { padding-bottom: 5000px }")
     failing_page.goto(address)
     until(failing_page, lambda: len(asked) == 3)

@@ -76,7 +76,7 @@ def test_an_import_is_removed_after_a_question(app: Flask, admin: FlaskClient) -
     asked = words(admin.get(f"{SETTINGS}/imports/remove?source=old-blog").text)
     said = saved(admin, "imports", "remove", {"source": "old-blog"})
 
-    assert "old.csv brought 40 reactions: they go. Readers’ votes and other imports stay." in asked
+    assert "The 40 reactions from old.csv will be removed. Readers’ votes and other imports stay." in asked
     assert "The 40 reactions from old-blog are removed. Readers’ votes stay. Settings" not in said
     assert "The 40 reactions from old-blog are removed." in said
     assert "None yet." in said
