@@ -92,6 +92,14 @@ class WindowMemory(Storage, SlidingWindowCounterSupport):
             turned = {policy: self._windows(policy.name, policy.window_s) for ask in asks for policy, _ in ask}
             return [self._hit(ask, turned) for ask in asks]
 
+    def note(self, asks: Sequence[Sequence[Ask]]) -> None:
+        """Add hits that another store has let through."""
+        with self._lock:
+            turned = {policy: self._windows(policy.name, policy.window_s)[0] for ask in asks for policy, _ in ask}
+            for ask in asks:
+                for policy, who in ask:
+                    self._add(turned[policy], who, 1)
+
     def _hit(self, ask: Sequence[Ask], turned: dict[Policy, tuple[_Windows, float]]) -> Spent | None:
         for policy, who in ask:
             windows, passed = turned[policy]

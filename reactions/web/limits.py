@@ -159,7 +159,8 @@ def _refused(spent: tuple[Policy, float]) -> TooMany:
 class _Store:
     """The configured store, and memory beside it for while it does not answer.
 
-    After a failure it is left alone for a while; then one batch tries it, the others go on with memory meanwhile.
+    After a failure it is left alone for a while; then one batch tries it, the others go on with memory meanwhile. Memory notes
+    what the store let through, so that one late answer gives nobody a second allowance.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -186,6 +187,8 @@ class _Store:
             return self.memory.hit_all(sites, asks)
         if self._away_until is not None:
             self._welcome_back()
+        if self._windows is not self.memory:
+            self.memory.note([ask for ask, beyond in zip(asks, spent, strict=True) if beyond is None])
         return spent
 
     def _may_try(self) -> bool:

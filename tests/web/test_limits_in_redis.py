@@ -95,9 +95,9 @@ def test_voting_goes_on_while_redis_is_gone_and_limits_count_in_the_process(
     clicks(client, 2)
     store.stop()
 
-    gone = clicks(client, 6)
+    gone = clicks(client, 4)
 
-    assert gone == [200] * 5 + [429]
+    assert gone == [200] * 3 + [429]  # a Redis that stumbles gives nobody a second allowance
     assert away() == 1
     alarms = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert [(alarm["level"], alarm["event"], alarm["effect"]) for alarm in alarms] == [
