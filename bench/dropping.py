@@ -1,12 +1,16 @@
 """What retention costs a vote: `python -m bench.dropping --votes 50000`.
 
-An article's votes, each changed once, are dropped in this process while another article is voted on, one vote at a time; the same
-voting alone beside it. Times in ms.
+An article's votes, each changed once, are dropped by another process while this one votes on another article, one vote at a time;
+the same voting alone beside it. Times in ms.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
+import json
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -20,12 +24,15 @@ from sqlalchemy import Connection, Engine, create_engine
 
 from reactions.newsroom import sites
 from reactions.refusals import Unavailable
-from reactions.storage import engines, migrations
+from reactions.settings import load
+from reactions.storage import connecting, engines, migrations
 from reactions.times import DAY_MS, now_ms
 from reactions.votes import retention, rules
 from reactions.votes.ballot_box import BallotBox
 from tests import make
 from tests.engines import Postgres
+
+_PAUSE_S = 0.001  # a service that is never idle for a moment would measure its own load
 
 
 @contextmanager
@@ -43,20 +50,27 @@ def databases() -> Iterator[list[str]]:
 
 def measured(url: str, votes: int) -> str:
     """The figures of one engine, as a line of a table."""
-    engine = create_engine(url)
-    engines.prepare(engine)
+    engine, box = _opened(url)
     migrations.upgrade(engine)
     make.site(url, keep_votes_days=30)
-    boxes = [BallotBox(engine, pseudonym_key=b"k" * 32, batch_size=256, queue_size=2000, answer_within_s=30) for _ in range(2)]
-    _fill(engine, boxes[0], votes)
-    alone = _voting(engine, boxes[0], lambda: time.sleep(5))
+    _fill(engine, box, votes)
+    gc.collect()
+    gc.freeze()  # as a worker does
+    alone = _voting(engine, box, lambda: time.sleep(10))
     steps: list[float] = []
-    beside = _voting(engine, boxes[0], lambda: _drop(engine, boxes[1], steps))
-    for box in boxes:
-        box.close()
+    beside = _voting(engine, box, lambda: steps.extend(_dropped_elsewhere(url)))
+    box.close()
     engine.dispose()
     rate = 3 * votes / (sum(steps) / 1000 + len(steps) * retention.REST_S)  # an article's votes, each with two events
     return f"| {engine.dialect.name} | {len(steps):,} | {_shown(steps)} | {_shown(alone)} | {_shown(beside)} | {rate:,.0f} |"
+
+
+def _opened(url: str) -> tuple[Engine, BallotBox]:
+    """A database, as a process of the service opens it."""
+    settings = load({"REACTIONS_DATABASE_URL": url, "REACTIONS_SECRET": make.SECRET})
+    engine = create_engine(url, **connecting.options_of_the_ballot_box(settings))
+    engines.prepare(engine)
+    return engine, BallotBox(engine, pseudonym_key=b"k" * 32, batch_size=256, queue_size=2000, answer_within_s=30)
 
 
 def _fill(engine: Engine, box: BallotBox, votes: int) -> None:
@@ -73,7 +87,16 @@ def _fill(engine: Engine, box: BallotBox, votes: int) -> None:
             )
 
 
-def _drop(engine: Engine, box: BallotBox, steps: list[float]) -> None:
+def _dropped_elsewhere(url: str) -> list[float]:
+    """Drop in a process of its own, as `reactions retention` is; how long each step held the lock."""
+    command = [sys.executable, "-m", "bench.dropping", "--drop", url]
+    return list(json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout))
+
+
+def _drop(url: str) -> list[float]:
+    engine, box = _opened(url)
+    gc.freeze()  # as a command does
+    steps: list[float] = []
     whole = box.transact
 
     def timed(work: Callable[[Connection], Any]) -> Any:
@@ -93,6 +116,9 @@ def _drop(engine: Engine, box: BallotBox, steps: list[float]) -> None:
         site = sites.get(connection, "daily")
     if retention.drop_old_votes(engine, box, site, now_ms=now_ms()) != 1:
         raise RuntimeError("nothing was dropped")
+    box.close()
+    engine.dispose()
+    return steps
 
 
 def _voting(engine: Engine, box: BallotBox, work: Callable[[], None]) -> list[float]:
@@ -109,6 +135,7 @@ def _voting(engine: Engine, box: BallotBox, work: Callable[[], None]) -> list[fl
             with suppress(Unavailable):  # it is sent again; its time is counted
                 box.cast(rules.ballot(site, article="new", reaction="like", reader=reader, seq=at_ms, now_ms=at_ms))
             took.append((time.perf_counter() - began) * 1000)
+            time.sleep(_PAUSE_S)
 
     voting = threading.Thread(target=vote)
     voting.start()
@@ -127,7 +154,11 @@ def main() -> None:
     """Print a table."""
     options = argparse.ArgumentParser()
     options.add_argument("--votes", type=int, default=50_000)
+    options.add_argument("--drop", metavar="URL", help="only drop there, and print the times of the steps as JSON")
     chosen = options.parse_args()
+    if chosen.drop:
+        print(json.dumps(_drop(chosen.drop)))
+        return
     print("| Engine | Steps | a step: median / 99 % / most | a vote alone | a vote meanwhile | events and votes a second |")
     print("|---|---|---|---|---|---|")
     with databases() as urls:

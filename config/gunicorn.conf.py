@@ -5,6 +5,7 @@ problem, and its sender's address is not logged.
 """
 
 import asyncio
+import gc
 import os
 import socket
 import sys
@@ -59,6 +60,12 @@ def on_starting(server: Any) -> None:
     """Refuse several workers from `-w` or WEB_CONCURRENCY, which our own settings did not see, with a limiter for one."""
     if server.cfg.workers > 1 and _settings.limiter_url.startswith("memory"):
         raise SystemExit("limiter_url: memory:// counts for one process only. Set REACTIONS_LIMITER_URL to a Redis address.")
+
+
+def post_worker_init(_worker: Any) -> None:
+    """Keep what the worker is made of out of every later garbage collection: going through it takes 60 ms, and votes wait."""
+    gc.collect()
+    gc.freeze()
 
 
 def child_exit(_server: Any, worker: Any) -> None:

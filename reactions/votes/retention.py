@@ -28,8 +28,8 @@ from reactions.votes.rules import BRING_A_READER
 
 BY = "retention"
 _MARK = "votes dropped"
-AT_ONCE = 100  # events, and votes, that one transaction drops
-REST_S = 0.1  # between two of them: SQLite's writers ask again for the lock that often, and would never find it free
+AT_ONCE = 50  # events, and votes, that one transaction drops
+REST_S = 0.02  # between two of them, so that writers who wait for SQLite's lock find it free
 _ARTICLES_AT_ONCE = 50
 _a, _v, _e, _h, _i, _gone = (
     tables.article.c, tables.vote.c, tables.event.c, tables.hold.c, tables.intervention.c, tables.dropped.c
