@@ -41,8 +41,9 @@ coverage: $(VENV)/dev.stamp  ## Print how much of the package the in-process tes
 bench: $(VENV)/dev.stamp  ## Measure votes and reads per second beside their ceiling (minutes)
 	$(BIN)/python -m bench
 
-fuzz: $(VENV)/dev.stamp  ## Fuzz a seeded service by the description of its API, with schemathesis (half an hour)
+fuzz: $(VENV)/dev.stamp  ## Fuzz the API by its description, then all doors with hostile requests (an hour)
 	$(BIN)/python -m tests.web.seeded fuzz
+	$(BIN)/python -m tests.web.doors --requests 50000
 
 faults: $(VENV)/dev.stamp  ## Run the fault scenarios at length and print a figure for each promise (minutes)
 	$(BIN)/python -m tests.faults all

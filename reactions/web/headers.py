@@ -41,9 +41,15 @@ def private_page(response: Response) -> Response:
 
 
 def install(app: Flask) -> None:
-    """Let no browser guess a content type, whichever route answers."""
+    """Let no browser guess a content type, and list the methods of `Allow` in one order, whichever route answers."""
 
     @app.after_request
     def nosniff(response: Response) -> Response:
         response.headers.setdefault(*NOSNIFF)
+        return response
+
+    @app.after_request
+    def in_order(response: Response) -> Response:
+        if response.allow:  # Werkzeug keeps a set: each process would have an order of its own
+            response.headers["Allow"] = ", ".join(sorted(response.allow))
         return response
