@@ -63,8 +63,11 @@ _REPLICA = "reports"  # the name of its engine
 _ROLLING_UP_S = 5.0  # of each minute, until all is rolled up
 
 
-def create_app(settings: Settings) -> Flask:
-    """Make the WSGI application. Raises InvalidSettings. The database is not asked until the first request."""
+def create_app(settings: Settings, *, batch: bool = False) -> Flask:
+    """Make the WSGI application; one for a `batch` command has no statement time-out. Raises InvalidSettings.
+
+    The database is not asked until the first request.
+    """
     logs.configure(settings.log_level)
     app = Flask(__name__, static_folder="web/static", template_folder="web/templates")
     app.config["MAX_CONTENT_LENGTH"] = 1_048_576
@@ -73,11 +76,12 @@ def create_app(settings: Settings) -> Flask:
     app.config["SESSION_COOKIE_SAMESITE"] = "Strict"
     app.config["SESSION_COOKIE_SECURE"] = secure
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.engine_url
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = connecting.options(settings)
-    app.config["SQLALCHEMY_BINDS"] = {"ballots": {"url": settings.engine_url, **connecting.options_of_the_ballot_box(settings)}}
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = connecting.options(settings, batch=batch)
+    ballots = connecting.options_of_the_ballot_box(settings, batch=batch)
+    app.config["SQLALCHEMY_BINDS"] = {"ballots": {"url": settings.engine_url, **ballots}}
     if settings.reports_database_url:
         replica_url = settings.reports_database_url
-        app.config["SQLALCHEMY_BINDS"][_REPLICA] = {"url": replica_url, **connecting.options_of_reports(settings)}
+        app.config["SQLALCHEMY_BINDS"][_REPLICA] = {"url": replica_url, **connecting.options_of_reports(settings, batch=batch)}
     app.json.sort_keys = False  # type: ignore[attr-defined]
     _make_data_folder(settings)
     db.init_app(app)
@@ -88,7 +92,7 @@ def create_app(settings: Settings) -> Flask:
     with app.app_context():
         for name, engine in db.engines.items():
             engines.prepare(engine, writes=name != _REPLICA)
-        parts = _parts(settings, keys)
+        parts = _parts(settings, keys, batch=batch)
         parts.install()
     _register(app, settings)
     app.wsgi_app = WsgiDoor(app.wsgi_app, parts.hot_path)  # type: ignore[method-assign]
@@ -113,7 +117,7 @@ def _make_data_folder(settings: Settings) -> None:
         engines.keep_private(settings.engine_url)
 
 
-def _parts(settings: Settings, keys: Keys) -> current.Parts:
+def _parts(settings: Settings, keys: Keys, *, batch: bool) -> current.Parts:
     engine = db.engine
     limits = VoteLimits(settings, key=keys.signing("limits"))
     trust = Trust(
@@ -148,7 +152,7 @@ def _parts(settings: Settings, keys: Keys) -> current.Parts:
         article_signing_keys=keys.accepted("article-signatures"),
         views=Views(ballot_box.transact),
     )
-    source = _source(settings)
+    source = _source(settings, batch=batch)
     provider = Provider(settings, key=keys.signing("oidc"), clock=current.now_ms) if settings.oidc_issuer else None
     return current.Parts(
         settings=settings, keys=keys, hot_path=hot_path, reports=_reports(keys, source), source=source, watch=watch,
@@ -167,12 +171,12 @@ def _reports(keys: Keys, source: Source) -> Reports:
     )
 
 
-def _source(settings: Settings) -> Source:
+def _source(settings: Settings, *, batch: bool) -> Source:
     """Where reports read."""
     found = db.engines.get(_REPLICA)
     if found is None:
         return Source(db.engine, clock=current.now_ms)
-    replica.fall_back(found, db.engine, connecting.options(settings)["connect_args"])
+    replica.fall_back(found, db.engine, connecting.options(settings, batch=batch)["connect_args"])
     return Source(found, clock=current.now_ms, is_replica=True, on_look=metrics.reports_behind.set)
 
 

@@ -92,7 +92,7 @@ def cli(ctx: click.Context) -> None:
     """
     from flask.cli import ScriptInfo
 
-    ctx.obj = ctx.obj or ScriptInfo(create_app=make_app, load_dotenv_defaults=False)
+    ctx.obj = ctx.obj or ScriptInfo(create_app=_app_of_this_process, load_dotenv_defaults=False)
 
 
 def environment(**extra: str) -> dict[str, str]:
@@ -108,13 +108,15 @@ def settings(**extra: str) -> Settings:
 
 
 def make_app() -> Flask:
-    """The application with the settings of this process's environment.
-
-    What it is made of is kept out of garbage collection: going through it takes 60 ms, perhaps of those in which votes wait.
-    """
+    """The application with the settings of this process's environment; its statements may take their time."""
     from reactions.app import create_app
 
-    app = create_app(settings())
+    return create_app(settings(), batch=True)
+
+
+def _app_of_this_process() -> Flask:
+    """The application, kept out of garbage collection: going through it takes 60 ms, perhaps of those in which votes wait."""
+    app = make_app()
     gc.freeze()
     return app
 

@@ -34,12 +34,16 @@ _SEVERAL_HOSTS = (
 )
 
 
-def options(settings: Settings, *, lock_ms: int = _LOCK_MS, statement_ms: int = _STATEMENT_MS) -> dict[str, Any]:
-    """The arguments of `create_engine`. Raises InvalidSettings for an address of another engine, or one with a fault."""
+def options(settings: Settings, *, lock_ms: int = _LOCK_MS, batch: bool = False) -> dict[str, Any]:
+    """The arguments of `create_engine`. Statements of a `batch` have no time-out, and a transaction may pause for any time.
+
+    Raises InvalidSettings for an address of another engine, or one with a fault.
+    """
     url = _read(settings.engine_url, "database_url")
     if url.get_backend_name() == "sqlite":
         return {"pool_size": settings.threads + 8, "connect_args": {"timeout": _BUSY_MS / 1000}}
-    timeouts = {"statement": statement_ms, "lock": lock_ms, "idle_in_transaction_session": _IDLE_MS}
+    statement_ms, idle_ms = (0, 0) if batch else (_STATEMENT_MS, _IDLE_MS)
+    timeouts = {"statement": statement_ms, "lock": lock_ms, "idle_in_transaction_session": idle_ms}
     pooled = settings.database_through_pgbouncer
     return {
         "pool_size": settings.database_pool_size,
@@ -51,16 +55,16 @@ def options(settings: Settings, *, lock_ms: int = _LOCK_MS, statement_ms: int = 
     }
 
 
-def options_of_the_ballot_box(settings: Settings) -> dict[str, Any]:
+def options_of_the_ballot_box(settings: Settings, *, batch: bool = False) -> dict[str, Any]:
     """The same for the engine that only counts: votes never wait for a connection that a report holds.
 
     No connection is tried before it is used: a batch that meets a lost one runs again on a new one.
     """
-    chosen = {**options(settings, lock_ms=_BALLOT_LOCK_MS), "pool_pre_ping": False}
+    chosen = {**options(settings, lock_ms=_BALLOT_LOCK_MS, batch=batch), "pool_pre_ping": False}
     return chosen if settings.on_sqlite else {**chosen, "pool_size": 1}
 
 
-def options_of_reports(settings: Settings) -> dict[str, Any]:
+def options_of_reports(settings: Settings, *, batch: bool = False) -> dict[str, Any]:
     """The same for a replica that reports read; a connection is made anew after a minute, as it may lead to the primary.
 
     Raises InvalidSettings.
@@ -68,7 +72,7 @@ def options_of_reports(settings: Settings) -> dict[str, Any]:
     url = _read(settings.reports_database_url, "reports_database_url")
     if url.get_backend_name() != "postgresql":
         raise InvalidSettings("reports_database_url: write postgresql://user:password@replica/database.")
-    chosen = options(settings)
+    chosen = options(settings, batch=batch)
     args = _connect_args(url, {}, pooled=settings.database_through_pgbouncer, setting="reports_database_url")
     if "options" in chosen["connect_args"]:
         args["options"] = f"{chosen['connect_args']['options']} {args.get('options', '')}".strip()

@@ -5,15 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
 
 from reactions import settings
+from reactions.app import create_app
 from reactions.refusals import Unavailable
 from reactions.settings import InvalidSettings
 from reactions.storage import connecting, engines, outages
+from reactions.web.extensions import db
 from tests import make
+from tests.databases import PostgresDatabases
 from tests.engines import Postgres
+from tests.web.terminal import Terminal
 
 
 def test_a_connection_that_cannot_be_prepared_is_an_outage(tmp_path: Path) -> None:
@@ -82,3 +87,23 @@ def test_of_several_hosts_the_one_that_takes_votes_is_found(postgres: Postgres) 
     with engine.connect() as connection:
         assert connection.exec_driver_sql("show statement_timeout").scalar() == "30s"
     engine.dispose()
+
+
+def test_a_commands_statements_may_take_their_time_and_a_pages_may_not(
+    postgres_databases: PostgresDatabases, tmp_path: Path
+) -> None:
+    url = postgres_databases.server.url(postgres_databases.emptied())
+    service = create_app(settings.load({}, database_url=url, data_dir=str(tmp_path), secret=make.SECRET))
+    terminal = Terminal(tmp_path, url, made=[service])
+    terminal.do("site", "list")
+
+    shown = [timeouts(app, engine) for app in terminal.made for engine in ("main", "ballots")]
+    terminal.close()
+
+    assert shown == [("30s", "1s", "1min"), ("30s", "500ms", "1min"), ("0", "1s", "0"), ("0", "500ms", "0")]
+
+
+def timeouts(app: Flask, engine: str) -> tuple[str, ...]:
+    with app.app_context(), db.engines[None if engine == "main" else engine].connect() as connection:
+        names = ("statement", "lock", "idle_in_transaction_session")
+        return tuple(str(connection.exec_driver_sql(f"SHOW {name}_timeout").scalar()) for name in names)
