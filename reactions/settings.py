@@ -83,9 +83,12 @@ def _is_bind(value: str) -> None:
 
 def _is_limiter_url(value: str) -> None:
     """The address of a limiter's storage."""
-    scheme, rest, _ = value.partition("://")
-    if scheme not in {"memory", "redis", "rediss", "redis+cluster", "unix", "redis+unix"} or not rest:
+    scheme, sign, rest = value.partition("://")
+    known = {"memory", "redis", "rediss", "redis+cluster", "redis+sentinel", "unix", "redis+unix"}
+    if scheme not in known or not sign or (scheme != "memory" and not rest):
         raise ValidationError('Write it as "memory://" or "redis://host:6379/0".')
+    if scheme == "redis+sentinel" and not re.fullmatch(r"[^/]+/[^/?]+(\?.*)?", rest):
+        raise ValidationError('Write it as "redis+sentinel://host1:26379,host2:26379/name-of-the-primary".')
 
 
 def _is_public_url(value: str) -> None:
