@@ -94,7 +94,7 @@ widget: $(VENV)/dev.stamp  ## Lint and type-check the widget
 	$(BIN)/python -m tests.widget.checks
 
 # What tests run beside Python's packages, as program:package. Debian starts nginx on port 80 when it is installed.
-PROGRAMS := nginx:nginx-light pgbouncer:pgbouncer wrk:wrk openssl:openssl systemd-analyze:systemd
+PROGRAMS := nginx:nginx-light varnishd:varnish pgbouncer:pgbouncer wrk:wrk openssl:openssl systemd-analyze:systemd
 programs:
 	@missing=$$(PATH=$$PATH:/usr/sbin; for each in $(PROGRAMS); do \
 	    command -v $${each%:*} >/dev/null || echo $${each#*:}; done); \

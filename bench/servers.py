@@ -16,7 +16,7 @@ from bench import machine
 from bench.load import SITE
 from tests import make
 from tests.databases import PostgresDatabases, SqliteFiles
-from tests.deploy.nginx import Nginx, binary
+from tests.deploy.proxies import Nginx, binary
 from tests.engines import Engine, Postgres, Redis
 from tests.service import Service, running_service
 

@@ -16,7 +16,7 @@ import yaml
 
 from reactions.settings import NAMES, PREFIX, load
 from tests.databases import PROJECT
-from tests.deploy.nginx import DEPLOY
+from tests.deploy.proxies import DEPLOY
 from tests.engines import Redis, free_port, wait_until
 
 PROGRAM = "/opt/reactions/bin/reactions"

@@ -16,7 +16,7 @@ import pytest
 
 from tests import make
 from tests.databases import SqliteFiles
-from tests.deploy.nginx import DEPLOY, Answer, Nginx, binary
+from tests.deploy.proxies import DEPLOY, Answer, Nginx, binary
 from tests.engines import wait_until
 from tests.service import Service, running_service
 
@@ -137,6 +137,20 @@ def test_refusals_of_the_service_pass_untouched_and_are_not_cached(nginx: Nginx)
         assert (answer.status, answer.cache) == (400, "MISS")
         assert answer.headers["Content-Type"] == "application/problem+json"
         assert answer.json()["type"] == "/problems#malformed-key"
+
+
+@pytest.mark.parametrize("query", ["article=a&utm=1", "utm=1", "article=a&article", "Article=a", "article=a&=b"])
+def test_a_query_with_unknown_names_never_reaches_the_service(nginx: Nginx, query: str) -> None:
+    """Or everybody could fill the cache with copies of one answer."""
+    for read in ("reactions", "counts"):
+        answer = nginx.ask(f"{SITE}/{read}?{query}")
+        assert_problem(answer, 400, "/problems#invalid-request")
+        assert answer.cache is None
+
+
+@pytest.mark.parametrize("query", ["article=a&article=b", "lang=de&article=a", "article=a%26b&", ""])
+def test_a_query_with_known_names_passes(nginx: Nginx, query: str) -> None:
+    assert nginx.ask(f"{SITE}/reactions?{query}").cache == "MISS"
 
 
 def test_a_preflight_passes(nginx: Nginx) -> None:

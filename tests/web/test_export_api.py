@@ -26,7 +26,7 @@ from reactions.newsroom import api_keys, sites
 from reactions.storage import engines
 from reactions.storage.engines import writing
 from tests import make
-from tests.deploy import nginx
+from tests.deploy import proxies
 from tests.service import running_service
 from tests.web.asking import only_sqlite, vote
 from tests.web.conftest import MakeApp
@@ -241,12 +241,12 @@ def test_an_export_that_breaks_does_not_end_like_a_whole_one(broken: tuple[int, 
         assert answer.read() == b"hour_utc,local_day,article,reaction,added,removed,net\r\n"
 
 
-@pytest.mark.skipif(nginx.binary() is None, reason="nginx is not installed (Debian: apt-get install nginx-light)")
+@pytest.mark.skipif(proxies.binary() is None, reason="nginx is not installed (Debian: apt-get install nginx-light)")
 def test_the_shipped_proxy_passes_on_that_it_broke(broken: tuple[int, str]) -> None:
     port, key = broken
-    program = nginx.binary()
+    program = proxies.binary()
     assert program
-    with closing(nginx.Nginx(program, port)) as proxy:
+    with closing(proxies.Nginx(program, port)) as proxy:
         proxy.start()
 
         with answered(proxy.port, "votes.csv", key) as answer, pytest.raises(http.client.IncompleteRead):
