@@ -20,7 +20,7 @@ from tests.databases import PROJECT
 
 BESIDE_THE_API = (
     "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/problems", "/widget/.*", "/static/.*", "/dashboard(/.*)?",
-    "/demo/.*", "/.well-known/security.txt", "/open-heart/.*", "/applause/.*", "/form/.*",
+    "/demo/.*", "/.well-known/security.txt", "/open-heart/.*", "/applause/.*", "/form/.*", "/frame/.*",
 )  # fmt: skip
 _BESIDE = re.compile("|".join(BESIDE_THE_API))
 _JSON = ("application/json", "application/problem+json")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from flask import Flask, Response
 
 Header = tuple[str, str]
@@ -26,6 +28,13 @@ PAGE: list[Header] = [
     NOSNIFF,
 ]
 PRIVATE_PAGE: list[Header] = [*PAGE, *PRIVATE]
+
+
+def framed_by(origins: Collection[str]) -> list[Header]:
+    """The headers of a page of ours that pages of these origins, and our own, may frame."""
+    framing = " ".join(["frame-ancestors 'self'", *sorted(origins)])
+    policy = CONTENT_SECURITY_POLICY.replace("frame-ancestors 'none'", framing)
+    return [("Content-Security-Policy", policy), ("Referrer-Policy", "same-origin"), NOSNIFF]
 
 
 def page(response: Response) -> Response:

@@ -1,4 +1,4 @@
-"""The widget's files: at addresses that follow version 1, and at one for each release, whose bytes never change."""
+"""The widget's files, at addresses that follow version 1 and at one for each release, whose bytes never change; and its frame."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, make_response, render_template, request
+from marshmallow import ValidationError
 from werkzeug.exceptions import NotFound
 
-from reactions.web import cors, headers
+from reactions.newsroom import article_keys
+from reactions.web import cors, current, headers
 
 blueprint = Blueprint("widget", __name__)
 _FOLDER = Path(__file__).parent.parent / "widget"
 _RELEASED = _FOLDER / "released"
+_IN_FRAMES = ("language", "results", "icons", "menu", "sig")  # attributes of the row that a frame's address may give
+_FRAME_FOR = "public, max-age=300"
 _TYPES = {"js": "text/javascript; charset=utf-8", "json": "application/json"}
 
 
@@ -68,6 +72,22 @@ def pinned(name: str, extension: str) -> Response:
 def preflight(name: str) -> Response:  # noqa: ARG001  the address decides, whatever is fetched
     """Let every page fetch, also one that adds headers of its own to what it fetches."""
     return cors.preflight(headers.PUBLIC, "GET, HEAD")
+
+
+@blueprint.get("/frame/<site_key>", provide_automatic_options=False)
+def frame(site_key: str) -> Response:
+    """A page with one row, for an iframe on the site's pages: systems that strip scripts often keep frames.
+
+    Raises UnknownSite, MalformedKey or ValidationError.
+    """
+    site, given = current.site(site_key), request.args
+    if unknown := [name for name in given if name not in ("article", *_IN_FRAMES) or len(given.getlist(name)) > 1]:
+        raise ValidationError(f"Give article, and of {', '.join(_IN_FRAMES)} what is wanted, each once.", unknown[0])
+    article_keys.article_key(site.key, given.get("article", ""))
+    page = make_response(render_template("frame.html", site=site, article=given["article"], given=given, names=_IN_FRAMES))
+    page.headers.update(headers.framed_by(site.origins))
+    page.headers["Cache-Control"] = _FRAME_FOR
+    return page
 
 
 @cache

@@ -10,17 +10,18 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request
 from tests import make
 from tests.browsers import Complaints
 from tests.databases import SqliteFiles
+from tests.engines import free_port
 from tests.service import running_service
 from tests.widget.publisher import Pages, Publisher
 
 
 @pytest.fixture(scope="session")
 def publisher(sqlite_files: SqliteFiles, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Publisher]:
-    """The site "daily" on a service of its own, which lets no counts be reused, and its web server."""
+    """The site "daily" on a service of its own, which lets no counts be reused, and its web server; frames may vote."""
     database_url = sqlite_files.copy_to(tmp_path_factory.mktemp("publisher"))
-    pages = Pages()
-    make.site(database_url, "daily", origins=[pages.origin])
-    with running_service(database_url, settings={"counts_memory_s": 0, "counts_max_age_s": 60}) as service:
+    pages, port = Pages(), free_port()
+    make.site(database_url, "daily", origins=[pages.origin, f"http://127.0.0.1:{port}"])
+    with running_service(database_url, port=port, settings={"counts_memory_s": 0, "counts_max_age_s": 60}) as service:
         yield Publisher(service, database_url, pages)
     pages.close()
 
