@@ -33,6 +33,7 @@ COMMANDS = {
     "article": "articles.article",
     "articles": "imports.articles",
     "export": "exports.export",
+    "archive": "exports.archive",
     "import": "imports.import_",
     "key": "keys.key",
     "end-sessions": "keys.end_sessions",

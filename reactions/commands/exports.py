@@ -1,4 +1,4 @@
-"""`reactions export`: whole files for analysts, into a folder or to standard output."""
+"""`reactions export` and `reactions archive`: whole files for analysts, into a folder or to standard output."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from typing import Any
 import click
 from flask.cli import with_appcontext
 
+from reactions.commands import as_json, print_json
+from reactions.exports import archive as archive_
 from reactions.exports import articles, files, formats, scope
 from reactions.exports.columns import TABLES
 from reactions.exports.files import File, Form
@@ -84,6 +86,51 @@ def export(site: str, what: str, output: Path | None, format_: str, *, gzip: boo
     with _opened(found, choice, files=len(tables)) as reading:
         written = files.write_folder(reading, tables, form, output) if output else [_to_stream(File(reading, tables[0], form))]
     _report(written, reading)
+
+
+@click.command("archive")
+@click.argument("site")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--precision",
+    type=click.Choice(list(scope.PRECISIONS)),
+    help="Precision of the times of votes.  [default: export_precision of the settings]",
+)
+@click.option(
+    "--anew", is_flag=True, help="Write months anew that have changed since, without votes that were dropped meanwhile."
+)
+@as_json
+@with_appcontext
+def archive(site: str, folder: Path, precision: str | None, *, anew: bool, as_json: bool) -> None:
+    """Write the closed months of a SITE that FOLDER lacks, as Parquet. For a timer, once a day.
+
+    Each month has a folder, site=KEY/month=2026-10, with articles, series and votes. It is written once: what is dropped from the
+    database later stays in it.
+    """
+    formats.arrow()
+    with current.reading() as connection:
+        found = sites.get(connection, site)
+    finest = current.parts().settings.export_precision
+    chosen = Choice(precision=precision or finest)
+    scope.check(chosen, found, list(TABLES.values()), finest=finest)
+    source, outcome = current.source(), []
+    for month in archive_.run(
+        source.engine, found, folder, now_ms=source.now_ms(), precision=chosen.precision, anew=anew,
+        complete_until=source.complete_until,
+    ):  # fmt: skip
+        outcome.append({"month": month.month.name, "state": month.state, "rows": {f.table.name: f.rows for f in month.files}})
+        if not as_json and month.state != "kept":
+            click.echo(f"{month.month.name}: {_ARCHIVED[month.state]}")
+    if as_json:
+        print_json({"site": site, "months": outcome})
+    elif all(each["state"] == "kept" for each in outcome):
+        click.echo(f"{len(outcome)} closed months, all archived before." if outcome else "No month is closed yet.")
+
+
+_ARCHIVED = {
+    "written": "written.",
+    "changed": "has changed since it was archived, as by an import of older votes. --anew writes it again.",
+}
 
 
 def _form(format_: str, *, gzip: bool, bom: bool) -> Form:
