@@ -226,6 +226,21 @@ class LoopWorker(UvicornWorker):  # type: ignore[misc]
 class ThreadedWorker(_Discreet, ThreadWorker):  # type: ignore[misc]
     """gthread."""
 
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """Answer a request, unless its version is none that there is: uvicorn refuses that too."""
+        _check_version(req)
+        return super().handle_request(req, conn)
+
 
 class SequentialWorker(_Discreet, SyncWorker):  # type: ignore[misc]
     """sync: one request at a time. Its name must not end in SyncWorker, which gunicorn replaces where threads are set."""
+
+    def handle_request(self, listener: Any, req: Any, client: Any, addr: Any) -> None:
+        """Answer a request, unless its version is none that there is."""
+        _check_version(req)
+        super().handle_request(listener, req, client, addr)
+
+
+def _check_version(req: Any) -> None:
+    if req.version not in ((1, 0), (1, 1)):
+        raise errors.InvalidHTTPVersion(req.version)

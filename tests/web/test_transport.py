@@ -151,6 +151,7 @@ REFUSED_BY_GUNICORN = {
     "a method in small letters": put(method="put", body=b""),
     "an address of nine thousand characters": get("/" + "k" * 9000),
     "no version": b"GET /healthz\r\n\r\n",
+    "HTTP/1.5": b"GET /healthz HTTP/1.5\r\nHost: localhost\r\n\r\n",
     "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
     "an expectation nobody knows": put(f"Content-Length: {len(GOOD)}", "Expect: magic"),
