@@ -30,6 +30,7 @@ SCENARIOS: Mapping[str, tuple[Scenario, tuple[str, ...]]] = {
     "F10": (limiter.f10_redis_gone, ("sqlite",)),
     "F11": (storage.f11_disk_full, ("sqlite",)),
     "F11-disk": (storage.f11_small_disk, ("sqlite",)),
+    "F18": (storage.f18_backup, BOTH),
     "F19": (storage.f19_lock_held, ("sqlite",)),
     "I01": (limiter.i01_one_address, ("sqlite",)),
     "I05": (trust.i05_scripts, ("sqlite",)),

@@ -87,6 +87,7 @@ class Stage:
         self.plant = plant
         self._postgres = postgres
         self.database: str | None = None
+        self._others: list[str] = []
         if store == "postgresql":
             self.database = self._databases.own()
             self.url = self.postgres.url(self.database)
@@ -106,9 +107,15 @@ class Stage:
     def postgres(self) -> Postgres:
         return self._databases.server
 
+    def bare_database(self) -> str:
+        """The name of another database, without tables, on the stage's PostgreSQL; it goes with the stage."""
+        self._others.append(self._databases.bare())
+        return self._others[-1]
+
     def close(self) -> None:
-        if self.database is not None:
-            self.postgres.drop_database(self.database)
+        for name in (self.database, *self._others):
+            if name is not None:
+                self.postgres.drop_database(name)
 
     @contextmanager
     def service(

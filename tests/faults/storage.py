@@ -1,4 +1,4 @@
-"""Scenarios of SQLite's file: the disk is full; another process holds the write lock."""
+"""Scenarios of where votes are stored: the disk is full, another process holds SQLite's lock, a backup is taken and restored."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from sqlalchemy import make_url
+
 from tests import oracles
-from tests.engines import wait_until
+from tests.engines import Postgres, wait_until
 from tests.faults import plants
 from tests.faults.client import ARTICLES, Load, one_try
 from tests.faults.crashes import SLOWEST_S, more_acknowledged
@@ -88,6 +90,68 @@ def f19_lock_held(stage: Stage, *, seconds: float, clients: int, seed: int) -> R
     slowest = max(attempt.took for attempt in load.log if attempt.status == 503)
     report.at_most(SLOWEST_S, "slowest 503, seconds", slowest)
     return report
+
+
+def f18_backup(stage: Stage, *, seconds: float, clients: int, seed: int) -> Report:
+    """A backup as docs/operating.md takes it while readers vote, restored, and voted on again."""
+    report = Report("F18", stage.store)
+    with stage.service(workers=2) as service:
+        with Load([service], one_try, clients=clients, seed=seed) as load:
+            more_acknowledged(load, int(50 * max(seconds, 2)))
+            before = [attempt for attempt in list(load.log) if attempt.acknowledged]
+            begun = time.monotonic()
+            copy = _backed_up_and_restored(stage)
+            report.figures |= {"seconds for backup and restore": round(time.monotonic() - begun, 2)}
+            more_acknowledged(load, 50)
+        whole = stage.judge(report, load.log, [service])
+    copied = oracles.stored(copy)
+    report.figures |= {"acknowledged before the backup": len(before), "events in the copy": len(copied.events)}
+    of_copy = [oracles.lost(before, copied), oracles.drift(copied), oracles.fold(copied), oracles.negative(copied)]
+    for finding in of_copy:
+        report.at_most(0, f"{finding.oracle}, in the copy", finding.figure, *finding.details)
+    report.at_most(0, "events of the copy that the ledger lacks", len(set(copied.events) - set(whole.events)))
+    stage.url = copy
+    with stage.service(workers=2) as again:
+        with Load([again], one_try, clients=clients, seed=seed + 1) as load:
+            more_acknowledged(load, 50)
+        held = stage.stored()
+    report.findings([oracles.shapes(load.log, allowed=(503,))])
+    for finding in (oracles.lost(load.log, held), oracles.drift(held), oracles.fold(held)):
+        report.at_most(0, f"{finding.oracle}, on the restored copy", finding.figure, *finding.details)
+    report.at_most(0, "ledgers that the backup has opened", _ledger_is_open(stage, copy))
+    return report
+
+
+def _backed_up_and_restored(stage: Stage) -> str:
+    """The address of the copy."""
+    if stage.store == "sqlite":
+        copy = stage.folder / "restored.db"
+        with closing(sqlite3.connect(stage.folder / "reactions.db", timeout=20)) as connection:
+            connection.execute(f"VACUUM INTO '{copy}'")
+        return f"sqlite:///{copy}"
+    server, dump = stage.postgres, stage.postgres.folder / "reactions.dump"
+    name = stage.bare_database()
+    server.run(*_program(server, "pg_dump"), "--format=custom", f"--file={dump}", str(stage.database))
+    server.run(*_program(server, "pg_restore"), f"--dbname={name}", "--exit-on-error", str(dump))
+    return server.url(name)
+
+
+def _program(server: Postgres, name: str) -> tuple[str, ...]:
+    return str(server.binaries / name), f"--host={server.folder}", "--username=postgres"
+
+
+def _ledger_is_open(stage: Stage, url: str) -> bool:
+    """True if the copy lets somebody change events: by its triggers on SQLite, by the owner's rights on PostgreSQL."""
+    if stage.store == "postgresql":
+        rights = "SELECT relacl::text FROM pg_class WHERE relname = 'event'"
+        (given,) = stage.postgres.execute(rights, database=str(make_url(url).database))
+        return given[0] is None or any(right in given[0].split("=")[1].split("/")[0] for right in "wd")
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
+        try:
+            connection.execute("DELETE FROM event")
+        except sqlite3.DatabaseError:
+            return False
+    return True
 
 
 def _statuses(load: Load, status: int) -> int:
