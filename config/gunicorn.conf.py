@@ -153,6 +153,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Refuse headers that are too many or too long, and expectations that nobody knows."""
+        value = value.rstrip(b" \t")  # spaces after a value are no part of it: RFC 9110, 5.5
         super().on_header(name, value)
         self._head_bytes += len(name) + len(value) + 4
         if self._head_bytes > _HEAD_BYTES or len(self.headers) > _HEADERS or len(name) + len(value) > limit_request_line:

@@ -188,6 +188,17 @@ def test_a_vote_in_chunks_is_a_vote(service: Service) -> None:
     talk(service, put(f"Content-Length: {len(withdrawn)}", body=withdrawn))
 
 
+def test_spaces_after_a_field_are_no_part_of_it(service: Service) -> None:
+    """Found by the hostile requests: the event loop took the body for cut short."""
+    body = GOOD.replace(b'"a"', b'"spaces"')
+
+    answer = talk(service, put(f"Content-Length: {len(body)} \t", "X-More: a ", body=body))
+
+    assert answer.status == 200
+    withdrawn = body.replace(b'"like"', b"null").replace(b": 1}", b": 2}")
+    talk(service, put(f"Content-Length: {len(withdrawn)}", body=withdrawn))
+
+
 BEACONS = {
     b'{"articles":["a"]}': (200, ""),
     b'{"articles":[]}': (400, ""),
