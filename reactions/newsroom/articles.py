@@ -141,6 +141,13 @@ def ids_known(connection: Connection, article_ids: Collection[int]) -> frozenset
     return frozenset(connection.execute(select(_a.article_id).where(_a.article_id.in_(article_ids))).scalars())
 
 
+def lock_standing(connection: Connection, article_ids: Collection[int]) -> frozenset[int]:
+    """Lock these articles, as `lock` does; return those that are registered and were not merged into another."""
+    lock(connection, article_ids)
+    standing = select(_a.article_id).where(_a.article_id.in_(article_ids), _a.merged_into.is_(None))
+    return frozenset(connection.execute(standing).scalars())
+
+
 def refuse_dropped(article: Article) -> None:
     """Raise VotesDropped if the article's votes were dropped."""
     if article.votes_dropped:
