@@ -95,7 +95,7 @@ def _restore(connection: Connection, site: Site, new: Import, restoration: Resto
         interventions.restore_merges(connection, {a.article_id: a.merged_into for a in chunk if a.merged_into is not None})
     votes = 0
     for ballots in restoration.ballots():
-        votes += len(counting.count(connection, ballots, pseudonym_key=b""))
+        votes += len(counting.count(connection, ballots, pseudonym_key=b"", notes_late_votes=False))
     for chunk in restoration.articles():
         ledger.account_for(connection, [a.article_id for a in chunk], record.tag_of(site, new.source), at_ms=new.at)
     for changes in restoration.amounts():

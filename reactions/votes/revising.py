@@ -97,6 +97,7 @@ def merge(editor: Editor, key: str, *, into: str) -> int:
 
     def hand_over(connection: Connection) -> None:
         """Views and what was imported go with the keys, in one transaction: what came between would stay where nobody looks."""
+        engines.stop_counting(connection)  # whoever writes views has found this article, or finds the other
         articles.lock(connection, [source.article_id, target.article_id])
         imported.merge(connection, editor.site.id, source.article_id, into=target.article_id)
         views.move(connection, source.article_id, into=target.article_id)
