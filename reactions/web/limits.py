@@ -134,10 +134,9 @@ class VoteLimits:
     def may_see(self, site: Site, address: str, keys: Iterable[ArticleKey]) -> list[ArticleKey]:
         """The articles of a beacon, each once, to which the sender's network (IPv4, IPv6 /48) may still add a view."""
         who, each_once = self._viewer(site.key, address), list(dict.fromkeys(keys))
-        asks = [
-            [(policy, who) for policy in self._views] + [(policy, f"{who}{key.id}") for policy in self._views_of_article]
-            for key in each_once
-        ]
+        (in_all,), (of_article,) = self._views, self._views_of_article
+        of_all = in_all, who
+        asks = [(of_all, (of_article, f"{who}{key.id}")) for key in each_once]
         return [key for key, spent in zip(each_once, self._seen.hit_all([], asks), strict=True) if spent is None]
 
     def _viewer(self, site: str, address: str) -> str:
