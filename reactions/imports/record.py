@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, select, update
 
+from reactions.languages import gettext
 from reactions.newsroom.sites import Site
 from reactions.refusals import ImportConflict, UnknownImport
 from reactions.storage import tables
@@ -76,7 +77,13 @@ def get(connection: Connection, site: Site, source: str) -> Import:
     """The import of a source. Raises UnknownImport."""
     found = find(connection, site, source)
     if found is None:
-        raise UnknownImport(f"{site.key} has no import {source!r}. `reactions import list {site.key}` shows those it has.")
+        raise UnknownImport(
+            gettext(
+                "%(site)s has no import %(source)s. `reactions import list %(site)s` shows those it has.",
+                site=site.key,
+                source=repr(source),
+            )
+        )
     return found
 
 
@@ -108,15 +115,17 @@ def hold(connection: Connection, begun: Import) -> None:
 def changed() -> ImportConflict:
     """The refusal of a plan that is no longer true."""
     return ImportConflict(
-        "Another import of this source, or a merge, happened meanwhile. Nothing was changed; run the import again."
+        gettext("Another import of this source, or a merge, happened meanwhile. Nothing was changed; run the import again.")
     )
 
 
 def interrupted() -> ImportConflict:
     """The refusal to go on with an import of several transactions."""
     return ImportConflict(
-        "Another import of this source, a merge or a deletion of an article happened meanwhile. What was changed until then "
-        "stays; run the same command again, and it goes on."
+        gettext(
+            "Another import of this source, a merge or a deletion of an article happened meanwhile. What was changed until then "
+            "stays; run the same command again, and it goes on."
+        )
     )
 
 

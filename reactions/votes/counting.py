@@ -15,7 +15,7 @@ from reactions.newsroom import articles, registering
 from reactions.newsroom.article_keys import ArticleKey
 from reactions.newsroom.articles import Article, Place
 from reactions.newsroom.registering import Budget
-from reactions.refusals import Refusal, UnknownReaction, VotesDropped
+from reactions.refusals import Refusal, UnknownReaction
 from reactions.storage import tables
 from reactions.storage.statements import ManyRows
 from reactions.votes import holds, ledger, readers, rules, tallies
@@ -86,7 +86,7 @@ def _placed(connection: Connection, ballots: Sequence[Ballot], budget: Budget) -
 
 def _revised(ballot: Ballot, *, dropped: bool) -> Article | Refusal:
     """The article of an editor's ballot, which is counted on closed articles too; not where votes were dropped."""
-    return VotesDropped(articles.DROPPED) if dropped else Article(ballot.article_id, ballot.article)
+    return articles.votes_dropped() if dropped else Article(ballot.article_id, ballot.article)
 
 
 def _place(ballot: Ballot) -> Place:
