@@ -1,6 +1,7 @@
 """Articles: what readers vote on. A site's article is found by its key or an alias, and described by the publisher.
 
-`registering` has the articles that readers register, `interventions` what editors do to articles.
+`registering` has the articles that readers register, `interventions` what editors do to articles. The file is longer than others
+because how an article is found, what it is then, and why it may be refused are one idea.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""What was exported comes back: the same counts, the same series, the same files. On both engines."""
+"""What was exported comes back: the same counts, the same series, the same files. On both engines.
+
+The file is longer than 300 lines because every test needs the same two sites and the folder between them.
+"""
 
 from __future__ import annotations
 
