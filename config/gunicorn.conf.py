@@ -63,13 +63,9 @@ def on_starting(server: Any) -> None:
 
 
 def post_worker_init(_worker: Any) -> None:
-    """Keep what the worker is made of out of every later garbage collection: going through it takes 60 ms, and votes wait.
-
-    The committer gives the interpreter up for each statement. Beside a busy loop it would wait for it 5 ms each time.
-    """
+    """Keep what the worker is made of out of every later garbage collection: going through it takes 60 ms, and votes wait."""
     gc.collect()
     gc.freeze()
-    sys.setswitchinterval(_SWITCH_S)
 
 
 def child_exit(_server: Any, worker: Any) -> None:
@@ -78,7 +74,6 @@ def child_exit(_server: Any, worker: Any) -> None:
         multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 
-_SWITCH_S = 0.001  # seconds a thread may keep others from running Python
 _HEAD_S = 10.0  # seconds a client has to send the head of a request
 _HEAD_BYTES, _HEADERS = 65_536, 100
 _LAST_REQUEST_S = 1.0  # seconds that an idle connection stays open for one more request when a worker ends
