@@ -89,7 +89,7 @@ class AsgiDoor:
         self, site_key: str, given: dict[bytes, bytes], length: int, scope: Scope, receive: Receive, send: Send
     ) -> None:
         try:
-            site = await self._site(site_key)
+            site = self._hot.directory.remembered(site_key) or await self._site(site_key)
             body = await _body(receive, length)
             status, (text, headers) = 200, self._hot.see(site, _vote_request(given, scope), body)
         except ClientGone:
