@@ -156,6 +156,10 @@ class Servers:
         """Flask that always answers the same; `bare` is gunicorn without Flask."""
         return self._served("ceiling", f"bench.peers.ceiling:{name}", "sqlite", _PLAIN_WSGI)
 
+    def empty(self) -> Server:
+        """An ASGI application that does nothing, under the product's server: the floor."""
+        return self._served("empty", "bench.peers.ceiling:empty", "sqlite", {"worker_class": "uvicorn"})
+
     def behind_nginx(self, server: Server) -> Server | None:
         """The server with the shipped cache configuration before it; None where there is no nginx."""
         program = binary()

@@ -1,17 +1,19 @@
 """Beacons beside votes: `python -m bench.views --seconds 5`. One worker on one core; README.md has the figures.
 
-Behind nginx all beacons come from one network, so that most are beyond its share: read, checked and turned away. Without nginx
-each comes from a network of its own, and is counted.
+The floor is an application that does nothing, under the same server. Behind nginx all beacons come from one network, so that most
+are beyond its share: read, checked and turned away. Without nginx each comes from a network of its own, and is counted.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psutil
 from sqlalchemy import create_engine
 
 from bench import load, machine
@@ -35,21 +37,26 @@ def main() -> None:
         prepare(engine)
         with writing(engine) as connection:
             sites.change(connection, SITE, count_views=1)
-        _tell_beacons(server, chosen.seconds, "each from a network of its own")
-        front = servers.behind_nginx(server)
-        if front is not None:
-            _tell_beacons(front, chosen.seconds, "behind nginx, all from one network")
-        for _ in range(chosen.repeats):
-            _beside(server, chosen.seconds)
+        floor = servers.empty()
+        faced = {"behind nginx, all from one network": servers.behind_nginx(server)}
+        faced["nothing behind nginx"] = servers.behind_nginx(floor)
+        stands = {"each from a network of its own": server, "nothing": floor, **faced}
+        for _ in range(chosen.repeats):  # in turns, so that what else runs here meets all of them
+            for what, stood in stands.items():
+                if stood is not None:
+                    _tell_beacons(stood, chosen.seconds, what)
+        kept = [_beside(server, chosen.seconds) for _ in range(chosen.repeats)]
+        print(f"votes beside beacons, median of {len(kept)} turns: {statistics.median(kept):.0%} of those alone")
 
 
-def _beside(server: Server, seconds: int) -> None:
-    """Votes alone, and with as many beacons beside as two connections can send."""
+def _beside(server: Server, seconds: int) -> float:
+    """Votes alone, and with as many beacons beside as two connections can send; the share of votes that is kept."""
     votes = load.votes(articles=_ARTICLES)
     alone = load.run(votes, url=server.service.url, connections=_CONNECTIONS, seconds=seconds)
     with _two_connections_of_beacons(server.service.url, seconds):
         beside = load.run(votes, url=server.service.url, connections=_CONNECTIONS, seconds=seconds)
     print(f"votes a second: {alone.per_s:,.0f} alone, {beside.per_s:,.0f} beside beacons, {beside.per_s / alone.per_s:.0%}")
+    return beside.per_s / alone.per_s
 
 
 @contextmanager
@@ -63,13 +70,20 @@ def _two_connections_of_beacons(url: str, seconds: int) -> Iterator[None]:
 
 def _tell_beacons(server: Server, seconds: int, what: str) -> None:
     """The CPU time of a beacon is what a machine that others use too can tell."""
-    before = machine.cpu_s(server.processes())
+    ours = server.service.pids()
+    each = [psutil.Process(pid) for pid in ours], server.processes()[len(ours) :]
+    before = [machine.cpu_s(processes) for processes in each]
     with machine.on_core(machine.LOAD_CORE):
         command = _command(server.url, seconds, connections=_CONNECTIONS)
         done = subprocess.run(command, cwd=load._SCRIPTS, capture_output=True, text=True, check=True)
     found = load._figures(json.loads(done.stdout.splitlines()[-1]))
-    each_us = 1e6 * (machine.cpu_s(server.processes()) - before) / max(found.requests, 1)
-    print(f"beacons {what}: {found.per_s:,.0f} a second, {each_us:,.0f} us of CPU each, {found.errors:,} refused or failed")
+    used = [machine.cpu_s(processes) - first for processes, first in zip(each, before, strict=True)]
+    ours_us, nginx_us = (1e6 * seconds_used / max(found.requests, 1) for seconds_used in used)
+    core = 1e6 / max(ours_us + nginx_us, 1)
+    print(
+        f"beacons, {what}: {found.per_s:,.0f} a second, {ours_us:,.0f} us of CPU each and {nginx_us:,.0f} of nginx, "
+        f"so {core:,.0f} a second on one core; {found.errors:,} refused or failed"
+    )
 
 
 def _command(url: str, seconds: int, *, connections: int) -> list[str]:

@@ -7,6 +7,8 @@ from typing import Any
 
 from flask import Flask, Response
 
+from reactions.web.flask_threads import Receive, Scope, Send
+
 _ANSWER = (
     b'{"article":"news/1","reaction":"like","total":28,'
     b'"counts":{"like":4,"dislike":4,"love":4,"funny":4,"angry":4,"sad":4,"wow":4}}'
@@ -26,6 +28,16 @@ def constant(site_key: str) -> Response:  # noqa: ARG001
 def ready() -> Response:
     """The answer to whoever waits for the start."""
     return Response()
+
+
+async def empty(scope: Scope, receive: Receive, send: Send) -> None:
+    """What an ASGI application must do at least under the same server: read the body, and answer as a beacon is answered."""
+    if scope["type"] == "lifespan":
+        raise NotImplementedError  # which says so to the server
+    await receive()
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"11")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b'{"taken":1}'})
 
 
 def bare(_environ: dict[str, Any], start_response: Callable[[str, list[tuple[str, str]]], object]) -> Iterable[bytes]:

@@ -256,7 +256,7 @@ def _list(site: str, *, as_json: bool) -> None:
             when = datetime.fromtimestamp(known.at / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
             click.echo(
                 f"{known.source:20} {total:>13,}  {known.format:10} {when}  {known.file_name}, by {known.by}{_and_votes(known)}"
-                f"{' (views)' * known.brings_views}"
+                f"{' (views)' * known.brings_views}{' (unfinished: run it again)' * known.is_unfinished}"
             )
 
 

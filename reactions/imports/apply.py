@@ -1,13 +1,18 @@
 """The transactions of imports: totals of other tools come and go, an export of ours comes back, all of it or nothing.
 
+Views are the exception: those of a year hold SQLite's write lock for too long, so they change in short transactions. Each
+replaces what stands, so a run that was cut short is finished by running it again; its record has no file's hash until then.
+
 All run in the ballot box. Totals are the other part of a tally and never touch a vote. The votes of an export are counted by
 `counting`, as any others; only their voters are invented.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Collection, Sequence
 from dataclasses import replace
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -18,7 +23,7 @@ from reactions.imports.sources import chunks
 from reactions.imports.totals import Plan, Stage
 from reactions.newsroom import articles, interventions
 from reactions.newsroom.sites import Site
-from reactions.refusals import UnreadableImport
+from reactions.refusals import ImportConflict, UnreadableImport
 from reactions.storage.engines import plan_lists_anew
 from reactions.times import now_ms
 from reactions.votes import counting, imported, imported_views, ledger, retention, tallies
@@ -26,6 +31,7 @@ from reactions.votes.ballot_box import BallotBox
 from reactions.votes.imported_views import DayChange
 
 _ARTICLES_AT_ONCE = 200
+_REST_S = 0.02  # between two steps, so that writers who wait for SQLite's lock find it free
 
 
 def apply_import(box: BallotBox, plan: Plan, new: Import) -> bool:
@@ -33,7 +39,11 @@ def apply_import(box: BallotBox, plan: Plan, new: Import) -> bool:
     known = plan.known
     if not plan.changed and known is not None and (known.file_hash, known.format) == (new.file_hash, new.format):
         return False
-    box.transact(lambda connection: _apply(connection, plan, new))
+    if new.brings_views:
+        begun = _change_views(box, plan, new)
+        box.transact(lambda connection: record.put(connection, new, known=begun))
+    else:
+        box.transact(lambda connection: _apply(connection, plan, new))
     return True
 
 
@@ -41,7 +51,11 @@ def remove_import(box: BallotBox, plan: Plan) -> None:
     """Undo an import by the plan of its removal; votes that it brought are as if they had never been. Raises ImportConflict."""
     assert plan.known is not None
     known = plan.known
-    box.transact(lambda connection: _remove(connection, plan, known))
+    if known.brings_views:
+        begun = _change_views(box, plan, known)
+        box.transact(lambda connection: record.delete_import(connection, begun))
+    else:
+        box.transact(lambda connection: _remove(connection, plan, known))
 
 
 def restore_export(box: BallotBox, site: Site, new: Import, restoration: Restoration) -> Import:
@@ -57,19 +71,13 @@ def _apply(connection: Connection, plan: Plan, new: Import) -> None:
     record.put(connection, new, known=plan.known)
     for newcomers in plan.stage.newcomers():
         articles.register(connection, plan.site, dict(newcomers), at_ms=new.at, by=new.by)
-    if new.brings_views:
-        _change_views(connection, new.source, plan)
-    else:
-        _change_amounts(connection, new.source, plan.stage)
+    _change_amounts(connection, new.source, plan.stage)
 
 
 def _remove(connection: Connection, plan: Plan, known: Import) -> None:
     site = plan.site
     plan_lists_anew(connection)
     record.delete_import(connection, known)
-    if known.brings_views:
-        _change_views(connection, known.source, plan)
-        return
     _change_amounts(connection, known.source, plan.stage)
     if known.votes:
         retention.refuse_take_back(connection, site)
@@ -87,7 +95,7 @@ def _restore(connection: Connection, site: Site, new: Import, restoration: Resto
         interventions.restore_merges(connection, {a.article_id: a.merged_into for a in chunk if a.merged_into is not None})
     votes = 0
     for ballots in restoration.ballots():
-        votes += len(counting.count(connection, ballots, pseudonym_key=b""))
+        votes += len(counting.count(connection, ballots, pseudonym_key=b"", notes_late_votes=False))
     for chunk in restoration.articles():
         ledger.account_for(connection, [a.article_id for a in chunk], record.tag_of(site, new.source), at_ms=new.at)
     for changes in restoration.amounts():
@@ -106,13 +114,35 @@ def _change_amounts(connection: Connection, source: str, stage: Stage) -> None:
     for chunk in stage.changes():
         imported.change(connection, source, chunk)
     for chunk in stage.changes():
+        _refuse_gone(connection, {c.article_id for c in chunk if c.after}, record.changed())
         tallies.shift_imported(connection, {(c.article_id, c.reaction): c.after - c.before for c in chunk})
 
 
-def _change_views(connection: Connection, source: str, plan: Plan) -> None:
+def _change_views(box: BallotBox, plan: Plan, new: Import) -> Import:
+    """Change views step by step, with a rest after each; return what was recorded to be under way. Raises ImportConflict."""
+    begun = box.transact(lambda connection: record.begin(connection, new, known=plan.known))
     for chunk in plan.stage.changes():
         days = [(c, imported_views.day_of(c.reaction), plan.hours.get(c.reaction, range(0))) for c in chunk]
-        imported_views.change(connection, source, [DayChange(c.article_id, day, c.after, hours) for c, day, hours in days])
+        changes = [DayChange(c.article_id, day, c.after, hours) for c, day, hours in days]
+        box.transact(partial(_change_some_views, begun=begun, changes=changes))
+        time.sleep(_REST_S)
+    return begun
+
+
+def _change_some_views(connection: Connection, *, begun: Import, changes: Sequence[DayChange]) -> None:
+    plan_lists_anew(connection)
+    _refuse_gone(connection, {change.article_id for change in changes if change.after}, record.interrupted())
+    record.hold(connection, begun)
+    imported_views.change(connection, begun.source, changes)
+
+
+def _refuse_gone(connection: Connection, article_ids: Collection[int], refusal: ImportConflict) -> None:
+    """Raise the refusal if an article was merged into another or deleted since the plan: nobody would look there any more.
+
+    None of them is before this transaction ends.
+    """
+    if articles.lock_standing(connection, article_ids) != article_ids:
+        raise refusal
 
 
 def _restore_articles(connection: Connection, site: Site, chunk: Sequence[RestoredArticle]) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, select, update
 
+from reactions.languages import gettext
 from reactions.newsroom.sites import Site
 from reactions.refusals import ImportConflict, UnknownImport
 from reactions.storage import tables
@@ -21,6 +22,7 @@ SOURCE = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")  # the name of an import; a NU
 
 
 VIEWS = ("plausible", "matomo", "ga4")  # formats
+_UNFINISHED = ""  # the hash of no file
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,11 @@ class Import:
     def brings_views(self) -> bool:
         """True for an import of views, which has no reactions."""
         return self.format in VIEWS
+
+    @property
+    def is_unfinished(self) -> bool:
+        """True while it is under way, and if it was cut short: some of its file is here, or not yet gone."""
+        return self.file_hash == _UNFINISHED
 
 
 def tag_of(site: Site, source: str) -> bytes:
@@ -70,7 +77,13 @@ def get(connection: Connection, site: Site, source: str) -> Import:
     """The import of a source. Raises UnknownImport."""
     found = find(connection, site, source)
     if found is None:
-        raise UnknownImport(f"{site.key} has no import {source!r}. `reactions import list {site.key}` shows those it has.")
+        raise UnknownImport(
+            gettext(
+                "%(site)s has no import %(source)s. `reactions import list %(site)s` shows those it has.",
+                site=site.key,
+                source=repr(source),
+            )
+        )
     return found
 
 
@@ -83,6 +96,37 @@ def put(connection: Connection, new: Import, *, known: Import | None) -> None:
     else:
         columns["revision"] = known.revision + 1
         _check_one(connection.execute(update(tables.imported_source).where(*_is(known)).values(columns)).rowcount)
+
+
+def begin(connection: Connection, new: Import, *, known: Import | None) -> Import:
+    """Record that an import of several transactions is under way; return that record. Raises ImportConflict, as `put` does."""
+    begun = replace(new, file_hash=_UNFINISHED, revision=0 if known is None else known.revision + 1)
+    put(connection, begun, known=known)
+    return begun
+
+
+def hold(connection: Connection, begun: Import) -> None:
+    """Keep others from changing what an import under way has brought, for this transaction. Raises ImportConflict if they did."""
+    held = update(tables.imported_source).where(*_is(begun)).values(revision=begun.revision)
+    if connection.execute(held).rowcount != 1:
+        raise interrupted()
+
+
+def changed() -> ImportConflict:
+    """The refusal of a plan that is no longer true."""
+    return ImportConflict(
+        gettext("Another import of this source, or a merge, happened meanwhile. Nothing was changed; run the import again.")
+    )
+
+
+def interrupted() -> ImportConflict:
+    """The refusal to go on with an import of several transactions."""
+    return ImportConflict(
+        gettext(
+            "Another import of this source, a merge or a deletion of an article happened meanwhile. What was changed until then "
+            "stays; run the same command again, and it goes on."
+        )
+    )
 
 
 def delete_import(connection: Connection, known: Import) -> None:
@@ -100,6 +144,4 @@ def _is(known: Import) -> tuple[Any, ...]:
 
 def _check_one(rows: int) -> None:
     if rows != 1:
-        raise ImportConflict(
-            "Another import of this source, or a merge, happened meanwhile. Nothing was changed; run the import again."
-        )
+        raise changed()

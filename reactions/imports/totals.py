@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Self
+from itertools import islice
+from typing import Any, Self, TypeVar
 
 from sqlalchemy import Connection, Engine
 
@@ -26,6 +27,7 @@ from reactions.votes import imported, imported_views
 from reactions.votes.imported import MOST, Change
 
 MOST_FAULTS = 20  # that are listed; the rest of the file is not read
+_Entry = TypeVar("_Entry")
 RawTotal = str | int | float | bool | None
 
 _NAME = re.compile(r"\{(\w+)\}")
@@ -258,15 +260,18 @@ def gather(
     reactions = {**theirs, **options.reactions}
     for ours in filter(None, reactions.values()):
         options.site.reactions.get(ours)
-    faults: list[Fault] = []
-    for entry in entries:
-        amounts = entry if isinstance(entry, Fault) else check(entry, template, reactions, options)
-        fault = stage.add(amounts, add_up=options.add_up) if isinstance(amounts, Amounts) else amounts
-        if fault is not None:
-            faults.append(fault)
-            if len(faults) == MOST_FAULTS:
-                break
-    if faults:
+
+    def put(entry: TheirTotals) -> Fault | None:
+        amounts = check(entry, template, reactions, options)
+        return stage.add(amounts, add_up=options.add_up) if isinstance(amounts, Amounts) else amounts
+
+    refuse_faults(entries, put)
+
+
+def refuse_faults(entries: Iterable[_Entry | Fault], put: Callable[[_Entry], Fault | None]) -> None:
+    """Read entries to their end and `put` each somewhere. Raises Faulty if there are, or `put` finds, faults."""
+    found = ((entry if isinstance(entry, Fault) else put(entry)) for entry in entries)
+    if faults := list(islice((fault for fault in found if fault is not None), MOST_FAULTS)):
         raise Faulty(faults)
 
 

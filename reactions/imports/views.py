@@ -19,7 +19,7 @@ from reactions.imports import record, sources, totals
 from reactions.imports.sources import Fault, Source
 from reactions.imports.tools import pages
 from reactions.imports.tools.pages import Ga4Lines, Page, ViewsTool
-from reactions.imports.totals import MOST_FAULTS, Amounts, Faulty, Plan, Stage, Unusable
+from reactions.imports.totals import Amounts, Plan, Stage, Unusable
 from reactions.newsroom import articles
 from reactions.newsroom.sites import Site
 from reactions.refusals import ImportConflict, MalformedKey, MalformedPeriod, UnreadableImport
@@ -91,15 +91,7 @@ def gather(stage: ViewsStage, engine: Engine, tool: ViewsTool, source: Source, o
     first = list(islice(read, _COMPARED))
     template = options.key or likely_key(engine, site, first)
     day_of_file = _DayOfFile(options, ga4)
-    faults: list[Fault] = []
-    for page in chain(first, read):
-        fault = page if isinstance(page, Fault) else _stage(stage, page, template, day_of_file)
-        if fault is not None:
-            faults.append(fault)
-            if len(faults) == MOST_FAULTS:
-                break
-    if faults:
-        raise Faulty(faults)
+    totals.refuse_faults(chain(first, read), lambda page: _stage(stage, page, template, day_of_file))
     if not first:
         raise UnreadableImport(f"The file holds no page at all. {tool.advice}")
 

@@ -11,12 +11,12 @@ import unicodedata
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from reactions.languages import gettext
 from reactions.newsroom import characters
 from reactions.refusals import MalformedKey
 
 KEY_CHARACTERS = 200
 _PLAIN = re.compile(r"[!-~](?:[ -~]{0,198}[!-~])?")
-_RULE = f"An article key has 1 to {KEY_CHARACTERS} characters"
 _NON_JOINER, _JOINER = "\u200c", "\u200d"
 _RA = "\u09b0\u0cb0"  # of Bengali and Kannada: a joiner between it and a virama tells two conjuncts apart
 
@@ -48,16 +48,26 @@ def canonical_key(key: str) -> str:
     if key.isascii() and _PLAIN.fullmatch(key):
         return key
     if len(key) > KEY_CHARACTERS * 4:
-        raise MalformedKey(f"{_RULE}; this one is far longer. A slug, a path or the CMS id will do.")
+        raise MalformedKey(
+            gettext(
+                "An article key has 1 to %(most)s characters; this one is far longer. A slug, a path or the CMS id will do.",
+                most=KEY_CHARACTERS,
+            )
+        )
     key = unicodedata.normalize("NFC", "".join(map(_folded, _FOLDED.sub("", key))))
     if not 1 <= len(key) <= KEY_CHARACTERS:
-        raise MalformedKey(f"{_RULE}; this one has {len(key)}.")
+        raise MalformedKey(
+            gettext("An article key has 1 to %(most)s characters; this one has %(n)s.", most=KEY_CHARACTERS, n=len(key))
+        )
     if key != key.strip():
-        raise MalformedKey("An article key must not start or end with a space.")
+        raise MalformedKey(gettext("An article key must not start or end with a space."))
     if (bad := next((at for at in range(len(key)) if not _is_seen(key, at)), None)) is not None:
         raise MalformedKey(
-            f"An article key must not contain U+{ord(key[bad]):04X} here: no control, direction, invisible or unassigned "
-            "characters, and joiners only where a word or an emoji is written with them."
+            gettext(
+                "An article key must not contain U+%(code)s here: no control, direction, invisible or unassigned characters, and "
+                "joiners only where a word or an emoji is written with them.",
+                code=format(ord(key[bad]), "04X"),
+            )
         )
     return key
 

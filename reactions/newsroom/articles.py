@@ -1,6 +1,7 @@
 """Articles: what readers vote on. A site's article is found by its key or an alias, and described by the publisher.
 
-`registering` has the articles that readers register, `interventions` what editors do to articles.
+`registering` has the articles that readers register, `interventions` what editors do to articles. The file is longer than others
+because how an article is found, what it is then, and why it may be refused are one idea.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ from reactions.times import DAY_MS
 
 IMPORTED = "imported"  # the mark, among what was done to an article, of one that an import registered
 _DESCRIBED = ("url", "title", "section", "authors", "tags", "published_at")
-DROPPED = "The votes of this article were dropped because of their age. Its counts stay and can no longer change."
 _NO_IDS = "[]"
 
 _a, _alias, _done = tables.article.c, tables.article_alias.c, tables.intervention.c
@@ -141,10 +141,24 @@ def ids_known(connection: Connection, article_ids: Collection[int]) -> frozenset
     return frozenset(connection.execute(select(_a.article_id).where(_a.article_id.in_(article_ids))).scalars())
 
 
+def lock_standing(connection: Connection, article_ids: Collection[int]) -> frozenset[int]:
+    """Lock these articles, as `lock` does; return those that are registered and were not merged into another."""
+    lock(connection, article_ids)
+    standing = select(_a.article_id).where(_a.article_id.in_(article_ids), _a.merged_into.is_(None))
+    return frozenset(connection.execute(standing).scalars())
+
+
 def refuse_dropped(article: Article) -> None:
     """Raise VotesDropped if the article's votes were dropped."""
     if article.votes_dropped:
-        raise VotesDropped(DROPPED)
+        raise votes_dropped()
+
+
+def votes_dropped() -> VotesDropped:
+    """The refusal to change votes that were dropped."""
+    return VotesDropped(
+        gettext("The votes of this article were dropped because of their age. Its counts stay and can no longer change.")
+    )
 
 
 def ids_dropped(connection: Connection, article_ids: Collection[int]) -> frozenset[int]:
@@ -206,7 +220,7 @@ def write_rows(connection: Connection, site: Site, rows: Mapping[int, Mapping[st
     """Write the columns of articles, by id, over what is there, as an export has them. Raises MalformedKey or KeyTaken."""
     led = ids_of(connection, site, {row["key"] for row in rows.values()})
     if taken := [key for key, article_id in led.items() if article_id not in rows]:
-        raise KeyTaken(f"{taken[0][:80]!r} leads to another article of {site.key}.")
+        raise KeyTaken(gettext("%(key)s leads to another article of %(site)s.", key=repr(taken[0][:80]), site=site.key))
     statement = insert_for(connection)(tables.article)
     changed = {name: statement.excluded[name] for name in (*_DESCRIBED, "closed_at", "hidden_at", "first_seen_at")}
     given = [{"article_id": article_id, "site_id": site.id, **row} for article_id, row in rows.items()]
@@ -291,7 +305,7 @@ def _article(row: _ArticleRow, place: Place) -> Article:
 
 def same_id() -> MalformedKey:
     """Why a key is refused whose id belongs to another one."""
-    return MalformedKey("The service cannot distinguish this key from another article's. Change one character of it.")
+    return MalformedKey(gettext("The service cannot distinguish this key from another article's. Change one character of it."))
 
 
 def _row(site: Site, article_id: int, key: str, description: Description, at_ms: int) -> dict[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from reactions.languages import gettext
 from reactions.refusals import Refusal, StorageFull, Unavailable
 from reactions.storage import engines
 
@@ -28,7 +29,7 @@ def refusal_for(error: SQLAlchemyError) -> Refusal | None:
         return None
     code = _code(error)
     if code == _DISK_FULL or code.startswith(_SQLITE_FULL):
-        return StorageFull("The service has no space left to keep votes. Counts can still be read.")
+        return StorageFull(gettext("The service has no space left to keep votes. Counts can still be read."))
     if code == _NO_TABLE or str(error.orig).startswith("no such table"):
         return Unavailable("The service's tables are not there. Run `reactions db upgrade`, or restore a backup.")
     lost = error.connection_invalidated or (not code and type(error).__name__ == "OperationalError")
@@ -37,7 +38,7 @@ def refusal_for(error: SQLAlchemyError) -> Refusal | None:
 
 def away() -> Unavailable:
     """The refusal while the database does not answer."""
-    return Unavailable("The service cannot reach its database. Send the same request again in a moment.")
+    return Unavailable(gettext("The service cannot reach its database. Send the same request again in a moment."))
 
 
 def worth_repeating(error: SQLAlchemyError) -> bool:

@@ -15,7 +15,7 @@ from reactions.newsroom import articles, registering
 from reactions.newsroom.article_keys import ArticleKey
 from reactions.newsroom.articles import Article, Place
 from reactions.newsroom.registering import Budget
-from reactions.refusals import Refusal, UnknownReaction, VotesDropped
+from reactions.refusals import Refusal, UnknownReaction
 from reactions.storage import tables
 from reactions.storage.statements import ManyRows
 from reactions.votes import holds, ledger, readers, rules, tallies
@@ -41,16 +41,21 @@ class _Change(NamedTuple):
 
 
 def count(
-    connection: Connection, ballots: Sequence[Ballot], *, pseudonym_key: bytes, budget: Budget = registering.no_budget
+    connection: Connection,
+    ballots: Sequence[Ballot],
+    *,
+    pseudonym_key: bytes,
+    budget: Budget = registering.no_budget,
+    notes_late_votes: bool = True,
 ) -> list[Outcome]:
     """Count a batch inside the caller's writing transaction; the outcomes stand in the order of the ballots.
 
     Ballots are refused on articles that are closed or unknown, or new and beyond the quota or the `budget` of their network.
-    Nothing is durable until the caller commits.
+    Nothing is durable until the caller commits. Without `notes_late_votes` the caller calls `tallies.note_rewrite` last.
     """
     placed = _placed(connection, ballots, budget)
     voters = _voters(connection, ballots, placed, pseudonym_key)
-    present = _apply(connection, ballots, voters)
+    present = _apply(connection, ballots, voters, notes_late_votes=notes_late_votes)
     counted = tallies.counts_of(connection, {article_id for article_id, _ in voters.values()})
     shown: dict[tuple[int, str], Counts] = {}
     outcomes: list[Outcome] = []
@@ -81,7 +86,7 @@ def _placed(connection: Connection, ballots: Sequence[Ballot], budget: Budget) -
 
 def _revised(ballot: Ballot, *, dropped: bool) -> Article | Refusal:
     """The article of an editor's ballot, which is counted on closed articles too; not where votes were dropped."""
-    return VotesDropped(articles.DROPPED) if dropped else Article(ballot.article_id, ballot.article)
+    return articles.votes_dropped() if dropped else Article(ballot.article_id, ballot.article)
 
 
 def _place(ballot: Ballot) -> Place:
@@ -124,7 +129,9 @@ def _pseudonym(key: bytes, ballot: Ballot, article_id: int) -> bytes:
     return readers.pseudonym(key, site=ballot.site.key, article_id=scope, reader=ballot.reader)
 
 
-def _apply(connection: Connection, ballots: Sequence[Ballot], voters: dict[int, Voter]) -> dict[Voter, _Standing]:
+def _apply(
+    connection: Connection, ballots: Sequence[Ballot], voters: dict[int, Voter], *, notes_late_votes: bool
+) -> dict[Voter, _Standing]:
     """Store the votes and everything that follows from them; return how each voter's vote stands after the batch."""
     present: dict[Voter, _Standing] = {}
     events: list[ledger.Event] = []
@@ -143,7 +150,7 @@ def _apply(connection: Connection, ballots: Sequence[Ballot], voters: dict[int, 
     ledger.append(connection, events)
     if held_by:
         holds.record(connection, [Held(*voter, b.site.id, b.at_ms, b.held) for voter, b in held_by.items() if b.held])
-    tallies.shift(connection, shifts)
+    tallies.shift(connection, shifts, notes_late_votes=notes_late_votes)
     return present | _stored(connection, set(voters.values()) - present.keys())
 
 

@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from sqlalchemy import ColumnElement, Connection, Engine, delete, exists, func, or_, select, tuple_, update
 
+from reactions.languages import gettext
 from reactions.newsroom import articles, interventions
 from reactions.newsroom.sites import Site
 from reactions.refusals import ImportConflict
@@ -73,7 +74,10 @@ def refuse_take_back(connection: Connection, site: Site) -> None:
     dropped = select(_a.article_id).where(_a.site_id == site.id, _a.votes_dropped_at.is_not(None))
     if connection.execute(dropped.limit(1)).scalar() is not None:
         raise ImportConflict(
-            f"{site.key} has dropped votes of old articles, perhaps some of this import's: what it brought is no longer known."
+            gettext(
+                "%(site)s has dropped votes of old articles, perhaps some of this import's: what it brought is no longer known.",
+                site=site.key,
+            )
         )
 
 

@@ -94,10 +94,12 @@ def merge(editor: Editor, key: str, *, into: str) -> int:
     held = {vote.voter for vote in moving if vote.held}
     editor.box.transact(lambda connection: holds.move(connection, source.article_id, held, into=target.article_id))
     _count(editor, (_ballot(editor, source.article_id, source.key, vote, None, "merge") for vote in votes))
-    editor.box.transact(lambda connection: imported.merge(connection, editor.site.id, source.article_id, into=target.article_id))
 
     def hand_over(connection: Connection) -> None:
-        """Views go with the keys, in one transaction: those that came between the two would stay where nobody looks."""
+        """Views and what was imported go with the keys, in one transaction: what came between would stay where nobody looks."""
+        engines.stop_counting(connection)  # whoever writes views has found this article, or finds the other
+        articles.lock(connection, [source.article_id, target.article_id])
+        imported.merge(connection, editor.site.id, source.article_id, into=target.article_id)
         views.move(connection, source.article_id, into=target.article_id)
         imported_views.move(connection, editor.site.id, source.article_id, into=target.article_id)
         interventions.forward(connection, editor.site, source.key, into=target.key, at_ms=editor.now_ms, by=editor.by)

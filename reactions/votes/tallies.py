@@ -72,8 +72,11 @@ def readers_of(connection: Connection, places: Collection[tuple[int, int]]) -> d
     return {(row[0], row[1]): row[2] for row in connection.execute(asked)}
 
 
-def shift(connection: Connection, shifts: Collection[Shift]) -> None:
-    """Apply a batch of changes: the hourly series first, the tallies last, because theirs are the hottest locks."""
+def shift(connection: Connection, shifts: Collection[Shift], *, notes_late_votes: bool = True) -> None:
+    """Apply a batch of changes: the hourly series first, the tallies last, because theirs are the hottest locks.
+
+    Without `notes_late_votes` the caller notes the rewrite at the end of its transaction, as `unshift` says.
+    """
     if not shifts:
         return
     _HOURLY.execute(connection, hourly_rows(shifts))
@@ -86,7 +89,7 @@ def shift(connection: Connection, shifts: Collection[Shift]) -> None:
     _TALLY.execute(connection, [(a, r, max(by, 0)) for (a, r), by in sorted(net.items()) if by])
     if falling := [{"a": a, "r": r, "less": -by} for (a, r), by in sorted(net.items()) if by < 0]:
         connection.execute(_LOWER, falling)
-    if min(change.at_ms for change in shifts) < time.time() * 1000 - LATE_MS:
+    if notes_late_votes and min(change.at_ms for change in shifts) < time.time() * 1000 - LATE_MS:
         _note_late_votes(connection)
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from types import coroutine
 from typing import Any
 
 from reactions.newsroom.sites import Site
@@ -77,7 +79,8 @@ class AsgiDoor:
                 return
         elif method == "POST" and (address := hot_path.VIEWS.fullmatch(path)):
             given = _headers(scope)
-            if given is not None and _is_beacon(given) and (length := _length(given, hot_path.BEACON_BYTES)) is not None:
+            is_beacon = given is not None and _is_beacons(given.get(b"content-type", b""))
+            if given is not None and is_beacon and (length := _length(given, hot_path.BEACON_BYTES)) is not None:
                 await self._see(address[1], given, length, scope, receive, send)
                 return
         await self._flask(scope, receive, send)
@@ -86,7 +89,7 @@ class AsgiDoor:
         self, site_key: str, given: dict[bytes, bytes], length: int, scope: Scope, receive: Receive, send: Send
     ) -> None:
         try:
-            site = await self._site(site_key)
+            site = self._hot.directory.remembered(site_key) or await self._site(site_key)
             body = await _body(receive, length)
             status, (text, headers) = 200, self._hot.see(site, _vote_request(given, scope), body)
         except ClientGone:
@@ -201,8 +204,9 @@ def _has_if_match(scope: Scope) -> bool:
     return any(name == b"if-match" for name, _ in scope["headers"])
 
 
-def _is_beacon(given: dict[bytes, bytes]) -> bool:
-    return given.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower() in hot_path.BEACON_TYPES
+@lru_cache(maxsize=64)
+def _is_beacons(content_type: bytes) -> bool:
+    return content_type.decode("latin-1").partition(";")[0].strip().lower() in hot_path.BEACON_TYPES
 
 
 def _length(given: dict[bytes, bytes], most: int = requests.SMALL_BODY_BYTES) -> int | None:
@@ -222,22 +226,46 @@ def _vote_request(given: dict[bytes, bytes], scope: Scope) -> VoteRequest:
 
 
 async def _body(receive: Receive, length: int) -> bytes:
-    """The whole body. Raises ClientGone, or ValidationError if it takes too long."""
-    parts, more = [], True
+    """The whole body. Raises ClientGone, or ValidationError if it takes too long.
+
+    Most come in one packet with their head and are here already. A timer for each would cost more than to read them.
+    """
+    reading = _parts(receive)
     try:
-        async with asyncio.timeout(_VOTE_BODY_S):
-            while more:
-                message = await receive()
-                if message["type"] != "http.request":
-                    raise ClientGone
-                parts.append(message.get("body", b""))
-                more = message.get("more_body", False)
-    except TimeoutError:
-        raise requests.broken_off() from None
-    body = b"".join(parts)
+        awaited = reading.send(None)
+    except StopIteration as read:
+        body: bytes = read.value
+    else:
+        try:
+            async with asyncio.timeout(_VOTE_BODY_S):
+                body = await _read_on(reading, awaited)
+        except TimeoutError:
+            raise requests.broken_off() from None
     if len(body) != length:
         raise requests.too_short()
     return body
+
+
+async def _parts(receive: Receive) -> bytes:
+    parts, more = [], True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise ClientGone
+        parts.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    return b"".join(parts)
+
+
+@coroutine
+def _read_on(reading: Coroutine[Any, Any, bytes], awaited: object) -> Generator[object, Any, bytes]:
+    """Go on with a reading that was begun outside of the loop's care, from what it waits for."""
+    try:
+        yield awaited
+        body: bytes = yield from reading
+        return body
+    finally:
+        reading.close()
 
 
 async def _send_counts(send: Send, found: CachedResponse, scope: Scope) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping, Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
@@ -95,11 +96,16 @@ class FlaskThreads:
 
 async def answer(send: Send, status: int, body: bytes, headers: Sequence[Header]) -> None:
     """Send a whole answer."""
-    sent = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-    if status != 304:
-        sent.append((b"content-length", str(len(body)).encode("ascii")))
+    sent = _encoded(tuple(headers), None if status == 304 else len(body))
     await send({"type": "http.response.start", "status": status, "headers": sent})
     await send({"type": "http.response.body", "body": body})
+
+
+@lru_cache(maxsize=1024)
+def _encoded(headers: tuple[Header, ...], length: int | None) -> tuple[tuple[bytes, bytes], ...]:
+    """Headers as they are sent, with the length of what follows. Most answers have the same."""
+    sent = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    return tuple(sent if length is None else [*sent, (b"content-length", b"%d" % length)])
 
 
 def _is_without_body(scope: Scope) -> bool:

@@ -89,26 +89,37 @@ class WindowMemory(Storage, SlidingWindowCounterSupport):
     def hit_all(self, _sites: Sequence[int], asks: Sequence[Sequence[Ask]]) -> Sequence[Spent | None]:
         """Count a batch of hits."""
         with self._lock:
-            turned = {policy: self._windows(policy.name, policy.window_s) for ask in asks for policy, _ in ask}
+            turned = self._turned(asks)
             return [self._hit(ask, turned) for ask in asks]
 
     def note(self, asks: Sequence[Sequence[Ask]]) -> None:
         """Add hits that another store has let through."""
         with self._lock:
-            turned = {policy: self._windows(policy.name, policy.window_s)[0] for ask in asks for policy, _ in ask}
+            turned = self._turned(asks)
             for ask in asks:
                 for policy, who in ask:
-                    self._add(turned[policy], who, 1)
+                    self._add(turned[policy.name][0], who, 1)
 
-    def _hit(self, ask: Sequence[Ask], turned: dict[Policy, tuple[_Windows, float]]) -> Spent | None:
+    def _turned(self, asks: Sequence[Sequence[Ask]]) -> dict[str, tuple[_Windows, float]]:
+        """The windows of each limit that is asked, turned once for a whole batch. A name is hashed sooner than a Policy."""
+        turned: dict[str, tuple[_Windows, float]] = {}
+        now_s = self.clock()
+        for ask in asks:
+            for (name, _, window_s, _), _ in ask:
+                if name not in turned:
+                    turned[name] = self._windows_at(now_s, name, window_s)
+        return turned
+
+    def _hit(self, ask: Sequence[Ask], turned: dict[str, tuple[_Windows, float]]) -> Spent | None:
         for policy, who in ask:
-            windows, passed = turned[policy]
+            name, amount, window_s, _ = policy
+            windows, passed = turned[name]
             previous = windows.previous.get(who, 0)
-            if int(previous * (1 - passed) + windows.present.get(who, 0)) >= policy.amount:
-                left_s = (1 - passed) * policy.window_s
-                return policy, wait_s(previous, left_s, left_s, policy.window_s)
-        for policy, who in ask:
-            self._add(turned[policy][0], who, 1)
+            if int(previous * (1 - passed) + windows.present.get(who, 0)) >= amount:
+                left_s = (1 - passed) * window_s
+                return policy, wait_s(previous, left_s, left_s, window_s)
+        for (name, *_), who in ask:
+            self._add(turned[name][0], who, 1)
         return None
 
     def _add(self, windows: _Windows, key: str, amount: int) -> None:
@@ -158,9 +169,14 @@ class WindowMemory(Storage, SlidingWindowCounterSupport):
         return True
 
     def _windows(self, name: str, expiry: int) -> tuple[_Windows, float]:
+        return self._windows_at(self.clock(), name, expiry)
+
+    def _windows_at(self, now_s: float, name: str, expiry: int) -> tuple[_Windows, float]:
         """The windows of a limit, turned to now, and the part of the present one that has passed (0 to 1)."""
-        windows = self._of.setdefault(name, _Windows())
-        at = self.clock() / expiry
+        windows = self._of.get(name)
+        if windows is None:
+            windows = self._of[name] = _Windows()
+        at = now_s / expiry
         windows.turn_to(int(at))
         return windows, min(max(at - windows.number, 0.0), 1.0)
 

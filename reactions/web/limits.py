@@ -68,6 +68,7 @@ class VoteLimits:
     def __init__(self, settings: Settings, *, key: bytes) -> None:
         self._key = key
         self._hashed: dict[tuple[str, str], tuple[str, str | None, str, str | None]] = {}  # four hashes cost as much as a limit
+        self._viewers: dict[tuple[str, str], str] = {}  # one hash is enough for a beacon
         self.store = _Store(settings)
         self._per_network = policies("network", settings.votes_per_network)
         self._per_wide_network = policies("wide-network", settings.votes_per_wide_network)
@@ -132,13 +133,20 @@ class VoteLimits:
 
     def may_see(self, site: Site, address: str, keys: Iterable[ArticleKey]) -> list[ArticleKey]:
         """The articles of a beacon, each once, to which the sender's network (IPv4, IPv6 /48) may still add a view."""
-        here, wide_here, _, _ = self._hashes(site.key, address)
-        who, each_once = wide_here or here, list(dict.fromkeys(keys))
-        asks = [
-            [(policy, who) for policy in self._views] + [(policy, f"{who}{key.id}") for policy in self._views_of_article]
-            for key in each_once
-        ]
+        who, each_once = self._viewer(site.key, address), list(dict.fromkeys(keys))
+        (in_all,), (of_article,) = self._views, self._views_of_article
+        of_all = in_all, who
+        asks = [(of_all, (of_article, f"{who}{key.id}")) for key in each_once]
         return [key for key, spent in zip(each_once, self._seen.hit_all([], asks), strict=True) if spent is None]
+
+    def _viewer(self, site: str, address: str) -> str:
+        found = self._viewers.get((site, address))
+        if found is None:
+            if len(self._viewers) >= _REMEMBERED:
+                self._viewers = {}
+            network, wide = networks.prefixes_of(address)
+            found = self._viewers[site, address] = readers.limit_key(self._key, site, wide or network)
+        return found
 
     def _asks(self, ballot: Ballot, voter: Voter) -> list[Ask]:
         asks = [(policy, voter.network) for policy in self._per_network]

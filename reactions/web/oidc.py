@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import structlog
 from itsdangerous import BadData, URLSafeTimedSerializer
 
+from reactions.languages import gettext
 from reactions.newsroom import roles
 from reactions.newsroom.roles import Grants
 from reactions.newsroom.sites import Site
@@ -91,15 +92,17 @@ class Provider:
         """Who comes back from the provider, by the cookie and the parameters of the address. Raises SignInFailed."""
         flow = self._flow(kept)
         if not hmac.compare_digest(returned.get("state", "").encode(), flow["state"].encode()):
-            raise _failed(400, "This answer does not belong to the sign-in that this browser began. Start again.", "state")
-        if returned.get("iss", self._settings.oidc_issuer) != self._settings.oidc_issuer:
-            raise _failed(400, "This answer comes from another identity provider. Start again.", "iss parameter")
-        if "error" in returned:
             raise _failed(
-                403, f"{self.name} did not sign you in: it was cancelled or not allowed there.", "refused by the provider"
+                400, gettext("This answer does not belong to the sign-in that this browser began. Start again."), "state"
             )
+        if returned.get("iss", self._settings.oidc_issuer) != self._settings.oidc_issuer:
+            raise _failed(400, gettext("This answer comes from another identity provider. Start again."), "iss parameter")
+        if "error" in returned:
+            detail = gettext("%(provider)s did not sign you in: it was cancelled or not allowed there.", provider=self.name)
+            raise _failed(403, detail, "refused by the provider")
         if not returned.get("code"):
-            raise _failed(400, f"{self.name} sent an answer without a code. Start again.", "no code")
+            detail = gettext("%(provider)s sent an answer without a code. Start again.", provider=self.name)
+            raise _failed(400, detail, "no code")
         description = self._described()
         token = self._exchange(description, returned["code"], flow["verifier"])
         claims = self._claims(token, flow["nonce"])
@@ -113,11 +116,17 @@ class Provider:
         if found := roles.granted(mine, sites):
             return found
         if person.unverified and person.email and roles.of_address(self._by_address, person.email):
-            detail = f"{self.name} has not verified that {person.email} is yours. Verify the address there, then sign in again."
+            detail = gettext(
+                "%(provider)s has not verified that %(address)s is yours. Verify the address there, then sign in again.",
+                provider=self.name,
+                address=person.email,
+            )
             raise _failed(403, detail, "unverified e-mail address")
-        detail = (
-            f"{self.name} signed you in as {person.name}, but that gives you no role here. "
-            "Ask whoever runs this service to add you, then sign in again."
+        detail = gettext(
+            "%(provider)s signed you in as %(person)s, but that gives you no role here. Ask whoever runs this service to add "
+            "you, then sign in again.",
+            provider=self.name,
+            person=person.name,
         )
         raise _failed(403, detail, "no role")
 
@@ -125,7 +134,7 @@ class Provider:
         try:
             flow: dict[str, str] = self._cookie.loads(kept, max_age=FLOW_S)
         except BadData:
-            detail = "This sign-in was begun in another browser, or more than ten minutes ago. Start again."
+            detail = gettext("This sign-in was begun in another browser, or more than ten minutes ago. Start again.")
             raise _failed(400, detail, "no such sign-in") from None
         return flow
 
@@ -281,14 +290,21 @@ class Provider:
             raise self._away(type(error).__name__) from None
 
     def _away(self, cause: str) -> SignInFailed:
-        return _failed(503, f"{self.name} cannot be reached at the moment. Try again later, or sign in with an API key.", cause)
+        detail = gettext(
+            "%(provider)s cannot be reached at the moment. Try again later, or sign in with an API key.", provider=self.name
+        )
+        return _failed(503, detail, cause)
 
     def _unexpected(self, name: str) -> SignInFailed:
-        detail = f"{self.name} is not set up as this service expects. Tell whoever runs it, or sign in with an API key."
+        detail = gettext(
+            "%(provider)s is not set up as this service expects. Tell whoever runs it, or sign in with an API key.",
+            provider=self.name,
+        )
         return _failed(503, detail, f"{name} of discovery")
 
     def _unverified(self, cause: str) -> SignInFailed:
-        return _failed(401, f"What {self.name} says of this sign-in could not be verified. Start again.", cause)
+        detail = gettext("What %(provider)s says of this sign-in could not be verified. Start again.", provider=self.name)
+        return _failed(401, detail, cause)
 
 
 def _failed(status: int, detail: str, cause: str) -> SignInFailed:

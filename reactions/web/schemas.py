@@ -13,6 +13,7 @@ from typing import Any
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate, validates_schema
 
 from reactions import texts
+from reactions.languages import gettext
 from reactions.newsroom import api_keys, article_keys
 from reactions.refusals import MalformedKey
 
@@ -232,7 +233,7 @@ def _article_key(*, required: bool = True) -> fields.String:
 
 def _web_address(value: str) -> None:
     if not value.startswith(("http://", "https://")) or texts.has_space(value) or texts.unusable(value):
-        raise ValidationError("Write a web address, such as https://www.example.org/sport/cup-final.")
+        raise ValidationError(gettext("Write a web address, such as https://www.example.org/sport/cup-final."))
 
 
 class HumanText(fields.String):
@@ -241,14 +242,27 @@ class HumanText(fields.String):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
         text = texts.folded(super()._deserialize(value, attr, data, **options))
         if character := texts.unusable(text):
-            raise ValidationError(f"Leave out {character}: text has no control characters or line separators.")
+            raise ValidationError(
+                gettext("Leave out %(character)s: text has no control characters or line separators.", character=character)
+            )
         if texts.is_blank(text):
-            raise ValidationError("Write printable text.")
+            raise ValidationError(gettext("Write printable text."))
         return text
 
 
+class _Length(validate.Length):
+    """marshmallow's, in the language in use."""
+
+    def _format_error(self, value: Any, message: str) -> str:
+        if message is self.message_all:
+            return gettext("Length must be between %(least)s and %(most)s.", least=self.min, most=self.max)
+        if message is self.message_max:
+            return gettext("Longer than maximum length %(most)s.", most=self.max)
+        return super()._format_error(value, message)
+
+
 def _text(most: int, **options: Any) -> fields.String:
-    return HumanText(validate=validate.Length(min=1, max=most), **options)
+    return HumanText(validate=_Length(min=1, max=most), **options)
 
 
 class ArticleBody(Body):
@@ -256,10 +270,10 @@ class ArticleBody(Body):
 
     key = _article_key()
     title = _text(500, required=True)
-    url = fields.String(allow_none=True, validate=[validate.Length(max=2000), _web_address])
+    url = fields.String(allow_none=True, validate=[_Length(max=2000), _web_address])
     section = _text(200, allow_none=True)
-    authors = fields.List(_text(200), validate=validate.Length(max=20))
-    tags = fields.List(_text(100), validate=validate.Length(max=50))
+    authors = fields.List(_text(200), validate=_Length(max=20))
+    tags = fields.List(_text(100), validate=_Length(max=50))
     published_at = fields.AwareDateTime(format="iso", allow_none=True, metadata={"description": "RFC 3339, with an offset"})
 
     @post_load
@@ -267,7 +281,7 @@ class ArticleBody(Body):
         at: datetime | None = loaded.get("published_at")
         if at is not None:
             if not 1000 <= at.year < 9999:  # nearer to the ends of the calendar there are zones without this time
-                raise ValidationError("Write a time between the years 1000 and 9998.", "published_at")
+                raise ValidationError(gettext("Write a time between the years 1000 and 9998."), "published_at")
             loaded["published_at"] = round(at.astimezone(UTC).timestamp() * 1000)
         return loaded
 

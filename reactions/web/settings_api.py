@@ -281,7 +281,7 @@ def _import(known: record.Import, total: int) -> dict[str, Any]:
     reactions, views = (0, total) if known.brings_views else (total, 0)
     return {
         "source": known.source, "format": known.format, "file": known.file_name, "by": known.by, "at": rfc3339(known.at),
-        "reactions": reactions, "votes": known.votes, "views": views,
+        "reactions": reactions, "votes": known.votes, "views": views, "unfinished": known.is_unfinished,
     }  # fmt: skip
 
 

@@ -219,6 +219,9 @@ class ImportResponse(Schema):
     reactions = _count("Imported totals")
     votes = _count("Changes of votes that were restored")
     views = _count("Imported views, of a source that has no reactions")
+    unfinished = fields.Boolean(
+        required=True, metadata={"description": "An import or a removal of views is under way, or was cut short: do it again"}
+    )
 
 
 class ImportsResponse(Schema):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.databases import PROJECT
+from tests.deploy.nginx import binary
 
 
 def bench(*arguments: str, path: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -47,6 +49,19 @@ def test_exports_are_measured() -> None:
     }
     assert 1900 < int(rows["votes.csv"][0].replace(",", "")) < 2100
     assert int(rows["articles.csv"][0]) == 50
+
+
+@pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed (Debian: apt-get install wrk)")
+def test_beacons_are_measured_beside_an_application_that_does_nothing_and_beside_votes() -> None:
+    command = [sys.executable, "-m", "bench.views", "--seconds", "1", "--repeats", "1"]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = re.findall(r"^beacons, (.+): ([0-9,]+) a second, .* ([0-9,]+) refused or failed$", done.stdout, re.MULTILINE)
+    whats = ["each from a network of its own", "nothing", "behind nginx, all from one network", "nothing behind nginx"]
+    assert [what for what, *_ in told] == (whats if binary() else whats[:2])
+    assert all(int(per_s.replace(",", "")) > 0 and failed == "0" for _, per_s, failed in told)
+    assert re.search(r"^votes beside beacons, median of 1 turns: [0-9]+% of those alone$", done.stdout, re.MULTILINE)
 
 
 def test_a_missing_load_generator_is_named_with_the_way_to_get_it(tmp_path: Path) -> None:

@@ -252,6 +252,20 @@ def test_old_counts_are_served_at_once_while_the_cache_renews_them(sqlite_files:
     assert "EXPIRED" not in logged  # nobody waited
 
 
+def test_beacons_pass_and_leave_no_line_in_the_log(nginx: Nginx) -> None:
+    headers = {"Content-Type": "text/plain;charset=UTF-8", "Origin": make.ORIGIN}
+    beacon = b'{"articles":["seen"]}'
+
+    answer = nginx.ask(f"{SITE}/views", method="POST", body=beacon, headers=headers)
+    foreign = nginx.ask(f"{SITE}/views", method="POST", body=beacon, headers={**headers, "Origin": "https://evil.example"})
+    nginx.ask(f"{SITE}/reactions?article=after-beacons")
+
+    assert (answer.status, foreign.status) == (409, 403)  # the site counts none, and says so itself
+    assert nginx.ask(f"{SITE}/views", method="POST", body=b"x" * 33_000, headers=headers).status == 413
+    wait_until(lambda: f"GET {SITE}/reactions 200" in nginx.access_log(), why="the request is logged")
+    assert "/views" not in nginx.access_log()
+
+
 def test_the_configuration_with_tls_is_accepted_by_nginx(tmp_path: Path) -> None:
     """As an operator installs it: the site file in conf.d, the shared files beside nginx.conf."""
     assert PROGRAM

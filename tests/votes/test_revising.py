@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event
+from dataclasses import replace
+from threading import Barrier, Event
 from typing import Any
 
 import pytest
@@ -14,9 +15,10 @@ from reactions.newsroom import article_keys, interventions
 from reactions.refusals import UnknownArticle
 from reactions.storage import tables
 from reactions.storage.engines import snapshot, writing
-from reactions.votes import counting, integrity, revising
+from reactions.votes import counting, integrity, revising, views
 from reactions.votes.revising import Editor
 from reactions.votes.rules import Ballot
+from reactions.votes.views import Views
 from tests import make
 from tests.boxes import NOON_MS, Booth, booth
 from tests.make import ADA, BEN, CIA
@@ -184,3 +186,72 @@ def test_votes_left_on_a_merged_article_are_reported(daily: Booth) -> None:
 
     with snapshot(daily.engine) as connection:
         assert integrity.left_behind(connection) == [integrity.LeftBehind(a, "like", 1)]
+
+
+def views_of(booth: Booth) -> dict[str, int]:
+    """The views that stand under each article, merged ones too."""
+    v, a = tables.views.c, tables.article.c
+    asked = select(a.key, func.sum(v.n)).join(tables.article, a.article_id == v.article_id).group_by(a.key)
+    with booth.engine.connect() as connection:
+        return {key: int(n) for key, n in connection.execute(asked)}
+
+
+def test_views_that_are_written_while_their_article_is_handed_over_go_with_the_others(
+    daily: Booth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The merge has taken the views of `a` along; then another process writes views of `a`; then the merge commits."""
+    daily.cast(ADA, "like", seq=1, article="a")
+    daily.cast(BEN, "like", seq=1, article="b")
+    other_process = Views(booth(daily.engine).box.transact)
+    a = article_keys.article_key("daily", "a")
+    other_process.add(replace(daily.site, count_views=1), [a], now_ms=NOON_MS)
+    move, written = views.move, Event()
+
+    def write() -> None:
+        other_process.write()
+        written.set()
+
+    with ThreadPoolExecutor(1) as pool:
+
+        def move_and_let_others_write(connection: Connection, article_id: int, *, into: int) -> None:
+            move(connection, article_id, into=into)
+            pool.submit(write)
+            written.wait(0.4)
+
+        monkeypatch.setattr(views, "move", move_and_let_others_write)
+        revising.merge(editor(daily), "a", into="b")
+        assert written.wait(10)
+
+    assert views_of(daily) == {"b": 1}
+
+
+def test_no_view_is_lost_or_doubled_while_articles_are_merged(daily: Booth) -> None:
+    keys = [f"a-{number}" for number in range(8)]
+    for key in (*keys, "b"):
+        daily.cast(ADA, "like", seq=1, article=key)
+    site, seen = replace(daily.site, count_views=1), [article_keys.article_key("daily", key) for key in keys]
+    processes = [Views(booth(daily.engine).box.transact) for _ in range(3)]
+    merged, start = Event(), Barrier(len(processes) + 1)
+
+    def read(process: Views) -> int:
+        told = 0
+        start.wait(10)
+        while not merged.is_set() or told == 0:
+            told += process.add(site, seen, now_ms=NOON_MS)
+            process.write()
+        return told
+
+    with ThreadPoolExecutor(len(processes)) as pool:
+        readers = [pool.submit(read, process) for process in processes]
+        start.wait(10)
+        try:
+            for key in keys:
+                revising.merge(editor(daily), key, into="b")
+        finally:
+            merged.set()
+        told = sum(reader.result(30) for reader in readers)
+    for process in processes:
+        process.close()
+
+    assert views_of(daily) == {"b": told}
+    assert daily.differences() == []

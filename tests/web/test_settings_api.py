@@ -319,7 +319,8 @@ def test_an_import_is_listed_and_removed_and_readers_votes_stay(app: Flask, clie
 
     entry = {"source": "old-blog", "format": "csv", "file": "old.csv", "by": "a test", "at": "1970-01-01T00:00:00Z"}
     assert listed
-    assert [{**each, "at": entry["at"]} for each in listed["imports"]] == [{**entry, "reactions": 40, "votes": 0, "views": 0}]
+    brought = {"reactions": 40, "votes": 0, "views": 0, "unfinished": False}
+    assert [{**each, "at": entry["at"]} for each in listed["imports"]] == [{**entry, **brought}]
     assert removed
     assert (removed["source"], removed["reactions"]) == ("old-blog", 40)
     assert counts(client, ["a"]).json["articles"][0]["counts"] == counted(love=1)  # type: ignore[index]

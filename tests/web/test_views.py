@@ -80,6 +80,39 @@ def test_what_is_no_beacon_is_refused_whole(seen: Any, body: Any) -> None:
     assert seen.stored() == {}
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"articles":["a","b,c"]}',  # as the widget writes it; the others are read by the schema
+        '{ "articles": ["a", "b,c"] }',
+        r'{"articles":["\u0061","b,c"]}',
+        '{"articles":["a","b,c","a","\u00fc"]}',
+        '{"articles":["a","b,c"," a"]}',
+    ],
+)
+def test_however_a_beacon_is_written_it_counts_the_same(seen: Any, body: str) -> None:
+    for key in ("a", "b,c"):
+        vote(seen.client, article=key)
+
+    assert seen.beacon(body.encode()).status_code == 200
+    assert seen.stored() == {"a": 1, "b,c": 1}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"articles":["a",]}', b'{"articles":["a"]}x', b'{"articles":["a"],"articles":["a"]}', b'{"articles":["a"]',
+        b'{"articles":["a\x00"]}', b'{"articles":["a\xff"]}', b'{"articles":["a""a"]}',
+        b'{"articles":[' + b",".join([b'"a"'] * 101) + b"]}",
+    ],
+)  # fmt: skip
+def test_what_nearly_is_a_widgets_beacon_is_refused_whole(seen: Any, body: bytes) -> None:
+    vote(seen.client, article="a")
+
+    assert seen.beacon(body).status_code == 400
+    assert seen.stored() == {}
+
+
 def test_foreign_pages_other_types_and_oversized_beacons_count_nothing(seen: Any) -> None:
     vote(seen.client, article="a")
     body = {"articles": ["a"]}

@@ -221,9 +221,18 @@ def _checked(body: dict[str, Any]) -> dict[str, Any]:
         checked: dict[str, Any] = _body.load(body)
     except ValidationError as error:
         faults = problems.errors_of(error.messages, "")
-        said = [f"{fault['pointer'].split('/')[1]}: {fault['detail']}" for fault in faults]
+        names = _field_names()
+        said = [f"{names.get(name := fault['pointer'].split('/')[1], name)}: {fault['detail']}" for fault in faults]
         raise ValidationError([gettext("Nothing was changed."), *said]) from None
     return checked
+
+
+def _field_names() -> dict[str, str]:
+    """What the fields of a description are called in the form."""
+    return {
+        "title": gettext("Title"), "section": gettext("Section"), "published_at": gettext("Published"),
+        "authors": gettext("Authors"), "tags": gettext("Tags"), "url": gettext("Address"),
+    }  # fmt: skip
 
 
 def _with_offset(text: str) -> str:

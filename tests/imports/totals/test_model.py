@@ -171,6 +171,24 @@ def test_an_import_over_a_merge_that_came_between_changes_nothing(daily: Booth) 
     assert faults(daily.engine) == []
 
 
+def test_an_import_onto_an_article_that_was_merged_meanwhile_is_refused_and_follows_it_when_run_again(daily: Booth) -> None:
+    daily.cast(make.ADA, "like", seq=1, article="noon")
+    daily.cast(make.BEN, "like", seq=1, article="night")
+    with Stage() as stage:
+        stage.add(Amounts("Line 1", "noon", {"like": 7}), add_up=False)
+        plan = totals.plan(daily.engine, daily.site, "waline", stage)
+        revising.merge(Editor(daily.engine, daily.box, daily.site, by="a test", now_ms=NOON_MS), "noon", into="night")
+        before = everything(daily.engine)
+        with pytest.raises(ImportConflict):
+            apply.apply_import(daily.box, plan, Import(daily.site.id, "waline", "csv", "file.csv", "other", "a test", NOON_MS))
+
+    assert everything(daily.engine) == before
+    import_totals(daily, "waline", {"noon": {"like": 7}})
+    assert imported(daily.engine) == {"night": {"like": 7}}
+    assert daily.shown("noon") == {"like": 9}
+    assert faults(daily.engine) == []
+
+
 def test_an_import_that_fails_on_its_way_leaves_nothing(daily: Booth, monkeypatch: pytest.MonkeyPatch) -> None:
     import_totals(daily, "waline", {"noon": {"like": 3}})
     before = everything(daily.engine)

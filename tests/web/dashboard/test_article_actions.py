@@ -115,8 +115,8 @@ def test_a_description_is_changed_and_taken_back(desk: FlaskClient) -> None:
 @pytest.mark.parametrize(
     ("fields", "why"),
     [
-        ({"title": " "}, "title: Write printable text."),
-        ({"title": "x", "url": "javascript:alert(1)"}, "url: Write a web address"),
+        ({"title": " "}, "Title: Write printable text."),
+        ({"title": "x", "url": "javascript:alert(1)"}, "Address: Write a web address"),
         ({"title": "x", "published_at": "yesterday"}, "Write the time of publication as 2026-03-01T07:30."),
     ],
 )

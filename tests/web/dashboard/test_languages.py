@@ -6,9 +6,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from reactions.newsroom import sites
+from reactions import languages
+from reactions.newsroom import article_keys, interventions, sites
+from reactions.storage import outages, tables
 from reactions.storage.engines import writing
 from reactions.web.extensions import db
+from tests.web.dashboard.conftest import WithProvider
 from tests.web.dashboard.newsroom import Newsroom, key_of
 from tests.web.dashboard.test_pages import words
 
@@ -54,3 +57,59 @@ def test_the_door_speaks_the_browsers_language(app: Flask) -> None:
 
     assert "Melden Sie sich" in client.get("/dashboard/sign-in", headers={"Accept-Language": "de-AT,de;q=0.9"}).text
     assert "Sign in with an API key" in client.get("/dashboard/sign-in", headers={"Accept-Language": "ja"}).text
+
+
+REFUSALS = {
+    "an import that is not there": "daily hat keinen Import",
+    "a description without words": "Titel: Schreiben Sie lesbaren Text.",
+    "a title that is too long": "Titel: Die Länge muss zwischen 1 und 500 liegen.",
+    "an address that is none": "Adresse: Schreiben Sie eine Webadresse",
+    "a key that is too long": "Ein Artikelschlüssel hat 1 bis 200 Zeichen; dieser hat 300.",
+    "a key that is far too long": "dieser ist weit länger",
+    "a key with something invisible": "darf hier kein U+0007 enthalten",
+    "a key that begins with a space": "darf nicht mit einem Leerzeichen beginnen",
+    "votes that are gone": "Die Stimmen dieses Artikels wurden wegen ihres Alters gelöscht.",
+}
+
+
+@pytest.mark.parametrize("what", REFUSALS)
+def test_what_a_form_cannot_have_is_said_in_the_sites_language(app: Flask, politics: Newsroom, what: str) -> None:
+    bridge = article_keys.shown_id(article_keys.id_of("daily", "bridge"))
+    with app.app_context(), writing(db.engine) as connection:
+        sites.change(connection, "daily", language="de")
+        interventions.close(connection, politics.site, "bridge", at_ms=1, by="a test")
+        aged = tables.article.update().where(tables.article.c.key == "bridge")
+        connection.execute(aged.values(votes_dropped_at=1 if what == "votes that are gone" else None))
+    chief = app.test_client()
+    chief.post("/dashboard/sign-in", data={"key": key_of(app, scopes=["read", "write", "review", "keys", "admin"])})
+    path, fields = {
+        "an import that is not there": ("settings/imports/remove", {"source": "nonesuch"}),
+        "a description without words": ("article/describe", {"title": " "}),
+        "a title that is too long": ("article/describe", {"title": "x" * 501}),
+        "an address that is none": ("article/describe", {"title": "x", "url": "javascript:alert(1)"}),
+        "a key that is too long": ("article/move", {"to": "x" * 300}),
+        "a key that is far too long": ("article/move", {"to": "x" * 900}),
+        "a key with something invisible": ("article/move", {"to": "bri\x07dge"}),
+        "a key that begins with a space": ("article/move", {"to": " bridge"}),
+        "votes that are gone": ("article/reopen", {}),
+    }[what]
+
+    answer = chief.post(f"/dashboard/{path}", data={"id": bridge, **fields})
+
+    assert answer.status_code >= 400
+    assert REFUSALS[what] in words(answer.text)
+
+
+def test_a_database_that_is_away_is_told_in_the_language_in_use() -> None:
+    with languages.speaking("de"):
+        assert outages.away().detail.startswith("Der Dienst erreicht seine Datenbank nicht.")
+    assert outages.away().detail.startswith("The service cannot reach its database.")
+
+
+def test_a_sign_in_that_fails_is_told_in_the_browsers_language(with_provider: WithProvider) -> None:
+    client = with_provider().test_client()
+
+    told = client.get("/dashboard/sign-in/callback?state=x&code=y", headers={"Accept-Language": "fr"})
+
+    assert told.status_code == 400
+    assert "Cette connexion a été commencée dans un autre navigateur" in words(told.text)

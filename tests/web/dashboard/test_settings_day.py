@@ -61,12 +61,26 @@ def make_a_set(desk: Page) -> None:
     desk.get_by_label("Label (en), the new reaction").fill("Well done")
     expect(preview.get_by_role("button")).to_have_text([re.compile(f"^.*{name}") for name in
         ("Dislike", "Agree", "Love", "Funny", "Angry", "Sad", "Well done")])  # fmt: skip
+    tell_whose_faces(desk)
     preview.get_by_role("button", name="Agree").click()
     expect(preview.get_by_role("button", name="Agree, 13", exact=True)).to_have_attribute("aria-pressed", "true")
     desk.get_by_role("combobox", name=re.compile("^Language")).select_option("de")
     expect(preview.get_by_role("button", name=re.compile("Gefällt mir, "))).to_be_visible()
     desk.get_by_role("button", name="Save the set").click()
     said(desk, "Readers are offered: Dislike, Agree, Love, Funny, Angry, Sad, Well done.")
+
+
+def tell_whose_faces(desk: Page) -> None:
+    """The widget draws the faces that it has; the preview shows the choice, and names what the system draws."""
+    faceless, choice = desk.locator("#faceless"), desk.get_by_role("combobox", name="Faces")
+    expect(faceless).to_have_text(re.compile("each reader sees their system’s emoji: 👏 Well done$"))
+    expect(desk.locator("#stage reader-reactions svg").first).to_be_visible()
+    choice.select_option("The system’s emoji")
+    expect(faceless).to_be_hidden()
+    expect(desk.locator("#stage reader-reactions svg")).to_have_count(0)
+    expect(desk.locator("#code")).to_contain_text('icons="emoji"')
+    choice.select_option("The widget’s own")
+    expect(faceless).to_be_visible()
 
 
 def close_an_article_and_undo_it(desk: Page) -> None:

@@ -7,7 +7,11 @@ import re
 from flask import Flask
 from flask.testing import FlaskClient
 
+from reactions.imports import record
+from reactions.imports.record import Import
+from reactions.newsroom import sites
 from reactions.storage import tables
+from reactions.storage.engines import writing
 from reactions.web import current
 from tests.notices.alerts.receiver import receiving
 from tests.web.dashboard.settings_forms import (
@@ -82,6 +86,19 @@ def test_an_import_is_removed_after_a_question(app: Flask, admin: FlaskClient) -
     assert "None yet." in said
     assert refused(admin, "imports", "remove", {"source": "old-blog"})[0] == 404
     assert admin.get(f"{SETTINGS}/imports/remove?source=old-blog").status_code == 404
+
+
+def test_an_import_that_was_cut_short_is_told(app: Flask, admin: FlaskClient) -> None:
+    with app.app_context(), writing(current.engine()) as connection:
+        site = sites.get(connection, "daily")
+        new = Import(site.id, "plausible", "plausible", "pages.csv", "0" * 64, "a test", 1)
+        begun = record.begin(connection, new, known=None)
+    cut_short = words(admin.get(f"{SETTINGS}/imports").text)
+    with app.app_context(), writing(current.engine()) as connection:
+        record.put(connection, new, known=begun)
+
+    assert "Under way, or cut short: some of it is here." in cut_short
+    assert "cut short" not in words(admin.get(f"{SETTINGS}/imports").text)
 
 
 def test_a_form_from_another_sites_page_changes_nothing(app: Flask, admin: FlaskClient) -> None:

@@ -9,7 +9,9 @@ const SERVER = `${location.origin}/preview-of-the-set`
 const GREY = "#75808c"
 const SAMPLE = [128, 12, 64, 31, 17, 9, 42, 5]
 const site = "preview"
+const faceless = document.getElementById("faceless")
 let mine = null
+let drawn = null // the emoji of which the widget has a face, once they are known
 
 // The widget asks by fetch; what it asks this server is answered here, and nothing leaves the page.
 const goOut = window.fetch.bind(window)
@@ -63,6 +65,7 @@ function draw() {
   mine = null
   stage.replaceChildren(view)
   legend.replaceChildren(...rows().map(swatch))
+  nameFaceless()
   const more = Object.entries(attributes).filter(([name]) => name === "icons" || name === "results")
   const rules = Object.entries(style).map(([name, value]) => `  ${name}: ${value};\n`).join("")
   const tag = more.map(([name, value]) => ` ${name}="${value}"`).join("")
@@ -89,9 +92,17 @@ function swatch(key) {
 
 /** The emoji of which the widget has a face of its own. */
 async function suggestFaces() {
-  const { faces } = await (await goOut("/widget/v1.json")).json()
-  const options = Object.keys(faces).map((face) => Object.assign(document.createElement("option"), { value: face }))
+  drawn = Object.keys((await (await goOut("/widget/v1.json")).json()).faces)
+  const options = drawn.map((face) => Object.assign(document.createElement("option"), { value: face }))
   document.getElementById("faces").replaceChildren(...options)
+  nameFaceless()
+}
+
+/** Where the widget draws its own faces, which reactions the system draws beside them. */
+function nameFaceless() {
+  const without = rows().filter((key) => drawn && !drawn.includes(field(`emoji.${key}`).replace("\uFE0F", "")))
+  faceless.hidden = chosen.icons.value !== "" || !without.length
+  faceless.querySelector("span").textContent = without.map((key) => `${field(`emoji.${key}`)} ${label(key)}`).join(", ")
 }
 
 /** A colour that is picked is meant: its box ticks itself. */
