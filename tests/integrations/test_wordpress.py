@@ -115,7 +115,8 @@ def test_drafts_pages_and_blogs_without_a_key_are_not_described(ready_blog: Word
 
 
 def scheduled(blog: WordPress) -> str:
-    counting = "$n = 0; foreach ( _get_cron_array() as $hooks ) { $n += count( $hooks['reader_reactions_describe'] ?? array() ); } echo $n;"
+    each = "foreach ( _get_cron_array() as $hooks ) { $n += count( $hooks['reader_reactions_describe'] ?? array() ); }"
+    counting = f"$n = 0; {each} echo $n;"
     return blog.inside(counting)
 
 
