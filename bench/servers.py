@@ -18,7 +18,7 @@ from tests import make
 from tests.databases import PostgresDatabases, SqliteFiles
 from tests.deploy.nginx import Nginx, binary
 from tests.engines import Engine, Postgres, Redis
-from tests.service import Service, running_service
+from tests.service import COMMAND, GRANIAN, Service, running_service
 
 THREADS = 32
 _Engine = TypeVar("_Engine", bound=Engine)
@@ -35,9 +35,6 @@ _WIDE_LIMITS = {
     "fresh_votes_per_ipv4_24": "100000000/10 minutes",
     "fresh_votes_everywhere": "100000000/10 minutes",
 }
-
-
-_PLAIN_WSGI = {"worker_class": "gthread"}
 
 
 @dataclass(frozen=True)
@@ -134,27 +131,34 @@ class Servers:
         self._stand = stand
         self._stack = stack
 
-    def ours(self, kind: str, *, limiter: str = "memory", part: str = "", **settings: object) -> Server:
-        """The product. `part` names the function of `bench.peers.partial` that switches layers off."""
+    def ours(self, kind: str, *, limiter: str = "memory", part: str = "", runs_on: str = "uvicorn", **settings: object) -> Server:
+        """The product, on one of gunicorn's worker classes or on granian.
+
+        `part` names the function of `bench.peers.partial` that switches layers off.
+        """
         chosen = {**_WIDE_LIMITS, **settings}
         if limiter == "redis":
             chosen["limiter_url"] = self._stand.redis_url()
-        name = ", ".join(["ours", kind, f"limits in {limiter}", *(f"{of} {value}" for of, value in settings.items())])
-        chosen.setdefault("worker_class", "uvicorn")
-        door = "asgi" if chosen["worker_class"] == "uvicorn" else "app"
-        application = f"bench.peers.partial:{part}()" if part else f"wsgi:{door}"
+        name = ", ".join(["ours", runs_on, kind, f"limits in {limiter}", *(f"{of} {value}" for of, value in settings.items())])
+        application = f"bench.peers.partial:{part}()" if part else ""
         counts = "counting" not in part
         return self._served(
-            f"{name} {part}".strip().replace("_", " "), application, kind, chosen, counts=counts, serves_counts=counts
+            f"{name} {part}".strip().replace("_", " "),
+            application,
+            kind,
+            chosen,
+            runs_on=runs_on,
+            counts=counts,
+            serves_counts=counts,
         )
 
     def orm(self, kind: str) -> Server:
         """The customary way."""
-        return self._served(f"ORM {kind}", "bench.peers.orm:app", kind, _PLAIN_WSGI, counts=True)
+        return self._served(f"ORM {kind}", "bench.peers.orm:app", kind, {}, runs_on="gthread", counts=True)
 
     def ceiling(self, name: str = "app") -> Server:
         """Flask that always answers the same; `bare` is gunicorn without Flask."""
-        return self._served("ceiling", f"bench.peers.ceiling:{name}", "sqlite", _PLAIN_WSGI)
+        return self._served("ceiling", f"bench.peers.ceiling:{name}", "sqlite", {}, runs_on="gthread")
 
     def behind_nginx(self, server: Server) -> Server | None:
         """The server with the shipped cache configuration before it; None where there is no nginx."""
@@ -174,11 +178,14 @@ class Servers:
         kind: str,
         settings: Mapping[str, object],
         *,
+        runs_on: str,
         counts: bool = False,
         serves_counts: bool = False,
     ) -> Server:
         url, engine = self._stand.database(kind)
-        command = ("gunicorn", "--config", "config/gunicorn.conf.py", application)
+        command = (*(GRANIAN if runs_on == "granian" else COMMAND), *([application] if application else []))
         with machine.on_core(machine.SERVER_CORE):
-            service = self._stack.enter_context(running_service(url, threads=THREADS, settings=settings, command=command))
+            service = self._stack.enter_context(
+                running_service(url, threads=THREADS, server=runs_on, settings=settings, command=command)
+            )
         return Server(name, service, url, engine, counts, serves_counts)

@@ -14,7 +14,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import orjson
 import structlog
 from gunicorn.http import errors
 from gunicorn.util import write_nonblock
@@ -24,8 +23,8 @@ from prometheus_client import multiprocess
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn_worker import UvicornWorker
 
-from reactions.web.headers import NOSNIFF
-from reactions.web.problems import BY_STATUS, document
+from reactions.web import problems
+from reactions.web.bounds import GRACEFUL_S, HEAD_BYTES, HEAD_S, HEADERS, KEEP_ALIVE_S, LINE_BYTES
 from reactions.web.requests import too_short
 
 _root = Path(__file__).resolve().parents[1]
@@ -44,10 +43,10 @@ worker_class = (
 )
 threads = _settings.threads if _settings.worker_class == "gthread" else 1
 backlog = 2048
-keepalive = 15  # seconds; longer than the proxy keeps its own side open, so that it never writes to a closing socket
+keepalive = int(KEEP_ALIVE_S)
 timeout = 30
-graceful_timeout = 30
-limit_request_line = 8190
+graceful_timeout = int(GRACEFUL_S)
+limit_request_line = LINE_BYTES
 accesslog = None  # an access log would hold readers' addresses
 errorlog = "-"
 loglevel = "warning" if _settings.log_level == "info" else _settings.log_level
@@ -74,8 +73,6 @@ def child_exit(_server: Any, worker: Any) -> None:
         multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 
-_HEAD_S = 10.0  # seconds a client has to send the head of a request
-_HEAD_BYTES, _HEADERS = 65_536, 100
 _LAST_REQUEST_S = 1.0  # seconds that an idle connection stays open for one more request when a worker ends
 
 _STATUS_OF: dict[type[Exception], tuple[int, str]] = {
@@ -101,16 +98,9 @@ class _Discreet:
 
 
 def _problem(status: int, reason: str, detail: str = "") -> bytes:
-    name, _, usual = BY_STATUS.get(status, BY_STATUS[400])
-    body = orjson.dumps({**document(name, detail or usual), "status": status})
-    fields = {
-        "Connection": "close",
-        "Content-Type": "application/problem+json",
-        "Cache-Control": "no-store",
-        "Content-Length": str(len(body)),
-        **dict([NOSNIFF]),
-    }
-    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    _, body, headers = problems.of_server(status, detail)
+    fields = [("Connection", "close"), *headers, ("Content-Length", str(len(body)))]
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields)
     return f"HTTP/1.1 {status} {reason}\r\n{head}\r\n".encode("ascii") + body
 
 
@@ -130,7 +120,7 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Expect a first request soon."""
         super().connection_made(transport)
-        self._slow = self.loop.call_later(_HEAD_S, self.timeout_keep_alive_handler)
+        self._slow = self.loop.call_later(HEAD_S, self.timeout_keep_alive_handler)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Expect nothing more."""
@@ -142,7 +132,7 @@ class Protocol(HttpToolsProtocol):
         super().on_message_begin()
         self._head_bytes = self._hosts = 0
         if self._slow is None:
-            self._slow = self.loop.call_later(_HEAD_S, self.timeout_keep_alive_handler)
+            self._slow = self.loop.call_later(HEAD_S, self.timeout_keep_alive_handler)
 
     def on_url(self, url: bytes) -> None:
         """Refuse an address that is too long."""
@@ -155,7 +145,7 @@ class Protocol(HttpToolsProtocol):
         """Refuse headers that are too many or too long, and expectations that nobody knows."""
         super().on_header(name, value)
         self._head_bytes += len(name) + len(value) + 4
-        if self._head_bytes > _HEAD_BYTES or len(self.headers) > _HEADERS or len(name) + len(value) > limit_request_line:
+        if self._head_bytes > HEAD_BYTES or len(self.headers) > HEADERS or len(name) + len(value) > limit_request_line:
             self._status = 431
             raise ValueError("the headers are too large")
         name = name.lower()

@@ -19,7 +19,7 @@ from reactions.votes.ballot_box import Answer
 from reactions.votes.rules import Ballot, Receipt
 from reactions.web import cors, hot_path, problems, requests
 from reactions.web.counts import CachedResponse
-from reactions.web.flask_threads import ClientGone, FlaskThreads, Receive, Scope, Send, answer
+from reactions.web.flask_threads import FlaskThreads, Receive, Scope, Send, answer
 from reactions.web.headers import PUBLIC, Header
 from reactions.web.hot_path import HotPath, VoteRequest
 
@@ -56,6 +56,7 @@ class AsgiDoor:
         while True:
             message = await receive()
             if message["type"] == "lifespan.shutdown":
+                await self._flask.idle()
                 await asyncio.to_thread(self._hot.views.close)
             await send({"type": f"{message['type']}.complete"})
             if message["type"] == "lifespan.shutdown":
@@ -89,8 +90,6 @@ class AsgiDoor:
             site = await self._site(site_key)
             body = await _body(receive, length)
             status, (text, headers) = 200, self._hot.see(site, _vote_request(given, scope), body)
-        except ClientGone:
-            return
         except Exception as error:  # noqa: BLE001  `problems.of` logs what is a bug
             status, text, headers = problems.of(error, route=hot_path.VIEWS_ROUTE)
             headers = [*headers, *cors.NO_ORIGIN]
@@ -108,8 +107,6 @@ class AsgiDoor:
             body = await _body(receive, length)
             unread = []
             status, (text, headers) = 200, self._hot.receipt(*await self._cast(site, request, body))
-        except ClientGone:
-            return
         except Exception as error:  # noqa: BLE001  `problems.of` logs what is a bug
             status, text, headers = problems.of(error, route=hot_path.ROUTE)
         await answer(send, status, text, [*page, *headers, *unread])
@@ -222,14 +219,14 @@ def _vote_request(given: dict[bytes, bytes], scope: Scope) -> VoteRequest:
 
 
 async def _body(receive: Receive, length: int) -> bytes:
-    """The whole body. Raises ClientGone, or ValidationError if it takes too long."""
+    """The whole body. Raises ValidationError if it takes too long or ends too early: some servers let that be answered."""
     parts, more = [], True
     try:
         async with asyncio.timeout(_VOTE_BODY_S):
             while more:
                 message = await receive()
                 if message["type"] != "http.request":
-                    raise ClientGone
+                    break
                 parts.append(message.get("body", b""))
                 more = message.get("more_body", False)
     except TimeoutError:
