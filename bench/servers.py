@@ -1,9 +1,10 @@
-"""The servers that are measured: each one gunicorn worker with the product's own configuration, on the server's core."""
+"""The servers that are measured: each one worker with the product's own configuration, on the server's core."""
 
 from __future__ import annotations
 
 import re
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -42,6 +43,7 @@ class Server:
     """A running server. `engine` is the database server beside it, None for SQLite, which runs inside; `front` its proxy.
 
     `counts` says that it stores the votes it acknowledges, `serves_counts` that it has the product's API to read them.
+    `start_s` is how long it took to be ready, on the server's core.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Server:
     counts: bool
     serves_counts: bool
     front: Nginx | None = None
+    start_s: float = 0.0
 
     @property
     def url(self) -> str:
@@ -184,8 +187,9 @@ class Servers:
     ) -> Server:
         url, engine = self._stand.database(kind)
         command = (*(GRANIAN if runs_on == "granian" else COMMAND), *([application] if application else []))
+        started = time.monotonic()
         with machine.on_core(machine.SERVER_CORE):
             service = self._stack.enter_context(
                 running_service(url, threads=THREADS, server=runs_on, settings=settings, command=command)
             )
-        return Server(name, service, url, engine, counts, serves_counts)
+        return Server(name, service, url, engine, counts, serves_counts, start_s=time.monotonic() - started)

@@ -16,8 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from reactions.newsroom import article_keys
 from reactions.settings import load
-from reactions.storage import engines, tables
-from reactions.storage.engines import options
+from reactions.storage import connecting, engines, tables
 from reactions.votes import readers, tallies
 
 _KEY = readers.derived_key(b"only for comparison", "pseudonym")
@@ -32,7 +31,7 @@ def _be_patient(connection: Any, _record: Any) -> None:
 settings = load(os.environ)
 app = Flask(__name__)
 app.config["SQLALCHEMY_DATABASE_URI"] = settings.engine_url
-app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options(settings) | {"pool_size": settings.threads, "pool_timeout": 10}
+app.config["SQLALCHEMY_ENGINE_OPTIONS"] = connecting.options(settings) | {"pool_size": settings.threads, "pool_timeout": 10}
 db = SQLAlchemy(app)
 with app.app_context():
     engines.prepare(db.engine)
