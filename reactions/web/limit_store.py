@@ -89,26 +89,35 @@ class WindowMemory(Storage, SlidingWindowCounterSupport):
     def hit_all(self, _sites: Sequence[int], asks: Sequence[Sequence[Ask]]) -> Sequence[Spent | None]:
         """Count a batch of hits."""
         with self._lock:
-            turned = {policy: self._windows(policy.name, policy.window_s) for ask in asks for policy, _ in ask}
+            turned = self._turned(asks)
             return [self._hit(ask, turned) for ask in asks]
+
+    def _turned(self, asks: Sequence[Sequence[Ask]]) -> dict[str, tuple[_Windows, float]]:
+        """The windows of all limits that are asked for, by their names, and how much of each has passed: once for a batch."""
+        turned: dict[str, tuple[_Windows, float]] = {}
+        for ask in asks:
+            for policy, _ in ask:
+                if policy.name not in turned:
+                    turned[policy.name] = self._windows(policy.name, policy.window_s)
+        return turned
 
     def note(self, asks: Sequence[Sequence[Ask]]) -> None:
         """Add hits that another store has let through."""
         with self._lock:
-            turned = {policy: self._windows(policy.name, policy.window_s)[0] for ask in asks for policy, _ in ask}
+            turned = self._turned(asks)
             for ask in asks:
                 for policy, who in ask:
-                    self._add(turned[policy], who, 1)
+                    self._add(turned[policy.name][0], who, 1)
 
-    def _hit(self, ask: Sequence[Ask], turned: dict[Policy, tuple[_Windows, float]]) -> Spent | None:
+    def _hit(self, ask: Sequence[Ask], turned: dict[str, tuple[_Windows, float]]) -> Spent | None:
         for policy, who in ask:
-            windows, passed = turned[policy]
+            windows, passed = turned[policy.name]
             previous = windows.previous.get(who, 0)
             if int(previous * (1 - passed) + windows.present.get(who, 0)) >= policy.amount:
                 left_s = (1 - passed) * policy.window_s
                 return policy, wait_s(previous, left_s, left_s, policy.window_s)
         for policy, who in ask:
-            self._add(turned[policy][0], who, 1)
+            self._add(turned[policy.name][0], who, 1)
         return None
 
     def _add(self, windows: _Windows, key: str, amount: int) -> None:
