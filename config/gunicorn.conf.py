@@ -9,6 +9,8 @@ import gc
 import os
 import socket
 import sys
+from collections.abc import Sequence
+from functools import lru_cache
 from http import HTTPStatus
 from importlib import import_module
 from pathlib import Path
@@ -20,11 +22,12 @@ from gunicorn.util import write_nonblock
 from gunicorn.workers.gthread import ThreadWorker
 from gunicorn.workers.sync import SyncWorker
 from prometheus_client import multiprocess
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn_worker import UvicornWorker
 
-from reactions.web import problems
+from reactions.web import asgi, problems
 from reactions.web.bounds import GRACEFUL_S, HEAD_BYTES, HEAD_S, HEADERS, KEEP_ALIVE_S, LINE_BYTES
+from reactions.web.headers import Header
 from reactions.web.requests import too_short
 
 _root = Path(__file__).resolve().parents[1]
@@ -115,12 +118,20 @@ class Protocol(HttpToolsProtocol):
     _status = 400
     _head_bytes = 0
     _hosts = 0
+    _in_head = False
     _ending = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Expect a first request soon."""
         super().connection_made(transport)
+        self._extensions = {asgi.WHOLE: self._whole}
         self._slow = self.loop.call_later(HEAD_S, self.timeout_keep_alive_handler)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on; expect the rest of a head that is not here as a whole, which it nearly always is, soon."""
+        super().data_received(data)
+        if self._in_head and self._slow is None:
+            self._slow = self.loop.call_later(HEAD_S, self.timeout_keep_alive_handler)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Expect nothing more."""
@@ -128,11 +139,11 @@ class Protocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
-        """Expect the rest of the head soon."""
+        """Begin to read a head."""
         super().on_message_begin()
+        self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]
         self._head_bytes = self._hosts = 0
-        if self._slow is None:
-            self._slow = self.loop.call_later(HEAD_S, self.timeout_keep_alive_handler)
+        self._in_head = True
 
     def on_url(self, url: bytes) -> None:
         """Refuse an address that is too long."""
@@ -143,16 +154,19 @@ class Protocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Refuse headers that are too many or too long, and expectations that nobody knows."""
-        super().on_header(name, value)
-        self._head_bytes += len(name) + len(value) + 4
-        if self._head_bytes > HEAD_BYTES or len(self.headers) > HEADERS or len(name) + len(value) > limit_request_line:
+        name, length = name.lower(), len(name) + len(value)
+        self.headers.append((name, value))
+        self._head_bytes += length + 4
+        if self._head_bytes > HEAD_BYTES or len(self.headers) > HEADERS or length > LINE_BYTES:
             self._status = 431
             raise ValueError("the headers are too large")
-        name = name.lower()
-        self._hosts += name == b"host"
-        if name == b"expect" and not self.expect_100_continue:
-            self._status = 417
-            raise ValueError("nobody knows this expectation")
+        if name == b"host":
+            self._hosts += 1
+        elif name == b"expect":
+            self.expect_100_continue = value.lower() == b"100-continue"
+            if not self.expect_100_continue:
+                self._status = 417
+                raise ValueError("nobody knows this expectation")
 
     def on_headers_complete(self) -> None:
         """Let the request be answered; during the end of the worker, as the last one of its connection."""
@@ -180,6 +194,26 @@ class Protocol(HttpToolsProtocol):
         _log.info("request could not be handled", fault=msg)
         self._refuse(413 if "overflow" in str(sys.exception()) else self._status)
 
+    def _whole(self, send: Any, status: int, headers: Sequence[Header], body: bytes) -> bool:
+        """Send a whole answer of ours at once, whose headers need no look; False if that is not the moment for it."""
+        cycle = getattr(send, "__self__", None)
+        if not isinstance(cycle, RequestResponseCycle) or cycle.response_started or self.flow.write_paused:
+            return False
+        if cycle.disconnected:
+            return True
+        cycle.response_started, cycle.waiting_for_100_continue = True, False
+        parts = [STATUS_LINE[status], *(b"%b: %b\r\n" % each for each in cycle.default_headers), *map(_line, headers)]
+        if status != HTTPStatus.NOT_MODIFIED:
+            parts.append(b"content-length: %d\r\n" % len(body))
+        parts += (b"\r\n", body) if cycle.keep_alive else (b"connection: close\r\n\r\n", body)
+        self.transport.write(b"".join(parts))
+        cycle.response_complete = True
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            self.transport.close()
+        cycle.on_response()
+        return True
+
     def _refuse(self, status: int, detail: str = "") -> None:
         self.transport.write(_problem(status, HTTPStatus(status).phrase, detail))
         self.transport.close()
@@ -193,9 +227,15 @@ class Protocol(HttpToolsProtocol):
             self.cycle.keep_alive = False
 
     def _head_is_here(self) -> None:
+        self._in_head = False
         if self._slow is not None:
             self._slow.cancel()
             self._slow = None
+
+
+@lru_cache(maxsize=1024)
+def _line(header: Header) -> bytes:
+    return f"{header[0].lower()}: {header[1]}\r\n".encode("latin-1")
 
 
 class LoopWorker(UvicornWorker):  # type: ignore[misc]

@@ -67,7 +67,7 @@ class Place(NamedTuple):
         return self.site.id, self.key.text
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that would make it four times as dear, and one is made for each article of a batch
 class Article:
     """What voting needs to know of an article. `merged_from` are the ids of articles that were merged into it.
 

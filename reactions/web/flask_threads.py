@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping, Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
@@ -99,11 +100,16 @@ class FlaskThreads:
 
 async def answer(send: Send, status: int, body: bytes, headers: Sequence[Header]) -> None:
     """Send a whole answer."""
-    sent = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    sent = [*map(_encoded, headers)]
     if status != 304:
         sent.append((b"content-length", str(len(body)).encode("ascii")))
     await send({"type": "http.response.start", "status": status, "headers": sent})
     await send({"type": "http.response.body", "body": body})
+
+
+@lru_cache(maxsize=1024)
+def _encoded(header: Header) -> tuple[bytes, bytes]:
+    return header[0].lower().encode("latin-1"), header[1].encode("latin-1")
 
 
 def _is_without_body(scope: Scope) -> bool:
