@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from granian import Granian
-from granian.constants import HTTPModes, Interfaces, Loops
+from granian.constants import HTTPModes, Interfaces, Loops, RuntimeModes
 from granian.http import HTTP1Settings
 from granian.log import LOGGING_CONFIG, LogLevels
 from gunicorn.systemd import sd_notify
@@ -84,6 +84,7 @@ def _server(settings: Settings, target: str) -> Any:
         target,
         **address,
         interface=Interfaces.ASGI,
+        runtime_mode=RuntimeModes.st,  # one thread reads and writes, and Python has its own
         workers=settings.workers,
         loop=Loops.uvloop,
         http=HTTPModes.http1,
