@@ -61,7 +61,7 @@ wheel: $(VENV)/dev.stamp  ## Build the wheel into dist/
 lock: $(VENV)/dev.stamp  ## Update the lock files
 	$(PIP) install uv
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --upgrade \
-	    --no-emit-package reader-reactions --extra postgres --extra redis --extra oidc --extra build pyproject.toml -o requirements.lock
+	    --no-emit-package reader-reactions --extra postgres --extra redis --extra granian --extra oidc --extra build pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --upgrade \
 	    --no-emit-package reader-reactions --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 

@@ -47,15 +47,20 @@ def votes(stand: Stand, plan: Plan) -> Iterator[Outcome]:
 
 
 def _voters(servers: Servers, kind: str, *, peers: bool) -> list[Entrant]:
-    ours = servers.ours(kind)
+    ours, granian = servers.ours(kind), servers.ours(kind, runs_on="granian")
     entrants = [
         Entrant("ceiling: Flask, constant JSON", servers.ceiling(), HOT),
         Entrant("ours, one hot article", ours, HOT),
         Entrant("ours, 1,000 articles", ours, SPREAD),
+        Entrant("ours by granian, hot", granian, HOT),
+        Entrant("ours by granian, 1,000 articles", granian, SPREAD),
     ]
     if peers:
         alone, customary = servers.ours(kind, batch_size=1, answer_within_s=5), servers.orm(kind)
+        limited = servers.ours(kind, limiter="redis")
         entrants += [
+            Entrant("ours, limits in Redis, hot", limited, HOT),
+            Entrant("ours, limits in Redis, 1,000 articles", limited, SPREAD),
             Entrant("ours, a transaction a vote, hot", alone, HOT),
             Entrant("ours, a transaction a vote, 1,000 articles", alone, SPREAD),
             Entrant("ORM, a transaction a vote, hot", customary, HOT),
@@ -87,11 +92,12 @@ def ladder(stand: Stand, plan: Plan) -> Iterator[Outcome]:
 def reads(stand: Stand, plan: Plan) -> Iterator[Outcome]:
     """Counts of one article and of twenty, new and known to the reader, with and without memory, behind the cache."""
     with stand.comparison() as servers:
-        ours, forgetful = servers.ours("sqlite"), servers.ours("sqlite", counts_memory_s=0)
-        for server in (ours, forgetful):  # before any ETag is taken: a vote changes it
+        ours, granian = servers.ours("sqlite"), servers.ours("sqlite", runs_on="granian")
+        forgetful = servers.ours("sqlite", counts_memory_s=0)
+        for server in (ours, granian, forgetful):  # before any ETag is taken: a vote changes it
             load.run(load.votes(articles=_BATCH), url=server.url, connections=1, seconds=1)
         entrants = [Entrant("ceiling: Flask, constant JSON", servers.ceiling(), load.reads(articles=1))]
-        entrants += _readers("ours", ours) + _readers("ours without memory", forgetful)
+        entrants += _readers("ours", ours) + _readers("ours by granian", granian) + _readers("ours without memory", forgetful)
         cached = servers.behind_nginx(ours)
         if cached:
             entrants += _readers("ours behind nginx", cached)
@@ -130,6 +136,8 @@ def _compared(title: str, entrants: list[Entrant], connections: int, plan: Plan)
     ledger = Ledger()
     rows = take_turns(entrants, plan.turns, connections=connections, ledger=ledger)
     outcome = Outcome(title, rows, void=any(row.errors for row in rows))
+    starts = {entrant.server.name: entrant.server.start_s for entrant in entrants}
+    outcome.notes.append(f"Ready after: {'; '.join(f'{name} {took_s:.1f} s' for name, took_s in starts.items())}.")
     for server, seen in ledger.acknowledged.items():
         try:
             if server.counts:

@@ -1,9 +1,10 @@
-"""The servers that are measured: each one gunicorn worker with the product's own configuration, on the server's core."""
+"""The servers that are measured: each one worker with the product's own configuration, on the server's core."""
 
 from __future__ import annotations
 
 import re
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from tests import make
 from tests.databases import PostgresDatabases, SqliteFiles
 from tests.deploy.proxies import Nginx, binary
 from tests.engines import Engine, Postgres, Redis
-from tests.service import Service, running_service
+from tests.service import COMMAND, GRANIAN, Service, running_service
 
 THREADS = 32
 _Engine = TypeVar("_Engine", bound=Engine)
@@ -37,14 +38,12 @@ _WIDE_LIMITS = {
 }
 
 
-_PLAIN_WSGI = {"worker_class": "gthread"}
-
-
 @dataclass(frozen=True)
 class Server:
     """A running server. `engine` is the database server beside it, None for SQLite, which runs inside; `front` its proxy.
 
     `counts` says that it stores the votes it acknowledges, `serves_counts` that it has the product's API to read them.
+    `start_s` is how long it took to be ready, on the server's core.
     """
 
     name: str
@@ -54,6 +53,7 @@ class Server:
     counts: bool
     serves_counts: bool
     front: Nginx | None = None
+    start_s: float = 0.0
 
     @property
     def url(self) -> str:
@@ -134,27 +134,34 @@ class Servers:
         self._stand = stand
         self._stack = stack
 
-    def ours(self, kind: str, *, limiter: str = "memory", part: str = "", **settings: object) -> Server:
-        """The product. `part` names the function of `bench.peers.partial` that switches layers off."""
+    def ours(self, kind: str, *, limiter: str = "memory", part: str = "", runs_on: str = "uvicorn", **settings: object) -> Server:
+        """The product, on one of gunicorn's worker classes or on granian.
+
+        `part` names the function of `bench.peers.partial` that switches layers off.
+        """
         chosen = {**_WIDE_LIMITS, **settings}
         if limiter == "redis":
             chosen["limiter_url"] = self._stand.redis_url()
-        name = ", ".join(["ours", kind, f"limits in {limiter}", *(f"{of} {value}" for of, value in settings.items())])
-        chosen.setdefault("worker_class", "uvicorn")
-        door = "asgi" if chosen["worker_class"] == "uvicorn" else "app"
-        application = f"bench.peers.partial:{part}()" if part else f"wsgi:{door}"
+        name = ", ".join(["ours", runs_on, kind, f"limits in {limiter}", *(f"{of} {value}" for of, value in settings.items())])
+        application = f"bench.peers.partial:{part}()" if part else ""
         counts = "counting" not in part
         return self._served(
-            f"{name} {part}".strip().replace("_", " "), application, kind, chosen, counts=counts, serves_counts=counts
+            f"{name} {part}".strip().replace("_", " "),
+            application,
+            kind,
+            chosen,
+            runs_on=runs_on,
+            counts=counts,
+            serves_counts=counts,
         )
 
     def orm(self, kind: str) -> Server:
         """The customary way."""
-        return self._served(f"ORM {kind}", "bench.peers.orm:app", kind, _PLAIN_WSGI, counts=True)
+        return self._served(f"ORM {kind}", "bench.peers.orm:app", kind, {}, runs_on="gthread", counts=True)
 
     def ceiling(self, name: str = "app") -> Server:
         """Flask that always answers the same; `bare` is gunicorn without Flask."""
-        return self._served("ceiling", f"bench.peers.ceiling:{name}", "sqlite", _PLAIN_WSGI)
+        return self._served("ceiling", f"bench.peers.ceiling:{name}", "sqlite", {}, runs_on="gthread")
 
     def empty(self) -> Server:
         """An ASGI application that does nothing, under the product's server: the floor."""
@@ -178,11 +185,15 @@ class Servers:
         kind: str,
         settings: Mapping[str, object],
         *,
+        runs_on: str,
         counts: bool = False,
         serves_counts: bool = False,
     ) -> Server:
         url, engine = self._stand.database(kind)
-        command = ("gunicorn", "--config", "config/gunicorn.conf.py", application)
+        command = (*(GRANIAN if runs_on == "granian" else COMMAND), *([application] if application else []))
+        started = time.monotonic()
         with machine.on_core(machine.SERVER_CORE):
-            service = self._stack.enter_context(running_service(url, threads=THREADS, settings=settings, command=command))
-        return Server(name, service, url, engine, counts, serves_counts)
+            service = self._stack.enter_context(
+                running_service(url, threads=THREADS, server=runs_on, settings=settings, command=command)
+            )
+        return Server(name, service, url, engine, counts, serves_counts, start_s=time.monotonic() - started)

@@ -9,23 +9,25 @@ import gc
 import os
 import socket
 import sys
+from collections.abc import Sequence
+from functools import lru_cache
 from http import HTTPStatus
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import orjson
 import structlog
 from gunicorn.http import errors
 from gunicorn.util import write_nonblock
 from gunicorn.workers.gthread import ThreadWorker
 from gunicorn.workers.sync import SyncWorker
 from prometheus_client import multiprocess
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn_worker import UvicornWorker
 
-from reactions.web.headers import NOSNIFF
-from reactions.web.problems import BY_STATUS, document
+from reactions.web import asgi, problems
+from reactions.web.bounds import GRACEFUL_S, HEAD_BYTES, HEAD_S, HEADERS, KEEP_ALIVE_S, LINE_BYTES
+from reactions.web.headers import Header
 from reactions.web.requests import too_short
 
 _root = Path(__file__).resolve().parents[1]
@@ -44,10 +46,10 @@ worker_class = (
 )
 threads = _settings.threads if _settings.worker_class == "gthread" else 1
 backlog = 2048
-keepalive = 15  # seconds; longer than the proxy keeps its own side open, so that it never writes to a closing socket
+keepalive = int(KEEP_ALIVE_S)
 timeout = 30
-graceful_timeout = 30
-limit_request_line = 8190
+graceful_timeout = int(GRACEFUL_S)
+limit_request_line = LINE_BYTES
 accesslog = None  # an access log would hold readers' addresses
 errorlog = "-"
 loglevel = "warning" if _settings.log_level == "info" else _settings.log_level
@@ -74,8 +76,6 @@ def child_exit(_server: Any, worker: Any) -> None:
         multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 
-_HEAD_S = 10.0  # seconds a client has to send the head of a request
-_HEAD_BYTES, _HEADERS = 65_536, 100
 _LAST_REQUEST_S = 1.0  # seconds that an idle connection stays open for one more request when a worker ends
 
 _STATUS_OF: dict[type[Exception], tuple[int, str]] = {
@@ -101,16 +101,9 @@ class _Discreet:
 
 
 def _problem(status: int, reason: str, detail: str = "") -> bytes:
-    name, _, usual = BY_STATUS.get(status, BY_STATUS[400])
-    body = orjson.dumps({**document(name, detail or usual), "status": status})
-    fields = {
-        "Connection": "close",
-        "Content-Type": "application/problem+json",
-        "Cache-Control": "no-store",
-        "Content-Length": str(len(body)),
-        **dict([NOSNIFF]),
-    }
-    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    _, body, headers = problems.of_server(status, detail)
+    fields = [("Connection", "close"), *headers, ("Content-Length", str(len(body)))]
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields)
     return f"HTTP/1.1 {status} {reason}\r\n{head}\r\n".encode("ascii") + body
 
 
@@ -122,31 +115,33 @@ class Protocol(HttpToolsProtocol):
     """
 
     _slow: asyncio.TimerHandle | None = None
-    _in_head = False
     _status = 400
     _head_bytes = 0
     _hosts = 0
+    _in_head = False
     _ending = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Expect a first request soon."""
         super().connection_made(transport)
-        self._slow = self.loop.call_later(_HEAD_S, self.timeout_keep_alive_handler)
+        self._extensions = {asgi.WHOLE: self._whole}
+        self._slow = self.loop.call_later(HEAD_S, self.timeout_keep_alive_handler)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on; expect the rest of a head that is not here as a whole, which it nearly always is, soon."""
+        super().data_received(data)
+        if self._in_head and self._slow is None:
+            self._slow = self.loop.call_later(HEAD_S, self.timeout_keep_alive_handler)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Expect nothing more."""
         self._head_is_here()
         super().connection_lost(exc)
 
-    def data_received(self, data: bytes) -> None:
-        """Expect the rest of a head soon. Most come whole, and need no timer."""
-        super().data_received(data)
-        if self._in_head and self._slow is None:
-            self._slow = self.loop.call_later(_HEAD_S, self.timeout_keep_alive_handler)
-
     def on_message_begin(self) -> None:
         """Count what comes of this head."""
         super().on_message_begin()
+        self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]
         self._in_head = True
         self._head_bytes = self._hosts = 0
 
@@ -166,7 +161,7 @@ class Protocol(HttpToolsProtocol):
         self.headers.append((name, value))
         length = len(name) + len(value)
         self._head_bytes += length + 4
-        if length > limit_request_line or self._head_bytes > _HEAD_BYTES or len(self.headers) > _HEADERS:
+        if self._head_bytes > HEAD_BYTES or len(self.headers) > HEADERS or length > LINE_BYTES:
             self._status = 431
             raise ValueError("the headers are too large")
         if name == b"host":
@@ -203,6 +198,26 @@ class Protocol(HttpToolsProtocol):
         _log.info("request could not be handled", fault=msg)
         self._refuse(413 if "overflow" in str(sys.exception()) else self._status)
 
+    def _whole(self, send: Any, status: int, headers: Sequence[Header], body: bytes) -> bool:
+        """Send a whole answer of ours at once, whose headers need no look; False if that is not the moment for it."""
+        cycle = getattr(send, "__self__", None)
+        if not isinstance(cycle, RequestResponseCycle) or cycle.response_started or self.flow.write_paused:
+            return False
+        if cycle.disconnected:
+            return True
+        cycle.response_started, cycle.waiting_for_100_continue = True, False
+        parts = [STATUS_LINE[status], *(b"%b: %b\r\n" % each for each in cycle.default_headers), *map(_line, headers)]
+        if status != HTTPStatus.NOT_MODIFIED:
+            parts.append(b"content-length: %d\r\n" % len(body))
+        parts += (b"\r\n", body) if cycle.keep_alive else (b"connection: close\r\n\r\n", body)
+        self.transport.write(b"".join(parts))
+        cycle.response_complete = True
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            self.transport.close()
+        cycle.on_response()
+        return True
+
     def _refuse(self, status: int, detail: str = "") -> None:
         self.transport.write(_problem(status, HTTPStatus(status).phrase, detail))
         self.transport.close()
@@ -220,6 +235,11 @@ class Protocol(HttpToolsProtocol):
         if self._slow is not None:
             self._slow.cancel()
             self._slow = None
+
+
+@lru_cache(maxsize=1024)
+def _line(header: Header) -> bytes:
+    return f"{header[0].lower()}: {header[1]}\r\n".encode("latin-1")
 
 
 class LoopWorker(UvicornWorker):  # type: ignore[misc]

@@ -14,6 +14,7 @@ import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from reactions.settings import InvalidSettings, Settings
@@ -25,6 +26,18 @@ _SECRET, _PREVIOUS, _PSEUDONYM = "secret", "previous-secrets", "pseudonym-secret
 def derived_key(secret: bytes, purpose: str) -> bytes:
     """A key for one purpose, so that no two uses of the secret can be compared (HMAC-SHA256)."""
     return hmac.digest(secret, purpose.encode(), "sha256")
+
+
+@lru_cache(maxsize=64)
+def _prepared(key: bytes) -> hmac.HMAC:
+    return hmac.new(key, digestmod="sha256")
+
+
+def mac(key: bytes, message: bytes) -> bytes:
+    """HMAC-SHA256 by a key that is used often: what depends on the key alone is computed once."""
+    copy = _prepared(key).copy()
+    copy.update(message)
+    return copy.digest()
 
 
 def key_id(secret: bytes) -> str:

@@ -217,6 +217,7 @@ class Settings:
     pseudonym_secret: str = _checked(_is_secret)
     upgrade_on_start: bool = _plain()
     bind: str = _checked(_is_bind)
+    server: str = _checked(validate.OneOf(["gunicorn", "granian"]))
     workers: int = _number(1)
     worker_class: str = _checked(validate.OneOf(["uvicorn", "gthread", "sync"]))
     threads: int = _number(1)
@@ -421,6 +422,10 @@ def _checked_together(settings: Settings) -> Settings:
         raise InvalidSettings(
             "secret: needed with a shared database, because every process must know readers by the same pseudonyms. "
             "`openssl rand -hex 32` makes one; put it into REACTIONS_SECRET or REACTIONS_SECRET_FILE."
+        )
+    if settings.server == "granian" and settings.worker_class != "uvicorn":
+        raise InvalidSettings(
+            f"worker_class: {settings.worker_class} is one of gunicorn's. Set server to gunicorn, or leave worker_class out."
         )
     if settings.reports_database_url and settings.on_sqlite:
         raise InvalidSettings("reports_database_url: an SQLite file has no replica. Leave it empty, or set database_url too.")

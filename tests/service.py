@@ -1,4 +1,4 @@
-"""The real service for tests: gunicorn with the product's own configuration, in a process group of its own."""
+"""The real service for tests: gunicorn or granian with the product's own configuration, in a process group of its own."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from tests.engines import Watchdog, free_port, wait_until
 from tests.make import SECRET
 
 # What `reactions serve` becomes once the tables are there. Hundreds of tests start it; the command itself is tested in a few.
-COMMAND = ("gunicorn", "--config", "config/gunicorn.conf.py")
+COMMAND = ("-m", "gunicorn", "--config", "config/gunicorn.conf.py")
+GRANIAN = ("config/granian_conf.py",)
 METRICS_TOKEN = "a token that only tests use"
 
 
@@ -34,7 +35,7 @@ class Service:
         self.url = f"http://127.0.0.1:{port}"
         self.folder = folder
         self._environ = dict(environ)
-        self._command = [sys.executable, "-m", *command]
+        self._command = [sys.executable, *command]
         self._log_path = folder / "service.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._watchdog = Watchdog(folder)
@@ -135,21 +136,26 @@ def running_service(
     *,
     workers: int = 1,
     threads: int = 16,
-    worker_class: str = "uvicorn",
+    server: str = "uvicorn",
     port: int | None = None,
     settings: Mapping[str, object] | None = None,
     environ: Mapping[str, str] | None = None,
-    command: tuple[str, ...] = COMMAND,
+    command: tuple[str, ...] | None = None,
+    kind: type[Service] = Service,
 ) -> Iterator[Service]:
-    """Run a service on a migrated database until the block ends. `settings` override the product's, `environ` everything."""
+    """Run a service on a migrated database until the block ends. `settings` override the product's, `environ` everything.
+
+    `server` is one of gunicorn's worker classes, or granian.
+    """
     port = port or free_port()
     folder = Path(tempfile.mkdtemp(prefix="service-"))
     chosen: dict[str, object] = {
         "database_url": database_url, "data_dir": folder, "secret": SECRET, "bind": f"127.0.0.1:{port}",
-        "workers": workers, "threads": threads, "worker_class": worker_class, "metrics_token": METRICS_TOKEN,
+        "workers": workers, "threads": threads, "metrics_token": METRICS_TOKEN,
+        **({"server": server} if server == "granian" else {"worker_class": server}),
     } | dict(settings or {})  # fmt: skip
     environment = product_environment(**chosen) | dict(environ or {})
-    service = Service(environment, port=port, folder=folder, command=command)
+    service = kind(environment, port=port, folder=folder, command=command or (GRANIAN if server == "granian" else COMMAND))
     try:
         service.start()
         yield service

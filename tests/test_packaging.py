@@ -94,7 +94,8 @@ def test_the_wheel_holds_all_that_the_product_needs_and_nothing_else(wheel: Path
     assert packaged == expected
     assert {
         "reactions/py.typed", "reactions/widget/v1.js", "reactions/_config/default.toml", "reactions/_config/reactions.toml",
-        "reactions/_config/gunicorn.conf.py", "reactions/_migrations/env.py", "reactions/_migrations/versions/0001_votes.py",
+        "reactions/_config/gunicorn.conf.py", "reactions/_config/granian_conf.py",
+        "reactions/_migrations/env.py", "reactions/_migrations/versions/0001_votes.py",
         "reactions/web/templates/docs.html", "reactions/web/static/docs/swagger-ui-bundle.js", "reactions/demo/newspaper.toml",
     } <= packaged  # fmt: skip
     assert {name.partition("/")[2] for name in names - packaged} == {
@@ -191,27 +192,33 @@ def served(installation: Installation) -> Iterator[object]:
 
 
 def test_an_extra_that_is_missing_is_named_and_not_a_stack(installation: Installation, tmp_path: Path) -> None:
-    for module in ("psycopg", "redis"):
+    for module in ("psycopg", "redis", "granian"):
         (tmp_path / f"{module}.py").write_text(f"raise ModuleNotFoundError(\"No module named '{module}'\", name='{module}')")
     environ = {**installation.environ, "PYTHONPATH": str(tmp_path)}
     without_postgres = {**environ, "REACTIONS_DATABASE_URL": "postgresql://u@127.0.0.1/d"}
     without_redis = {**environ, "REACTIONS_LIMITER_URL": "redis://127.0.0.1/0"}
+    without_granian = {**environ, "REACTIONS_SERVER": "granian"}
 
     said = [
         subprocess.run(
-            [str(installation.scripts / "reactions"), "db", "upgrade"], env=chosen, cwd=tmp_path, capture_output=True, text=True
+            [str(installation.scripts / "reactions"), *words], env=chosen, cwd=tmp_path, capture_output=True, text=True
         ).stderr
-        for chosen in (without_postgres, without_redis)
+        for chosen, words in (
+            (without_postgres, ["db", "upgrade"]),
+            (without_redis, ["db", "upgrade"]),
+            (without_granian, ["serve"]),
+        )
     ]
 
     assert said == [
         "Error: No module named 'psycopg'. PostgreSQL needs reader-reactions[postgres], and Redis reader-reactions[redis].\n",
         "Error: limiter_url: install reader-reactions[redis] to use Redis.\n",
-    ]
+        "Error: server: install reader-reactions[granian] to run granian.\n",
+    ]  # fmt: skip
 
 
 def test_no_module_of_the_package_imports_a_server() -> None:
-    """config/gunicorn.conf.py is gunicorn's own, and `reactions serve` starts it as a program."""
+    """The files in config/ are the servers', and `reactions serve` starts them as programs."""
     servers = re.compile(r"^\s*(?:import|from) (?:gunicorn|granian|waitress|uwsgi)\b", re.MULTILINE)
     modules = (PROJECT / "reactions").rglob("*.py")
 
@@ -254,7 +261,13 @@ def test_the_lock_files_pin_every_dependency_and_name_no_registry() -> None:
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     needed = {
-        "requirements.lock": [*project["dependencies"], *extras["postgres"], *extras["redis"], *extras["build"]],
+        "requirements.lock": [
+            *project["dependencies"],
+            *extras["postgres"],
+            *extras["redis"],
+            *extras["granian"],
+            *extras["build"],
+        ],
         "requirements-dev.lock": [*project["dependencies"], *extras["dev"]],
     }
 

@@ -73,9 +73,9 @@ def test_an_unknown_setting_is_named_with_the_one_that_was_meant(name: str, faul
 
 def test_an_unknown_setting_in_the_file_is_named_too(tmp_path: Path) -> None:
     file = tmp_path / "reactions.toml"
-    file.write_text('[server]\nbind = "127.0.0.1:1"\n')
+    file.write_text('[listen]\nbind = "127.0.0.1:1"\n')
 
-    assert fault_of({"REACTIONS_CONFIG": str(file)}) == "server: no such setting. Did you mean secret?"
+    assert fault_of({"REACTIONS_CONFIG": str(file)}) == "listen: no such setting. `reactions settings` lists them all."
 
 
 BIND = 'Write it as "127.0.0.1:8000" or "unix:/run/reactions.sock".'

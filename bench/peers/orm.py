@@ -16,9 +16,9 @@ from sqlalchemy.exc import IntegrityError
 
 from reactions.newsroom import article_keys
 from reactions.settings import load
-from reactions.storage import engines, tables
-from reactions.storage.engines import options
-from reactions.votes import readers, tallies
+from reactions.storage import connecting, engines, tables
+from reactions.times import HOUR_MS, TEN_MINUTES_MS
+from reactions.votes import readers
 
 _KEY = readers.derived_key(b"only for comparison", "pseudonym")
 
@@ -32,7 +32,7 @@ def _be_patient(connection: Any, _record: Any) -> None:
 settings = load(os.environ)
 app = Flask(__name__)
 app.config["SQLALCHEMY_DATABASE_URI"] = settings.engine_url
-app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options(settings) | {"pool_size": settings.threads, "pool_timeout": 10}
+app.config["SQLALCHEMY_ENGINE_OPTIONS"] = connecting.options(settings) | {"pool_size": settings.threads, "pool_timeout": 10}
 db = SQLAlchemy(app)
 with app.app_context():
     engines.prepare(db.engine)
@@ -114,8 +114,12 @@ def _count(cast: Vote, now_ms: int) -> None:
     db.session.add(Event(article_id=cast.article_id, voter=cast.voter, seq=cast.seq, **moved))
     for reaction, column, by in ((cast.previous, "removed", -1), (cast.reaction, "added", +1)):
         if reaction is not None and cast.previous != cast.reaction:
-            hour = _row(Hourly, (cast.article_id, now_ms // tallies.HOUR_MS, reaction), added=0, removed=0)
+            zeros = dict.fromkeys(("added", "removed", *tables.READERS), 0)
+            hour = _row(Hourly, (cast.article_id, now_ms // HOUR_MS, reaction), **zeros)
             setattr(hour, column, getattr(hour, column) + 1)
+            if column == "added" and cast.previous is None:  # each vote of the comparison is its reader's first
+                part = tables.READERS[now_ms % HOUR_MS // TEN_MINUTES_MS]
+                setattr(hour, part, getattr(hour, part) + 1)
             _row(Tally, (cast.article_id, reaction), n=0, imported=0).n += by
 
 

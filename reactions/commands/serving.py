@@ -8,6 +8,7 @@ import socket
 import sys
 import tempfile
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
@@ -30,6 +31,7 @@ from reactions.web.openapi import description
 def serve() -> None:
     """Run the service. Upgrades the tables first, unless upgrade_on_start is false."""
     settings = commands.settings()
+    _check_server(settings.server)
     _check_address(settings.bind)
     app = create_app(settings)
     limit_store.refuse_node_of_cluster(settings)
@@ -44,7 +46,7 @@ def serve() -> None:
         click.echo(
             "No sites yet. Add one: reactions site add daily --name 'The Daily' --origin https://www.example.org", err=True
         )
-    _run_gunicorn({})
+    _run_server({})
 
 
 def _upgrade() -> None:
@@ -68,13 +70,14 @@ def demo(bind: str) -> None:
     if "REACTIONS_DATA_DIR" not in commands.environment():
         extra["REACTIONS_DATA_DIR"] = str(commands.settings().data_path / "demo")
     settings = commands.settings(**extra)
+    _check_server(settings.server)
     _check_address(settings.bind)
     app = create_app(settings)
     with app.app_context():
         migrations.upgrade(current.engine())
         _seed(settings)
         _announce(settings)
-    _run_gunicorn(extra)
+    _run_server(extra)
 
 
 @click.command("settings")
@@ -130,6 +133,14 @@ def _announce(settings: Settings) -> None:
     )
 
 
+def _check_server(server: str) -> None:
+    """Fail at once if the server is not installed."""
+    try:
+        import_module(server)
+    except ImportError:
+        raise click.ClickException(f"server: install reader-reactions[{server}] to run {server}.") from None
+
+
 def _check_address(bind: str) -> None:
     """Fail at once if the address cannot be used: gunicorn would retry for five seconds and print a traceback."""
     if bind.startswith("unix:"):
@@ -148,11 +159,16 @@ def _check_address(bind: str) -> None:
         raise click.ClickException(f"bind: {bind} cannot be used: {getattr(error, 'strerror', error)}. {hint}") from None
 
 
-def _run_gunicorn(extra: dict[str, str]) -> NoReturn:
-    """Become gunicorn: a fresh process, because the metrics of several workers need their folder when they are imported."""
-    environ = commands.environment(**extra)
-    if commands.settings(**extra).workers > 1 and "PROMETHEUS_MULTIPROC_DIR" not in environ:
+def _run_server(extra: dict[str, str]) -> NoReturn:
+    """Become the server: a fresh process, because the metrics of several workers need their folder when they are imported."""
+    environ, settings = commands.environment(**extra), commands.settings(**extra)
+    if settings.workers > 1 and "PROMETHEUS_MULTIPROC_DIR" not in environ:
         environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="reactions-metrics-")
-    arguments = [sys.executable, "-m", "gunicorn", "--config", str(shipped("config") / "gunicorn.conf.py")]
+    config = shipped("config")
+    program = {
+        "gunicorn": ["-m", "gunicorn", "--config", str(config / "gunicorn.conf.py")],
+        "granian": [str(config / "granian_conf.py")],
+    }
+    arguments = [sys.executable, *program[settings.server]]
     sys.stderr.flush()
     os.execve(sys.executable, arguments, environ)  # noqa: S606

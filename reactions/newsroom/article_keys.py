@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -114,6 +115,7 @@ class ArticleKey(NamedTuple):
     id: int
 
 
+@lru_cache(maxsize=4096)
 def article_key(site_key: str, text: str) -> ArticleKey:
     """The key that a publisher's text stands for on a site. Raises MalformedKey."""
     key = canonical_key(text)

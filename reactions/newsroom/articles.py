@@ -9,10 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Executable, Row, Text, bindparam, cast, func, select
+from sqlalchemy import Connection, Select, Text, bindparam, cast, func, select
 
 from reactions.languages import gettext
 from reactions.newsroom import article_keys
@@ -21,6 +20,7 @@ from reactions.newsroom.sites import Site
 from reactions.refusals import KeyTaken, MalformedKey, Refusal, UnknownArticle, VotesDropped
 from reactions.storage import statements, tables
 from reactions.storage.engines import insert_for
+from reactions.storage.statements import Question
 from reactions.times import DAY_MS
 
 IMPORTED = "imported"  # the mark, among what was done to an article, of one that an import registered
@@ -30,8 +30,23 @@ _NO_IDS = "[]"
 _a, _alias, _done = tables.article.c, tables.article_alias.c, tables.intervention.c
 BORN_MS = func.coalesce(func.nullif(_a.published_at, 0), _a.first_seen_at)  # `born_ms`, for the database
 
-_ArticleRow = Row[*tuple[Any, ...]]
 Name = tuple[int, str]  # a site's id and a canonical key: two keys may share an id, never a name
+
+
+class _ArticleRow(NamedTuple):
+    """What voting reads of an article, in this order."""
+
+    article_id: int
+    site_id: int
+    key: str
+    section: str
+    published_at: int | None
+    first_seen_at: int
+    closed_at: int | None
+    hidden_at: int | None
+    merged_into: int | None
+    merged_from: str
+    votes_dropped_at: int | None
 
 
 class Place(NamedTuple):
@@ -52,7 +67,7 @@ class Place(NamedTuple):
         return self.site.id, self.key.text
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that would make it four times as dear, and one is made for each article of a batch
 class Article:
     """What voting needs to know of an article. `merged_from` are the ids of articles that were merged into it.
 
@@ -236,22 +251,12 @@ def add_aliases(connection: Connection, site: Site, keys: Mapping[str, int]) -> 
     connection.execute(led, [{"site_id": site.id, "key": key, "article_id": article_id} for key, article_id in keys.items()])
 
 
-@cache
-def _select(dialect: str) -> Executable:
-    return select(
-        _a.article_id,
-        _a.site_id,
-        _a.key,
-        _a.section,
-        _a.published_at,
-        _a.first_seen_at,
-        _a.closed_at,
-        _a.hidden_at,
-        _a.merged_into,
-        cast(_a.merged_from, Text).label("merged_from"),
-        _a.votes_dropped_at,
-    ).where(statements.among(dialect, _a.article_id))
+def _select(dialect: str) -> Select[Any]:
+    columns = (cast(_a[name], Text) if name == "merged_from" else _a[name] for name in _ArticleRow._fields)
+    return select(*columns).where(statements.among(dialect, _a.article_id))
 
+
+_ARTICLES = Question(_select)
 
 _SELECT_ALIASES = select(_alias.key, _alias.article_id).where(
     _alias.site_id == bindparam("site_id"), _alias.key.in_(bindparam("keys", expanding=True))
@@ -285,8 +290,7 @@ def _find_by_alias(connection: Connection, places: Collection[Place]) -> dict[Na
 
 
 def _rows(connection: Connection, ids: Collection[int]) -> dict[int, _ArticleRow]:
-    dialect = connection.dialect.name
-    return {row.article_id: row for row in connection.execute(_select(dialect), statements.ids(dialect, ids)).all()}
+    return {row[0]: _ArticleRow._make(row) for row in _ARTICLES.ask(connection, ids)}
 
 
 def _article(row: _ArticleRow, place: Place) -> Article:

@@ -133,7 +133,7 @@ def _is_in_place(connection: Connection) -> bool:
     if not file or file == ":memory:" or file.startswith("file:"):
         return True
     try:
-        here = tuple((found.st_dev, found.st_ino) for found in (Path(file).stat(), Path(f"{file}-wal").stat()))
+        here = tuple((found.st_dev, found.st_ino) for found in (os.stat(file), os.stat(f"{file}-wal")))  # noqa: PTH116  for each batch
     except OSError:
         return False
     return bool(connection.info.setdefault("files", here) == here)

@@ -1,16 +1,17 @@
-"""Statements of the write path, whose text is made once and given to the driver as it is.
+"""Statements of the write path, whose text is made once and given to the driver itself.
 
-Building and compiling a statement for each batch takes longer than the database takes to count it.
+Building and compiling a statement for each batch takes longer than the database takes to count it, and so do SQLAlchemy's context
+and result of a statement that is text already.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, Connection, Row, Table, Text, any_, bindparam, func, select
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Connection, Select, Table, Text, any_, bindparam, func, select
 from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.dialects.sqlite import pysqlite
 
@@ -33,15 +34,13 @@ class ManyRows:
         self._conflict = conflict
         self._text = lru_cache(maxsize=None)(self._compiled)
 
-    def execute(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> list[Row[Any]]:
+    def execute(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
         """Write the rows, none of which may stand twice; what the statement returns, if it returns anything."""
-        returned: list[Row[Any]] = []
+        returned: list[tuple[Any, ...]] = []
         for first in range(0, len(rows), _MOST_ROWS):
             some = rows[first : first + _MOST_ROWS]
             text = self._text(connection.dialect.name, len(some))
-            result = connection.exec_driver_sql(text, tuple(chain.from_iterable(some)))
-            if result.returns_rows:
-                returned += result.all()
+            returned += _run(connection, text, tuple(chain.from_iterable(some)))
         return returned
 
     def _compiled(self, dialect: str, rows: int) -> str:
@@ -50,6 +49,40 @@ class ManyRows:
         expected = [f"{column}_m{row}" for row in range(rows) for column in self._columns]
         assert compiled.positiontup == expected, "the columns stand in another order in the table"
         return str(compiled)
+
+
+class Question:
+    """A SELECT of `among`, which `made` makes for a dialect: its one parameter are ids."""
+
+    def __init__(self, made: Callable[[str], Select[Any]]) -> None:
+        self._made = made
+        self._text = cache(self._compiled)
+
+    def ask(self, connection: Connection, numbers: Iterable[int]) -> list[tuple[Any, ...]]:
+        """The rows, as the driver gives them."""
+        dialect = connection.dialect.name
+        return _run(connection, self._text(dialect), (ids(dialect, numbers)["ids"],))
+
+    def _compiled(self, dialect: str) -> str:
+        compiled = self._made(dialect).compile(dialect=_POSITIONAL[dialect])
+        assert compiled.positiontup == ["ids"], "a question has one parameter"
+        return str(compiled)
+
+
+def _run(connection: Connection, text: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Have the driver run a text inside SQLAlchemy's transaction; a failure is told as SQLAlchemy tells it."""
+    # A reader's first statement begins a transaction, which SQLAlchemy does in its way; and whoever traces statements sees all.
+    if not connection.in_transaction() or connection.dispatch.before_cursor_execute:
+        result = connection.exec_driver_sql(text, tuple(parameters))
+        return [tuple(row) for row in result] if result.returns_rows else []
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute(text, parameters)
+        return cursor.fetchall() if cursor.description else []  # type: ignore[return-value]
+    except connection.dialect.loaded_dbapi.Error as error:
+        connection._handle_dbapi_exception(error, text, parameters, cursor, None)
+    finally:
+        cursor.close()
 
 
 def among(dialect: str, column: Any) -> ColumnElement[bool]:

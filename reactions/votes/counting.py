@@ -181,8 +181,8 @@ def _store(connection: Connection, ballots: Sequence[Ballot], turn: dict[Voter, 
     """
     rows = [_row(voter, ballots[turn[voter]]) for voter in sorted(turn)]
     return {
-        (row.article_id, row.voter): _Change(row.previous or None, row.reaction, row.previous is not None, bool(row.held))
-        for row in _VOTES.execute(connection, rows)
+        (article_id, voter): _Change(previous or None, reaction, previous is not None, bool(held))
+        for article_id, voter, previous, reaction, held in _VOTES.execute(connection, rows)
     }
 
 

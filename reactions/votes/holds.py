@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, delete, literal_col
 from reactions.storage import tables
 from reactions.storage.engines import insert_for
 from reactions.storage.statements import ManyRows
-from reactions.votes.tokens import Past
+from reactions.votes.tokens import ABSENT, Past
 
 SUSPECT, HELD, RELEASED, REJECTED = STATES = ("suspect", "held", "released", "rejected")
 NOT_COUNTED = (HELD, REJECTED)
@@ -31,12 +31,13 @@ _h = tables.hold.c
 
 class Sender(NamedTuple):
     """Who sent a ballot, as far as trust goes: keyed hashes of the network, narrowest first, whether the reader is proven, and by
-    what past.
+    what past; how their token stands.
     """
 
     networks: tuple[str, ...]
     proven: bool
     past: Past | None = None
+    standing: str = ABSENT
 
 
 class Hold(NamedTuple):

@@ -12,6 +12,7 @@ import hmac
 
 from sqlalchemy import Connection, select
 
+from reactions import secret_keys
 from reactions.refusals import Unavailable
 from reactions.secret_keys import derived_key as derived_key
 from reactions.storage import tables
@@ -27,7 +28,7 @@ def pseudonym(key: bytes, *, site: str, article_id: int | None, reader: bytes) -
     `article_id` is None for sites that may tell one reader's votes from another's across articles.
     """
     scope = "" if article_id is None else str(article_id)
-    return hmac.digest(key, f"{site}|{scope}|".encode() + reader, "sha256")[:PSEUDONYM_BYTES]
+    return secret_keys.mac(key, f"{site}|{scope}|".encode() + reader)[:PSEUDONYM_BYTES]
 
 
 def nameless(key: bytes, *, article_id: int, network: str, browser: str) -> bytes:

@@ -24,9 +24,9 @@ RELEASE = "release"  # the cause of a held vote's counting from now on
 BRING_A_READER = (CAST, RELEASE)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that would make it four times as dear, and one is made for each vote
 class Ballot:
-    """A request for one vote: this reaction, or none; `ballot` makes a reader's, `revising` an editor's.
+    """A request for one vote: this reaction, or none; `ballot` makes a reader's, `revising` an editor's. Nobody changes it.
 
     `reader` is the raw id and is never stored. `at_ms` is UTC. `voter` is the pseudonym of the vote that an editor revises;
     such ballots are counted on closed articles too. `network` and `signed` are those of `articles.Place`. A ballot that is `held`
@@ -64,7 +64,7 @@ class Counts:
         return sum(numbers) if len(numbers) == len(self.by_reaction) else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as a ballot is not
 class Receipt:
     """A durable ballot: the reader's present reaction, and the counts after it, which a held vote is shown to be part of."""
 

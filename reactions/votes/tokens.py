@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from reactions import secret_keys
 from reactions.times import DAY_MS, HOUR_MS
 
 LIFE_DAYS = 395  # thirteen months, the longest that European authorities recommend for what is kept on a device
@@ -107,4 +108,4 @@ class Tokens:
 
 
 def _mac(key: bytes, reader: bytes, body: bytes) -> bytes:
-    return hmac.digest(key, _PURPOSE + reader + body, "sha256")[:_MAC_BYTES]
+    return secret_keys.mac(key, _PURPOSE + reader + body)[:_MAC_BYTES]

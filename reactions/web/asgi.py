@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from types import coroutine
 from typing import Any
 
 from reactions.newsroom.sites import Site
@@ -21,7 +20,7 @@ from reactions.votes.ballot_box import Answer
 from reactions.votes.rules import Ballot, Receipt
 from reactions.web import cors, hot_path, problems, requests
 from reactions.web.counts import CachedResponse
-from reactions.web.flask_threads import ClientGone, FlaskThreads, Receive, Scope, Send, answer
+from reactions.web.flask_threads import FlaskThreads, Message, Receive, Scope, Send, answer
 from reactions.web.headers import PUBLIC, Header
 from reactions.web.hot_path import HotPath, VoteRequest
 
@@ -29,6 +28,7 @@ _VOTE_BODY_S = 10.0  # seconds a client has to send a vote
 _SWEEP_S = 0.05
 _READING_THREADS = 4  # for counts that are not in memory, and for sites: neither waits behind a report
 
+WHOLE = "reactions.whole"  # an extension: a server's way to send a whole answer at once, where it has one
 _NAMES = (b"content-type", b"content-length", b"origin", b"sec-fetch-mode", b"x-forwarded-for")
 _JSON_TYPE = ("Content-Type", "application/json")
 
@@ -58,6 +58,7 @@ class AsgiDoor:
         while True:
             message = await receive()
             if message["type"] == "lifespan.shutdown":
+                await self._flask.idle()
                 await asyncio.to_thread(self._hot.views.close)
             await send({"type": f"{message['type']}.complete"})
             if message["type"] == "lifespan.shutdown":
@@ -92,8 +93,6 @@ class AsgiDoor:
             site = self._hot.directory.remembered(site_key) or await self._site(site_key)
             body = await _body(receive, length)
             status, (text, headers) = 200, self._hot.see(site, _vote_request(given, scope), body)
-        except ClientGone:
-            return
         except Exception as error:  # noqa: BLE001  `problems.of` logs what is a bug
             status, text, headers = problems.of(error, route=hot_path.VIEWS_ROUTE)
             headers = [*headers, *cors.NO_ORIGIN]
@@ -110,12 +109,12 @@ class AsgiDoor:
             page = cors.check_origin(site, request.origin, request.fetch_mode)
             body = await _body(receive, length)
             unread = []
-            status, (text, headers) = 200, self._hot.receipt(*await self._cast(site, request, body))
-        except ClientGone:
-            return
+            text, headers = self._hot.receipt(*await self._cast(site, request, body))
         except Exception as error:  # noqa: BLE001  `problems.of` logs what is a bug
             status, text, headers = problems.of(error, route=hot_path.ROUTE)
-        await answer(send, status, text, [*page, *headers, *unread])
+            await answer(send, status, text, [*page, *headers, *unread])
+        else:
+            await _answer(scope, send, 200, text, [*page, *headers])
 
     async def _cast(self, site: Site, request: VoteRequest, body: bytes) -> tuple[Ballot, Receipt]:
         ballot, voter = self._hot.ballot(site, request, body)
@@ -226,19 +225,16 @@ def _vote_request(given: dict[bytes, bytes], scope: Scope) -> VoteRequest:
 
 
 async def _body(receive: Receive, length: int) -> bytes:
-    """The whole body. Raises ClientGone, or ValidationError if it takes too long.
-
-    Most come in one packet with their head and are here already. A timer for each would cost more than to read them.
-    """
-    reading = _parts(receive)
-    try:
-        awaited = reading.send(None)
-    except StopIteration as read:
-        body: bytes = read.value
-    else:
+    """The whole body. Raises ValidationError if it takes too long or ends too early: some servers let that be answered."""
+    begun = _Begun(receive())
+    body, more = _part(begun.result) if begun.is_done else (b"", True)
+    if more:  # no timer is set where the body is here already, as a vote's nearly always is
         try:
             async with asyncio.timeout(_VOTE_BODY_S):
-                body = await _read_on(reading, awaited)
+                body, more = (body, more) if begun.is_done else _part(await begun)
+                while more:
+                    part, more = _part(await receive())
+                    body += part
         except TimeoutError:
             raise requests.broken_off() from None
     if len(body) != length:
@@ -246,31 +242,38 @@ async def _body(receive: Receive, length: int) -> bytes:
     return body
 
 
-async def _parts(receive: Receive) -> bytes:
-    parts, more = [], True
-    while more:
-        message = await receive()
-        if message["type"] != "http.request":
-            raise ClientGone
-        parts.append(message.get("body", b""))
-        more = message.get("more_body", False)
-    return b"".join(parts)
+def _part(message: Message) -> tuple[bytes, bool]:
+    """A part of a body, and whether there is more; nothing follows once the client is gone."""
+    return bytes(message.get("body", b"")), message["type"] == "http.request" and message.get("more_body", False)
 
 
-@coroutine
-def _read_on(reading: Coroutine[Any, Any, bytes], awaited: object) -> Generator[object, Any, bytes]:
-    """Go on with a reading that was begun outside of the loop's care, from what it waits for."""
-    try:
-        yield awaited
-        body: bytes = yield from reading
-        return body
-    finally:
-        reading.close()
+class _Begun:
+    """An awaitable whose first step is taken at once; `is_done` if it was the only one."""
+
+    def __init__(self, awaitable: Awaitable[Message]) -> None:
+        self._steps = awaitable.__await__()
+        self.result: Message = {}
+        self.is_done = False
+        try:
+            self._waits_for = next(self._steps)
+        except StopIteration as end:
+            self.result, self.is_done = end.value, True
+
+    def __await__(self) -> Generator[Any, Any, Message]:
+        yield self._waits_for
+        return (yield from self._steps)
 
 
 async def _send_counts(send: Send, found: CachedResponse, scope: Scope) -> None:
     known = b", ".join(value for name, value in scope["headers"] if name == b"if-none-match")
     if known and found.is_known(known.decode("latin-1")):
-        await answer(send, 304, b"", found.headers)
+        await _answer(scope, send, 304, b"", found.headers)
     else:
-        await answer(send, 200, found.body, [*found.headers, _JSON_TYPE])
+        await _answer(scope, send, 200, found.body, [*found.headers, _JSON_TYPE])
+
+
+async def _answer(scope: Scope, send: Send, status: int, body: bytes, headers: Sequence[Header]) -> None:
+    """Send a whole answer that leaves the connection open, at once where the server can."""
+    whole = scope.get("extensions", {}).get(WHOLE)
+    if whole is None or not whole(send, status, headers, body):
+        await answer(send, status, body, headers)

@@ -24,12 +24,9 @@ _BODY_S = 30.0  # seconds a client has to send a body
 _MOST_BODY_BYTES = 1_048_576  # of one body: more than any route takes
 _BODIES_BYTES = 64 * 2**20  # of all bodies that are being read
 _READ_S = 30.0  # seconds a client may leave a part of an answer unread
+_A_LOOK_S = 0.01
 _WAITING_A_THREAD = 8  # requests that may wait for each thread; more are told to come back
 _ASCII = "".join(map(chr, range(0x21, 0x7F)))
-
-
-class ClientGone(Exception):
-    """The client closed the connection before it was answered."""
 
 
 class FlaskThreads:
@@ -46,8 +43,6 @@ class FlaskThreads:
         try:
             body = b"" if _is_without_body(scope) else await self._buffered(receive)
             self._check_room()
-        except ClientGone:
-            return
         except (Overloaded, ValidationError) as refused:
             status, text, headers = problems.of(refused, route=None)
             await answer(send, status, text, [*headers, ("Connection", "close")])
@@ -65,12 +60,21 @@ class FlaskThreads:
             self._present -= 1
             client.close()
 
+    async def idle(self) -> None:
+        """Wait until no thread answers any more: one that waited for a loop that has ended would keep its process from ending.
+
+        A server may take an answer for complete, and end, while a thread still says that nothing follows.
+        """
+        until = asyncio.get_running_loop().time() + _READ_S
+        while self._present and asyncio.get_running_loop().time() < until:
+            await asyncio.sleep(_A_LOOK_S)
+
     def _check_room(self) -> None:
         if self._present >= self._most or self._bodies_bytes > _BODIES_BYTES:
             raise Overloaded("The service is busy. Send the same request again in a moment.")
 
     async def _buffered(self, receive: Receive) -> bytes:
-        """A body, whole before a thread is taken. Raises ClientGone, Overloaded, or ValidationError if it takes too long.
+        """A body, whole before a thread is taken. Raises Overloaded, or ValidationError if it takes too long or ends early.
 
         One that is longer than any route takes is read no further: Flask refuses it.
         """
@@ -80,7 +84,7 @@ class FlaskThreads:
                 while len(body) <= _MOST_BODY_BYTES:
                     message = await receive()
                     if message["type"] != "http.request":
-                        raise ClientGone
+                        raise requests.too_short()
                     part = message.get("body", b"")
                     body += part
                     self._bodies_bytes += len(part)

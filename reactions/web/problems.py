@@ -133,6 +133,12 @@ def of(error: Exception, *, route: str | None) -> Problem:
     return _of_bug(error, route)
 
 
+def of_server(status: int, detail: str = "") -> Problem:
+    """What a server answers to a request that it does not hand on."""
+    name, _, usual = BY_STATUS.get(status, BY_STATUS[400])
+    return _problem({**document(name, detail or usual), "status": status})
+
+
 def problem(
     name: str, detail: str, *, errors: Sequence[Mapping[str, str]] = (), headers: Mapping[str, str] | None = None
 ) -> Response:

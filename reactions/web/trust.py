@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -78,8 +79,7 @@ class Trust:
     def sender(self, site: Site, *, address: str, reader: bytes, token: str | None, now_ms: int) -> Sender:
         """Who a vote comes from."""
         standing, past = self.tokens.read(token, site_id=site.id, reader=reader, now_ms=now_ms)
-        self._read[standing].inc()
-        return Sender(self._hashes(address, now_ms), standing == PROVEN, past)
+        return Sender(self._hashes(address, now_ms), standing == PROVEN, past, standing)
 
     def renew(self, ballot: Ballot) -> str:
         """The token for after a vote."""
@@ -101,6 +101,8 @@ class Trust:
     def admit(self, ballots: Sequence[Ballot], facts: Sequence[object]) -> Sequence[Ballot | Exception]:
         """Count a batch against limits and soft caps: each ballot, as a held one where a cap is spent, or why it is refused."""
         admitted = list(self._limit(ballots, facts))
+        for standing, n in Counter(ballot.sender.standing for ballot in ballots if ballot.sender).items():
+            self._read[standing].inc(n)
         fresh = [at for at, ballot in enumerate(admitted) if isinstance(ballot, Ballot) and _adds_a_fresh_vote(ballot)]
         if not fresh:
             return admitted

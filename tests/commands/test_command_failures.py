@@ -110,6 +110,13 @@ def test_settings_that_cannot_be_used_stop_every_command(terminal: Terminal) -> 
         assert terminal.fail(*words, threads="many") == "threads: Not a valid integer. (it is 'many')"
 
 
+def test_a_server_that_is_not_served_is_named(terminal: Terminal) -> None:
+    assert terminal.fail("serve", server="waitress") == "server: Must be one of: gunicorn, granian. (it is 'waitress')"
+    assert terminal.fail("serve", server="granian", worker_class="gthread") == (
+        "worker_class: gthread is one of gunicorn's. Set server to gunicorn, or leave worker_class out."
+    )
+
+
 def test_several_workers_with_a_limiter_of_one_are_refused_at_the_start(terminal: Terminal) -> None:
     assert terminal.fail("serve", workers=2).startswith("limiter_url: memory:// counts for one process only")
 

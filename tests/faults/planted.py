@@ -9,7 +9,7 @@ from reactions.settings import load
 from tests.faults import plants
 
 CONFIG = "config/gunicorn.conf.py"
-COMMAND = ("gunicorn", "--config", CONFIG, "tests.faults.planted:planted()")
+COMMAND = ("-m", "gunicorn", "--config", CONFIG, "tests.faults.planted:planted()")
 
 
 def planted() -> object:

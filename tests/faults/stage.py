@@ -15,7 +15,7 @@ from tests.databases import PostgresDatabases, SqliteFiles
 from tests.engines import Postgres, Redis
 from tests.faults import planted, plants
 from tests.oracles import Attempt, Finding, Stored
-from tests.service import COMMAND, Service, running_service
+from tests.service import Service, running_service
 
 # The scenarios are about counting; what the limits refuse is tested elsewhere.
 WIDE = "10000000/second"
@@ -75,7 +75,10 @@ class Report:
 
 
 class Stage:
-    """One scenario's database, and how to run services on it. `plant` names a bug to load into them (see plants.py)."""
+    """One scenario's database, and how to run services on it. `plant` names a bug to load into them (see plants.py).
+
+    `server` is what they run on.
+    """
 
     def __init__(
         self, store: str, folder: Path, *, sqlite: SqliteFiles, postgres: PostgresDatabases | None, redis: Redis,
@@ -85,6 +88,7 @@ class Stage:
         self.folder = folder
         self.redis = redis
         self.plant = plant
+        self.server = "uvicorn"
         self._postgres = postgres
         self.database: str | None = None
         self._others: list[str] = []
@@ -124,8 +128,10 @@ class Stage:
         """Run one host of the service, with limits that nobody reaches unless those it ships with are wanted."""
         limits = {} if shipped_limits else {**UNCAPPED, **{f"votes_per_{whom}": limit for whom, limit in LIMITS.items()}}
         chosen = {**limits, "limiter_url": self.redis.url, "counts_memory_s": 0, **(settings or {})}
-        command, environ = (planted.COMMAND, {"PLANT": self.plant}) if self.plant else (COMMAND, {})
-        with running_service(self.url, workers=workers, settings=chosen, command=command, environ=environ) as service:
+        command, environ = (planted.COMMAND, {"PLANT": self.plant}) if self.plant else (None, {})
+        with running_service(
+            self.url, workers=workers, server=self.server, settings=chosen, command=command, environ=environ
+        ) as service:
             yield service
 
     @contextmanager

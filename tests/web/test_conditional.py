@@ -139,7 +139,7 @@ def service(
 ) -> Iterator[Service]:
     url = sqlite_files.copy_to(tmp_path_factory.mktemp("conditional"))
     make.site(url)
-    with running_service(url, port=free_port(), worker_class=request.param, settings={"counts_memory_s": 60}) as running:
+    with running_service(url, port=free_port(), server=request.param, settings={"counts_memory_s": 60}) as running:
         yield running
 
 

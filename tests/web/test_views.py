@@ -214,12 +214,10 @@ def test_a_full_memory_forgets_the_oldest_and_lets_readers_go_on(seen: Any) -> N
     assert all(len(each.present) <= 3 and len(each.previous) <= 3 for each in seen.limits._seen._of.values())
 
 
-@pytest.mark.parametrize("worker_class", ["uvicorn", "gthread"])
-def test_a_service_that_ends_in_order_loses_no_view_of_its_last_second(
-    database_url: str, engine: Engine, worker_class: str
-) -> None:
+@pytest.mark.parametrize("server", ["uvicorn", "gthread"])
+def test_a_service_that_ends_in_order_loses_no_view_of_its_last_second(database_url: str, engine: Engine, server: str) -> None:
     make.site(database_url, count_views=1)
-    with running_service(database_url, worker_class=worker_class) as service:
+    with running_service(database_url, server=server) as service:
         page = http.client.HTTPConnection("127.0.0.1", service.port, timeout=10)
         ballot = json.dumps({"article": "a", "reaction": "like", "reader": make.ADA, "seq": 1})
         page.request("PUT", "/v1/sites/daily/vote", ballot, {"Content-Type": "application/json"})

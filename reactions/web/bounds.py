@@ -1,0 +1,54 @@
+"""How large the head of a request may be and how long one may take, whichever server runs the application.
+
+gunicorn's protocol refuses what is beyond as it reads it (config/gunicorn.conf.py). Servers that have no such bounds of their own
+get `BoundedHeads` around the application.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from reactions.web import problems
+from reactions.web.flask_threads import Receive, Scope, Send, answer
+
+LINE_BYTES = 8190  # of the address, and of one header
+HEADERS = 100
+HEAD_BYTES = 65_536  # of all headers
+HEAD_BUFFER_BYTES = 2 * HEAD_BYTES  # for servers that only bound what they keep in memory
+HEAD_S = 10.0  # seconds a client has to send the head of a request
+KEEP_ALIVE_S = 15.0  # seconds; longer than the proxy keeps its own side open, so that it never writes to a closing socket
+GRACEFUL_S = 30.0  # seconds that open requests have to end when the service does
+
+
+class BoundedHeads:
+    """ASGI middleware that refuses what gunicorn refuses: addresses and headers that are too long, two hosts, an expectation."""
+
+    def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the application answer, or refuse."""
+        if scope["type"] == "http" and (status := _fault(scope)):
+            _, body, headers = problems.of_server(status)
+            await answer(send, status, body, [*headers, ("Connection", "close")])
+        else:
+            await self._app(scope, receive, send)
+
+
+def _fault(scope: Scope) -> int:
+    """The status of a head that is to be refused; 0 for a good one."""
+    if len(scope["raw_path"]) + len(scope["query_string"]) >= LINE_BYTES:
+        return 414
+    hosts = total = 0
+    for name, value in scope["headers"]:
+        length = len(name) + len(value)
+        total += length + 4
+        if length > LINE_BYTES:
+            return 431
+        if name == b"host":
+            hosts += 1
+        elif name == b"expect" and value.lower() != b"100-continue":
+            return 417
+    if total > HEAD_BYTES or len(scope["headers"]) > HEADERS:
+        return 431
+    return 400 if hosts > 1 else 0
