@@ -41,9 +41,9 @@ SETTINGS = {
     "counts_memory_s": 0, "detector_every_s": 0, "new_articles_per_network": WIDE, "verify_articles_per_minute": 0,
 }  # fmt: skip
 DOORS: dict[str, dict[str, Any]] = {
-    "event loop": {"worker_class": "uvicorn"},
-    "WSGI": {"worker_class": "gthread"},
-    "Flask": {"worker_class": "gthread", "command": (*COMMAND, "tests.web.doors:flask_alone")},
+    "event loop": {"server": "uvicorn"},
+    "WSGI": {"server": "gthread"},
+    "Flask": {"server": "gthread", "command": (*COMMAND, "tests.web.doors:flask_alone")},
 }
 _LENIENT = re.compile(rb"[A-Z]+ {2}")  # RFC 9112, 3: a server may take a request line with more spaces, or refuse it
 LONGEST_S = 5.0
