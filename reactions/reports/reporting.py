@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, Engine
 
 from reactions.newsroom.sites import Site
-from reactions.reports import article, cursors, dashboard, figures, listings, periods
+from reactions.reports import article, cursors, dashboard, figures, listings, periods, ranking
 from reactions.reports.article import Life
 from reactions.reports.dashboard import Dashboard, Series
 from reactions.reports.listings import Listing, ListRequest
@@ -70,7 +70,7 @@ class Reports:
 
         Raises MalformedPeriod, MalformedFilter, UnknownSort, or MalformedCursor for one that no page of this list gave.
         """
-        sort, now_ms = sort or ("reaction" if query.reaction else listings.DEFAULT_SORT), self._clock()
+        sort, now_ms = sort or ("reaction" if query.reaction else ranking.DEFAULT_SORT), self._clock()
         bound_to = _bound_to(site, query, sort)
         opened = cursors.opened(cursor, self._cursor_keys, bound_to, now_ms=now_ms) if cursor else None
         period, chosen = self._read(site, query, opened.began_ms if opened else now_ms)

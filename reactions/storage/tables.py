@@ -83,6 +83,14 @@ article = Table(
     sqlite_with_rowid=False,
 )
 
+article_change = Table(
+    "article_change",
+    metadata,
+    Column("site_id", Integer, primary_key=True, autoincrement=False),
+    Column("n", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 article_quota = Table(
     "article_quota",
     metadata,
