@@ -1,4 +1,4 @@
-"""How often the articles of each site have changed: processes that remember them see it, and read them again."""
+"""How often the articles of each site have changed, and sums of closed hours that a process begins with."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -17,7 +17,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("site_id", name="pk_article_change"),
         sqlite_with_rowid=False,
     )
+    op.create_table(
+        "kept_sums",
+        sa.Column("site_id", sa.Integer, autoincrement=False),
+        sa.Column("what", sa.String(32)),
+        sa.Column("first_hour", sa.Integer, nullable=False),
+        sa.Column("before_hour", sa.Integer, nullable=False),
+        sa.Column("rewrites", sa.BigInteger, nullable=False),
+        sa.Column("moods", sa.String(64), nullable=False),
+        sa.Column("sums", sa.LargeBinary, nullable=False),
+        sa.PrimaryKeyConstraint("site_id", "what", name="pk_kept_sums"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("kept_sums")
     op.drop_table("article_change")

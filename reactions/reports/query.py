@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, 
 from dataclasses import astuple, dataclass, field, replace
 from functools import cached_property
 from operator import attrgetter
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Text, cast, func, select
 
@@ -22,7 +22,7 @@ from reactions.languages import gettext
 from reactions.newsroom import articles
 from reactions.newsroom.sites import Site
 from reactions.refusals import MalformedFilter
-from reactions.reports import figures, norms, periods
+from reactions.reports import figures, kept_sums, norms, periods
 from reactions.reports.figures import NO_MOVES, NONE, Card, Cell, Moves, Sums
 from reactions.reports.memory import Memory
 from reactions.reports.metrics import NO_VOTES, Votes
@@ -37,6 +37,7 @@ K = TypeVar("K", bound=Hashable)
 S = TypeVar("S", Sums, Moves)
 T = TypeVar("T")
 _MOST_CHARACTERS = 200
+_KEPT_PERIODS = ("7d", "28d", "90d")
 _BORN_TOGETHER_MS = 32 * DAY_MS
 _born_ms = attrgetter("born_ms")
 _UNSTORABLE = {"Cc", "Cs"}
@@ -260,7 +261,8 @@ class Reading:
             return {**votes, **more}
 
         key = (*self._key("votes", self.rewrites), range(hour))
-        return self.memory.recall(key, lambda: self._votes_before(hour), moved=moved)
+        find = self._finder("votes", range(hour))
+        return self.memory.recall(key, lambda: self._votes_before(hour), moved=moved, find=find)
 
     @cached_property
     def since_closed(self) -> Mapping[int, Sums]:
@@ -279,6 +281,18 @@ class Reading:
 
     def _sums(self, hours: range) -> dict[int, Sums]:
         return figures.by_article(self.connection, self.site, hours, rolled=self.rolled)
+
+    def to_keep(self, hour: int) -> Iterator[tuple[str, range, Any]]:
+        """What a process that starts may begin with, summed before an hour: under which name, and of which hours."""
+        for name in _KEPT_PERIODS:
+            first = periods.read(zone=self.site.time_zone, now_ms=self.now_ms, name=name).hours.start
+            yield f"by_article {name}", range(first, max(hour, first)), self.by_article(range(first, hour))
+        yield "votes", range(hour), self.votes_before(hour)
+        window = range(hour - norms.WINDOW_HOURS, hour)
+        yield "lives", window, self._lives(self._births(hour), window)
+
+    def _births(self, hour: int) -> Births:
+        return sorted(self.born((hour - norms.WINDOW_HOURS) * HOUR_MS, hour * HOUR_MS))
 
     def remember(self, what: str, of: Hashable, make: Callable[[], T]) -> T:
         """What is remembered of the site under a name and what it depends on, or made now."""
@@ -322,7 +336,7 @@ class Reading:
 
     def _norms(self, hour: int) -> Norms:
         votes = self.votes_before(hour).values()
-        births = sorted(self.born((hour - norms.WINDOW_HOURS) * HOUR_MS, hour * HOUR_MS))
+        births = self._births(hour)
         standing = Votes(*map(sum, zip(*votes, strict=True))) if votes else NO_VOTES
         return norms.read(births, self._lives(births, range(hour - norms.WINDOW_HOURS, hour)), hour, standing)
 
@@ -333,7 +347,8 @@ class Reading:
             return norms.lives(self.connection, self.site, births, hours, known=lives, to=known.stop)
 
         key = (*self._key("lives", self.rewrites), hours)
-        kept = self.memory.recall(key, lambda: norms.lives(self.connection, self.site, births, hours), moved=moved)
+        find = self._finder("lives", hours)
+        kept = self.memory.recall(key, lambda: norms.lives(self.connection, self.site, births, hours), moved=moved, find=find)
         return kept if norms.has_all(kept, births, hours) else moved(hours, kept)
 
     def _votes_before(self, hour: int) -> Mapping[int, Votes]:
@@ -358,7 +373,14 @@ class Reading:
 
         if not past:
             return {}
-        return self.memory.recall((*self._key(what, self.rewrites), past), lambda: read(past), moved=moved)
+        key = (*self._key(what, self.rewrites), past)
+        return self.memory.recall(key, lambda: read(past), moved=moved, find=self._finder(what, past))
+
+    def _finder(self, what: str, hours: range) -> Callable[[], Any]:
+        """Looks for what another process has kept of neighbouring hours."""
+        if what not in kept_sums.KINDS:
+            return lambda: None
+        return lambda: kept_sums.find(self.connection, self.site, what, hours, self.rewrites)
 
     def _parted(self, hours: range) -> tuple[range, range]:
         border = min(max(self.closed_before, hours.start), hours.stop)

@@ -207,6 +207,18 @@ rolled_upto = Table(
     sqlite_with_rowid=False,
 )
 
+kept_sums = Table(
+    "kept_sums",
+    metadata,
+    Column("site_id", Integer, primary_key=True, autoincrement=False),
+    Column("what", String(32), primary_key=True),
+    Column("first_hour", Integer, nullable=False),
+    Column("before_hour", Integer, nullable=False),
+    Column("rewrites", BigInteger, nullable=False),
+    Column("moods", String(64), nullable=False),  # a hash of the set's keys and moods
+    Column("sums", LargeBinary, nullable=False),  # reactions.reports.kept_sums says how they are packed
+)
+
 views = Table(
     "views",
     metadata,
