@@ -147,7 +147,8 @@ def read(reading: Reading, period: Period, filters: Filters) -> Dashboard:
     zone, slots = ZoneInfo(period.time_zone), period.slots()
     cells = reading.by_slot(slots, period.hours, among)
     since, comparison = _since(reading, period, zone), _comparison(reading, period, cells, among)
-    board = _Board(ranking.live(reading, period.hours), Field(reading, period, reading.closed_before), among)
+    field = Field(reading, period, reading.closed_before)
+    board = _Board(field, ranking.live(reading, period.hours), among)
     votes = _votes(reading, comparison.now)
     live, lists = _shown(reading, period, board)
     return Dashboard(
@@ -204,10 +205,10 @@ class _Comparison:
 
 @dataclass(frozen=True, slots=True)
 class _Board:
-    """The articles of a period, the numbers they are ranked by, and which of them match the filters; None stands for all."""
+    """The articles of a period, the numbers they are ranked by, and the ids that match the filters; None stands for all."""
 
-    numbers: Numbers
     field: Field
+    numbers: Numbers
     among: Collection[int] | None
 
     def matches(self, article_id: int) -> bool:

@@ -191,8 +191,8 @@ def read(reading: Reading, request: ListRequest, *, key: bytes, bound_to: Sequen
         raise UnknownSort(gettext("To sort by %(sort)s, say by which: add a reaction.", sort=request.sort.removeprefix("-")))
     among = reading.matching(request.filters, request.period.hours)
     reaction, cursor = request.filters.reaction, request.cursor
-    now = ranking.live(reading, request.period.hours, reaction)
     field = Field(reading, request.period, closed_before(cursor.began_ms) if cursor else reading.closed_before, reaction=reaction)
+    now = ranking.live(reading, request.period.hours, reaction)
     most = request.limit + 1  # one more says whether there is another page
     if cursor is None:
         ranks = field.first(now, request.sort, most=most, among=among)

@@ -173,6 +173,7 @@ class Reading:
     now_ms: int
     memory: Memory
     _norms_of: dict[int, Norms] = field(default_factory=dict, repr=False)
+    _born: dict[int, Sequence[Card]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def rewrites(self) -> int:
@@ -221,8 +222,11 @@ class Reading:
         """The cards of the articles that were born between two times, UTC ms."""
         usual = (self.hour - norms.WINDOW_HOURS - 2) * HOUR_MS
         since = min(first_ms, usual) // _BORN_TOGETHER_MS * _BORN_TOGETHER_MS  # moves on every few weeks only
-        of = (self.changes, self.rewrites, since)
-        cards = self.remember("born", of, lambda: figures.cards_born_since(self.connection, self.site, since))
+        known = next((each for each in self._born if each <= since), since)
+        if known not in self._born:
+            of = (self.changes, self.rewrites, since)
+            self._born[since] = self.remember("born", of, lambda: figures.cards_born_since(self.connection, self.site, since))
+        cards = self._born[known]
         first, stop = (bisect_left(cards, at_ms, key=_born_ms) for at_ms in (first_ms, stop_ms))
         return cards[first:stop]
 

@@ -240,11 +240,7 @@ class Field:
         border = min(max(hour, begin), stop)
         self._closed, self._since = range(begin, border), range(border, stop)
         self._key = (reading.changes, reading.rewrites, period.span_ms.start, self._closed, hour)
-
-    @cached_property
-    def members(self) -> Mapping[int, Card]:
-        """Those it had before the hour, by id."""
-        return self._reading.remember("members", self._key, self._members)
+        self.members: Mapping[int, Card] = reading.remember("members", self._key, self._members)  # before the hour, by id
 
     @cached_property
     def newcomers(self) -> Mapping[int, Card]:
@@ -370,9 +366,12 @@ class Field:
 
 
 def _gathered(cards: Iterable[Card], named: Named, sums: Mapping[int, Sums]) -> dict[str, _Group]:
-    groups: dict[str, _Group] = {}
-    _gather(groups, cards, named, sums)
-    return groups
+    members: dict[str, list[Sums]] = {}
+    for card in cards:
+        mine = sums.get(card.article_id, NONE)
+        for name in named(card):
+            members.setdefault(name, []).append(mine)
+    return {name: [len(each), *map(sum, zip(*each, strict=True))] for name, each in members.items()}
 
 
 def _gather(groups: dict[str, _Group], cards: Iterable[Card], named: Named, sums: Mapping[int, Sums], *, count: int = 1) -> None:
