@@ -13,6 +13,7 @@ from reactions.demo import seeding
 from reactions.newsroom import sites
 from reactions.newsroom.sites import Site
 from reactions.notices import suspicion
+from reactions.reports import reporting
 from reactions.reports.reporting import Reports
 from reactions.secret_keys import Keys, keys_of
 from reactions.settings import InvalidSettings, Settings, proxy_networks
@@ -196,10 +197,11 @@ def _ballot_box(settings: Settings, keys: Keys, trust: Trust, limits: VoteLimits
 
 
 def _rounds(settings: Settings, engine: Engine) -> Rounds:
-    """What a process does every minute: check some articles, and roll up the hours that have closed."""
+    """What a process does every minute: check some articles, roll up the hours that have closed, and keep sums for others."""
 
     def roll_up() -> None:
-        rollups.roll_up(engine, now_ms=current.now_ms(), within_s=_ROLLING_UP_S)
+        if rollups.roll_up(engine, now_ms=current.now_ms(), within_s=_ROLLING_UP_S):
+            reporting.keep_sums(engine, now_ms=current.now_ms())
 
     return Rounds(engine, articles=settings.verify_articles_per_minute, on_look=_tell_of_drift, beside=roll_up)
 

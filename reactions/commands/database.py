@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from reactions.commands import as_json, failure, print_json
+from reactions.reports import reporting
 from reactions.storage import migrations
 from reactions.storage.connecting import with_timeouts
 from reactions.storage.engines import snapshot
@@ -72,6 +73,7 @@ def rollup(*, anew: bool) -> None:
     while not rollups.are_complete(current.engine(), now_ms=now_ms):  # a running process is at it: it does a part each minute
         time.sleep(_ASKED_AGAIN_S)
         rollups.roll_up(current.engine(), now_ms=now_ms, within_s=math.inf)
+    reporting.keep_sums(current.engine(), now_ms=now_ms)
     click.echo("The closed hours are rolled up.")
 
 

@@ -72,6 +72,8 @@ def _apply(connection: Connection, plan: Plan, new: Import) -> None:
     for newcomers in plan.stage.newcomers():
         articles.register(connection, plan.site, dict(newcomers), at_ms=new.at, by=new.by)
     _change_amounts(connection, new.source, plan.stage)
+    articles.note_change(connection, plan.site)
+    tallies.note_rewrite(connection)
 
 
 def _remove(connection: Connection, plan: Plan, known: Import) -> None:
@@ -84,7 +86,7 @@ def _remove(connection: Connection, plan: Plan, known: Import) -> None:
         for ids in chunks(articles.ids_in(connection, site), _ARTICLES_AT_ONCE):
             shifts = ledger.strike_out(connection, ids, record.tag_of(site, known.source), what="take back", at_ms=now_ms())
             tallies.unshift(connection, shifts)
-        tallies.note_rewrite(connection)
+    tallies.note_rewrite(connection)
 
 
 def _restore(connection: Connection, site: Site, new: Import, restoration: Restoration) -> Import:
@@ -105,6 +107,7 @@ def _restore(connection: Connection, site: Site, new: Import, restoration: Resto
         _check_counts(connection, chunk)
     done = replace(new, votes=votes)
     record.put(connection, done, known=None)
+    articles.note_change(connection, site)
     tallies.note_rewrite(connection)
     return done
 

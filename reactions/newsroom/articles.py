@@ -27,7 +27,7 @@ IMPORTED = "imported"  # the mark, among what was done to an article, of one tha
 _DESCRIBED = ("url", "title", "section", "authors", "tags", "published_at")
 _NO_IDS = "[]"
 
-_a, _alias, _done = tables.article.c, tables.article_alias.c, tables.intervention.c
+_a, _alias, _done, _change = tables.article.c, tables.article_alias.c, tables.intervention.c, tables.article_change.c
 BORN_MS = func.coalesce(func.nullif(_a.published_at, 0), _a.first_seen_at)  # `born_ms`, for the database
 
 Name = tuple[int, str]  # a site's id and a canonical key: two keys may share an id, never a name
@@ -71,7 +71,7 @@ class Place(NamedTuple):
 class Article:
     """What voting needs to know of an article. `merged_from` are the ids of articles that were merged into it.
 
-    Once its votes were dropped it stays closed: nobody can tell who has voted.
+    Once its votes were dropped it stays closed: nobody can tell who has voted. `fresh` is one that was registered just now.
     """
 
     article_id: int
@@ -81,6 +81,7 @@ class Article:
     hidden: bool = False
     merged_from: tuple[int, ...] = ()
     votes_dropped: bool = False
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,22 +209,42 @@ def last_registered_at(connection: Connection, site: Site) -> int:
     return connection.execute(newest).scalar_one() or 0
 
 
+def note_change(connection: Connection, site: Site) -> None:
+    """Tell every process that articles of a site come, change or go, so that none goes on with those that it remembers.
+
+    Whoever writes articles calls it last in the same transaction, or in one of a few rows: all who do so wait for this row.
+    """
+    statement = insert_for(connection)(tables.article_change).values(site_id=site.id, n=1)
+    connection.execute(statement.on_conflict_do_update(index_elements=["site_id"], set_={"n": _change.n + 1}))
+
+
+def changes(connection: Connection, site: Site) -> int:
+    """How often articles of a site have come or changed: what is remembered of them is true as long as this number stands."""
+    return connection.execute(select(_change.n).where(_change.site_id == site.id)).scalar() or 0
+
+
 def describe(connection: Connection, site: Site, descriptions: Sequence[Description], *, at_ms: int) -> None:
-    """Register articles, or change their descriptions. Idempotent. Raises MalformedKey."""
+    """Register articles, or change their descriptions. Idempotent: what is described like that already is not written again.
+
+    Raises MalformedKey.
+    """
     keys = [article_keys.canonical_key(description.key) for description in descriptions]
     ids = ids_of(connection, site, set(keys))
     rows = [_row(site, ids[key], key, described, at_ms) for key, described in zip(keys, descriptions, strict=True)]
-    if not rows:
+    if not rows or _are_described(connection, rows):
         return
     statement = insert_for(connection)(tables.article)
     changed = {name: statement.excluded[name] for name in _DESCRIBED}
     connection.execute(statement.on_conflict_do_update(index_elements=["article_id"], set_=changed), rows)
+    note_change(connection, site)
 
 
 def register(connection: Connection, site: Site, keys: Mapping[int, str], *, at_ms: int, by: str) -> None:
     """Register articles, keys by id, of which an import knows no more than the key.
 
     They are marked as imported: the quota of articles that readers may register does not count them.
+
+    The caller notes the change at the end of its transaction; here and in `write_rows`.
     """
     rows = [{"article_id": i, "site_id": site.id, "key": key, "first_seen_at": at_ms} for i, key in keys.items()]
     connection.execute(insert_for(connection)(tables.article).on_conflict_do_nothing(), rows)
@@ -310,6 +331,16 @@ def _article(row: _ArticleRow, place: Place) -> Article:
 def same_id() -> MalformedKey:
     """Why a key is refused whose id belongs to another one."""
     return MalformedKey(gettext("The service cannot distinguish this key from another article's. Change one character of it."))
+
+
+def _are_described(connection: Connection, rows: Sequence[Mapping[str, object]]) -> bool:
+    """True if writing these descriptions would change nothing: a feed that is read every minute mostly says the same."""
+    asked = select(_a.article_id, *(_a[name] for name in _DESCRIBED)).where(
+        statements.among(connection.dialect.name, _a.article_id)
+    )
+    ids = statements.ids(connection.dialect.name, {cast_id for row in rows if isinstance(cast_id := row["article_id"], int)})
+    known = {row.article_id: row._mapping for row in connection.execute(asked, ids).all()}
+    return all(row["article_id"] in known and all(known[row["article_id"]][n] == row[n] for n in _DESCRIBED) for row in rows)
 
 
 def _row(site: Site, article_id: int, key: str, description: Description, at_ms: int) -> dict[str, object]:

@@ -105,6 +105,7 @@ def undo(connection: Connection, site: Site, key: str, done: tuple[int, str], *,
         now = connection.execute(select(*(_a[n] for n in _DESCRIPTION)).where(_a.article_id == article.article_id)).one()
         columns = {**(found.before or {})}
         connection.execute(update(tables.article).where(_a.article_id == article.article_id).values(columns))
+        articles.note_change(connection, site)
         record(connection, article.article_id, "described", at_ms=at_ms, by=by, before=dict(now._mapping))
     else:
         takes_back = {"closed": reopen, "reopened": close, "hidden": show, "shown": hide}[found.what]
@@ -127,6 +128,7 @@ def forward(connection: Connection, site: Site, key: str, *, into: str, at_ms: i
     connection.execute(update(tables.article).where(mine).values(merged_into=target.article_id))
     joined = update(tables.article).where(_a.article_id == target.article_id)
     connection.execute(joined.values(merged_from=list(dict.fromkeys(former))))
+    articles.note_change(connection, site)
     record(connection, source.article_id, "merged away", at_ms=at_ms, by=by)
     record(connection, target.article_id, "merged in", at_ms=at_ms, by=by)
 
@@ -189,4 +191,5 @@ def _intervene(
 ) -> None:
     article = articles.get(connection, site, key)
     connection.execute(update(tables.article).where(_a.article_id == article.article_id).values(dict(changes)))
+    articles.note_change(connection, site)
     record(connection, article.article_id, what, at_ms=at_ms, by=by, before=before)

@@ -48,7 +48,8 @@ def signature(signing: str, article: str) -> str:
 def find_open(connection: Connection, places: Collection[Place], *, budget: Budget = no_budget) -> dict[Name, Article | Refusal]:
     """For each place, by its name, its open article, or why it takes no votes.
 
-    An article that nobody knows is registered on the way, where the site allows. Needs a writing transaction.
+    An article that nobody knows is registered on the way, where the site allows. Needs a writing transaction, at whose end the
+    caller notes the change of the sites that have fresh ones.
     """
     found = articles.find_places(connection, places)
     missing = [place for place in places if place.name not in found]
@@ -75,7 +76,7 @@ def _register(connection: Connection, site: Site, places: Sequence[Place], budge
     outcome: dict[Name, Article | Refusal] = {
         place.name: articles.same_id() for place in places if first_of[place.key.id].name != place.name
     }
-    return outcome | refused | {place.name: Article(place.key.id, place.key.text) for place in welcome}
+    return outcome | refused | {place.name: Article(place.key.id, place.key.text, fresh=True) for place in welcome}
 
 
 def _admitted(

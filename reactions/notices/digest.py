@@ -20,10 +20,11 @@ from reactions.newsroom import article_keys, articles
 from reactions.reports import dashboard, figures, listings, metrics, periods, words
 from reactions.reports.dashboard import Dashboard, Totals
 from reactions.reports.figures import Seen
-from reactions.reports.listings import ListRequest, Row, Trend
+from reactions.reports.listings import ListRequest, Row
 from reactions.reports.metrics import Measure
 from reactions.reports.norms import Surprise
 from reactions.reports.query import Filters, Reading
+from reactions.reports.ranking import Trend
 from reactions.votes import under_review
 
 TEXT_COLUMNS = 72

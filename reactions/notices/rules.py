@@ -17,12 +17,12 @@ from reactions.newsroom import alert_rules
 from reactions.newsroom.sites import Site
 from reactions.notices import alerts
 from reactions.notices.alerts import Finding
-from reactions.reports import figures, listings, metrics, periods
+from reactions.reports import figures, metrics, periods, ranking
 from reactions.reports.figures import Card
-from reactions.reports.listings import Numbers, Trend
 from reactions.reports.memory import Memory
 from reactions.reports.metrics import Measure
 from reactions.reports.query import Reading
+from reactions.reports.ranking import Numbers, Trend
 from reactions.times import DAY_MS, HOUR_MS
 
 SURGING, TURNED_SOUR, MOST_LOVED, RECORD = "surging", "turned sour", "most loved", "record"
@@ -72,8 +72,8 @@ def findings(connection: Connection, site: Site, *, now_ms: int) -> list[Finding
     """What the rules find at a time (UTC ms), whether or not it was raised before."""
     reading = Reading(connection, site, now_ms, Memory(keep_s=_KEEP_S, items=_ITEMS))
     lately = range(reading.hour - SOUR_HOURS + 1, reading.hour + 1)
-    active = figures.cards_of(connection, site, list(reading.by_article(lately)))
-    numbers = listings.live(reading, lately)
+    active = list(reading.cards(reading.by_article(lately)).values())
+    numbers = ranking.live(reading, lately)
     matches = [match for rule in (_surges, _turns, _most_loved, _records) for match in rule(reading, numbers, active)]
     rows = {row.article_id: row for row in figures.records_of(connection, {match.article_id for match in matches})}
     return [_finding(site, match, rows[match.article_id]) for match in matches]
@@ -120,7 +120,7 @@ def _most_loved(reading: Reading, numbers: Numbers, _active: list[Card]) -> Iter
     if (least := _thresholds(reading.site, MOST_LOVED)) is None:
         return
     young = periods.read(zone=reading.site.time_zone, now_ms=reading.now_ms, name=f"{LOVED_DAYS}d")
-    born = [card.article_id for card in figures.cards_of(reading.connection, reading.site, [], young)]
+    born = [card.article_id for card in reading.born(young.span_ms.start, young.span_ms.stop)]
     votes = {article_id: numbers.votes[article_id] for article_id in born if article_id in numbers.votes}
     moods = {article_id: metrics.mood(each, numbers.norms.shares) for article_id, each in votes.items()}
     able = [article_id for article_id, mood in moods.items() if may_be_most_loved(mood, votes[article_id].total, **least)]

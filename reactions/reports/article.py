@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row as Record
 
 from reactions.newsroom import article_keys, articles, interventions
-from reactions.reports import dashboard, figures, listings, metrics, norms, periods
+from reactions.reports import dashboard, figures, listings, metrics, norms, periods, ranking
 from reactions.reports.figures import Bucket, Card, Cell, Moves
 from reactions.reports.listings import Row
 from reactions.reports.norms import STEPS, Growth, Peers
@@ -67,7 +67,7 @@ def read(reading: Reading, key: str, *, zone: ZoneInfo, unit: str = "") -> Life:
     record = figures.records_of(reading.connection, [card.article_id])[0]
     cells = figures.life(reading.connection, card.article_id)
     period = periods.since(_beginning(card, cells, reading.now_ms), zone=zone, now_ms=reading.now_ms, unit=unit)
-    numbers = replace(listings.live(reading, range(0)), sums={card.article_id: _sums(reading, cells)})
+    numbers = replace(ranking.live(reading, range(0)), sums={card.article_id: _sums(reading, cells)})
     return Life(
         article=listings.rows_of(reading, period, numbers, [card])[card.article_id],
         period=period,

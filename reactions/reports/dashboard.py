@@ -5,20 +5,22 @@ The file is longer than 300 lines because half of it is the members of that answ
 
 from __future__ import annotations
 
+import heapq
 import statistics
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from reactions.newsroom.reaction_sets import Reaction
 from reactions.newsroom.sites import Site
-from reactions.reports import figures, listings, metrics, periods
+from reactions.reports import figures, listings, metrics, periods, ranking
 from reactions.reports.figures import NO_MOVES, NONE, Bucket, Card, Cell, Moves, Sums
-from reactions.reports.listings import Numbers, Row, Trend
+from reactions.reports.listings import Row
 from reactions.reports.metrics import Measure, Shares, Votes
 from reactions.reports.periods import Period
 from reactions.reports.query import Filters, Reading
+from reactions.reports.ranking import Field, Numbers, Trend, Worth
 from reactions.times import HOUR_MS, TEN_MINUTES_MS
 
 LONGEST_LIST = 10
@@ -145,9 +147,10 @@ def read(reading: Reading, period: Period, filters: Filters) -> Dashboard:
     zone, slots = ZoneInfo(period.time_zone), period.slots()
     cells = reading.by_slot(slots, period.hours, among)
     since, comparison = _since(reading, period, zone), _comparison(reading, period, cells, among)
-    board = _board(reading, period, among)
+    field = Field(reading, period, reading.closed_before)
+    board = _Board(field, ranking.live(reading, period.hours), among)
     votes = _votes(reading, comparison.now)
-    live, lists = _shown(reading, period, board, among)
+    live, lists = _shown(reading, period, board)
     return Dashboard(
         site=reading.site,
         generated_at=listings.local(reading.now_ms, zone),
@@ -162,8 +165,8 @@ def read(reading: Reading, period: Period, filters: Filters) -> Dashboard:
         split=metrics.split(votes, board.numbers.norms.shares),
         series=figures.buckets(slots, cells, keys_of(reading)),
         lists=lists,
-        sections=_groups(board, ((card.section,) if card.section else () for card in board.cards)),
-        authors=_groups(board, (card.authors for card in board.cards)),
+        sections=_groups(board, "sections", lambda card: (card.section,) if card.section else ()),
+        authors=_groups(board, "authors", lambda card: card.authors),
     )
 
 
@@ -202,37 +205,32 @@ class _Comparison:
 
 @dataclass(frozen=True, slots=True)
 class _Board:
-    """The articles of a period, and the numbers they are ranked by."""
+    """The articles of a period, the numbers they are ranked by, and the ids that match the filters; None stands for all."""
 
-    cards: Sequence[Card]
+    field: Field
     numbers: Numbers
+    among: Collection[int] | None
+
+    def matches(self, article_id: int) -> bool:
+        """True if an article matches the filters."""
+        return self.among is None or article_id in self.among
 
 
-def _board(reading: Reading, period: Period, among: Collection[int] | None) -> _Board:
-    numbers = listings.live(reading, period.hours)
-    known = figures.cards_of(reading.connection, reading.site, numbers.sums.keys(), period)
-    return _Board(chosen(known, among), numbers)
-
-
-def chosen(cards: Iterable[Card], among: Collection[int] | None) -> list[Card]:
-    """The cards that match the filters."""
-    return [card for card in cards if among is None or card.article_id in among]
-
-
-def _shown(reading: Reading, period: Period, board: _Board, among: Collection[int] | None) -> tuple[Live, Lists]:
+def _shown(reading: Reading, period: Period, board: _Board) -> tuple[Live, Lists]:
     """The lists, with their rows read in one go."""
-    hot = _hot(reading, board.numbers, among)
+    hot = _hot(reading, board)
     lists = _lists(board)
     made = listings.rows_of(reading, period, board.numbers, {card for cards in (hot, *lists.values()) for card in cards})
-    live = _live(reading, ZoneInfo(period.time_zone), among, [made[card.article_id] for card in hot])
+    live = _live(reading, ZoneInfo(period.time_zone), board.among, [made[card.article_id] for card in hot])
     return live, Lists(**{name: [made[card.article_id] for card in cards] for name, cards in lists.items()})
 
 
-def _hot(reading: Reading, numbers: Numbers, among: Collection[int] | None) -> list[Card]:
+def _hot(reading: Reading, board: _Board) -> list[Card]:
     """The articles that most readers reacted to for the first time in this hour and the last one."""
-    readers = {article_id: sums.readers for article_id, sums in numbers.present.items() if sums.readers > 0}
-    cards = chosen(figures.cards_of(reading.connection, reading.site, readers), among)
-    return sorted(cards, key=lambda card: (-readers[card.article_id], -card.born_ms, card.article_id))[:LIVE_LIST]
+    present = board.numbers.present.items()
+    readers = {article_id: sums.readers for article_id, sums in present if sums.readers > 0 and board.matches(article_id)}
+    cards = reading.cards(readers).values()
+    return heapq.nsmallest(LIVE_LIST, cards, key=lambda card: (-readers[card.article_id], -card.born_ms, card.article_id))
 
 
 def _live(reading: Reading, zone: ZoneInfo, among: Collection[int] | None, rows: Sequence[Row]) -> Live:
@@ -254,45 +252,50 @@ def _live(reading: Reading, zone: ZoneInfo, among: Collection[int] | None, rows:
 
 def _lists(board: _Board) -> dict[str, list[Card]]:
     """The best of each sort, as far as they are worth a mention."""
-    numbers = board.numbers
-    votes, shares = numbers.votes, numbers.norms.shares
-    worth = {
-        "top": ("votes", lambda card: numbers.sums.get(card.article_id, NONE).net > 0),
-        "trending": ("trending", lambda card: card.article_id in numbers.recent and _rises(numbers.trend(card))),
-        "divided": ("split", lambda card: metrics.divides(votes.get(card.article_id, metrics.NO_VOTES), shares)),
-        "surprising": ("published", lambda card: _surprises(numbers, card)),
+    lists = {
+        worth.name: board.field.first(board.numbers, sort, most=LONGEST_LIST, among=board.among, worth=worth)
+        for sort, worth in _WORTH.items()
     }
-    return {name: _best(numbers, filter(worthy, board.cards), sort) for name, (sort, worthy) in worth.items()}
+    moved = [card for article_id in board.numbers.recent if (card := board.field.get(article_id)) and board.matches(article_id)]
+    rising = [card for card in moved if _rises(board.numbers.trend(card))]
+    lists["trending"] = ranking.ranked(board.numbers, rising, "trending", most=LONGEST_LIST)
+    return {name: [card for _, card in ranks] for name, ranks in lists.items()}
+
+
+def _is_reacted_to(numbers: Numbers, card: Card) -> bool:
+    return numbers.sums.get(card.article_id, NONE).net > 0
+
+
+def _divides(numbers: Numbers, card: Card) -> bool:
+    return metrics.divides(numbers.votes.get(card.article_id, metrics.NO_VOTES), numbers.norms.shares)
 
 
 def _surprises(numbers: Numbers, card: Card) -> bool:
     """True if readers reacted to an article in the period, and to an unusual degree."""
-    moved = numbers.sums.get(card.article_id, NONE).added > 0
+    moved = card.article_id in numbers.norms.young and numbers.sums.get(card.article_id, NONE).added > 0
     return moved and (surprise := numbers.surprise(card)) is not None and surprise.is_notable
+
+
+_WORTH = {
+    "votes": Worth("top", _is_reacted_to),
+    "split": Worth("divided", _divides),
+    "published": Worth("surprising", _surprises),
+}
 
 
 def _rises(trend: Trend) -> bool:
     return trend.gained > 0 and trend.ratio > 1
 
 
-def _best(numbers: Numbers, cards: Iterable[Card], sort: str) -> list[Card]:
-    return [card for _, card in listings.ranked(numbers, cards, sort, most=LONGEST_LIST)]
-
-
-def _groups(board: _Board, names: Iterable[Iterable[str]]) -> list[Group]:
+def _groups(board: _Board, what: str, named: Callable[[Card], Iterable[str]]) -> list[Group]:
     """Sections or authors with the sums of their articles, the most reacted to first."""
-    members: dict[str, list[Sums]] = {}
-    for card, mine in zip(board.cards, names, strict=True):
-        sums = board.numbers.sums.get(card.article_id, NONE)
-        for name in mine:
-            members.setdefault(name, []).append(sums)
-    groups = [_group(name, each, board.numbers.norms.shares) for name, each in members.items()]
-    return sorted(groups, key=lambda group: (-group.net, group.name))[:MOST_GROUPS]
+    groups = board.field.groups(what, named, board.numbers.sums, board.among)
+    first = heapq.nsmallest(MOST_GROUPS, groups, key=lambda name: (-groups[name][1].net, name))
+    return [_group(name, *groups[name], board.numbers.norms.shares) for name in first]
 
 
-def _group(name: str, members: Sequence[Sums], usual: Shares) -> Group:
-    sums = Sums(*map(sum, zip(*members, strict=True)))
-    return Group(name, len(members), sums.added, sums.net, sums.readers, metrics.mood(sums.votes.at_least_none, usual))
+def _group(name: str, articles: int, sums: Sums, usual: Shares) -> Group:
+    return Group(name, articles, sums.added, sums.net, sums.readers, metrics.mood(sums.votes.at_least_none, usual))
 
 
 def _by_reaction(cells: Mapping[Cell, Moves]) -> dict[str, Moves]:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from operator import add, sub
+from operator import add, itemgetter, sub
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -22,12 +22,10 @@ from sqlalchemy import (
     Row,
     Select,
     Text,
-    and_,
     bindparam,
     case,
     cast,
     func,
-    or_,
     select,
 )  # fmt: skip
 
@@ -35,7 +33,7 @@ from reactions.newsroom.articles import BORN_MS
 from reactions.newsroom.reaction_sets import ReactionSet
 from reactions.newsroom.sites import Site
 from reactions.reports.metrics import Votes
-from reactions.reports.periods import Period, Slot
+from reactions.reports.periods import Slot
 from reactions.reports.rows import of_site, one_of, rows_by_article, rows_by_hour
 from reactions.storage import tables
 from reactions.times import HOUR_MS
@@ -111,8 +109,7 @@ NO_MOVES = Moves(0, 0, 0)
 Cell = tuple[int, str]  # UTC hour and reaction
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
+class Card(NamedTuple):
     """An article's place in the paper. It is born when it was published, or first seen if that is not known; UTC ms."""
 
     article_id: int
@@ -173,14 +170,13 @@ def by_article(connection: Connection, site: Site, hours: range, *, rolled: int 
     return {article_id: Sums(*sums) for article_id, *sums in connection.execute(asked).all()}
 
 
-def of_reaction(connection: Connection, site: Site, hours: range, reaction: str, *, rolled: int = 0) -> dict[int, int]:
-    """The net of one reaction in these hours, of every article of the site that it moved on."""
+def of_reaction(connection: Connection, site: Site, hours: range, reaction: str, *, rolled: int = 0) -> dict[int, Moves]:
+    """What was added and removed of one reaction in these hours, of every article of the site that it moved on."""
     if not hours:
         return {}
     rows = rows_by_article(connection, site, hours, rolled)
-    asked = select(rows.article_id, _whole(rows.added - rows.removed)).where(rows.reaction == reaction)
-    found = connection.execute(asked.group_by(rows.article_id)).all()
-    return {article_id: net for article_id, net in found}  # noqa: C416  rows are no pairs to the type checker
+    found = connection.execute(_moves(rows, rows.article_id).where(rows.reaction == reaction)).all()
+    return {article_id: Moves(*moves) for article_id, *moves in found}
 
 
 def names(connection: Connection, site: Site) -> dict[str, list[str]]:
@@ -291,11 +287,17 @@ def moods(reactions: ReactionSet) -> Mapping[int, list[str]]:
     return {mood: [entry.key for entry in reactions.entries if entry.mood == mood] for mood in (-1, 0, 1)}
 
 
-def cards_of(connection: Connection, site: Site, article_ids: Collection[int], period: Period | None = None) -> list[Card]:
-    """The cards of these articles of the site, and of those that were born in a period; merged ones have none."""
-    which = one_of(connection, _a.article_id, article_ids)
-    if period is not None:
-        which = or_(which, and_(period.span_ms.start <= BORN_MS, period.span_ms.stop > BORN_MS))
+def cards_of(connection: Connection, site: Site, article_ids: Collection[int]) -> list[Card]:
+    """The cards of these articles of the site; merged ones have none."""
+    return _cards(connection, site, one_of(connection, _a.article_id, article_ids)) if article_ids else []
+
+
+def cards_born_since(connection: Connection, site: Site, born_ms: int) -> list[Card]:
+    """The cards of the site's articles that were born at or after a time, UTC ms, in the order of their birth."""
+    return sorted(_cards(connection, site, born_ms <= BORN_MS), key=itemgetter(3, 0))
+
+
+def _cards(connection: Connection, site: Site, which: ColumnElement[bool]) -> list[Card]:
     asked = select(_a.article_id, _a.section, cast(_a.authors, Text), BORN_MS).where(
         _a.site_id == site.id, _a.merged_into.is_(None), which
     )

@@ -1,21 +1,14 @@
-"""Lists of articles: what they are ranked by, the row of each article, and pages that meet every article once while votes arrive.
-
-The file is longer than 300 lines because an order and the rows that show it are of no use without each other.
+"""Lists of articles: the row of each article, and pages that meet every article once while votes arrive.
 
 A cursor remembers when the list was first read, so that the pages after the first are in the order of one closed hour: votes that
 arrive meanwhile move no article from page to page.
-In `trending` reactions of mood -1 lift nothing; `mood` and `split` weigh them as they should.
 """
 
 from __future__ import annotations
 
-import heapq
-import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
-from operator import itemgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -26,185 +19,19 @@ from reactions.newsroom import articles
 from reactions.newsroom.reaction_sets import ReactionSet
 from reactions.newsroom.sites import Site
 from reactions.refusals import UnknownSort
-from reactions.reports import figures, metrics
+from reactions.reports import figures, metrics, ranking
 from reactions.reports.cursors import Cursor, Rank, sealed
-from reactions.reports.figures import NONE, Card, Seen, Sums
-from reactions.reports.metrics import NO_VOTES, TREND_HOURS, Measure, Rate, Shares, Votes
-from reactions.reports.norms import Norms, Surprise
+from reactions.reports.figures import NONE, Card, Seen
+from reactions.reports.metrics import Measure, Rate, Votes
+from reactions.reports.norms import Surprise
 from reactions.reports.periods import Period
 from reactions.reports.query import Filters, Reading, closed_before
+from reactions.reports.ranking import DEFAULT_SORT, Field, Numbers, Trend
 from reactions.times import HOUR_MS
 
-NO_VALUE = -math.inf
-DEFAULT_SORT = "votes"
 MOST = 100
 SPARKLINE_POINTS = 48
 _FIRST_MS, _LAST_MS = -62_135_510_400_000, 253_402_214_400_000  # the second day of year 1 and the last of 9999
-
-
-@dataclass(frozen=True, slots=True)
-class Trend:
-    """The readers an article gained in the last three hours, and what is usual at its age. `ratio` is for ranking."""
-
-    ratio: float
-    gained: int
-    expected: float
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """What articles are ranked by, all of one moment: sums of the period, the last three hours and the last two, and votes."""
-
-    sums: Mapping[int, Sums]
-    recent: Mapping[int, Sums]
-    present: Mapping[int, Sums]
-    norms: Norms
-    now_ms: int
-    read_votes: Callable[[], Mapping[int, Votes]]
-    read_rates: Callable[[], Mapping[int, Rate]] = dict
-    given: Mapping[int, int] | None = None  # of the reaction that was asked for, in the period
-
-    @cached_property
-    def votes(self) -> Mapping[int, Votes]:
-        """The votes of all time, read when they are first asked for."""
-        return self.read_votes()
-
-    @cached_property
-    def rates(self) -> Mapping[int, Rate]:
-        """The reaction rates of the period, read when they are first asked for."""
-        return self.read_rates()
-
-    def rate(self, card: Card) -> float:
-        """The lower end of its reaction rate: a high rate of few views is no proof, and must not come first."""
-        rate = self.rates.get(card.article_id)
-        return NO_VALUE if rate is None else rate.low
-
-    def share(self, card: Card) -> float:
-        """The part of the period's reactions that are the one asked for; none if too few were given."""
-        net = self.sums.get(card.article_id, NONE).net
-        return (self.given or {}).get(card.article_id, 0) / net if net >= metrics.FEW else NO_VALUE
-
-    def mood(self, card: Card) -> float:
-        """The value of its mood; none if too few voted."""
-        return self._measured(card, metrics.mood_of)
-
-    def split(self, card: Card) -> float:
-        """The value of its split; none if too few voted."""
-        return self._measured(card, metrics.split_of)
-
-    def trend(self, card: Card) -> Trend:
-        """What it gains beside what its age predicts."""
-        sums = self.recent.get(card.article_id, NONE)
-        gained, expected = sums.readers - sums.negative_readers, self.norms.expected(card.born_hour, self.now_ms)
-        return Trend(metrics.trend(gained, expected), gained, expected)
-
-    def surprise(self, card: Card) -> Surprise | None:
-        """What is unusual about it beside its peers."""
-        return self.norms.surprise(card.article_id)
-
-    def _measured(self, card: Card, measure: Callable[[Votes, Shares], float]) -> float:
-        votes = self.votes.get(card.article_id, NO_VOTES)
-        return measure(votes, self.norms.shares) if votes.total >= metrics.FEW else NO_VALUE
-
-
-def live(reading: Reading, hours: range) -> Numbers:
-    """The numbers of now, for a period of these hours."""
-    closed = reading.closed_before
-    return Numbers(
-        sums=reading.by_article(hours),
-        recent=reading.by_article(range(reading.hour - TREND_HOURS + 1, reading.hour + 1)),
-        present=reading.by_article(range(reading.hour - 1, reading.hour + 1)),
-        norms=reading.norms(closed),
-        now_ms=reading.now_ms,
-        read_votes=lambda: _votes_now(reading, closed),
-        read_rates=lambda: _rates(reading, hours),
-    )
-
-
-def before(reading: Reading, hours: range, hour: int) -> Numbers:
-    """The numbers as they were at the beginning of a closed hour: votes that arrive do not move them."""
-    closed = range(hours.start, max(min(hours.stop, hour), hours.start))
-    return Numbers(
-        sums=reading.by_article(closed),
-        recent=reading.by_article(range(hour - TREND_HOURS + 1, hour)),
-        present={},
-        norms=reading.norms(hour),
-        now_ms=hour * HOUR_MS,
-        read_votes=lambda: reading.votes_before(hour),
-        read_rates=lambda: _rates(reading, closed),
-    )
-
-
-def _votes_now(reading: Reading, closed: int) -> Mapping[int, Votes]:
-    before, since = reading.votes_before(closed), reading.by_article(range(closed, reading.hour + 1))
-    return {**before, **{article_id: before.get(article_id, NO_VOTES).plus(sums.votes) for article_id, sums in since.items()}}
-
-
-def _rates(reading: Reading, hours: range) -> Mapping[int, Rate]:
-    """The reaction rates of all articles that have one."""
-    ids = figures.seen_alone(reading.connection, reading.site, hours)
-    seen = figures.seen_of(reading.connection, ids, hours)
-    rates = {article_id: metrics.reaction_rate(each.readers, each.views) for article_id, each in seen.items()}
-    return {article_id: rate for article_id, rate in rates.items() if rate is not None}
-
-
-def _votes_in_period(numbers: Numbers, card: Card) -> float:
-    return numbers.sums.get(card.article_id, NONE).net
-
-
-def _surprise(numbers: Numbers, card: Card) -> float:
-    surprise = numbers.surprise(card)
-    return metrics.surprise(surprise.count, surprise.median) if surprise else NO_VALUE
-
-
-_VALUE: Mapping[str, Callable[[Numbers, Card], float]] = {
-    "votes": _votes_in_period,
-    "trending": lambda numbers, card: numbers.trend(card).ratio,
-    "mood": Numbers.mood,
-    "split": Numbers.split,
-    "surprise": _surprise,
-    "published": lambda _, card: card.born_ms,
-    "rate": Numbers.rate,
-    "reaction": lambda numbers, card: (numbers.given or {}).get(card.article_id, 0),
-    "share": Numbers.share,
-}
-_OF_REACTION = ("reaction", "share")
-SORTS = tuple(_VALUE)
-
-
-def ranked(
-    numbers: Numbers, cards: Iterable[Card], sort: str, *, most: int, after: Rank | None = None
-) -> list[tuple[Rank, Card]]:
-    """The first cards by a sort, at most so many, the highest first; with `after` those that come behind that place.
-
-    "-" before the name of a sort turns the order round, but leaves last what has no value. Equals are in order of their birth,
-    the newest first. Raises UnknownSort.
-    """
-    value = _VALUE.get(sort.removeprefix("-"))
-    if value is None:
-        raise UnknownSort(
-            gettext(
-                "Sort by one of %(sorts)s, with - before it for the other way; not by %(sort)s.",
-                sorts=", ".join(SORTS),
-                sort=repr(sort[:64]),
-            )
-        )
-    sign = -1.0 if sort.startswith("-") else 1.0
-    cards = cards if isinstance(cards, list) else list(cards)
-    values = [_signed(value(numbers, card), sign) for card in cards]
-    upto = math.inf if after is None else after.value
-    least = min(heapq.nlargest(most, [value for value in values if value < upto]), default=-math.inf)
-    # Only those that may be shown become ranks: ten thousand new objects cost more in garbage collections than to compare.
-    ranks = (
-        (Rank(value, card.born_ms, card.article_id), card)
-        for value, card in zip(values, cards, strict=True)
-        if least <= value <= upto
-    )
-    return heapq.nlargest(most, (ranked for ranked in ranks if after is None or ranked[0] < after), key=itemgetter(0))
-
-
-def _signed(value: float, sign: float) -> float:
-    return value if value == NO_VALUE else sign * value
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,14 +187,17 @@ class ListRequest:
 
 def read(reading: Reading, request: ListRequest, *, key: bytes, bound_to: Sequence[str]) -> Listing:
     """A page of the articles that readers reacted to in the period, or that were born in it. Raises UnknownSort."""
-    if request.sort.removeprefix("-") in _OF_REACTION and not request.filters.reaction:
+    if request.sort.removeprefix("-") in ranking.OF_REACTION and not request.filters.reaction:
         raise UnknownSort(gettext("To sort by %(sort)s, say by which: add a reaction.", sort=request.sort.removeprefix("-")))
     among = reading.matching(request.filters, request.period.hours)
-    now = _of_reaction(reading, live(reading, request.period.hours), request.period.hours, request.filters)
-    known = figures.cards_of(reading.connection, reading.site, now.sums.keys(), request.period)
-    found = [card for card in known if among is None or card.article_id in among]
+    reaction, cursor = request.filters.reaction, request.cursor
+    field = Field(reading, request.period, closed_before(cursor.began_ms) if cursor else reading.closed_before, reaction=reaction)
+    now = ranking.live(reading, request.period.hours, reaction)
     most = request.limit + 1  # one more says whether there is another page
-    ranks = _remaining(reading, request, found, most) if request.cursor else ranked(now, found, request.sort, most=most)
+    if cursor is None:
+        ranks = field.first(now, request.sort, most=most, among=among)
+    else:
+        ranks = field.following(request.sort, most=most, but=cursor.first_page, among=among, after=cursor.after)
     page = ranks[: request.limit]
     made = rows_of(reading, request.period, now, [card for _, card in page])
     following = _following(reading, request, page) if len(ranks) > request.limit else None
@@ -376,26 +206,6 @@ def read(reading: Reading, request: ListRequest, *, key: bytes, bound_to: Sequen
         next=sealed(following, key, bound_to) if following else None,
         period=request.period,
     )
-
-
-def _of_reaction(reading: Reading, numbers: Numbers, hours: range, filters: Filters) -> Numbers:
-    """The numbers with those of the reaction that was asked for."""
-    if not filters.reaction:
-        return numbers
-    return replace(
-        numbers, given=figures.of_reaction(reading.connection, reading.site, hours, filters.reaction, rolled=reading.rolled)
-    )
-
-
-def _remaining(reading: Reading, request: ListRequest, cards: Sequence[Card], most: int) -> list[tuple[Rank, Card]]:
-    """What comes after a cursor: all but the first page, in the order of the closed hour in which the request began."""
-    cursor = request.cursor
-    assert cursor is not None
-    hour = closed_before(cursor.began_ms)
-    hours = range(request.period.hours.start, max(min(request.period.hours.stop, hour), request.period.hours.start))
-    numbers = _of_reaction(reading, before(reading, request.period.hours, hour), hours, request.filters)
-    others = (card for card in cards if card.article_id not in cursor.first_page)
-    return ranked(numbers, others, request.sort, most=most, after=cursor.after)
 
 
 def _following(reading: Reading, request: ListRequest, page: Sequence[tuple[Rank, Card]]) -> Cursor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Hashable, Sized
+from collections.abc import Callable, Hashable, Iterable, Sized
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -22,11 +22,19 @@ class Memory:
         self._kept: dict[Hashable, tuple[float, int, Any]] = {}
         self._making: dict[Hashable, threading.Lock] = {}
 
-    def recall(self, key: Hashable, make: Callable[[], T], *, moved: Callable[[range, T], T] | None = None) -> T:
+    def recall(
+        self,
+        key: Hashable,
+        make: Callable[[], T],
+        *,
+        moved: Callable[[range, T], T] | None = None,
+        find: Callable[[], tuple[range, T] | None] = lambda: None,
+    ) -> T:
         """The value for a key, made anew when its time is over. Who asks for it meanwhile waits instead of making it twice.
 
         With `moved` the key is a tuple that ends in hours, and the value of neighbouring hours may be moved to these instead.
-        Such a key says all that the value depends on: it is kept twelve times as long.
+        Such a key says all that the value depends on: it is kept twelve times as long. Before a value is made, `find` is asked
+        for one of neighbouring hours that somebody else has kept.
         """
         if self._keep_s <= 0:
             return make()
@@ -36,9 +44,15 @@ class Memory:
         if making is None:
             return kept[0]  # type: ignore[index,no-any-return]
         with making:
-            return self._made(key, make, moved)
+            return self._made(key, make, moved, find)
 
-    def _made(self, key: Hashable, make: Callable[[], T], moved: Callable[[range, T], T] | None) -> T:
+    def _made(
+        self,
+        key: Hashable,
+        make: Callable[[], T],
+        moved: Callable[[range, T], T] | None,
+        find: Callable[[], tuple[range, T] | None],
+    ) -> T:
         with self._lock:
             kept = self._fresh(key)
             near = self._neighbour(key) if moved is not None and isinstance(key, tuple) else None
@@ -46,7 +60,8 @@ class Memory:
             return kept[0]  # type: ignore[no-any-return]
         try:
             if near is None or moved is None:
-                value = make()
+                found = find() if moved is not None else None
+                value = make() if found is None or moved is None else moved(*found)
                 self._keep(key, value, self._clock() + self._keep_s * (1 if moved is None else MOVED_KEPT))
             else:  # no longer than what it was made of, so that a whole reading comes again
                 until, hours, known = near
@@ -62,10 +77,9 @@ class Memory:
 
         With it, until when it is kept and which hours it is of.
         """
-        hours: range = key[-1]
         known = {k[-1]: k for k in self._kept if isinstance(k, tuple) and k[:-1] == key[:-1] and self._fresh(k)}
-        near = min(known, key=lambda other: _distance(hours, other), default=None)
-        if near is None or 4 * _distance(hours, near) > len(hours):
+        near = nearest(known, key[-1])
+        if near is None:
             return None
         until, _, value = self._kept[known[near]]
         return until, near, value
@@ -87,6 +101,12 @@ class Memory:
                     break
                 total -= kept.pop(oldest)[1]
             self._kept = kept
+
+
+def nearest(known: Iterable[range], hours: range) -> range | None:
+    """Those of the known hours from which moving on to these is least work, if it is less than a quarter of making them."""
+    near = min(known, key=lambda other: _distance(hours, other), default=None)
+    return None if near is None or 4 * _distance(hours, near) > len(hours) else near
 
 
 def _distance(hours: range, other: range) -> int:

@@ -8,18 +8,17 @@ file is longer than 300 lines because what is usual and whose peers are read by 
 
 from __future__ import annotations
 
-import statistics
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import accumulate
-from typing import Any
 
-from sqlalchemy import Connection, Row, Text, cast, select
+from sqlalchemy import Connection, select
 
-from reactions.newsroom.articles import BORN_MS
 from reactions.newsroom.sites import Site
 from reactions.reports import figures, metrics, rows
+from reactions.reports.figures import Card
 from reactions.reports.metrics import Shares, Votes
 from reactions.storage import tables
 from reactions.times import HOUR_MS
@@ -33,9 +32,7 @@ YOUNG_HOURS = 8 * 24  # how old one may be to be a surprise: a day beyond the la
 PEERS_AT_MOST = 1_000  # of a site that publishes more, a sample that does not change: those with the lowest ids
 EDGES = (*range(1, 49), 72, 96, 168, 336, WINDOW_HOURS)  # the ages, in hours, at which the steps of the profile end
 
-_a, _h = tables.article.c, tables.hourly.c
-_born_hour = BORN_MS // HOUR_MS
-_from_hour = (BORN_MS + (HOUR_MS - 1)) // HOUR_MS
+_h = tables.hourly.c
 _net = _h.added - _h.removed
 
 
@@ -103,6 +100,7 @@ class Peers:
         self._by_id = {growth.article_id: growth for growth in growths}
         self._members: dict[Group, list[Growth]] = {}
         self._sorted: dict[tuple[Group, str, int], list[int]] = {}
+        self._living: dict[tuple[Group, int], list[Growth]] = {}
         for growth in growths:
             for group in growth.groups():
                 self._members.setdefault(group, []).append(growth)
@@ -126,10 +124,8 @@ class Peers:
     def counts(self, group: Group, reaction: str, step: int, *, beside: Growth) -> list[int]:
         """What the others of a group had of a reaction at a step; in order."""
         counts = self._counts(group, reaction, step)
-        if not self._holds(group, step, beside):
-            return counts
-        place = bisect_left(counts, self._by_id[beside.article_id].count(reaction, step))
-        return counts[:place] + counts[place + 1 :]
+        place = self._place(group, reaction, step, beside)
+        return counts if place is None else counts[:place] + counts[place + 1 :]
 
     def surprise(self, growth: Growth, counts: Mapping[str, int]) -> Surprise | None:
         """What is most unusual about an article that has these counts at the step it has reached.
@@ -145,26 +141,47 @@ class Peers:
         return max(found, key=lambda each: (metrics.surprise(each.count, each.median), each.count, each.reaction))
 
     def _compared(self, growth: Growth, reaction: str, count: int, step: int, group: Group) -> Surprise:
-        median = statistics.median(self.counts(group, reaction, step, beside=growth))
+        counts, place = self._counts(group, reaction, step), self._place(group, reaction, step, growth)
+        median = _median_without(counts, place)
         return Surprise(reaction, metrics.times_usual(count, median), count, median, group, STEPS[step])
 
     def _counts(self, group: Group, reaction: str, step: int) -> list[int]:
         known = self._sorted.get((group, reaction, step))
         if known is None:
-            latest = self._hour - STEPS[step]
-            known = sorted(
-                [growth.count(reaction, step) for growth in self._members.get(group, ()) if growth.from_hour <= latest]
-            )
+            known = sorted([growth.rises.get(reaction, _NOTHING)[step] for growth in self._reached(group, step)])
             self._sorted[group, reaction, step] = known
         return known
 
+    def _place(self, group: Group, reaction: str, step: int, beside: Growth) -> int | None:
+        """Where in the counts of a group an article's own stands, if it is among them."""
+        if not self._holds(group, step, beside):
+            return None
+        return bisect_left(self._counts(group, reaction, step), self._by_id[beside.article_id].count(reaction, step))
+
+    def _reached(self, group: Group, step: int) -> list[Growth]:
+        """Those of a group that have reached a step."""
+        known = self._living.get((group, step))
+        if known is None:
+            latest = self._hour - STEPS[step]
+            known = [growth for growth in self._members.get(group, ()) if growth.from_hour <= latest]
+            self._living[group, step] = known
+        return known
+
     def _others(self, group: Group, step: int, growth: Growth) -> int:
-        return len(self._counts(group, "", step)) - self._holds(group, step, growth)
+        return len(self._reached(group, step)) - self._holds(group, step, growth)
 
     def _holds(self, group: Group, step: int, growth: Growth) -> bool:
         """True if the article is itself among the group's, as they were read."""
         own = self._by_id.get(growth.article_id)
         return own is not None and self._hour - own.from_hour >= STEPS[step] and group in own.groups()
+
+
+def _median_without(counts: Sequence[int], place: int | None) -> float:
+    """The median of counts in order, without the one in a place."""
+    middle, odd = divmod(len(counts) - (place is not None), 2)
+    around = (middle,) if odd else (middle - 1, middle)
+    values = [counts[at] if place is None or at < place else counts[at + 1] for at in around]
+    return values[0] if odd else (values[0] + values[1]) / 2
 
 
 def rise(gains: Mapping[int, int]) -> tuple[int, ...]:
@@ -203,7 +220,8 @@ class Norms:
         now_hour, passed_ms = divmod(now_ms, HOUR_MS)
         ages = [now_hour - back - born_hour for back in range(metrics.TREND_HOURS)]
         parts = [passed_ms / HOUR_MS, *[1.0] * (metrics.TREND_HOURS - 1)]
-        return sum([self._rate(age) * part for age, part in zip(ages, parts, strict=True) if age >= 0])
+        rates, last = self._rate_at, WINDOW_HOURS
+        return sum([rates[age if age < last else last] * part for age, part in zip(ages, parts, strict=True) if age >= 0])
 
     def surprise(self, article_id: int) -> Surprise | None:
         """What is unusual about a young article beside its peers."""
@@ -214,8 +232,10 @@ class Norms:
             self._surprises[article_id] = self.peers.surprise(growth, self.counts.get(article_id, {}))
         return self._surprises[article_id]
 
-    def _rate(self, age: int) -> float:
-        return self.rates[min(bisect_right(EDGES, age), len(EDGES) - 1)]
+    @cached_property
+    def _rate_at(self) -> Sequence[float]:
+        """The rate at each age in hours; beyond the last it stays."""
+        return [self.rates[min(bisect_right(EDGES, age), len(EDGES) - 1)] for age in range(WINDOW_HOURS + 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +267,7 @@ class Life:
         return Life(self.born_hour, {key: [*rise] for key, rise in self.rises.items()}, [*self.readers], [*self.gained])
 
 
-Births = Sequence[Row[Any]]
+Births = Sequence[Card]  # the site's articles of the last 28 days, in the order of their ids: no order at all, ids are hashes
 
 
 def read(births: Births, lives: Mapping[int, Life], hour: int, votes: Votes) -> Norms:
@@ -272,12 +292,12 @@ def lives(
     With `known`, their lives before the hour `to`, only the hours between are read; of articles that are new, all.
     """
     known, asked = known or {}, _asked(births, hours)
-    old = {r.article_id: known[r.article_id].copy() for r in asked if _is_known(known.get(r.article_id), r)}
+    old = {r.article_id: known[r.article_id] for r in asked if _is_known(known.get(r.article_id), r)}
     new = {r.article_id: Life(r.born_hour, {}, [0] * len(STEPS), [0] * len(EDGES)) for r in asked if r.article_id not in old}
     negative = frozenset(figures.moods(site.reactions)[-1])
     for part, sign in ((range(to, hours.stop), 1), (range(hours.stop, to), -1)):
-        _live(connection, old, part, negative, sign)
-    _live(connection, new, hours, negative, 1)
+        _live(connection, old, part, negative, sign, shared=True)
+    _live(connection, new, hours, negative, 1, shared=False)
     return old | new
 
 
@@ -291,44 +311,32 @@ def _asked(births: Births, hours: range) -> Births:
     return [r for place, r in enumerate(births) if place < PEERS_AT_MOST or r.born_hour >= hours.stop - YOUNG_HOURS]
 
 
-def _is_known(life: Life | None, row: Row[Any]) -> bool:
+def _is_known(life: Life | None, row: Card) -> bool:
     return life is not None and life.born_hour == row.born_hour
 
 
-def _live(connection: Connection, lives: Mapping[int, Life], hours: range, negative: Collection[str], sign: int) -> None:
-    """Add what happened to articles in some hours."""
+def _live(
+    connection: Connection, lives: dict[int, Life], hours: range, negative: Collection[str], sign: int, *, shared: bool
+) -> None:
+    """Add what happened to articles in some hours; lives that others remember are copied before."""
     if not lives or not hours:
         return
+    own: set[int] = set()
     asked = select(_h.article_id, _h.hour_utc, _h.reaction, _net, READERS_OF_HOUR).where(
         rows.one_of(connection, _h.article_id, lives), _h.hour_utc >= hours.start, _h.hour_utc < hours.stop
     )
-    for article_id, hour, reaction, net, readers in connection.execute(asked):
+    for article_id, hour, reaction, net, readers in connection.execute(asked).all():
+        if shared and article_id not in own:
+            own.add(article_id)
+            lives[article_id] = lives[article_id].copy()
         lives[article_id].add(hour, reaction, sign * net, sign * readers, negative=reaction in negative)
 
 
-def births(connection: Connection, site: Site, hour: int) -> Births:
-    """The site's articles of the last 28 days, in the order of their ids, which is no order at all: ids are hashes."""
-    asked = (
-        select(
-            _a.article_id,
-            _a.section,
-            cast(_a.authors, Text).label("authors"),
-            _born_hour.label("born_hour"),
-            _from_hour.label("from_hour"),
-        )
-        .where(_a.site_id == site.id, _a.merged_into.is_(None))
-        .where((hour - WINDOW_HOURS) * HOUR_MS <= BORN_MS, hour * HOUR_MS > BORN_MS)
-        .order_by(_a.article_id)
-    )
-    return connection.execute(asked).all()
-
-
-def _growth(row: Row[Any], life: Life | None = None) -> Growth:
-    authors = figures.names_in(row.authors)
+def _growth(row: Card, life: Life | None = None) -> Growth:
     if life is None:
-        return Growth(row.article_id, row.section, authors, row.from_hour)
+        return Growth(row.article_id, row.section, row.authors, row.from_hour)
     rises = {reaction: tuple(accumulate(gains)) for reaction, gains in life.rises.items() if any(gains)}
-    return Growth(row.article_id, row.section, authors, row.from_hour, rises, tuple(accumulate(life.readers)))
+    return Growth(row.article_id, row.section, row.authors, row.from_hour, rises, tuple(accumulate(life.readers)))
 
 
 def _counts(life: Life, age_hours: int) -> dict[str, int]:

@@ -9,30 +9,37 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass, field, replace
 from functools import cached_property
-from typing import TypeVar
+from operator import attrgetter
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Text, cast, func, select
 
 from reactions.languages import gettext
+from reactions.newsroom import articles
 from reactions.newsroom.sites import Site
 from reactions.refusals import MalformedFilter
-from reactions.reports import figures, norms, periods
-from reactions.reports.figures import NO_MOVES, NONE, Cell, Moves, Sums
+from reactions.reports import figures, kept_sums, norms, periods
+from reactions.reports.figures import NO_MOVES, NONE, Card, Cell, Moves, Sums
 from reactions.reports.memory import Memory
 from reactions.reports.metrics import NO_VOTES, Votes
 from reactions.reports.norms import Births, Life, Norms
 from reactions.reports.periods import Period, Slot
 from reactions.storage import tables
-from reactions.times import HOUR_MS
+from reactions.times import DAY_MS, HOUR_MS
 from reactions.votes import rollups, tallies
 
 GRACE_MS = 120_000
 K = TypeVar("K", bound=Hashable)
 S = TypeVar("S", Sums, Moves)
+T = TypeVar("T")
 _MOST_CHARACTERS = 200
+_KEPT_PERIODS = ("7d", "28d", "90d")
+_BORN_TOGETHER_MS = 32 * DAY_MS
+_born_ms = attrgetter("born_ms")
 _UNSTORABLE = {"Cc", "Cs"}
 _a = tables.article.c
 
@@ -165,11 +172,18 @@ class Reading:
     site: Site
     now_ms: int
     memory: Memory
+    _norms_of: dict[int, Norms] = field(default_factory=dict, repr=False)
+    _born: dict[int, Sequence[Card]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def rewrites(self) -> int:
         """What remembered sums of closed hours must have been read under."""
         return tallies.rewrites(self.connection)
+
+    @cached_property
+    def changes(self) -> int:
+        """What remembered articles must have been read under, beside `rewrites`: an article that goes is a rewrite too."""
+        return articles.changes(self.connection, self.site)
 
     @cached_property
     def rolled(self) -> int:
@@ -188,29 +202,105 @@ class Reading:
 
     def matching(self, filters: Filters, hours: range) -> frozenset[int] | None:
         """The ids of the site's articles that match, what these hours brought among it; None stands for all of them."""
-        among = matching(self.connection, self.site, filters)
+        wanted = replace(filters, reaction="")
+        of = (self.changes, self.rewrites, wanted)
+        among = self.remember("matching", of, lambda: matching(self.connection, self.site, wanted)) if wanted else None
         if not filters.reaction:
             return among
-        given = figures.of_reaction(self.connection, self.site, hours, filters.reaction, rolled=self.rolled)
-        chosen = frozenset(article_id for article_id, net in given.items() if net > 0)
+        chosen = frozenset(article_id for article_id, net in self.given(hours, filters.reaction).items() if net > 0)
         return chosen if among is None else chosen & among
+
+    def cards(self, article_ids: Iterable[int]) -> dict[int, Card]:
+        """The cards of articles, by id; those of merged ones and of other sites are left out."""
+        ids = list(article_ids)
+        if missing := [article_id for article_id in ids if article_id not in self._cards]:
+            read = {card.article_id: card for card in figures.cards_of(self.connection, self.site, missing)}
+            self._cards.update({article_id: read.get(article_id) for article_id in missing})
+        return {article_id: card for article_id in ids if (card := self._cards[article_id]) is not None}
+
+    def born(self, first_ms: int, stop_ms: int) -> Sequence[Card]:
+        """The cards of the articles that were born between two times, UTC ms."""
+        usual = (self.hour - norms.WINDOW_HOURS - 2) * HOUR_MS
+        since = min(first_ms, usual) // _BORN_TOGETHER_MS * _BORN_TOGETHER_MS  # moves on every few weeks only
+        known = next((each for each in self._born if each <= since), since)
+        if known not in self._born:
+            of = (self.changes, self.rewrites, since)
+            self._born[since] = self.remember("born", of, lambda: figures.cards_born_since(self.connection, self.site, since))
+        cards = self._born[known]
+        first, stop = (bisect_left(cards, at_ms, key=_born_ms) for at_ms in (first_ms, stop_ms))
+        return cards[first:stop]
+
+    @cached_property
+    def _cards(self) -> dict[int, Card | None]:
+        return self.remember("cards", (self.changes, self.rewrites), dict)
+
+    def given(self, hours: range, reaction: str) -> Mapping[int, int]:
+        """The net of one reaction in these hours, of every article of the site that it moved on."""
+        past, recent = self._parted(hours)
+
+        def read(part: range) -> dict[int, Moves]:
+            return figures.of_reaction(self.connection, self.site, part, reaction, rolled=self.rolled)
+
+        closed, live = self._closed(f"given {reaction}", past, read), read(recent)
+        nets = {article_id: moves.net for article_id, moves in closed.items()}
+        return {**nets, **{article_id: moves.net + nets.get(article_id, 0) for article_id, moves in live.items()}}
 
     def norms(self, hour: int) -> Norms:
         """What was usual for the site before a closed hour."""
-        return self.memory.recall(self._key("norms", hour), lambda: self._norms(hour))
+        if hour not in self._norms_of:
+            of = (self.changes, self.rewrites, hour)
+            self._norms_of[hour] = self.remember("norms", of, lambda: self._norms(hour))
+        return self._norms_of[hour]
 
     def votes_before(self, hour: int) -> Mapping[int, Votes]:
         """The votes of each of the site's articles as they stood before a closed hour."""
-        return self.memory.recall(self._key("votes", hour), lambda: self._votes_before(hour))
+
+        def moved(known: range, votes: Mapping[int, Votes]) -> Mapping[int, Votes]:
+            if hour >= known.stop:
+                since = self._sums(range(known.stop, hour))
+                more = {article_id: votes.get(article_id, NO_VOTES).plus(sums.votes) for article_id, sums in since.items()}
+            else:
+                since = self._sums(range(hour, known.stop))
+                more = {article_id: votes.get(article_id, NO_VOTES).less(sums.votes) for article_id, sums in since.items()}
+            return {**votes, **more}
+
+        key = (*self._key("votes", self.rewrites), range(hour))
+        find = self._finder("votes", range(hour))
+        return self.memory.recall(key, lambda: self._votes_before(hour), moved=moved, find=find)
+
+    @cached_property
+    def since_closed(self) -> Mapping[int, Sums]:
+        """The sums of every article that anything happened to since the last closed hour."""
+        return figures.by_article(self.connection, self.site, range(self.closed_before, self.hour + 1))
 
     def by_article(self, hours: range) -> Mapping[int, Sums]:
         """The sums of every article that anything happened to in these hours."""
         past, recent = self._parted(hours)
-        closed = self._closed(
-            "by_article", past, lambda part: figures.by_article(self.connection, self.site, part, rolled=self.rolled)
-        )
-        live = figures.by_article(self.connection, self.site, recent)
+        closed = self._closed("by_article", past, self._sums)
+        if not recent:
+            return closed
+        is_all = recent == range(self.closed_before, self.hour + 1)
+        live = self.since_closed if is_all else self._sums(recent)
         return {**closed, **{article_id: sums.plus(closed.get(article_id, NONE)) for article_id, sums in live.items()}}
+
+    def _sums(self, hours: range) -> dict[int, Sums]:
+        return figures.by_article(self.connection, self.site, hours, rolled=self.rolled)
+
+    def to_keep(self, hour: int) -> Iterator[tuple[str, range, Any]]:
+        """What a process that starts may begin with, summed before an hour: under which name, and of which hours."""
+        for name in _KEPT_PERIODS:
+            first = periods.read(zone=self.site.time_zone, now_ms=self.now_ms, name=name).hours.start
+            yield f"by_article {name}", range(first, max(hour, first)), self.by_article(range(first, hour))
+        yield "votes", range(hour), self.votes_before(hour)
+        window = range(hour - norms.WINDOW_HOURS, hour)
+        yield "lives", window, self._lives(self._births(hour), window)
+
+    def _births(self, hour: int) -> Births:
+        return sorted(self.born((hour - norms.WINDOW_HOURS) * HOUR_MS, hour * HOUR_MS))
+
+    def remember(self, what: str, of: Hashable, make: Callable[[], T]) -> T:
+        """What is remembered of the site under a name and what it depends on, or made now."""
+        return self.memory.recall(self._key(what, of), make)
 
     def by_slot(self, slots: Sequence[Slot], hours: range, among: Collection[int] | None) -> Mapping[Cell, Moves]:
         """The reactions added and removed by slot (its first hour) and reaction, of all articles or of some."""
@@ -250,7 +340,7 @@ class Reading:
 
     def _norms(self, hour: int) -> Norms:
         votes = self.votes_before(hour).values()
-        births = norms.births(self.connection, self.site, hour)
+        births = self._births(hour)
         standing = Votes(*map(sum, zip(*votes, strict=True))) if votes else NO_VOTES
         return norms.read(births, self._lives(births, range(hour - norms.WINDOW_HOURS, hour)), hour, standing)
 
@@ -261,7 +351,8 @@ class Reading:
             return norms.lives(self.connection, self.site, births, hours, known=lives, to=known.stop)
 
         key = (*self._key("lives", self.rewrites), hours)
-        kept = self.memory.recall(key, lambda: norms.lives(self.connection, self.site, births, hours), moved=moved)
+        find = self._finder("lives", hours)
+        kept = self.memory.recall(key, lambda: norms.lives(self.connection, self.site, births, hours), moved=moved, find=find)
         return kept if norms.has_all(kept, births, hours) else moved(hours, kept)
 
     def _votes_before(self, hour: int) -> Mapping[int, Votes]:
@@ -286,7 +377,14 @@ class Reading:
 
         if not past:
             return {}
-        return self.memory.recall((*self._key(what, self.rewrites), past), lambda: read(past), moved=moved)
+        key = (*self._key(what, self.rewrites), past)
+        return self.memory.recall(key, lambda: read(past), moved=moved, find=self._finder(what, past))
+
+    def _finder(self, what: str, hours: range) -> Callable[[], Any]:
+        """Looks for what another process has kept of neighbouring hours."""
+        if what not in kept_sums.KINDS:
+            return lambda: None
+        return lambda: kept_sums.find(self.connection, self.site, what, hours, self.rewrites)
 
     def _parted(self, hours: range) -> tuple[range, range]:
         border = min(max(self.closed_before, hours.start), hours.stop)

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine
 
+from reactions.newsroom import sites
 from reactions.newsroom.sites import Site
-from reactions.reports import article, cursors, dashboard, figures, listings, periods
+from reactions.reports import article, cursors, dashboard, figures, kept_sums, listings, periods, ranking
 from reactions.reports.article import Life
 from reactions.reports.dashboard import Dashboard, Series
 from reactions.reports.listings import Listing, ListRequest
@@ -26,6 +27,8 @@ CLOSED_HOURS_KEPT_S = 600
 DASHBOARD_KEPT_S = 5
 _MOST_SUMS = 400_000  # entries of closed hours, about 80 MB
 _MOST_DASHBOARDS = 500
+_KEPT_EVERY_HOURS = 3
+_KEEPING_S = 600
 
 
 class Reports:
@@ -70,7 +73,7 @@ class Reports:
 
         Raises MalformedPeriod, MalformedFilter, UnknownSort, or MalformedCursor for one that no page of this list gave.
         """
-        sort, now_ms = sort or ("reaction" if query.reaction else listings.DEFAULT_SORT), self._clock()
+        sort, now_ms = sort or ("reaction" if query.reaction else ranking.DEFAULT_SORT), self._clock()
         bound_to = _bound_to(site, query, sort)
         opened = cursors.opened(cursor, self._cursor_keys, bound_to, now_ms=now_ms) if cursor else None
         period, chosen = self._read(site, query, opened.began_ms if opened else now_ms)
@@ -115,6 +118,26 @@ class Reports:
     def _reading(self, site: Site, now_ms: int) -> Iterator[Reading]:
         with engines.snapshot(self._engine) as connection:
             yield Reading(connection, site, min(now_ms, self._complete_until(connection)), self._closed_hours)
+
+
+def keep_sums(engine: Engine, *, now_ms: int) -> None:
+    """Keep sums of closed hours for processes that start, of sites of which nobody has for some hours."""
+    with engines.snapshot(engine) as connection:
+        every_site = sites.all_sites(connection)
+    for site in every_site:
+        with engines.snapshot(engine) as connection:
+            reading = Reading(connection, site, now_ms, Memory(keep_s=_KEEPING_S, items=_MOST_SUMS))
+            if not engines.alone(connection, engines.ROLLING_UP) or not _is_due(reading):
+                continue
+            made, rewrites = list(reading.to_keep(reading.rolled)), reading.rewrites
+        with engines.writing(engine) as connection:
+            for what, hours, value in made:
+                kept_sums.put(connection, site, what, hours, rewrites, value)
+
+
+def _is_due(reading: Reading) -> bool:
+    upto = kept_sums.upto(reading.connection, reading.site, reading.rewrites)
+    return reading.rolled >= upto + _KEPT_EVERY_HOURS
 
 
 def _bound_to(site: Site, query: ReportQuery, sort: str) -> Sequence[str]:

@@ -10,9 +10,9 @@ from reactions import languages
 from reactions.languages import gettext, ngettext
 from reactions.reports import metrics
 from reactions.reports.dashboard import Live
-from reactions.reports.listings import Trend
 from reactions.reports.metrics import Rate
 from reactions.reports.norms import Group, Surprise
+from reactions.reports.ranking import Trend
 
 NARROW = "\u202f"  # a no-break space that keeps a number and its sign together
 FIRM = "\u00a0"  # a space at which no line ends

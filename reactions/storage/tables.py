@@ -83,6 +83,14 @@ article = Table(
     sqlite_with_rowid=False,
 )
 
+article_change = Table(
+    "article_change",
+    metadata,
+    Column("site_id", Integer, primary_key=True, autoincrement=False),
+    Column("n", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 article_quota = Table(
     "article_quota",
     metadata,
@@ -197,6 +205,18 @@ rolled_upto = Table(
     Column("hour_utc", Integer, nullable=False),
     Column("rewrites", BigInteger, nullable=False),
     sqlite_with_rowid=False,
+)
+
+kept_sums = Table(
+    "kept_sums",
+    metadata,
+    Column("site_id", Integer, primary_key=True, autoincrement=False),
+    Column("what", String(32), primary_key=True),
+    Column("first_hour", Integer, nullable=False),
+    Column("before_hour", Integer, nullable=False),
+    Column("rewrites", BigInteger, nullable=False),
+    Column("moods", String(64), nullable=False),  # a hash of the set's keys and moods
+    Column("sums", LargeBinary, nullable=False),  # reactions.reports.kept_sums says how they are packed
 )
 
 views = Table(

@@ -56,6 +56,7 @@ def count(
     placed = _placed(connection, ballots, budget)
     voters = _voters(connection, ballots, placed, pseudonym_key)
     present = _apply(connection, ballots, voters, notes_late_votes=notes_late_votes)
+    _note_fresh(connection, ballots, placed)
     counted = tallies.counts_of(connection, {article_id for article_id, _ in voters.values()})
     shown: dict[tuple[int, str], Counts] = {}
     outcomes: list[Outcome] = []
@@ -70,6 +71,13 @@ def count(
         counts = rules.with_one_more(shown[name], reaction) if held else shown[name]
         outcomes.append(Receipt(reaction, counts, article.article_id, voter[1], held))
     return outcomes
+
+
+def _note_fresh(connection: Connection, ballots: Sequence[Ballot], placed: Sequence[Article | Refusal]) -> None:
+    """Tell that articles were registered: last, because others who register some wait here until this transaction ends."""
+    fresh = {b.site.id: b.site for b, at in zip(ballots, placed, strict=True) if isinstance(at, Article) and at.fresh}
+    for _, site in sorted(fresh.items()):
+        articles.note_change(connection, site)
 
 
 def _placed(connection: Connection, ballots: Sequence[Ballot], budget: Budget) -> list[Article | Refusal]:

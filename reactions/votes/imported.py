@@ -81,6 +81,8 @@ def merge(connection: Connection, site_id: int, article_id: int, *, into: int) -
     moved = _move_amounts(connection, site_id, article_id, into=into)
     fall = {(article_id, reaction): -n for reaction, n in moved.items()}
     tallies.shift_imported(connection, fall | {(into, reaction): n for reaction, n in moved.items()})
+    if moved:
+        tallies.note_rewrite(connection)
 
 
 def _move_amounts(connection: Connection, site_id: int, article_id: int, *, into: int) -> dict[str, int]:

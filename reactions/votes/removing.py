@@ -166,4 +166,5 @@ def _erase(connection: Connection, site: Site, ids: Sequence[int]) -> None:
         tables.article,
     ):
         connection.execute(delete(table).where(table.c.article_id.in_(ids)))
+    articles.note_change(connection, site)
     tallies.note_rewrite(connection)

@@ -96,9 +96,10 @@ def advance(engine: Engine, *, now_ms: int) -> bool:
 
 
 def forget(engine: Engine) -> None:
-    """Believe no rollup any more: the next run makes all anew."""
+    """Believe no rollup any more, and no sums that were kept: the next run makes all anew."""
     with engines.writing(engine) as connection:
         connection.execute(delete(tables.rolled_upto))
+        connection.execute(delete(tables.kept_sums))
 
 
 def differences(connection: Connection, day_utc: int) -> list[RollupDifference]:

@@ -9,7 +9,7 @@ from flask import Response
 from marshmallow import ValidationError
 
 from reactions.newsroom import article_keys
-from reactions.reports import listings
+from reactions.reports import listings, ranking
 from reactions.reports.periods import Period
 from reactions.web import current, editors, headers, report_params, report_schemas, requests
 from reactions.web.openapi import ApiBlueprint, query
@@ -22,7 +22,7 @@ blueprint = ApiBlueprint("reports", description="What readers react to. Needs a 
 _REPORT = [*report_params.REPORT, report_params.UNIT]
 _LIST = [
     *report_params.REPORT,
-    query("sort", f"{', '.join(listings.SORTS)}, the highest first; with - before it, the lowest", required=False),
+    query("sort", f"{', '.join(ranking.SORTS)}, the highest first; with - before it, the lowest", required=False),
     query("limit", f"1 to {listings.MOST}, usually {USUAL_LIMIT}", required=False),
     query("cursor", "`next` of the page before, everything else unchanged", required=False),
 ]

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from reactions.reports import periods
-from reactions.reports.listings import SORTS, Listing, Row
+from reactions.reports.listings import Listing, Row
+from reactions.reports.ranking import SORTS
 from reactions.reports.reporting import Reports
 from tests import make
 from tests.reports import naive

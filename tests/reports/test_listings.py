@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine
 
 from reactions.refusals import MalformedCursor, MalformedFilter, UnknownSort
-from reactions.reports.listings import SORTS
+from reactions.reports.ranking import SORTS
 from reactions.reports.reporting import Reports
 from tests import make
 from tests.reports.stage import DAY_MS, HOUR_MS, NOON, Stage, asked, stage

@@ -10,9 +10,9 @@ import pytest
 from reactions import languages
 from reactions.reports import words
 from reactions.reports.dashboard import Live
-from reactions.reports.listings import Trend
 from reactions.reports.metrics import Rate
 from reactions.reports.norms import Group, Surprise
+from reactions.reports.ranking import Trend
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
