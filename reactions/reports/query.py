@@ -173,6 +173,7 @@ class Reading:
     now_ms: int
     memory: Memory
     _norms_of: dict[int, Norms] = field(default_factory=dict, repr=False)
+    _steady: dict[str, frozenset[int] | None] = field(default_factory=dict, repr=False)
     _born: dict[int, Sequence[Card]] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -206,6 +207,7 @@ class Reading:
         of = (self.changes, self.rewrites, wanted)
         among = self.remember("matching", of, lambda: matching(self.connection, self.site, wanted)) if wanted else None
         if not filters.reaction:
+            self._steady["among"] = among
             return among
         chosen = frozenset(article_id for article_id, net in self.given(hours, filters.reaction).items() if net > 0)
         return chosen if among is None else chosen & among
@@ -304,34 +306,38 @@ class Reading:
 
     def by_slot(self, slots: Sequence[Slot], hours: range, among: Collection[int] | None) -> Mapping[Cell, Moves]:
         """The reactions added and removed by slot (its first hour) and reaction, of all articles or of some."""
-        if among is not None:
+        if self._changes_with_votes(among):
             return figures.by_place(slots, figures.by_hour(self.connection, self.site, hours, among=among))
         past, recent = self._parted(hours)
-        bounds = (self.rewrites, past, *(slot.hours.start for slot in slots))
-        closed = self.memory.recall(self._key("by_slot", bounds), lambda: figures.by_place(slots, self._by_hour(past)))
-        live = figures.by_place(slots, figures.by_hour(self.connection, self.site, recent))
+        bounds = (self.rewrites, among, past, *(slot.hours.start for slot in slots))
+        closed = self.remember("by_slot", bounds, lambda: figures.by_place(slots, self._by_hour(past, among)))
+        live = figures.by_place(slots, figures.by_hour(self.connection, self.site, recent, among=among))
         return {**closed, **{cell: moves.plus(closed.get(cell, NO_MOVES)) for cell, moves in live.items()}}
 
     def by_reaction(self, hours: range, among: Collection[int] | None) -> Mapping[str, Moves]:
         """The reactions added and removed by reaction, of all articles or of some."""
-        if among is not None:
+        if self._changes_with_votes(among):
             return figures.by_reaction(self.connection, self.site, hours, among=among)
         past, recent = self._parted(hours)
-        closed = self._closed(
-            "by_reaction", past, lambda part: figures.by_reaction(self.connection, self.site, part, rolled=self.rolled)
-        )
-        live = figures.by_reaction(self.connection, self.site, recent)
+
+        def read(part: range) -> dict[str, Moves]:
+            return figures.by_reaction(self.connection, self.site, part, among=among, rolled=self.rolled)
+
+        closed, live = self._closed(("by_reaction", among), past, read), read(recent)
         return {key: closed.get(key, NO_MOVES).plus(live.get(key, NO_MOVES)) for key in closed.keys() | live.keys()}
 
     def readers_by_part(self, hours: Collection[int], among: Collection[int] | None) -> Mapping[int, Sequence[int]]:
         """The readers of some hours who voted on an article for the first time, by ten minutes."""
         past = tuple(hour for hour in hours if hour < self.closed_before)
         recent = [hour for hour in hours if hour >= self.closed_before]
-        if among is not None:
+        if self._changes_with_votes(among):
             return figures.readers_by_part(self.connection, self.site, hours, among=among)
-        key = self._key("by_part", (self.rewrites, *past))
-        closed = self.memory.recall(key, lambda: figures.readers_by_part(self.connection, self.site, past))
-        return {**closed, **figures.readers_by_part(self.connection, self.site, recent)}
+        closed = self.remember(
+            "by_part",
+            (self.rewrites, among, *past),
+            lambda: figures.readers_by_part(self.connection, self.site, past, among=among),
+        )
+        return {**closed, **figures.readers_by_part(self.connection, self.site, recent, among=among)}
 
     def first_hour(self) -> int | None:
         """The UTC hour of the first vote on the site, as known at the last closed hour."""
@@ -361,10 +367,17 @@ class Reading:
         votes = figures.votes_of(self.connection, self.site)
         return {**votes, **{article_id: votes.get(article_id, NO_VOTES).less(sums.votes) for article_id, sums in since.items()}}
 
-    def _by_hour(self, past: range) -> Mapping[Cell, Moves]:
-        return self._closed("by_hour", past, lambda part: figures.by_hour(self.connection, self.site, part, rolled=self.rolled))
+    def _by_hour(self, past: range, among: Collection[int] | None) -> Mapping[Cell, Moves]:
+        def read(part: range) -> dict[Cell, Moves]:
+            return figures.by_hour(self.connection, self.site, part, among=among, rolled=self.rolled)
 
-    def _closed(self, what: str, past: range, read: Callable[[range], dict[K, S]]) -> Mapping[K, S]:
+        return self._closed(("by_hour", among), past, read)
+
+    def _changes_with_votes(self, among: Collection[int] | None) -> bool:
+        """True if what these articles bring is not remembered: votes make others match."""
+        return among is not None and among is not self._steady.get("among")
+
+    def _closed(self, what: Hashable, past: range, read: Callable[[range], dict[K, S]]) -> Mapping[K, S]:
         """Sums over closed hours: those remembered, with the hours added that have closed since and those taken off that left."""
 
         def moved(known: range, sums: Mapping[K, S]) -> Mapping[K, S]:
@@ -380,9 +393,9 @@ class Reading:
         key = (*self._key(what, self.rewrites), past)
         return self.memory.recall(key, lambda: read(past), moved=moved, find=self._finder(what, past))
 
-    def _finder(self, what: str, hours: range) -> Callable[[], Any]:
+    def _finder(self, what: Hashable, hours: range) -> Callable[[], Any]:
         """Looks for what another process has kept of neighbouring hours."""
-        if what not in kept_sums.KINDS:
+        if not isinstance(what, str) or what not in kept_sums.KINDS:
             return lambda: None
         return lambda: kept_sums.find(self.connection, self.site, what, hours, self.rewrites)
 
@@ -390,7 +403,7 @@ class Reading:
         border = min(max(self.closed_before, hours.start), hours.stop)
         return range(hours.start, border), range(border, hours.stop)
 
-    def _key(self, what: str, hours: Hashable) -> tuple[object, ...]:
+    def _key(self, what: Hashable, hours: Hashable) -> tuple[object, ...]:
         moods = tuple((entry.key, entry.mood) for entry in self.site.reactions.entries)
         return what, self.site.id, moods, hours
 
