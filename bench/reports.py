@@ -2,12 +2,13 @@
 
 Four states of a process: `first` has read nothing yet, `closed` has answered before the last hour closed, `again` remembers what
 closed hours say, `kept` answers a dashboard that is at most five seconds old. Medians of wall time and of this process's own
-processor time; votes arrive meanwhile.
+processor time; votes arrive meanwhile. Rollups and the sums that a process begins with are made before.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import subprocess
 import sys
 import time
@@ -24,8 +25,9 @@ from bench import machine, paper
 from reactions.newsroom import sites
 from reactions.newsroom.sites import Site
 from reactions.reports.query import ReportQuery
-from reactions.reports.reporting import Reports
+from reactions.reports.reporting import Reports, keep_sums
 from reactions.storage import engines
+from reactions.votes import rollups
 from tests import make
 from tests.databases import PROJECT, PostgresDatabases, SqliteFiles
 from tests.engines import Postgres
@@ -48,12 +50,24 @@ def main() -> None:
     print(f"{machine.description()}\n")
     for warning in machine.warnings():
         print(f"> {warning}\n")
+    gc.collect()
+    gc.freeze()  # as a worker does
     for votes in chosen.votes:
         made = paper.rows(votes=votes, articles=chosen.articles, days=DAYS, site_key="daily", now_hour=int(time.time() // 3600))
         for kind in chosen.engines:
             with _database(kind) as url:
                 paper.store(url, made)
+                _sum_up(url)
                 _measure(url, kind, votes, made, chosen)
+
+
+def _sum_up(url: str) -> None:
+    """Make what the processes of a running service make each minute: the rollups, and sums to begin with."""
+    engine = create_engine(url)
+    engines.prepare(engine)
+    rollups.roll_up(engine, now_ms=_now_ms(), within_s=3600)
+    keep_sums(engine, now_ms=_now_ms())
+    engine.dispose()
 
 
 @contextmanager
