@@ -165,7 +165,7 @@ class Servers:
 
     def empty(self) -> Server:
         """An ASGI application that does nothing, under the product's server: the floor."""
-        return self._served("empty", "bench.peers.ceiling:empty", "sqlite", {"worker_class": "uvicorn"})
+        return self._served("empty", "bench.peers.ceiling:empty", "sqlite", {}, runs_on="uvicorn")
 
     def behind_nginx(self, server: Server) -> Server | None:
         """The server with the shipped cache configuration before it; None where there is no nginx."""

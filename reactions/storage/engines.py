@@ -57,11 +57,9 @@ def prepare(engine: Engine, *, writes: bool = True) -> None:
     prepare_one = _prepare_sqlite if engine.dialect.name == "sqlite" else partial(_refuse_unsafe, pooled=pooled, writes=writes)
     driver_error: type[Exception] = engine.dialect.loaded_dbapi.Error
 
-    def prepare_connection(connection: Any, record: Any) -> None:
+    def prepare_connection(connection: Any, _record: Any) -> None:
         try:
             prepare_one(connection)
-            if engine.dialect.name == "sqlite":
-                record.info[_WAIT_MS] = connection.execute("PRAGMA busy_timeout").fetchone()[0]
         except driver_error as error:  # SQLAlchemy wraps what connecting raises, not what a listener does
             raise OperationalError("a new connection", {}, error) from error
 
@@ -95,6 +93,8 @@ def _take_turn(connection: Connection) -> None:
     """
     asked = connection.connection.driver_connection
     assert asked is not None
+    if _WAIT_MS not in connection.info:
+        connection.info[_WAIT_MS] = asked.execute("PRAGMA busy_timeout").fetchone()[0]
     wait_ms = connection.info[_WAIT_MS]
     until = time.monotonic() + wait_ms / 1000
     asked.execute("PRAGMA busy_timeout=1")

@@ -179,9 +179,7 @@ rolled_hour = Table(
     Column("hour_utc", Integer, primary_key=True, autoincrement=False),
     Column("site_id", Integer, primary_key=True, autoincrement=False),
     Column("reaction", String(32), primary_key=True),
-    Column("added", BigInteger, nullable=False),
-    Column("removed", BigInteger, nullable=False),
-    Column("readers", BigInteger, nullable=False),
+    *(Column(name, BigInteger, nullable=False) for name in ("added", "removed", "readers")),
     sqlite_with_rowid=False,
 )
 
@@ -192,9 +190,7 @@ rolled_day = Table(
     Column("site_id", Integer, primary_key=True, autoincrement=False),
     Column("article_id", BigInteger, primary_key=True, autoincrement=False),
     Column("reaction", String(32), primary_key=True),
-    Column("added", BigInteger, nullable=False),
-    Column("removed", BigInteger, nullable=False),
-    Column("readers", BigInteger, nullable=False),
+    *(Column(name, BigInteger, nullable=False) for name in ("added", "removed", "readers")),
     sqlite_with_rowid=False,
 )
 
@@ -212,8 +208,7 @@ kept_sums = Table(
     metadata,
     Column("site_id", Integer, primary_key=True, autoincrement=False),
     Column("what", String(32), primary_key=True),
-    Column("first_hour", Integer, nullable=False),
-    Column("before_hour", Integer, nullable=False),
+    *(Column(name, Integer, nullable=False) for name in ("first_hour", "before_hour")),
     Column("rewrites", BigInteger, nullable=False),
     Column("moods", String(64), nullable=False),  # a hash of the set's keys and moods
     Column("sums", LargeBinary, nullable=False),  # reactions.reports.kept_sums says how they are packed

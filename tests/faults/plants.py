@@ -107,7 +107,7 @@ def second_transaction() -> None:
     """Commit the votes, and shift the tallies in a transaction of their own."""
     shift = tallies.shift
 
-    def later(_: Connection, shifts: Any) -> None:
+    def later(_: Connection, shifts: Any, **_how: Any) -> None:
         _here.shifts = shifts
 
     def commit(box: BallotBox, ballots: Sequence[Ballot]) -> Any:

@@ -1,4 +1,7 @@
-"""Rollups: reports that read them say what those say that do not, whatever has happened to the past. On both engines."""
+"""Rollups: reports that read them say what those say that do not, whatever has happened to the past. On both engines.
+
+The file is longer than 300 lines because every way to change the past is tried on one newspaper.
+"""
 
 from __future__ import annotations
 
