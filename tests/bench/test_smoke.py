@@ -36,7 +36,7 @@ def test_votes_are_measured_beside_the_ceiling_and_proved_exact(tmp_path: Path) 
     assert [row["errors"] for row in comparison["rows"]] == [0] * 5  # hot and spread, by the default server and by granian
     assert ceiling["share"] == 1
     assert min(row[figure] for row in ours for figure in ("per_s", "p50_ms", "cpu_us", "rss_mb")) > 0
-    assert "votes recounted, 0 numbers differ" in comparison["notes"][0]
+    assert sum("votes recounted, 0 numbers differ" in note for note in comparison["notes"]) == 2
     assert f"| {ours[0]['per_s']:,} |" in done.stdout
 
 
