@@ -21,17 +21,19 @@ backend reactions {
 acl purgers { "localhost"; }
 
 sub vcl_recv {
-    # Replaced, never appended: a client's own values must not reach the service.
-    set req.http.X-Forwarded-For = client.ip;
-    unset req.http.Forwarded;
-
     if (req.method == "PURGE") {
-        if (client.ip !~ purgers) {
+        # What a proxy on this machine has passed on is not from here, although it comes from here. Varnish itself has put the
+        # peer's address into X-Forwarded-For, or behind what stood there.
+        if (client.ip !~ purgers || req.http.X-Forwarded-For != "" + client.ip || req.http.Forwarded) {
             return (synth(405, "Wrong method"));
         }
         ban("obj.http.X-Address ~ ^" + regsuball(req.url, "([.+*?()|\[\]{}^$\\])", "\\\1"));
         return (synth(204, "Purged"));
     }
+    # Replaced, never appended: a client's own values must not reach the service.
+    set req.http.X-Forwarded-For = client.ip;
+    unset req.http.Forwarded;
+
     if (req.method != "GET" && req.method != "HEAD") {
         return (pass);
     }

@@ -93,6 +93,16 @@ def test_a_purge_shows_the_new_counts_at_once_and_only_from_here(varnish: Varnis
     assert (row(varnish, "purged").cache, row(varnish, "purged").json()["total"]) == ("MISS", 1)
 
 
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded"])
+def test_nobody_purges_through_a_proxy_on_the_same_machine(varnish: Varnish, header: str) -> None:
+    row(varnish, "kept")
+
+    answer = varnish.ask(f"{SITE}/reactions?article=kept", method="PURGE", headers={header: "203.0.113.7"})
+
+    assert_problem(answer, 405, "/problems#method-not-allowed")
+    assert row(varnish, "kept").headers["X-Cache"] in ("HIT", "STALE")
+
+
 @pytest.mark.parametrize("query", ["article=a&utm=1", "utm=1", "Article=a", "article=a&=b"])
 def test_a_query_with_unknown_names_never_reaches_the_service(varnish: Varnish, query: str) -> None:
     assert_problem(varnish.ask(f"{SITE}/reactions?{query}"), 400, "/problems#invalid-request")
