@@ -9,8 +9,6 @@ import gc
 import os
 import socket
 import sys
-from collections.abc import Sequence
-from functools import lru_cache
 from http import HTTPStatus
 from importlib import import_module
 from pathlib import Path
@@ -22,12 +20,11 @@ from gunicorn.util import write_nonblock
 from gunicorn.workers.gthread import ThreadWorker
 from gunicorn.workers.sync import SyncWorker
 from prometheus_client import multiprocess
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn_worker import UvicornWorker
 
-from reactions.web import asgi, problems
+from reactions.web import problems
 from reactions.web.bounds import GRACEFUL_S, HEAD_BYTES, HEAD_S, HEADERS, KEEP_ALIVE_S, LINE_BYTES
-from reactions.web.headers import Header
 from reactions.web.requests import too_short
 
 _root = Path(__file__).resolve().parents[1]
@@ -124,7 +121,6 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Expect a first request soon."""
         super().connection_made(transport)
-        self._extensions = {asgi.WHOLE: self._whole}
         self._slow = self.loop.call_later(HEAD_S, self.timeout_keep_alive_handler)
 
     def data_received(self, data: bytes) -> None:
@@ -141,7 +137,6 @@ class Protocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Count what comes of this head."""
         super().on_message_begin()
-        self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]
         self._in_head = True
         self._head_bytes = self._hosts = 0
 
@@ -198,26 +193,6 @@ class Protocol(HttpToolsProtocol):
         _log.info("request could not be handled", fault=msg)
         self._refuse(413 if "overflow" in str(sys.exception()) else self._status)
 
-    def _whole(self, send: Any, status: int, headers: Sequence[Header], body: bytes) -> bool:
-        """Send a whole answer of ours at once, whose headers need no look; False if that is not the moment for it."""
-        cycle = getattr(send, "__self__", None)
-        if not isinstance(cycle, RequestResponseCycle) or cycle.response_started or self.flow.write_paused:
-            return False
-        if cycle.disconnected:
-            return True
-        cycle.response_started, cycle.waiting_for_100_continue = True, False
-        parts = [STATUS_LINE[status], *(b"%b: %b\r\n" % each for each in cycle.default_headers), *map(_line, headers)]
-        if status != HTTPStatus.NOT_MODIFIED:
-            parts.append(b"content-length: %d\r\n" % len(body))
-        parts += (b"\r\n", body) if cycle.keep_alive else (b"connection: close\r\n\r\n", body)
-        self.transport.write(b"".join(parts))
-        cycle.response_complete = True
-        cycle.message_event.set()
-        if not cycle.keep_alive:
-            self.transport.close()
-        cycle.on_response()
-        return True
-
     def _refuse(self, status: int, detail: str = "") -> None:
         self.transport.write(_problem(status, HTTPStatus(status).phrase, detail))
         self.transport.close()
@@ -235,11 +210,6 @@ class Protocol(HttpToolsProtocol):
         if self._slow is not None:
             self._slow.cancel()
             self._slow = None
-
-
-@lru_cache(maxsize=1024)
-def _line(header: Header) -> bytes:
-    return f"{header[0].lower()}: {header[1]}\r\n".encode("latin-1")
 
 
 class LoopWorker(UvicornWorker):  # type: ignore[misc]

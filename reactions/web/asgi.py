@@ -28,7 +28,6 @@ _VOTE_BODY_S = 10.0  # seconds a client has to send a vote
 _SWEEP_S = 0.05
 _READING_THREADS = 4  # for counts that are not in memory, and for sites: neither waits behind a report
 
-WHOLE = "reactions.whole"  # an extension: a server's way to send a whole answer at once, where it has one
 _NAMES = (b"content-type", b"content-length", b"origin", b"sec-fetch-mode", b"x-forwarded-for")
 _JSON_TYPE = ("Content-Type", "application/json")
 
@@ -109,12 +108,10 @@ class AsgiDoor:
             page = cors.check_origin(site, request.origin, request.fetch_mode)
             body = await _body(receive, length)
             unread = []
-            text, headers = self._hot.receipt(*await self._cast(site, request, body))
+            status, (text, headers) = 200, self._hot.receipt(*await self._cast(site, request, body))
         except Exception as error:  # noqa: BLE001  `problems.of` logs what is a bug
             status, text, headers = problems.of(error, route=hot_path.ROUTE)
-            await answer(send, status, text, [*page, *headers, *unread])
-        else:
-            await _answer(scope, send, 200, text, [*page, *headers])
+        await answer(send, status, text, [*page, *headers, *unread])
 
     async def _cast(self, site: Site, request: VoteRequest, body: bytes) -> tuple[Ballot, Receipt]:
         ballot, voter = self._hot.ballot(site, request, body)
@@ -267,13 +264,6 @@ class _Begun:
 async def _send_counts(send: Send, found: CachedResponse, scope: Scope) -> None:
     known = b", ".join(value for name, value in scope["headers"] if name == b"if-none-match")
     if known and found.is_known(known.decode("latin-1")):
-        await _answer(scope, send, 304, b"", found.headers)
+        await answer(send, 304, b"", found.headers)
     else:
-        await _answer(scope, send, 200, found.body, [*found.headers, _JSON_TYPE])
-
-
-async def _answer(scope: Scope, send: Send, status: int, body: bytes, headers: Sequence[Header]) -> None:
-    """Send a whole answer that leaves the connection open, at once where the server can."""
-    whole = scope.get("extensions", {}).get(WHOLE)
-    if whole is None or not whole(send, status, headers, body):
-        await answer(send, status, body, headers)
+        await answer(send, 200, found.body, [*found.headers, _JSON_TYPE])
