@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, Text, bindparam, cast, func, select
+from sqlalchemy import Connection, Text, bindparam, cast, func, select
 
 from reactions.languages import gettext
 from reactions.newsroom import article_keys
@@ -272,12 +272,8 @@ def add_aliases(connection: Connection, site: Site, keys: Mapping[str, int]) -> 
     connection.execute(led, [{"site_id": site.id, "key": key, "article_id": article_id} for key, article_id in keys.items()])
 
 
-def _select(dialect: str) -> Select[Any]:
-    columns = (cast(_a[name], Text) if name == "merged_from" else _a[name] for name in _ArticleRow._fields)
-    return select(*columns).where(statements.among(dialect, _a.article_id))
-
-
-_ARTICLES = Question(_select)
+_ROW = [cast(_a[name], Text) if name == "merged_from" else _a[name] for name in _ArticleRow._fields]
+_ARTICLES = Question(lambda dialect: select(*_ROW).where(statements.among(dialect, _a.article_id)))
 
 _SELECT_ALIASES = select(_alias.key, _alias.article_id).where(
     _alias.site_id == bindparam("site_id"), _alias.key.in_(bindparam("keys", expanding=True))
