@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, update
 
-from reactions import __version__, commands
+from reactions import __version__
 from reactions.commands import COMMANDS, database
 from reactions.newsroom import reaction_sets
 from reactions.settings import NAMES
@@ -299,14 +298,3 @@ def test_closed_hours_are_rolled_up_compared_and_made_anew(terminal: Terminal, m
     assert "RollupDifference" in terminal.type("verify").out
     terminal.do("db", "rollup", "--anew")
     assert terminal.type("verify").code == 0
-
-
-def test_what_a_command_is_made_of_is_kept_out_of_garbage_collection(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Or a full collection of 60 ms may fall into a step in which votes wait."""
-    monkeypatch.setenv("REACTIONS_DATA_DIR", str(tmp_path))
-    monkeypatch.setenv("REACTIONS_SECRET", make.SECRET)
-    try:
-        commands._app_of_this_process()
-        assert gc.get_freeze_count() > 100_000
-    finally:
-        gc.unfreeze()

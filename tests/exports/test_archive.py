@@ -125,6 +125,25 @@ def test_a_run_that_fails_leaves_no_mark(here: Stage, tmp_path: Path, monkeypatc
     assert [path for path in (tmp_path / "archive").rglob("*") if path.is_file()] == []
 
 
+def test_a_month_that_a_killed_run_was_writing_anew_is_written_by_the_next(
+    here: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its files may be of two readings: the mark of the first must not stand for them."""
+    run(here, tmp_path)
+    here.vote((9_999, "story-1", "wow", at("2025-12-24 18:00")))
+    write = files.write_folder
+
+    def killed(*given: object) -> None:
+        write(*given)  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(files, "write_folder", killed)
+        run(here, tmp_path, anew=True)
+
+    assert run(here, tmp_path)["2025-12"] == "written"
+
+
 @pytest.mark.parametrize("zone", ZONES)
 def test_a_month_has_the_hours_that_reports_say_it_has(here: Stage, zone: str, tmp_path: Path) -> None:
     with engines.writing(here.engine) as connection:

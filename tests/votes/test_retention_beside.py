@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from reactions import commands
 from reactions.newsroom import interventions, sites
 from reactions.refusals import ImportConflict, VotesDropped
 from reactions.storage import tables
@@ -148,3 +150,14 @@ def test_what_dropped_votes_amount_to_cannot_be_changed_unnoticed(daily: Booth) 
     (found,) = faults(daily)
 
     assert str(found) == "What dropped votes amount to (the table `dropped`) was changed by other means than retention."
+
+
+def test_what_a_command_is_made_of_is_kept_out_of_garbage_collection(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Or a full collection of 60 ms may fall into a step in which votes wait."""
+    monkeypatch.setenv("REACTIONS_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("REACTIONS_SECRET", make.SECRET)
+    try:
+        commands._app_of_this_process()
+        assert gc.get_freeze_count() > 100_000
+    finally:
+        gc.unfreeze()
