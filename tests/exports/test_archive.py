@@ -137,9 +137,10 @@ def test_a_month_that_a_killed_run_was_writing_anew_is_written_by_the_next(
         write(*given)  # type: ignore[arg-type]
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(files, "write_folder", killed)
+    monkeypatch.setattr(files, "write_folder", killed)
+    with pytest.raises(KeyboardInterrupt):
         run(here, tmp_path, anew=True)
+    monkeypatch.undo()
 
     assert run(here, tmp_path)["2025-12"] == "written"
 
