@@ -230,6 +230,31 @@ def test_no_report_differs_after_a_rewrite(engine: Engine, rewrite: Callable[[St
     assert_no_report_differs(here)
 
 
+@pytest.mark.parametrize(
+    ("rewrite", "hours_ago"),
+    [
+        (vote_late, 72),
+        (lambda here: revising.merge(editor(here), "a", into="b"), 0),
+        (lambda here: here.give("a", "love", 2, here.now_ms - 30 * 60_000), 1),
+    ],
+    ids=["late by days", "a merge", "late by minutes"],
+)
+def test_a_rewrite_costs_the_rollups_no_more_than_the_hours_from_the_first_it_changed(
+    engine: Engine, rewrite: Callable[[Stage], object], hours_ago: int
+) -> None:
+    here = newspaper(engine, 8)
+    roll_up(here)
+    before = covered(here)
+
+    rewrite(here)
+
+    assert covered(here) == min(before, here.now_ms // HOUR_MS - hours_ago)
+    assert_no_report_differs(here)
+    roll_up(here)
+    assert covered(here) == before
+    assert differing_days(here) == []
+
+
 class Killed(BaseException):
     """The end of a process."""
 
