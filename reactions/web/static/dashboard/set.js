@@ -50,7 +50,7 @@ const number = (key, at) => SAMPLE[at % SAMPLE.length] + (key === mine ? 1 : 0)
 
 const reactions = () => rows().map((key, at) => ({ key, label: label(key), emoji: field(`emoji.${key}`), ...drawnAs(key), count: number(key, at) }))
 
-const drawnAs = (key) => (field(`icon.${key}`) === "emoji" ? { icon: "emoji" } : {})
+const drawnAs = (key) => (form.elements[`icon.${key}`].checked ? { icon: "emoji" } : {})
 
 function counted() {
   const counts = Object.fromEntries(rows().map((key, at) => [key, number(key, at)]))
