@@ -81,10 +81,11 @@ $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
 	@touch $@
 
 browser:
-	@command -v chromium chromium-browser google-chrome >/dev/null || { \
-	    echo "Installing Chromium …"; \
-	    { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } || { \
-	    echo "The widget's tests need Chromium: install it (Debian: apt-get install chromium) and try again." >&2; exit 1; }; }
+	@command -v chromium-headless-shell >/dev/null || { \
+	    [ "$$(id -u)" = 0 ] && echo "Installing Chromium …" && apt-get update -qq && \
+	    apt-get install -y -qq --no-install-recommends chromium-headless-shell >/dev/null; } || \
+	    command -v chromium chromium-browser google-chrome >/dev/null || { \
+	    echo "The browser tests need Chromium: install it (Debian: apt-get install chromium-headless-shell) and try again." >&2; exit 1; }
 	@{ { command -v firefox-esr || command -v firefox; } && command -v WebKitWebDriver && command -v xvfb-run; } >/dev/null || { \
 	    [ "$$(id -u)" = 0 ] && echo "Installing Firefox and WebKit …" && apt-get update -qq && \
 	    apt-get install -y -qq --no-install-recommends firefox-esr webkit2gtk-driver xvfb xauth >/dev/null; } || \

@@ -104,8 +104,8 @@ def asgi_app(app: Flask) -> AsgiDoor:
     """The application for ASGI servers: the hot path on the event loop, the rest of `app` in threads."""
     with app.app_context():
         parts = current.parts()
-    settings = parts.settings
-    return AsgiDoor(app.wsgi_app, parts.hot_path, threads=settings.threads, answer_within_s=settings.answer_within_s)
+    threads, answer_within_s = parts.settings.threads, parts.settings.answer_within_s
+    return AsgiDoor(app.wsgi_app, parts.hot_path, threads=threads, answer_within_s=answer_within_s, on_start=parts.rounds.start)
 
 
 def _make_data_folder(settings: Settings) -> None:
@@ -119,7 +119,6 @@ def _make_data_folder(settings: Settings) -> None:
 
 
 def _parts(settings: Settings, keys: Keys, *, batch: bool) -> current.Parts:
-    engine = db.engine
     limits = VoteLimits(settings, key=keys.signing("limits"))
     trust = Trust(
         settings,
@@ -130,9 +129,11 @@ def _parts(settings: Settings, keys: Keys, *, batch: bool) -> current.Parts:
     )
     memory = CountsMemory(keep_s=settings.counts_memory_s, entries=settings.counts_memory_entries)
 
-    watch = _watch(settings, engine, lambda: hot_path.ballot_box)
+    watch = _watch(settings, db.engine, lambda: hot_path.ballot_box)
     trust.watched = watch.hold_for
-    rounds = _rounds(settings, engine)
+    source = _source(settings, batch=batch)
+    reports = _reports(keys, source)
+    rounds = _rounds(settings, db.engine, reports)
 
     def settled(ballots: Sequence[Ballot], answers: Sequence[Answer]) -> None:
         memory.outdate(_counted(ballots, answers))
@@ -142,21 +143,20 @@ def _parts(settings: Settings, keys: Keys, *, batch: bool) -> current.Parts:
 
     ballot_box = _ballot_box(settings, keys, trust, limits, settled)
     hot_path = HotPath(
-        directory=sites.Directory(engine, memory_s=settings.site_memory_s),
+        directory=sites.Directory(db.engine, memory_s=settings.site_memory_s),
         ballot_box=ballot_box,
         limits=limits,
         trust=trust,
         memory=memory,
-        counts=CountsReader(engine, memory, settings),
+        counts=CountsReader(db.engine, memory, settings),
         proxies=proxy_networks(settings.trusted_proxies),
         pseudonym_key=keys.pseudonym,
         article_signing_keys=keys.accepted("article-signatures"),
         views=Views(ballot_box.transact),
     )
-    source = _source(settings, batch=batch)
     provider = Provider(settings, key=keys.signing("oidc"), clock=current.now_ms) if settings.oidc_issuer else None
     return current.Parts(
-        settings=settings, keys=keys, hot_path=hot_path, reports=_reports(keys, source), source=source, watch=watch,
+        settings=settings, keys=keys, hot_path=hot_path, reports=reports, source=source, watch=watch,
         rounds=rounds, provider=provider,
     )  # fmt: skip
 
@@ -196,14 +196,21 @@ def _ballot_box(settings: Settings, keys: Keys, trust: Trust, limits: VoteLimits
     )
 
 
-def _rounds(settings: Settings, engine: Engine) -> Rounds:
-    """What a process does every minute: check some articles, roll up the hours that have closed, and keep sums for others."""
+def _rounds(settings: Settings, engine: Engine, reports: Reports) -> Rounds:
+    """What a process does every minute: check some articles, roll up the hours that have closed, keep sums and reports."""
 
-    def roll_up() -> None:
+    def in_the_background() -> None:
         if rollups.roll_up(engine, now_ms=current.now_ms(), within_s=_ROLLING_UP_S):
             reporting.keep_sums(engine, now_ms=current.now_ms())
+        reports.keep_warm()
 
-    return Rounds(engine, articles=settings.verify_articles_per_minute, on_look=_tell_of_drift, beside=roll_up)
+    return Rounds(
+        engine,
+        articles=settings.verify_articles_per_minute,
+        on_look=_tell_of_drift,
+        beside=in_the_background,
+        at_start=reports.keep_warm,
+    )
 
 
 def _tell_of_drift(visited: int, new: Sequence[Drift], differing: int) -> None:

@@ -25,7 +25,7 @@ from reactions.newsroom import articles, interventions
 from reactions.newsroom.sites import Site
 from reactions.refusals import ImportConflict, UnreadableImport
 from reactions.storage.engines import plan_lists_anew
-from reactions.times import now_ms
+from reactions.times import HOUR_MS, now_ms
 from reactions.votes import counting, imported, imported_views, ledger, retention, tallies
 from reactions.votes.ballot_box import BallotBox
 from reactions.votes.imported_views import DayChange
@@ -73,7 +73,7 @@ def _apply(connection: Connection, plan: Plan, new: Import) -> None:
         articles.register(connection, plan.site, dict(newcomers), at_ms=new.at, by=new.by)
     _change_amounts(connection, new.source, plan.stage)
     articles.note_change(connection, plan.site)
-    tallies.note_rewrite(connection)
+    tallies.note_rewrite(connection, from_hour=tallies.NO_HOUR)
 
 
 def _remove(connection: Connection, plan: Plan, known: Import) -> None:
@@ -81,12 +81,14 @@ def _remove(connection: Connection, plan: Plan, known: Import) -> None:
     plan_lists_anew(connection)
     record.delete_import(connection, known)
     _change_amounts(connection, known.source, plan.stage)
+    first = tallies.NO_HOUR
     if known.votes:
         retention.refuse_take_back(connection, site)
         for ids in chunks(articles.ids_in(connection, site), _ARTICLES_AT_ONCE):
             shifts = ledger.strike_out(connection, ids, record.tag_of(site, known.source), what="take back", at_ms=now_ms())
             tallies.unshift(connection, shifts)
-    tallies.note_rewrite(connection)
+            first = min([first, *(shift.at_ms // HOUR_MS for shift in shifts)])
+    tallies.note_rewrite(connection, from_hour=first)
 
 
 def _restore(connection: Connection, site: Site, new: Import, restoration: Restoration) -> Import:
@@ -97,7 +99,7 @@ def _restore(connection: Connection, site: Site, new: Import, restoration: Resto
         interventions.restore_merges(connection, {a.article_id: a.merged_into for a in chunk if a.merged_into is not None})
     votes = 0
     for ballots in restoration.ballots():
-        votes += len(counting.count(connection, ballots, pseudonym_key=b"", notes_late_votes=False))
+        votes += len(counting.count(connection, ballots, pseudonym_key=b""))
     for chunk in restoration.articles():
         ledger.account_for(connection, [a.article_id for a in chunk], record.tag_of(site, new.source), at_ms=new.at)
     for changes in restoration.amounts():

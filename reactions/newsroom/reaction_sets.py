@@ -22,7 +22,8 @@ _TAG_CHARACTERS = 64
 _KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
-_MEMBERS = {"key", "emoji", "mood", "label", "retired", "colour"}
+_MEMBERS = ("key", "emoji", "mood", "label", "retired", "colour", "icon")
+EMOJI = "emoji"
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Reaction:
     """One entry: `labels` by language tag, in the order given; `mood` is -1, 0 or +1.
 
     `colour` is #rrggbb on the dashboard. "" has it choose one; None says nothing, which leaves the colour that there was.
+    `icon` is what the widget shows: "emoji", or "face", its own drawing where it has one; None leaves what there was.
     """
 
     key: str
@@ -38,6 +40,7 @@ class Reaction:
     labels: Mapping[str, str] = field(hash=False)
     retired: bool = False
     colour: str | None = None
+    icon: str | None = None
 
     def label_in(self, language: str) -> str:
         """The label in `language` ("zh-Hant-TW" falls back to "zh-Hant", that to "zh", and that to the first label)."""
@@ -106,15 +109,16 @@ class ReactionSet:
     def replaced_by(self, new: ReactionSet) -> ReactionSet:
         """`new`, plus every reaction that only this set has, retired: a tally never loses its reaction.
 
-        Who writes a set without colours, as older clients do, takes none away.
+        Who writes a set without colours or icons, as older clients do, takes none away.
         """
         missing = [replace(entry, retired=True) for entry in self.entries if entry.key not in new._by_key]
-        return _checked([*map(self._coloured, new.entries), *missing])
+        return _checked([*map(self._painted, new.entries), *missing])
 
-    def _coloured(self, entry: Reaction) -> Reaction:
+    def _painted(self, entry: Reaction) -> Reaction:
         before = self._by_key.get(entry.key)
         colour = before.colour if entry.colour is None and before else entry.colour
-        return replace(entry, colour=colour or None)
+        icon = before.icon if entry.icon is None and before else entry.icon
+        return replace(entry, colour=colour or None, icon=icon if icon == EMOJI else None)
 
 
 @lru_cache(maxsize=256)
@@ -150,6 +154,7 @@ def stored(reactions: ReactionSet) -> list[dict[str, Any]]:
     return [
         {"key": r.key, "emoji": r.emoji, "mood": r.mood, "label": dict(r.labels), "retired": r.retired}
         | ({"colour": r.colour} if r.colour else {})
+        | ({"icon": r.icon} if r.icon else {})
         for r in reactions.entries
     ]
 
@@ -159,6 +164,7 @@ def _table(reaction: Reaction) -> str:
     lines = [f"key = {_quoted(reaction.key)}", f"emoji = {_quoted(reaction.emoji)}", f"mood = {reaction.mood}"]
     lines += [f"label = {{ {labels} }}", *(["retired = true"] if reaction.retired else [])]
     lines += [f"colour = {_quoted(reaction.colour)}"] if reaction.colour else []
+    lines += [f"icon = {_quoted(reaction.icon)}"] if reaction.icon else []
     return "\n".join(["[[reaction]]", *lines, ""])
 
 
@@ -171,8 +177,8 @@ def _reaction(table: Any, place: int) -> Reaction:
     here = gettext("Reaction %(n)s", n=place)
     if not isinstance(table, dict):
         raise MalformedReactionSet(f"{here} must be a [[reaction]] table with key, emoji, mood and label.")
-    if unknown := sorted(set(table) - _MEMBERS):
-        raise MalformedReactionSet(f"{here}: use key, emoji, mood, label, retired, colour; not {', '.join(map(repr, unknown))}.")
+    if unknown := sorted(set(table) - set(_MEMBERS)):
+        raise MalformedReactionSet(f"{here}: use {', '.join(_MEMBERS)}; not {', '.join(map(repr, unknown))}.")
     key, labels = table.get("key"), table.get("label")
     if isinstance(labels, str):
         labels = {"en": labels}
@@ -190,7 +196,8 @@ def _reaction(table: Any, place: int) -> Reaction:
             gettext("%(here)s (%(key)s): mood must be -1, 0 or 1, and retired true or false.", here=here, key=key)
         )
     colour = _colour(table["colour"], here, key) if "colour" in table else None
-    return Reaction(key=key, emoji=emoji, mood=mood, labels=dict(labels), retired=retired, colour=colour)
+    icon = _icon(table["icon"], here, key) if "icon" in table else None
+    return Reaction(key=key, emoji=emoji, mood=mood, labels=dict(labels), retired=retired, colour=colour, icon=icon)
 
 
 def _colour(value: Any, here: str, key: str) -> str:
@@ -201,6 +208,18 @@ def _colour(value: Any, here: str, key: str) -> str:
             gettext("%(here)s (%(key)s): colour must be # and six hexadecimal digits, such as #1c6cb5.", here=here, key=key)
         )
     return text.lower()
+
+
+def _icon(value: Any, here: str, key: str) -> str:
+    if value not in (None, "face", EMOJI):
+        raise MalformedReactionSet(
+            gettext(
+                "%(here)s (%(key)s): icon must be face, the widget's own where it has one, or emoji, the system's.",
+                here=here,
+                key=key,
+            )
+        )
+    return value or "face"
 
 
 def _is_label(item: tuple[Any, Any]) -> bool:

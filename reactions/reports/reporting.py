@@ -1,27 +1,32 @@
 """The entry to the reports: each gets a consistent reading of the database, and this process's memory.
 
 What is usual is kept for ten minutes, a dashboard as a whole for five seconds: it costs the votes nothing when a whole newsroom
-keeps it open. Sums over closed hours are kept for two hours: one that closes is added to them, one that leaves taken off.
+keeps it open. Sums over closed hours are kept for two hours: one that closes is added to them, one that leaves taken off. What
+was asked for today is read again in the background when an hour has closed, so that no editor waits for that.
 """
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import islice
 
 from sqlalchemy import Connection, Engine
 
 from reactions.newsroom import sites
 from reactions.newsroom.sites import Site
+from reactions.refusals import Refusal
 from reactions.reports import article, cursors, dashboard, figures, kept_sums, listings, periods, ranking
 from reactions.reports.article import Life
 from reactions.reports.dashboard import Dashboard, Series
 from reactions.reports.listings import Listing, ListRequest
 from reactions.reports.memory import Memory
 from reactions.reports.periods import Period
-from reactions.reports.query import Filters, Reading, ReportQuery
+from reactions.reports.query import Filters, Reading, ReportQuery, closed_before
 from reactions.storage import engines
-from reactions.times import HOUR_MS
+from reactions.times import DAY_MS, HOUR_MS
 
 CLOSED_HOURS_KEPT_S = 600
 DASHBOARD_KEPT_S = 5
@@ -29,6 +34,10 @@ _MOST_SUMS = 400_000  # entries of closed hours, about 80 MB
 _MOST_DASHBOARDS = 500
 _KEPT_EVERY_HOURS = 3
 _KEEPING_S = 600
+_MOST_WARM = 32
+_WARMING_S = 10.0
+_PAUSE_S = 0.1  # between two reports that nobody waits for, for what somebody does
+_Asked = tuple[int, ReportQuery, str | None]  # the site, and the order of a list; None for a dashboard
 
 
 class Reports:
@@ -54,9 +63,17 @@ class Reports:
         self._complete_until = complete_until or (lambda _: clock())
         self._closed_hours = Memory(keep_s=closed_hours_kept_s, items=_MOST_SUMS)
         self._dashboards = Memory(keep_s=dashboard_kept_s, items=_MOST_DASHBOARDS)
+        self._noting = threading.Lock()
+        self._asked: dict[_Asked, int] = {}  # and when; the last that was asked for stands last
+        self._warm_for: int | None = None  # the hour that warming was done for
 
     def dashboard(self, site: Site, query: ReportQuery) -> Dashboard:
         """The dashboard, at most five seconds old. Raises MalformedPeriod or MalformedFilter."""
+        read = self._dashboard(site, query)
+        self._note(site, query, None)
+        return read
+
+    def _dashboard(self, site: Site, query: ReportQuery) -> Dashboard:
         now_ms = self._clock()
         period, chosen = self._read(site, query, now_ms)
 
@@ -73,6 +90,11 @@ class Reports:
 
         Raises MalformedPeriod, MalformedFilter, UnknownSort, or MalformedCursor for one that no page of this list gave.
         """
+        read = self._articles(site, query, sort, limit, cursor)
+        self._note(site, query, sort)
+        return read
+
+    def _articles(self, site: Site, query: ReportQuery, sort: str = "", limit: int = 50, cursor: str = "") -> Listing:
         sort, now_ms = sort or ("reaction" if query.reaction else ranking.DEFAULT_SORT), self._clock()
         bound_to = _bound_to(site, query, sort)
         opened = cursors.opened(cursor, self._cursor_keys, bound_to, now_ms=now_ms) if cursor else None
@@ -105,6 +127,37 @@ class Reports:
         """All sections, authors and tags of a site, to choose from; at most ten minutes old."""
         with self._reading(site, self._clock()) as reading:
             return self._closed_hours.recall(("names", site.id), lambda: figures.names(reading.connection, site))
+
+    def keep_warm(self) -> None:
+        """Read what was asked for in the last day, once in each hour; what is usually asked for in a process that starts."""
+        hour = closed_before(self._clock())
+        if hour == self._warm_for:
+            return
+        with engines.snapshot(self._engine) as connection:
+            known = {site.id: site for site in sites.all_sites(connection)}
+        deadline = time.monotonic() + _WARMING_S
+        for site_id, query, sort in self._wanted(known):
+            if time.monotonic() > deadline:
+                break
+            with suppress(Refusal):  # a reaction or a time zone that is no more
+                self._articles(known[site_id], query, sort) if sort is not None else self._dashboard(known[site_id], query)
+            time.sleep(_PAUSE_S)
+        self._warm_for = hour
+
+    def _wanted(self, known: Mapping[int, Site]) -> list[_Asked]:
+        """What to read, the last that was asked for first."""
+        if not self._asked:
+            return [(site_id, ReportQuery(), sort) for site_id in islice(known, _MOST_WARM) for sort in (None, "")]
+        since = self._clock() - DAY_MS
+        return [asked for asked, at_ms in reversed(list(self._asked.items())) if at_ms >= since and asked[0] in known]
+
+    def _note(self, site: Site, query: ReportQuery, sort: str | None) -> None:
+        """Remember that something was asked for."""
+        with self._noting:
+            self._asked.pop((site.id, query, sort), None)
+            self._asked[site.id, query, sort] = self._clock()
+            if len(self._asked) > _MOST_WARM:
+                del self._asked[next(iter(self._asked))]
 
     def _read(self, site: Site, query: ReportQuery, now_ms: int) -> tuple[Period, Filters]:
         began_ms = None

@@ -23,6 +23,7 @@ from reactions.newsroom.registering import Budget, no_budget
 from reactions.refusals import Overloaded, Refusal
 from reactions.storage import engines, outages
 from reactions.storage.engines import writing
+from reactions.times import now_ms
 from reactions.votes import counting
 from reactions.votes.counting import Outcome
 from reactions.votes.rules import Ballot, Receipt
@@ -76,6 +77,7 @@ class BallotBox:
     """The one way in for votes. One per process; `cast` and `submit` may be called from any thread.
 
     `guard` may refuse in the first transaction; `listener` is told of every batch after its COMMIT and before its answers.
+    `clock` gives the time in UTC milliseconds, by which a vote is late.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class BallotBox:
         budget: Budget = no_budget,
         guard: Callable[[Connection], None] = lambda _: None,
         listener: Listener | None = None,
+        clock: Callable[[], int] = now_ms,
     ) -> None:
         self._engine = engine
         self._pseudonym_key = pseudonym_key
@@ -102,6 +105,7 @@ class BallotBox:
         self._budget = budget
         self._guard = guard
         self._listener = listener
+        self._clock = clock
         self._locked_until: dict[int, float] = {}
         self._starting = threading.Lock()
         self._committer: threading.Thread | None = None
@@ -277,7 +281,9 @@ class BallotBox:
         def count(connection: Connection) -> list[Outcome]:
             self._guard(connection)
             engines.take_part_in_counting(connection)
-            return counting.count(connection, ballots, pseudonym_key=self._pseudonym_key, budget=self._budget)
+            return counting.count(
+                connection, ballots, pseudonym_key=self._pseudonym_key, budget=self._budget, at_ms=self._clock()
+            )
 
         outcomes = self._durably(count)
         self._guard = lambda _: None

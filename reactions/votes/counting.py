@@ -46,17 +46,20 @@ def count(
     *,
     pseudonym_key: bytes,
     budget: Budget = registering.no_budget,
-    notes_late_votes: bool = True,
+    at_ms: int | None = None,
 ) -> list[Outcome]:
     """Count a batch inside the caller's writing transaction; the outcomes stand in the order of the ballots.
 
     Ballots are refused on articles that are closed or unknown, or new and beyond the quota or the `budget` of their network.
-    Nothing is durable until the caller commits. Without `notes_late_votes` the caller calls `tallies.note_rewrite` last.
+    `at_ms` is the time it is done at, by which a vote is late; without it the caller calls `tallies.note_rewrite` last.
+    Nothing is durable until the caller commits.
     """
     placed = _placed(connection, ballots, budget)
     voters = _voters(connection, ballots, placed, pseudonym_key)
-    present = _apply(connection, ballots, voters, notes_late_votes=notes_late_votes)
+    present, shifts = _apply(connection, ballots, voters)
     _note_fresh(connection, ballots, placed)
+    if at_ms is not None:
+        tallies.note_late(connection, shifts, at_ms=at_ms)
     counted = tallies.counts_of(connection, {article_id for article_id, _ in voters.values()})
     shown: dict[tuple[int, str], Counts] = {}
     outcomes: list[Outcome] = []
@@ -138,9 +141,9 @@ def _pseudonym(key: bytes, ballot: Ballot, article_id: int) -> bytes:
 
 
 def _apply(
-    connection: Connection, ballots: Sequence[Ballot], voters: dict[int, Voter], *, notes_late_votes: bool
-) -> dict[Voter, _Standing]:
-    """Store the votes and everything that follows from them; return how each voter's vote stands after the batch."""
+    connection: Connection, ballots: Sequence[Ballot], voters: dict[int, Voter]
+) -> tuple[dict[Voter, _Standing], list[tallies.Shift]]:
+    """Store the votes and all that follows from them; return how each voter's vote stands after it, and what was changed."""
     present: dict[Voter, _Standing] = {}
     events: list[ledger.Event] = []
     shifts: list[tallies.Shift] = []
@@ -158,8 +161,8 @@ def _apply(
     ledger.append(connection, events)
     if held_by:
         holds.record(connection, [Held(*voter, b.site.id, b.at_ms, b.held) for voter, b in held_by.items() if b.held])
-    tallies.shift(connection, shifts, notes_late_votes=notes_late_votes)
-    return present | _stored(connection, set(voters.values()) - present.keys())
+    tallies.shift(connection, shifts)
+    return present | _stored(connection, set(voters.values()) - present.keys()), shifts
 
 
 def _event(voter: Voter, ballot: Ballot, change: _Change) -> ledger.Event:

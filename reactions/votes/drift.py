@@ -45,14 +45,24 @@ def of_articles(connection: Connection, ids: Sequence[int]) -> dict[int, list[ob
     return found
 
 
+Task = Callable[[], object]
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
 class Rounds:
     """The rolling check of one process: every minute the next `articles` by their ids, and all of them in turn.
 
-    0 turns it off. On PostgreSQL processes check one at a time. The same thread then does what `beside` does.
+    0 turns it off. On PostgreSQL processes check one at a time. The same thread then does what `beside` does, and first
+    of all what `at_start` does.
     """
 
-    def __init__(self, engine: Engine, *, articles: int, on_look: OnLook, beside: Callable[[], object] = lambda: None) -> None:
-        self._engine, self._articles, self._on_look, self._beside = engine, articles, on_look, beside
+    def __init__(
+        self, engine: Engine, *, articles: int, on_look: OnLook, beside: Task = _nothing, at_start: Task = _nothing
+    ) -> None:
+        self._engine, self._articles, self._on_look, self._beside, self._at_start = engine, articles, on_look, beside, at_start
         self._last: int | None = None
         self._known: dict[int, Drift] = {}
         self._starting = threading.Lock()
@@ -67,16 +77,17 @@ class Rounds:
                     self._pid = os.getpid()
 
     def _go_on(self) -> None:
+        self._try(self._at_start)
         while True:
             time.sleep(_EVERY_S)
-            try:
-                self.look()
-            except Exception:  # the database may be away; the rounds go on
-                log.exception("the rolling check failed")
-            try:
-                self._beside()
-            except Exception:
-                log.exception("what goes on beside the rolling check failed")
+            self._try(self.look)
+            self._try(self._beside)
+
+    def _try(self, task: Task) -> None:
+        try:
+            task()
+        except Exception:  # the database may be away; the rounds go on
+            log.exception("a task of the rounds failed")
 
     def look(self) -> list[Drift]:
         """Check the next articles in one snapshot; the drift that was not known. After the last article it begins anew."""

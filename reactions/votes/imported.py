@@ -82,7 +82,7 @@ def merge(connection: Connection, site_id: int, article_id: int, *, into: int) -
     fall = {(article_id, reaction): -n for reaction, n in moved.items()}
     tallies.shift_imported(connection, fall | {(into, reaction): n for reaction, n in moved.items()})
     if moved:
-        tallies.note_rewrite(connection)
+        tallies.note_rewrite(connection, from_hour=tallies.NO_HOUR)
 
 
 def _move_amounts(connection: Connection, site_id: int, article_id: int, *, into: int) -> dict[str, int]:

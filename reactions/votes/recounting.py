@@ -67,11 +67,13 @@ def correct(box: BallotBox, article: Article, *, by: str, now_ms: int) -> list[o
         engines.stop_counting(connection)
         rows = select(_t.reaction).where(_t.article_id == article.article_id).order_by(_t.reaction)
         connection.execute(rows.with_for_update()).all()  # an import that is taken back locks them too
+        first = tallies.first_hour_of(connection, [article.article_id])
         if not article.votes_dropped:
             _lead_ledger_to_votes(connection, article.article_id, now_ms)
             _rewrite_series(connection, article.article_id)
         _set_tally(connection, article.article_id)
-        tallies.note_rewrite(connection)
+        first = min(first, tallies.first_hour_of(connection, [article.article_id]))
+        tallies.note_rewrite(connection, from_hour=first)
         interventions.record(connection, article.article_id, "recounted", at_ms=now_ms, by=by)
         return drift.of_articles(connection, [article.article_id]).get(article.article_id, [])
 

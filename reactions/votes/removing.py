@@ -16,7 +16,7 @@ from reactions.newsroom import api_keys, articles, editor_sessions, sites
 from reactions.newsroom.sites import Site, patterns
 from reactions.storage import engines, tables
 from reactions.storage.engines import writing
-from reactions.times import DAY_MS
+from reactions.times import DAY_MS, HOUR_MS
 from reactions.votes import imported, imported_views, ledger, retention, tallies
 from reactions.votes.ballot_box import BallotBox
 from reactions.votes.revising import Editor
@@ -72,7 +72,7 @@ class _Removal:
         if voters:
             shifts = ledger.strike_out_voters(connection, voters, what=self.what, at_ms=self.editor.now_ms)
             tallies.unshift(connection, shifts)
-            tallies.note_rewrite(connection)
+            tallies.note_rewrite(connection, from_hour=min(shift.at_ms for shift in shifts) // HOUR_MS if shifts else 0)
         return len(voters)
 
 
@@ -155,6 +155,7 @@ def _erase(connection: Connection, site: Site, ids: Sequence[int]) -> None:
     imported.remove(connection, site.id, ids)
     imported_views.remove(connection, site.id, ids)
     retention.erase(connection, ids)
+    first = tallies.first_hour_of(connection, ids)
     for table in (
         tables.tally,
         tables.hourly,
@@ -167,4 +168,4 @@ def _erase(connection: Connection, site: Site, ids: Sequence[int]) -> None:
     ):
         connection.execute(delete(table).where(table.c.article_id.in_(ids)))
     articles.note_change(connection, site)
-    tallies.note_rewrite(connection)
+    tallies.note_rewrite(connection, from_hour=first)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Boolean, ColumnElement, Connection, Row, bindparam, null, select, true, tuple_, update
 
+from reactions import times
 from reactions.storage import tables
 from reactions.storage.engines import take_part_in_counting
 from reactions.votes import ledger, tallies, verdicts
@@ -113,8 +114,6 @@ def _decide(box: BallotBox, choice: Choice, decision: _Decision, *, by: str, now
 
         decided = box.transact(work)
         if not decided:
-            if settled > AT_ONCE:  # so many may have taken until the hour that they were written into had closed
-                box.transact(tallies.note_rewrite)
             return settled
         settled += len(decided)
         after = decided[-1]
@@ -135,7 +134,9 @@ def _decide_some(
     connection.execute(_SETTLE, {"keys": keys, "to": decision.state, "now": now_ms, "who": by})
     if withdrawn := [key for key, row in zip(keys, rows, strict=True) if key in fresh and row.reaction is None]:
         connection.execute(_NEVER_COUNTED, {"keys": withdrawn})
-    tallies.shift(connection, [_shift(event, fresh) for event in events if not event.held])
+    shifts = [_shift(event, fresh) for event in events if not event.held]
+    tallies.shift(connection, shifts)
+    tallies.note_late(connection, shifts, at_ms=times.now_ms())
     return keys
 
 

@@ -15,7 +15,7 @@ from reactions.newsroom import articles, interventions
 from reactions.newsroom.sites import Site
 from reactions.storage import engines, tables
 from reactions.storage.engines import writing
-from reactions.times import DAY_MS
+from reactions.times import DAY_MS, HOUR_MS
 from reactions.votes import holds, imported, imported_views, tallies, views
 from reactions.votes.ballot_box import BallotBox
 from reactions.votes.holds import Hold
@@ -103,7 +103,7 @@ def merge(editor: Editor, key: str, *, into: str) -> int:
         views.move(connection, source.article_id, into=target.article_id)
         imported_views.move(connection, editor.site.id, source.article_id, into=target.article_id)
         interventions.forward(connection, editor.site, source.key, into=target.key, at_ms=editor.now_ms, by=editor.by)
-        tallies.note_rewrite(connection)
+        tallies.note_rewrite(connection, from_hour=editor.now_ms // HOUR_MS)
 
     editor.box.transact(hand_over)  # which runs again if it and the writer of views have waited for each other
     return count
@@ -149,4 +149,5 @@ def _voters_of(connection: Connection, article_id: int) -> frozenset[bytes]:
 def _record(editor: Editor, key: str, what: str) -> None:
     with writing(editor.engine) as connection:
         interventions.record_revision(connection, editor.site, key, what, at_ms=editor.now_ms, by=editor.by)
-        tallies.note_rewrite(connection)  # counting many votes may have taken until the hour they were written into had closed
+        # Counting many votes may have taken until the hour they were written into had closed.
+        tallies.note_rewrite(connection, from_hour=editor.now_ms // HOUR_MS)

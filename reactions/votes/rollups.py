@@ -1,8 +1,9 @@
 """Rollups: the hourly series summed by site and hour, and by article and UTC day. Made in the background, of closed hours only.
 
 They hold nothing that the hourly series does not say. `rolled_upto` tells up to which hour they go and under which number of
-rewrites of the past; rows beyond that hour may be half-made, and after another rewrite none of them is to be believed. Sums of
-one hour are the same whoever makes them, so that two processes that roll up the same day do each other no harm.
+rewrites of the past; rows beyond that hour may be half-made. A rewrite counts itself there, and lowers the mark to the first hour
+that it changed; under another number none of the rows is to be believed. Sums of one hour are the same whoever makes them, so
+that two processes that roll up the same day do each other no harm.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from reactions.votes import tallies
 from reactions.votes.tallies import READERS_OF_HOUR
 
 DAY_HOURS = 24
-_GRACE_HOURS = 1 + tallies.LATE_MS // HOUR_MS  # after its end, in which an hour is left alone: clocks of two hosts may differ
+_GRACE_HOURS = 2  # in which an hour is left alone: its votes may be late, and every one that is costs the work again
 _ROWS_AT_ONCE = 2_000
 _PAUSE_S = 0.05  # between two steps, for the votes that wait
 _a, _h = tables.article.c, tables.hourly.c
@@ -86,9 +87,9 @@ def advance(engine: Engine, *, now_ms: int) -> bool:
         if not engines.alone(connection, engines.ROLLING_UP):
             return False
         mark, rewrites = _mark(connection), tallies.rewrites(connection)
-        begin = mark.hour if mark is not None and mark.rewrites == rewrites else _first_hour(connection)
-        end = now_ms // HOUR_MS - _GRACE_HOURS
-        if begin is None or begin >= end:
+        first, end = _first_hour(connection), now_ms // HOUR_MS - _GRACE_HOURS
+        begin = max(mark.hour if mark is not None and mark.rewrites == rewrites else 0, end if first is None else first)
+        if begin >= end:
             return False
         upto = Mark(min(end, (begin // DAY_HOURS + 1) * DAY_HOURS), rewrites)
         changes = _changes(connection, range(begin, upto.hour))

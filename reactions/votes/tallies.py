@@ -5,22 +5,24 @@ A tally has two parts: `n` are votes, `imported` is what other tools counted. Wh
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import BigInteger, Connection, Select, Text, bindparam, cast, delete, exists, func, select, tuple_, update
+from sqlalchemy import BigInteger, Connection, Select, Text, bindparam, case, cast, delete, func, select, tuple_, update
 
 from reactions.storage import statements, tables
 from reactions.storage.engines import insert_for
 from reactions.storage.statements import ManyRows, Question
 from reactions.storage.tables import READERS
-from reactions.times import HOUR_MS, TEN_MINUTES_MS
+from reactions.times import HOUR_MS, MINUTE_MS, TEN_MINUTES_MS
 
-_t, _h, _p = tables.tally.c, tables.hourly.c, tables.past_rewrite.c
-LATE_MS = HOUR_MS  # so long after a vote was cast it may be counted without a word to those who keep sums of past hours
+_t, _h, _p, _upto = tables.tally.c, tables.hourly.c, tables.past_rewrite.c, tables.rolled_upto.c
+# So long after the end of its hour a vote may be counted without a word to those who keep sums of closed hours. They believe in
+# an hour a minute later than that: the time that is left for a commit, and for clocks of two hosts that differ.
+LATE_MS = MINUTE_MS
+NO_HOUR = 2**31 - 1  # beyond every hour: what is rewritten is no hour at all
 READERS_OF_HOUR = sum((_h[name] for name in READERS[1:]), _h[READERS[0]])
 
 
@@ -71,10 +73,10 @@ def readers_of(connection: Connection, places: Collection[tuple[int, int]]) -> d
     return {(row[0], row[1]): row[2] for row in connection.execute(asked)}
 
 
-def shift(connection: Connection, shifts: Collection[Shift], *, notes_late_votes: bool = True) -> None:
+def shift(connection: Connection, shifts: Collection[Shift]) -> None:
     """Apply a batch of changes: the hourly series first, the tallies last, because theirs are the hottest locks.
 
-    Without `notes_late_votes` the caller notes the rewrite at the end of its transaction, as `unshift` says.
+    The caller notes late ones at the end of its transaction, by `note_late`.
     """
     if not shifts:
         return
@@ -88,23 +90,35 @@ def shift(connection: Connection, shifts: Collection[Shift], *, notes_late_votes
     _TALLY.execute(connection, [(a, r, max(by, 0)) for (a, r), by in sorted(net.items()) if by])
     if falling := [{"a": a, "r": r, "less": -by} for (a, r), by in sorted(net.items()) if by < 0]:
         connection.execute(_LOWER, falling)
-    if notes_late_votes and min(change.at_ms for change in shifts) < time.time() * 1000 - LATE_MS:
-        _note_late_votes(connection)
 
 
-def _note_late_votes(connection: Connection) -> None:
-    """Tell that hours have changed which may be rolled up: a process stood still for hours, or a month is seeded."""
-    if connection.execute(select(exists().select_from(tables.rolled_upto))).scalar_one():
-        note_rewrite(connection)
+def note_late(connection: Connection, shifts: Iterable[Shift], *, at_ms: int) -> None:
+    """Note a rewrite if changes are written at `at_ms` into hours that had closed: a process stood still, or a month is seeded.
+
+    It is called last in the transaction, as `note_rewrite` is.
+    """
+    first = min((change.at_ms // HOUR_MS for change in shifts), default=NO_HOUR)
+    if (first + 1) * HOUR_MS + LATE_MS < at_ms:
+        note_rewrite(connection, from_hour=first)
 
 
-def note_rewrite(connection: Connection) -> None:
-    """Tell every process that hours of the past have changed, so that none goes on with sums that it remembers.
+def note_rewrite(connection: Connection, *, from_hour: int = 0) -> None:
+    """Tell every process that hours from `from_hour` on have changed, so that none goes on with sums that it remembers.
 
-    Whoever changes other hours than the present one calls it, last in the same transaction: all of them wait for this row.
+    Whoever changes other hours than the present one, or what was imported, calls it, last in the same transaction: all of them
+    wait for this row. Rollups of the hours before stay what they are.
     """
     statement = insert_for(connection)(tables.past_rewrite).values(id=1, n=1)
-    connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_={"n": _p.n + 1}))
+    counted = statement.on_conflict_do_update(index_elements=["id"], set_={"n": _p.n + 1})
+    n = connection.execute(counted.returning(_p.n)).scalar_one()
+    before = case((_upto.hour_utc > from_hour, from_hour), else_=_upto.hour_utc)
+    connection.execute(update(tables.rolled_upto).where(_upto.rewrites == n - 1).values(rewrites=n, hour_utc=before))
+
+
+def first_hour_of(connection: Connection, article_ids: Collection[int]) -> int:
+    """The first UTC hour in which anything happened to these articles."""
+    first = connection.execute(select(func.min(_h.hour_utc)).where(_h.article_id.in_(article_ids))).scalar()
+    return NO_HOUR if first is None else int(first)
 
 
 def rewrites(connection: Connection) -> int:

@@ -35,8 +35,10 @@ _JSON_TYPE = ("Content-Type", "application/json")
 class AsgiDoor:
     """The application for ASGI servers. Made once for each process, used from one event loop."""
 
-    def __init__(self, wsgi_app: Any, hot: HotPath, *, threads: int, answer_within_s: float) -> None:
-        self._hot = hot
+    def __init__(
+        self, wsgi_app: Any, hot: HotPath, *, threads: int, answer_within_s: float, on_start: Callable[[], object] = lambda: None
+    ) -> None:
+        self._hot, self._on_start = hot, on_start
         self._flask = FlaskThreads(wsgi_app, threads=threads)
         self._reading = ThreadPoolExecutor(_READING_THREADS, thread_name_prefix="reading")
         self._answer_within_s = answer_within_s
@@ -56,6 +58,8 @@ class AsgiDoor:
         """Say that everything is ready; at the end, when no request is open any more, write the views of the last second."""
         while True:
             message = await receive()
+            if message["type"] == "lifespan.startup":
+                self._on_start()
             if message["type"] == "lifespan.shutdown":
                 await self._flask.idle()
                 await asyncio.to_thread(self._hot.views.close)

@@ -19,6 +19,7 @@ from sqlalchemy import Engine
 
 from reactions.newsroom import article_keys
 from reactions.newsroom.article_keys import ArticleKey
+from reactions.newsroom.reaction_sets import Reaction
 from reactions.newsroom.sites import Site
 from reactions.refusals import MalformedKey
 from reactions.settings import Settings
@@ -139,7 +140,7 @@ class CountsReader:
         language = _language(query)
         if len(articles) == 1:
             return self._answer(site, articles, address, lambda entries: _row(entries[0], language))
-        labels = [{"key": r.key, "label": r.label_in(language), "emoji": r.emoji} for r in site.reactions.offered]
+        labels = [_button(reaction, language) for reaction in site.reactions.offered]
         return self._answer(
             site, articles, address, lambda entries: {"reactions": labels, "articles": list(map(_entry, entries))}
         )
@@ -180,12 +181,15 @@ def _usable(site: Site, text: str) -> ArticleKey | Fault:
         return Fault(text, refusal)
 
 
+def _button(reaction: Reaction, language: str) -> dict[str, Any]:
+    """A button of the row, but for its count."""
+    shown = {"key": reaction.key, "label": reaction.label_in(language), "emoji": reaction.emoji}
+    return shown if reaction.icon is None else {**shown, "icon": reaction.icon}
+
+
 def _row(counts: Entry, language: str) -> dict[str, Any]:
     assert isinstance(counts, Counts)
-    buttons = [
-        {"key": r.key, "label": r.label_in(language), "emoji": r.emoji, "count": counts.by_reaction[r.key]}
-        for r in counts.offered.offered
-    ]
+    buttons = [{**_button(r, language), "count": counts.by_reaction[r.key]} for r in counts.offered.offered]
     return {"article": counts.article, "open": counts.open, "total": counts.total, "reactions": buttons}
 
 

@@ -151,6 +151,7 @@ class ReactionCount(Schema):
     key = fields.String(required=True)
     label = fields.String(required=True)
     emoji = fields.String(required=True)
+    icon = fields.String(metadata={"description": "emoji where the site has it shown instead of the widget's own face"})
     count = fields.Integer(allow_none=True, metadata={"minimum": 0, "description": "Where one article was asked for"})
 
 

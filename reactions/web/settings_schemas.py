@@ -87,7 +87,8 @@ class SetBody(Body):
         metadata={
             "description": (
                 "Each with key, emoji, mood (-1, 0, 1), label by language, retired, "
-                "and colour (#rrggbb on the dashboard; null: its own choice; left out: as it was)"
+                "colour (#rrggbb on the dashboard; null: its own choice; left out: as it was) "
+                "and icon (face: the widget's own where it has one; emoji: the system's; left out: as it was)"
             )
         },
     )
@@ -107,6 +108,7 @@ class ReactionOfSet(Schema):
     label = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
     retired = fields.Boolean(required=True)
     colour = _text("#rrggbb on the dashboard; left out where it chooses")
+    icon = _text("emoji where the row shows the system's; left out where it shows the widget's own face, if there is one")
 
 
 class SetResponse(Schema):

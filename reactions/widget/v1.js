@@ -416,11 +416,11 @@ try {
 			return navigator.onLine ? word : `${word} – ${this.word(2)}`;
 		}
 
-		picture({ key = "", emoji = "" }) {
+		picture({ key = "", emoji = "", icon = "" }) {
 			const slot = document.createElement("slot");
 			const { icons } = this;
 			const text = icons === "none" ? "" : `${emoji}\uFE0F`;
-			const face = !icons && this.extra?.faces?.[emoji.replace("\uFE0F", "")];
+			const face = !icons && !icon && this.extra?.faces?.[emoji.replace("\uFE0F", "")];
 			slot.name = key;
 			slot.append((face && attempt(() => drawing("svg", face))) || text);
 			if (/\//.test(icons)) {
@@ -448,7 +448,7 @@ try {
 			const { children } = /** @type {any} */ (this.#row);
 			this.#row.style.visibility = this.#heading.style.visibility = known ? "" : "hidden";
 			this.#row.ariaLabel = this.#heading.textContent = this.word(0);
-			const drawn = `${n} ${this.icons} ${this.extra} ${known?.map((one = ANY) => [one.key, one.label, one.emoji])}`;
+			const drawn = `${n} ${this.icons} ${this.extra} ${known?.map((one = ANY) => [one.key, one.label, one.emoji, one.icon])}`;
 			if (drawn !== this.#drawn) {
 				this.#drawn = drawn;
 				for (const [name, most] of [["wide", 8], ["narrow", 4]])

@@ -93,8 +93,8 @@ FAULTS = {
         entry(mood=2), entry(mood=-2), entry(mood=0.0), entry(mood=1.0), entry(mood="1"), entry(mood=True), entry(mood=[1]),
         entry(retired=1), entry(retired="no"),
     ],
-    "Reaction 1: use key, emoji, mood, label, retired, colour; not 'color'.": [entry(color="red")],
-    "Reaction 1: use key, emoji, mood, label, retired, colour; not 'a', 'b'.": [entry(b=1, a=2)],
+    "Reaction 1: use key, emoji, mood, label, retired, colour, icon; not 'color'.": [entry(color="red")],
+    "Reaction 1: use key, emoji, mood, label, retired, colour, icon; not 'a', 'b'.": [entry(b=1, a=2)],
     "Reaction 1 must be a [[reaction]] table with key, emoji, mood and label.": ["reaction = [1]", 'reaction = ["like"]'],
     "At least one reaction must be offered.": ["reaction = []", entry(retired=True)],
     "A reaction set has [[reaction]] tables and nothing else.": [
@@ -204,6 +204,23 @@ def test_who_writes_a_set_without_colours_takes_none_away() -> None:
     assert reaction_sets.from_toml(reaction_sets.to_toml(old)) == old
 
 
+def test_who_writes_a_set_without_icons_takes_none_away() -> None:
+    old = make.reactions("like", "love").changed("like", icon="emoji").changed("love", icon="emoji")
+    tables = [{"key": "like", "emoji": "👍", "label": "Like"}, {"key": "love", "emoji": "❤", "label": "Love", "icon": "face"}]
+
+    new = old.replaced_by(reaction_sets.from_stored(tables))
+
+    assert {entry.key: entry.icon for entry in new.entries} == {"like": "emoji", "love": None}
+    assert [table.get("icon", "left out") for table in reaction_sets.stored(new)] == ["emoji", "left out"]
+    assert reaction_sets.from_toml(reaction_sets.to_toml(old)) == old
+
+
+@pytest.mark.parametrize("icon", ["Emoji", "", "svg", "/faces/like.svg", 1, True, []])
+def test_what_is_no_icon_is_refused(icon: Any) -> None:
+    with pytest.raises(MalformedReactionSet, match=r"^Reaction 1 \(like\): icon must be face"):
+        reaction_sets.from_stored([{"key": "like", "emoji": "👍", "label": "Like", "icon": icon}])
+
+
 @pytest.mark.parametrize(
     "colour", ["red", "#12345", "#1234567", "#12345g", "#１２３４５６", " #123456", "#123456\n", "url(#a)", 1, True, []]
 )
@@ -242,6 +259,7 @@ ENTRIES = st.builds(
     labels=st.dictionaries(LANGUAGES, SHOWN, min_size=1, max_size=3),
     retired=st.booleans(),
     colour=st.none(),
+    icon=st.sampled_from([None, "emoji"]),
 )
 SETS = (
     st.lists(ENTRIES, min_size=1, max_size=6, unique_by=lambda entry: entry.key)

@@ -45,7 +45,9 @@ class Stage:
     box: BallotBox = field(init=False)
 
     def __post_init__(self) -> None:
-        self.box = BallotBox(self.engine, pseudonym_key=b"k" * 32, batch_size=256, queue_size=2000, answer_within_s=10)
+        self.box = BallotBox(
+            self.engine, pseudonym_key=b"k" * 32, batch_size=256, queue_size=2000, answer_within_s=10, clock=lambda: self.now_ms
+        )
 
     def publish(
         self, key: str, *, at_ms: int | None = NOON - DAY_MS, section: str | None = None, authors: Sequence[str] = (),

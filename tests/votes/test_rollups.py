@@ -67,10 +67,16 @@ def told(here: Stage) -> list[Any]:
         for place, about in enumerate(QUERIES):
             query = asked(**about, time_zone=ZONES[place % len(ZONES)])
             found.append(newsroom.dashboard(site, query))
-        found += [newsroom.series(site, asked(period="28d", time_zone=zone)) for zone in ZONES]
-        found += [newsroom.articles(site, asked(period="7d", time_zone=zone)) for zone in ZONES]
+        found += [newsroom.series(site, asked(period="28d", time_zone=zone)) for zone in ZONES[1:3]]
+        found += [newsroom.articles(site, asked(period="7d", time_zone=zone)) for zone in ZONES[::3]]
         found.append(newsroom.dashboard(site, asked(period="life")))
     return found
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No votes wait here for whoever rolls up."""
+    monkeypatch.setattr(rollups, "_PAUSE_S", 0)
 
 
 @contextmanager
@@ -227,7 +233,30 @@ def test_no_report_differs_after_a_rewrite(engine: Engine, rewrite: Callable[[St
     roll_up(here)
     assert covered(here)
     assert differing_days(here) == []
-    assert_no_report_differs(here)
+
+
+@pytest.mark.parametrize(
+    ("rewrite", "hours_ago"),
+    [
+        (vote_late, 72),
+        (lambda here: revising.merge(editor(here), "a", into="b"), 0),
+        (lambda here: here.give("a", "love", 2, here.now_ms - 30 * 60_000), 1),
+    ],
+    ids=["late by days", "a merge", "late by minutes"],
+)
+def test_a_rewrite_costs_the_rollups_no_more_than_the_hours_from_the_first_it_changed(
+    engine: Engine, rewrite: Callable[[Stage], object], hours_ago: int
+) -> None:
+    here = newspaper(engine, 8)
+    roll_up(here)
+    before = covered(here)
+
+    rewrite(here)
+
+    assert covered(here) == min(before, here.now_ms // HOUR_MS - hours_ago)
+    roll_up(here)
+    assert covered(here) == before
+    assert differing_days(here) == []
 
 
 class Killed(BaseException):

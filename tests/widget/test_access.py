@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from tests.browsers import violations
 from tests.make import ADA
 from tests.widget.publisher import Publisher, number, row
 from tests.widget.steps import WORDS, button, expect_said, expect_shown, open_row
 from tests.widget.test_layout import with_counts
-
-TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-
-
-def findings(page: Page) -> list[str]:
-    """What axe says against the page."""
-    result: dict[str, Any] = Axe().run(page, options={"runOnly": TAGS}).response
-    assert len(result["passes"]) > 15, "axe has looked at too little"
-    return [f"{found['id']}: {node['html']}" for found in result["violations"] for node in found["nodes"]]
 
 
 @pytest.mark.parametrize(
@@ -39,11 +28,11 @@ def test_axe_finds_nothing(page: Page, publisher: Publisher, width: int, lang: s
     with_counts(page)
     body = row(key) + f"<p>{number(key)} reactions</p>"
     reactions = open_row(page, publisher.page(body, lang=lang, direction=direction, css=css))
-    assert findings(page) == []
+    assert violations(page) == []
 
     button(reactions, "love").click()
     expect(button(reactions, "love")).to_have_attribute("aria-pressed", "true")
-    assert findings(page) == []
+    assert violations(page) == []
 
 
 def test_axe_finds_nothing_in_a_closed_row(page: Page, publisher: Publisher) -> None:
@@ -52,7 +41,7 @@ def test_axe_finds_nothing_in_a_closed_row(page: Page, publisher: Publisher) -> 
     publisher.close_voting(key)
     open_row(page, publisher.article(key))
 
-    assert findings(page) == []
+    assert violations(page) == []
 
 
 def test_axe_finds_nothing_while_a_refusal_is_shown(failing_page: Page, publisher: Publisher) -> None:
@@ -61,7 +50,7 @@ def test_axe_finds_nothing_while_a_refusal_is_shown(failing_page: Page, publishe
     button(reactions, "like").click()
     expect_said(reactions, "Not saved – offline")
 
-    assert findings(failing_page) == []
+    assert violations(failing_page) == []
 
 
 def test_axe_finds_nothing_in_a_row_that_waits(page: Page, publisher: Publisher) -> None:
@@ -69,7 +58,7 @@ def test_axe_finds_nothing_in_a_row_that_waits(page: Page, publisher: Publisher)
     page.goto(publisher.article(publisher.key()))
     page.wait_for_function("!!customElements.get('reader-reactions')")
 
-    assert findings(page) == []
+    assert violations(page) == []
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.localName") == "body"  # nothing empty can be reached
 

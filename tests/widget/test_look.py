@@ -8,11 +8,11 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
+from tests.browsers import violations
 from tests.databases import PROJECT
 from tests.make import ADA, BEN
 from tests.widget.publisher import Publisher, row
 from tests.widget.steps import WORDS, button, expect_said, expect_shown, open_row, ready
-from tests.widget.test_access import findings
 from tests.widget.test_layout import MARGINS, always, box, clipped, sideways, with_counts
 
 EXTRAS = json.loads((PROJECT / "reactions" / "widget" / "v1.json").read_text(encoding="utf-8"))
@@ -56,6 +56,18 @@ def test_another_emoji_of_the_newsroom_is_shown_as_it_is(page: Page, publisher: 
 
     expect(page.get_by_role("button", name="Hot")).to_be_visible()
     assert pictures(page.locator("reader-reactions")) == ["🔥\ufe0f"]
+
+
+def test_a_site_may_choose_the_emoji_for_one_reaction_and_the_page_for_all(page: Page, publisher: Publisher) -> None:
+    key = publisher.key()
+    buttons = [{"key": k, "label": k, "emoji": e, "count": 0} for k, e in (("like", "👍"), ("love", "❤️"))]
+    buttons[0]["icon"] = "emoji"
+    page.route("**/reactions?*", always({"article": key, "open": True, "total": 0, "reactions": buttons}))
+
+    for attribute, shown in (("", ["👍\ufe0f", "svg"]), ('icons="none"', ["", ""])):
+        page.goto(publisher.page(row(key, attribute)))
+        expect(page.get_by_role("button", name="love")).to_be_visible()
+        assert pictures(page.locator("reader-reactions")) == shown
 
 
 @pytest.mark.parametrize(("icons", "shown"), [("emoji", "👍\ufe0f"), ("none", "")])
@@ -157,7 +169,7 @@ def test_forms_are_made_by_properties_alone(page: Page, publisher: Publisher, fo
         boxes = [box(one) for one in reactions.locator("button").all()]
         assert min(min(one["width"], one["height"]) for one in boxes) >= 44
         assert (max(one["height"] for one in boxes) < 60) == (form == "compact")
-        assert findings(page) == []
+        assert violations(page) == []
 
 
 def test_there_are_two_more_forms_and_five_themes() -> None:
@@ -172,7 +184,7 @@ def test_themes_are_made_by_properties_alone_and_can_be_read(page: Page, publish
     button(reactions, "love").click()
     expect_shown(reactions, {"love": 1}, pressed="love")
 
-    assert findings(page) == []
+    assert violations(page) == []
 
 
 def test_results_may_wait_for_the_own_vote_and_come_as_shares_and_a_total(page: Page, publisher: Publisher) -> None:

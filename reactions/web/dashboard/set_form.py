@@ -22,7 +22,7 @@ from reactions.refusals import MalformedReactionSet
 Form = MultiDict[str, str]
 _NEW = ".new"  # no key begins with a full stop
 _MOODS = {"-1": -1, "0": 0, "1": 1}
-_BLANK: Mapping[str, Any] = {"key": _NEW, "emoji": "", "mood": 0, "label": {}, "retired": False, "colour": ""}
+_BLANK: Mapping[str, Any] = {"key": _NEW, "emoji": "", "mood": 0, "label": {}, "retired": False, "colour": "", "icon": "face"}
 
 
 class Stale(Exception):
@@ -77,7 +77,14 @@ def what_differs(now: Site, form: Form) -> str:
 
 
 def _plain(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    return row["emoji"], row["mood"], sorted(row["label"].items()), row["retired"], row.get("colour") or ""
+    return (
+        row["emoji"],
+        row["mood"],
+        sorted(row["label"].items()),
+        row["retired"],
+        row.get("colour") or "",
+        row.get("icon") or "face",
+    )
 
 
 def _row(form: Form, key: str) -> dict[str, Any]:
@@ -97,6 +104,7 @@ def _row(form: Form, key: str) -> dict[str, Any]:
         "label": {language: labels[language] for language in tongues},
         "retired": f"retired.{key}" in form,
         "colour": form.get(f"colour.{key}", "").strip() if f"coloured.{key}" in form else "",
+        "icon": form.get(f"icon.{key}", "face"),
     }
 
 

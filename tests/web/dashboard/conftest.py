@@ -109,6 +109,7 @@ class Paper:
     service: Service
     database_url: str
     key: str
+    cookies: list[Any] | None = None
 
     def at(self, path: str) -> str:
         return self.service.url + path
@@ -188,6 +189,14 @@ def page(context: BrowserContext, paper: Paper) -> Page:
     page = context.new_page()
     sign_in(page, paper)
     return page
+
+
+def come_in(page: Page, paper: Paper) -> None:
+    """Go on with the session of the editor who signed in first. Who signs out takes `sign_in`."""
+    if paper.cookies is None:
+        sign_in(page, paper)
+        paper.cookies = page.context.cookies()
+    page.context.add_cookies(paper.cookies)
 
 
 def sign_in(page: Page, paper: Paper) -> None:

@@ -6,14 +6,12 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Request, expect
 
 from reactions.web.dashboard import view_models
-from tests.browsers import Complaints
-from tests.web.dashboard.conftest import Paper, sign_in
+from tests.browsers import Complaints, violations
+from tests.web.dashboard.conftest import Paper, come_in
 
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 ARTICLE = "/dashboard/article?article=politics/council-pay-rise-in-eleven-minutes"
 PAGES = {
     "overview": "/dashboard?period=7d",
@@ -41,14 +39,9 @@ def tab(browser: Browser, complaints: Complaints, scheme: str, paper: Paper) -> 
     context = browser.new_context(color_scheme=scheme, locale="en-GB")  # type: ignore[arg-type]
     context.on("page", complaints.watch)
     page = context.new_page()
-    sign_in(page, paper)
+    come_in(page, paper)
     yield page
     context.close()
-
-
-def violations(page: Page) -> list[str]:
-    found = Axe().run(page, options={"runOnly": RULES}).response["violations"]
-    return [f"{rule['id']}: {node['target']}" for rule in found for node in rule["nodes"]]
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -143,7 +136,8 @@ def test_an_open_filter_and_an_open_table_are_accessible_on_a_phone(tab: Page, p
 def test_votes_are_reviewed_without_javascript(browser: Browser, paper: Paper) -> None:
     context = browser.new_context(java_script_enabled=False, locale="en-GB")
     tab = context.new_page()
-    sign_in(tab, paper)
+    come_in(tab, paper)
+    tab.goto(paper.at("/dashboard"))
     tab.get_by_role("link", name="Review").click()
     expect(tab.get_by_role("link", name="Waiting 76")).to_be_visible()
     expect(tab.locator(".unverified").first).to_contain_text("unverified key http://cheap.example")

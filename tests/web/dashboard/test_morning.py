@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browsers import Complaints
-from tests.web.dashboard.conftest import Paper, sign_in
+from tests.web.dashboard.conftest import Paper, come_in, sign_in
 from tests.widget.publisher import Pages
 
 PAY_RISE = "Council votes itself a pay rise of 38 per cent, in eleven minutes"
@@ -114,7 +114,7 @@ def titles_that_a_colleague_sees(page: Page, paper: Paper) -> list[str]:
     assert page.context.browser
     theirs = page.context.browser.new_context()
     tab = theirs.new_page()
-    sign_in(tab, paper)
+    come_in(tab, paper)
     tab.goto(page.url)
     titles = tab.locator(".listing .title").all_inner_texts()
     theirs.close()

@@ -13,7 +13,7 @@ from playwright.sync_api import BrowserContext, Page, Request, expect
 
 from tests.browsers import Complaints
 from tests.engines import wait_until
-from tests.web.dashboard.conftest import Paper, sign_in
+from tests.web.dashboard.conftest import Paper, come_in
 
 HALF_A_MINUTE_MS = 30_500
 GOAT = "local/goat-takes-the-seven-forty-two"
@@ -23,7 +23,7 @@ _readers = count(1)
 def opened(context: BrowserContext, paper: Paper, path: str) -> Page:
     """A page in a tab whose clock the test turns; the clock does not survive another navigation."""
     page = context.new_page()
-    sign_in(page, paper)
+    come_in(page, paper)
     page.clock.install()
     page.goto(paper.at(path))
     return page

@@ -76,6 +76,21 @@ def test_a_reaction_gets_a_colour_and_gives_it_back(app: Flask, admin: FlaskClie
     assert "colours.css" not in admin.get("/dashboard").text
 
 
+def test_a_reaction_is_shown_as_emoji_and_as_a_face_again(app: Flask, admin: FlaskClient) -> None:
+    row = "/v1/sites/daily/reactions?article=a"
+    form = filled(admin, "reactions")
+    form["icon.love"] = "emoji"
+    saved(admin, "reactions", "save", form)
+    buttons = admin.get(row).json["reactions"]
+
+    again = filled(admin, "reactions")
+    assert again.pop("icon.love") == "emoji"
+    saved(admin, "reactions", "save", again)
+
+    assert {button["key"]: button.get("icon") for button in buttons if "icon" in button} == {"love": "emoji"}
+    assert stored(app).reactions == make.reactions()
+
+
 def test_a_label_is_asked_for_in_the_sites_language_and_the_first_one_stays_the_first(app: Flask, admin: FlaskClient) -> None:
     form = filled(admin, "site")
     form["language"] = "de"
@@ -113,6 +128,7 @@ def test_a_section_offers_a_part_and_then_everything_again(app: Flask, admin: Fl
         ({"label..new.en": "Clap"}, "emoji must be one emoji."),
         ({"emoji.like": ""}, "Reaction 1 (like): emoji must be one emoji."),
         ({"order.like": "first"}, "like: write the place as a number, such as 1."),
+        ({"icon.like": "drawing"}, "Reaction 1 (like): icon must be face"),
         ({"coloured.like": "1", "colour.like": "red"}, "Reaction 1 (like): colour must be # and six hexadecimal digits"),
         ({"coloured.like": "1", "colour.like": "#abcdef", "coloured.wow": "1", "colour.wow": "#ABCDEF"}, "repeated: #abcdef."),
         ({"mood.like": "7"}, "mood must be -1, 0 or 1"),

@@ -48,7 +48,9 @@ function label(key) {
 
 const number = (key, at) => SAMPLE[at % SAMPLE.length] + (key === mine ? 1 : 0)
 
-const reactions = () => rows().map((key, at) => ({ key, label: label(key), emoji: field(`emoji.${key}`), count: number(key, at) }))
+const reactions = () => rows().map((key, at) => ({ key, label: label(key), emoji: field(`emoji.${key}`), ...drawnAs(key), count: number(key, at) }))
+
+const drawnAs = (key) => (form.elements[`icon.${key}`].checked ? { icon: "emoji" } : {})
 
 function counted() {
   const counts = Object.fromEntries(rows().map((key, at) => [key, number(key, at)]))
