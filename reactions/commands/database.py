@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from reactions.commands import as_json, failure, print_json
+from reactions.newsroom import sites
 from reactions.reports import reporting
 from reactions.storage import migrations
 from reactions.storage.connecting import with_timeouts
@@ -125,7 +126,7 @@ class _Found:
 
 
 def _recount(found: _Found, deadline: float | None) -> bool:
-    """Recount range by range, then the seals and the rollups. False if the deadline came first."""
+    """Recount range by range, then the seals, the rollups and what is kept of them. False if the deadline came first."""
     with _patient_snapshot() as listing:
         pieces = list(integrity.ranges(listing, above=found.above, articles=_ARTICLES))
     for piece in pieces:
@@ -140,6 +141,11 @@ def _recount(found: _Found, deadline: float | None) -> bool:
     for day in days:
         with _patient_snapshot() as connection:
             found.add(0, rollups.differences(connection, day))
+    with _patient_snapshot() as connection:
+        every_site = sites.all_sites(connection)
+    for site in every_site:
+        with _patient_snapshot() as connection:
+            found.add(0, reporting.kept_differences(connection, site, now_ms=current.now_ms()))
     return True
 
 

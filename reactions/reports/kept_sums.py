@@ -28,6 +28,7 @@ from reactions.storage.engines import insert_for
 
 _k = tables.kept_sums.c
 _NUMBERS = "q"  # eight bytes each, the lowest first
+_FORMAT = 1  # of what is packed: versions of the service that pack otherwise do not read each other's
 
 
 def find(connection: Connection, site: Site, what: str, hours: range, rewrites: int) -> tuple[range, Any] | None:
@@ -41,7 +42,14 @@ def find(connection: Connection, site: Site, what: str, hours: range, rewrites: 
     if near is None:
         return None
     packed = connection.execute(select(_k.sums).where(_k.site_id == site.id, _k.what == known[near])).scalar_one()
-    return near, KINDS[what][1](zlib.decompress(packed))
+    return near, _unpacked_as(what, packed)
+
+
+def read(connection: Connection, site: Site, rewrites: int) -> list[tuple[str, range, Any]]:
+    """All that is kept of a site and to be believed: under which name, of which hours, and the sums."""
+    mine = (_k.site_id == site.id, _k.rewrites == rewrites, _k.moods == moods_of(site))
+    rows = connection.execute(select(_k.what, _k.first_hour, _k.before_hour, _k.sums).where(*mine).order_by(_k.what)).all()
+    return [(what, range(first, before), _unpacked_as(what, sums)) for what, first, before, sums in rows]
 
 
 def upto(connection: Connection, site: Site, rewrites: int) -> int:
@@ -51,8 +59,8 @@ def upto(connection: Connection, site: Site, rewrites: int) -> int:
 
 
 def moods_of(site: Site) -> str:
-    """What sums by mood depend on, in short."""
-    said = json.dumps([(entry.key, entry.mood) for entry in site.reactions.entries])
+    """What sums by mood depend on, and how they are packed, in short."""
+    said = json.dumps([_FORMAT, *((entry.key, entry.mood) for entry in site.reactions.entries)])
     return hashlib.sha256(said.encode()).hexdigest()
 
 
@@ -62,6 +70,10 @@ def put(connection: Connection, site: Site, what: str, hours: range, rewrites: i
     row = {"first_hour": hours.start, "before_hour": hours.stop, "rewrites": rewrites, "moods": moods_of(site), "sums": packed}
     statement = insert_for(connection)(tables.kept_sums).values(site_id=site.id, what=what, **row)
     connection.execute(statement.on_conflict_do_update(index_elements=["site_id", "what"], set_=row))
+
+
+def _unpacked_as(what: str, packed: bytes) -> Any:
+    return KINDS[what.partition(" ")[0]][1](zlib.decompress(packed))
 
 
 def _packed(numbers: Iterable[int]) -> bytes:

@@ -199,13 +199,15 @@ def _between(first: str, last: str, now: datetime) -> Period:
     unit = "hour" if days <= 2 else "day" if days <= 120 else "week"
     period = Period("custom", _midnight(begin, now), stop, unit, days, runs=stop is now)
     if not period.hours:
-        raise MalformedPeriod(f"There was no {begin} in {period.time_zone}: the calendar left it out.", pointer="#/from")
+        said = gettext("There was no %(day)s in %(zone)s: the calendar left it out.", day=begin, zone=period.time_zone)
+        raise MalformedPeriod(said, pointer="#/from")
     return period
 
 
 def _check_unit(unit: str) -> None:
     if unit and unit not in UNITS:
-        raise MalformedPeriod(f"A unit is one of {', '.join(UNITS)}; not {unit[:64]!r}.", pointer="#/unit")
+        said = gettext("A unit is one of %(units)s; not %(unit)s.", units=", ".join(UNITS), unit=repr(unit[:64]))
+        raise MalformedPeriod(said, pointer="#/unit")
 
 
 def _by_unit(unit: str, period: Period) -> Period:

@@ -292,10 +292,18 @@ class Reading:
         """What a process that starts may begin with, summed before an hour: under which name, and of which hours."""
         for name in _KEPT_PERIODS:
             first = periods.read(zone=self.site.time_zone, now_ms=self.now_ms, name=name).hours.start
-            yield f"by_article {name}", range(first, max(hour, first)), self.by_article(range(first, hour))
-        yield "votes", range(hour), self.votes_before(hour)
-        window = range(hour - norms.WINDOW_HOURS, hour)
-        yield "lives", window, self._lives(self._births(hour), window)
+            yield self._kept(f"by_article {name}", range(first, max(hour, first)))
+        yield self._kept("votes", range(hour))
+        yield self._kept("lives", range(hour - norms.WINDOW_HOURS, hour))
+
+    def _kept(self, what: str, hours: range) -> tuple[str, range, Any]:
+        return what, hours, self.summed(what, hours)
+
+    def summed(self, what: str, hours: range) -> Mapping[int, Any]:
+        """What `kept_sums` keeps under a name, by article, of hours that are closed."""
+        if what == "votes":
+            return self.votes_before(hours.stop)
+        return self._lives(self._births(hours.stop), hours) if what == "lives" else self.by_article(hours)
 
     def _births(self, hour: int) -> Births:
         return sorted(self.born((hour - norms.WINDOW_HOURS) * HOUR_MS, hour * HOUR_MS))

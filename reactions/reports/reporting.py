@@ -11,7 +11,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 from sqlalchemy import Connection, Engine
 
@@ -186,6 +188,34 @@ def keep_sums(engine: Engine, *, now_ms: int) -> None:
         with engines.writing(engine) as connection:
             for what, hours, value in made:
                 kept_sums.put(connection, site, what, hours, rewrites, value)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptDifference:
+    """Kept sums of a site that are not what its hourly series says, of so many articles. `db rollup --anew` makes them anew."""
+
+    site: str
+    what: str
+    articles: int
+
+
+def kept_differences(connection: Connection, site: Site, *, now_ms: int) -> list[KeptDifference]:
+    """How what is kept of a site for processes that start differs from what is read now; in the caller's snapshot."""
+    reading = Reading(connection, site, now_ms, Memory(keep_s=0, items=0))
+    wrong = {
+        what: _differing(what, kept, reading.summed(what, hours))
+        for what, hours, kept in kept_sums.read(connection, site, reading.rewrites)
+    }
+    return [KeptDifference(site.key, what, articles) for what, articles in wrong.items() if articles]
+
+
+def _differing(what: str, kept: Mapping[int, Any], right: Mapping[int, Any]) -> int:
+    """Of how many articles the sums differ. Lives are compared where an article was born when it is said to be born now."""
+    if what == "lives":
+        return sum(life != right[id_] for id_, life in kept.items() if id_ in right and life.born_hour == right[id_].born_hour)
+    nothing: tuple[int, ...] = ()
+    both = ((tuple(kept.get(id_, nothing)), tuple(right.get(id_, nothing))) for id_ in kept.keys() | right.keys())
+    return sum(mine != theirs and any((*mine, *theirs)) for mine, theirs in both)
 
 
 def _is_due(reading: Reading) -> bool:

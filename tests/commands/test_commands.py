@@ -9,13 +9,12 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine
 
 from reactions import __version__
 from reactions.commands import COMMANDS, database
 from reactions.newsroom import reaction_sets
 from reactions.settings import NAMES
-from reactions.storage import tables
 from reactions.storage.engines import writing
 from reactions.web import widget
 from tests import make
@@ -25,14 +24,6 @@ from tests.web.conftest import MakeApp
 from tests.web.terminal import Terminal
 
 ROW = "👍 like, 👎 dislike, ❤️ love, 😂 funny, 😠 angry, 😢 sad, 😮 wow"
-
-
-@pytest.fixture
-def terminal(tmp_path: Path, database_url: str) -> Iterator[Terminal]:
-    """A terminal at a migrated database."""
-    opened = Terminal(tmp_path, database_url)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
@@ -283,18 +274,3 @@ def test_an_empty_list_says_so(terminal: Terminal) -> None:
     assert terminal.do("key", "list", "weekly") == "none yet\n"
     assert terminal.do("webhooks", "list", "weekly") == "none yet\n"
     assert terminal.do("import", "list", "weekly") == "none yet\n"
-
-
-def test_closed_hours_are_rolled_up_compared_and_made_anew(terminal: Terminal, make_app: MakeApp, engine: Engine) -> None:
-    vote(make_app().test_client(), reaction="like", reader=ADA)
-    with writing(engine) as connection:
-        connection.execute(update(tables.hourly).values(hour_utc=tables.hourly.c.hour_utc - 100))
-
-    assert terminal.do("db", "rollup") == "The closed hours are rolled up.\n"
-    assert terminal.do("verify").endswith("0 numbers differ.\n")
-
-    with writing(engine) as connection:
-        connection.execute(update(tables.rolled_hour).values(readers=5))
-    assert "RollupDifference" in terminal.type("verify").out
-    terminal.do("db", "rollup", "--anew")
-    assert terminal.type("verify").code == 0

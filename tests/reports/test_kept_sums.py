@@ -117,3 +117,49 @@ def test_what_is_packed_comes_back(engine: Engine) -> None:
         assert kept_sums.find(connection, here.site, "votes", hours, 0) == (hours, votes)
         assert kept_sums.find(connection, here.site, "votes", hours, 1) is None
         assert kept_sums.find(connection, here.site, "votes", range(150, 250), 0) is None
+
+
+def found_wrong(here: Stage) -> set[str]:
+    with engines.snapshot(here.engine) as connection:
+        return {each.what for each in reporting.kept_differences(connection, here.site, now_ms=here.now_ms)}
+
+
+@pytest.mark.parametrize("hours_later", [0, 3, 30])
+def test_what_is_kept_and_right_is_found_right_whatever_comes_after(engine: Engine, hours_later: int) -> None:
+    here = newspaper(engine, 6)
+    keep(here)
+
+    here.now_ms += hours_later * HOUR_MS
+    here.give("s1", "love", 5, here.now_ms)
+    here.publish("s2", at_ms=here.now_ms - HOUR_MS, section="Sport")
+
+    assert found_wrong(here) == set()
+
+
+@pytest.mark.parametrize("what", ["by_article 28d", "votes", "lives"])
+def test_what_is_kept_and_wrong_is_found(engine: Engine, what: str) -> None:
+    here = newspaper(engine, 7)
+    keep(here)
+    with engines.writing(engine) as connection:
+        rewrites = tallies.rewrites(connection)
+        known = {name: (hours, sums) for name, hours, sums in kept_sums.read(connection, here.site, rewrites)}
+        hours, sums = known[what]
+        first = next(iter(sums))
+        wrong = {Sums: Sums(9, 0, 9, 0, 9, 0), Votes: Votes(9, 9, 18)}.get(type(sums[first]))
+        if wrong is None:
+            sums[first].readers[0] += 1
+        kept_sums.put(connection, here.site, what, hours, rewrites, {**sums, first: wrong or sums[first]})
+
+    assert found_wrong(here) == {what}
+    rollups.forget(engine)
+    keep(here)
+    assert found_wrong(here) == set()
+
+
+def test_what_another_version_has_packed_is_left_alone(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = newspaper(engine, 8)
+    keep(here)
+    monkeypatch.setattr(kept_sums, "_FORMAT", 2)
+    monkeypatch.setattr(kept_sums, "_unpacked_as", lambda *_: pytest.fail("read although it is packed otherwise"))
+
+    assert_a_process_that_starts_says_the_same(here)
