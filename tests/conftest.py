@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, create_engine
+from werkzeug.routing import Rule
 
 from reactions.storage import engines
 from tests import boxes, make
@@ -16,6 +18,23 @@ from tests.engines import Postgres, Redis, free_port
 from tests.service import Service, running_service
 
 _LONG = {"faults", "widget", "dashboard"}
+
+
+def _compile_each_address_once() -> None:
+    """Compile werkzeug's two builders of an address once. A third of making an application goes there, and thousands are made."""
+    compiled: dict[object, Any] = {}
+    compile_builder = Rule._compile_builder
+
+    def remembered(rule: Rule, append_unknown: bool = True) -> Any:
+        key = (append_unknown, tuple(rule._trace), repr(rule.defaults), repr(rule._converters.keys()))
+        if key not in compiled:
+            compiled[key] = compile_builder(rule, append_unknown)
+        return compiled[key]
+
+    Rule._compile_builder = remembered  # type: ignore[method-assign]
+
+
+_compile_each_address_once()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -194,9 +194,9 @@ def test_kept_sums_are_of_the_moods_they_were_made_with(engine: Engine) -> None:
     assert newsroom.dashboard(here.site, asked()).mood.value == 1
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_sums_that_move_on_with_the_hours_are_those_that_are_read_anew(engine: Engine, seed: int) -> None:
-    random = Random(seed)
+    random = Random(f"{engine.dialect.name} {seed}")
     here = stage(engine, time_zone=random.choice(("UTC", "Asia/Kathmandu", "Europe/Berlin")), now_ms=at("2025-10-24 20:40"))
     newsroom = here.reports(kept_s=3600)
     queries = [asked(period=name) for name in ("24h", "7d", "yesterday")] + [asked(period="7d", unit="hour")]
