@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Text, bindparam, cast, func, select
 
 from reactions.languages import gettext
-from reactions.newsroom import article_keys
+from reactions.newsroom import article_keys, outdated
 from reactions.newsroom.article_keys import ArticleKey
 from reactions.newsroom.sites import Site
 from reactions.refusals import KeyTaken, MalformedKey, Refusal, UnknownArticle, VotesDropped
@@ -241,6 +241,8 @@ def describe(connection: Connection, site: Site, descriptions: Sequence[Descript
     changed = {name: statement.excluded[name] for name in _DESCRIBED}
     connection.execute(statement.on_conflict_do_update(index_elements=["article_id"], set_=changed), rows)
     note_change(connection, site)
+    if site.section_reactions:  # another section may offer other reactions
+        outdated.note_articles(connection, site.key, list(ids.values()))
 
 
 def register(connection: Connection, site: Site, keys: Mapping[int, str], *, at_ms: int, by: str) -> None:

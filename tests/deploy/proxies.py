@@ -101,10 +101,10 @@ class Nginx(Proxy):
 class Varnish(Proxy):
     """Varnish by deploy/varnish.vcl, in front of the service on `service_port`."""
 
-    def __init__(self, program: Path, service_port: int) -> None:
+    def __init__(self, program: Path, service_port: int, *, port: int | None = None) -> None:
         super().__init__(program.parent, program.name)
         self.program = program
-        self.port = free_port()
+        self.port = port or free_port()
         self.configuration = self.folder / "reactions.vcl"
         text = (DEPLOY / "varnish.vcl").read_text(encoding="utf-8")
         assert '.port = "8000";' in text
