@@ -7,7 +7,7 @@ INPROCESS := --ignore tests/faults --ignore tests/bench --ignore tests/deploy --
 DEMO_BIND ?= 127.0.0.1:8000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check coverage bench fuzz faults mutants lock browser widget programs spreadsheet openapi wheel clean
+.PHONY: help demo serve test check coverage bench fuzz faults engines mutants lock browser widget programs spreadsheet openapi wheel clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,6 +47,9 @@ fuzz: $(VENV)/dev.stamp  ## Fuzz the API by its description, then all doors with
 
 faults: $(VENV)/dev.stamp  ## Run the fault scenarios at length and print a figure for each promise (minutes)
 	$(BIN)/python -m tests.faults all
+
+engines: $(VENV)/dev.stamp programs  ## Play each promise about engines and proxies on the real ones, to a table (minutes; PLAYS="haproxy tls")
+	$(BIN)/python -m tests.engine_plays $(PLAYS)
 
 mutants: $(VENV)/dev.stamp  ## Change the code that counts and see that a test notices each change (hours; TARGETS="rules cors" MOST=40)
 	@$(PIP) install cosmic-ray
@@ -95,7 +98,7 @@ widget: $(VENV)/dev.stamp  ## Lint and type-check the widget
 	$(BIN)/python -m tests.widget.checks
 
 # What tests run beside Python's packages, as program:package. Debian starts nginx on port 80 when it is installed.
-PROGRAMS := nginx:nginx-light varnishd:varnish pgbouncer:pgbouncer wrk:wrk openssl:openssl systemd-analyze:systemd
+PROGRAMS := nginx:nginx-light varnishd:varnish haproxy:haproxy pgbouncer:pgbouncer wrk:wrk openssl:openssl systemd-analyze:systemd
 programs:
 	@missing=$$(PATH=$$PATH:/usr/sbin; for each in $(PROGRAMS); do \
 	    command -v $${each%:*} >/dev/null || echo $${each#*:}; done); \

@@ -17,7 +17,8 @@ backend reactions {
     .probe = { .url = "/healthz"; .interval = 1s; .timeout = 1s; .window = 4; .threshold = 2; .initial = 2; }
 }
 
-# Who may say PURGE: the counts of what the address begins with are asked for anew.
+# Who may say PURGE: add the hosts of the service here, and this cache to its purge_urls. What the address begins with is asked
+# for anew; the address of one article's counts stands for all addresses that name the article.
 acl purgers { "localhost"; }
 
 sub vcl_recv {
@@ -27,7 +28,12 @@ sub vcl_recv {
         if (client.ip !~ purgers || req.http.X-Forwarded-For != "" + client.ip || req.http.Forwarded) {
             return (synth(405, "Wrong method"));
         }
-        ban("obj.http.X-Address ~ ^" + regsuball(req.url, "([.+*?()|\[\]{}^$\\])", "\\\1"));
+        set req.http.X-Purged = regsuball(req.url, "([.+*?()|\[\]{}^$\\])", "\\\1");
+        if (req.url ~ "^/v1/sites/[^/?]+/(reactions|counts)\?article=[^&]+$") {
+            set req.http.X-Purged = regsub(req.http.X-Purged, "(reactions|counts)\\\?article=",
+                "(reactions|counts)\\?([^&]*&)*article=") + "(&|$)";
+        }
+        ban("obj.http.X-Address ~ ^" + req.http.X-Purged);
         return (synth(204, "Purged"));
     }
     # Replaced, never appended: a client's own values must not reach the service.

@@ -10,9 +10,10 @@ from sqlalchemy import Engine
 
 from reactions import languages
 from reactions.demo import seeding
-from reactions.newsroom import sites
+from reactions.newsroom import outdated, sites
 from reactions.newsroom.sites import Site
 from reactions.notices import suspicion
+from reactions.notices.purging import Outcome, Purger
 from reactions.reports import reporting
 from reactions.reports.reporting import Reports
 from reactions.secret_keys import Keys, keys_of
@@ -93,6 +94,7 @@ def create_app(settings: Settings, *, batch: bool = False) -> Flask:
     with app.app_context():
         for name, engine in db.engines.items():
             engines.prepare(engine, writes=name != _REPLICA)
+        _purge_caches(settings)
         parts = _parts(settings, keys, batch=batch)
         parts.install()
     _register(app, settings)
@@ -194,6 +196,25 @@ def _ballot_box(settings: Settings, keys: Keys, trust: Trust, limits: VoteLimits
         budget=limits.may_register,
         listener=listener,
     )
+
+
+def _purge_caches(settings: Settings) -> None:
+    """Let the caches of the settings hear of what editors change, whichever connection they change it by."""
+    if settings.purge_urls:
+        purger = Purger(
+            settings.purge_urls,
+            counts_memory_s=settings.counts_memory_s,
+            site_memory_s=settings.site_memory_s,
+            on_outcome=_tell_of_purge,
+        )
+        for name in (None, "ballots"):
+            outdated.on_commit(db.engines[name], purger.tell)
+
+
+def _tell_of_purge(outcome: Outcome, cause: str) -> None:
+    metrics.purges.labels(outcome).inc()
+    if cause:
+        logs.log.warning("purge failed", cause=cause)
 
 
 def _rounds(settings: Settings, engine: Engine, reports: Reports) -> Rounds:

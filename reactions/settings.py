@@ -132,6 +132,13 @@ def _is_secret(value: str) -> None:
         raise ValidationError("Must have at least 32 characters: `openssl rand -hex 32` makes one.")
 
 
+def _are_caches(value: list[str]) -> None:
+    """Addresses of caches: a scheme, a host and perhaps a port."""
+    for each in value:
+        if not re.fullmatch(r"https?://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+)(:[1-9][0-9]{0,4})?/?", each):
+            raise ValidationError('Write each as "http://10.0.0.5:6081": http or https, a host, perhaps a port, no path.')
+
+
 def _are_secrets(value: list[str]) -> None:
     """Long secrets."""
     for each in value:
@@ -234,6 +241,7 @@ class Settings:
     counts_stale_if_error_s: int = _number(0)
     counts_memory_s: float = _number(0)
     counts_memory_entries: int = _number(1)
+    purge_urls: list[str] = _checked(_are_caches)  # noqa: RUF009
     limiter_url: str = _checked(_is_limiter_url)
     limiter_timeout_s: float = _number(0.001)
     limiter_retry_s: float = _number(0.1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from werkzeug.routing import Rule
 from reactions.storage import engines
 from tests import boxes, make
 from tests.browsers import browser, complaints  # noqa: F401 - fixtures
-from tests.databases import PostgresDatabases, SqliteFiles
+from tests.databases import GivenDatabase, PostgresDatabases, SqliteFiles
 from tests.engines import Postgres, Redis, free_port
 from tests.service import Service, running_service
 
@@ -88,18 +89,29 @@ def postgres_databases(postgres: Postgres) -> PostgresDatabases:
     return PostgresDatabases(postgres)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(scope="session")
+def given_database() -> Iterator[GivenDatabase | None]:
+    """The database that TEST_DATABASE_URL names, if it names one."""
+    given = GivenDatabase(os.environ["TEST_DATABASE_URL"]) if "TEST_DATABASE_URL" in os.environ else None
+    yield given
+    if given:
+        given.close()
+
+
+@pytest.fixture(params=["postgresql"] if "TEST_DATABASE_URL" in os.environ else ["sqlite", "postgresql"])
 def engine_kind(request: pytest.FixtureRequest) -> str:
     """Both engines in turn."""
     return str(request.param)
 
 
 @pytest.fixture
-def database_url(engine_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database_url(engine_kind: str, request: pytest.FixtureRequest, tmp_path: Path, given_database: GivenDatabase | None) -> str:
     """A fresh, migrated database on each engine in turn. A test that alters the tables takes `bare_database_url`."""
     if engine_kind == "sqlite":
         files: SqliteFiles = request.getfixturevalue("sqlite_files")
         return files.copy_to(tmp_path)
+    if given_database:
+        return given_database.emptied()
     databases: PostgresDatabases = request.getfixturevalue("postgres_databases")
     return databases.server.url(databases.emptied())
 

@@ -7,9 +7,9 @@ import os
 import shutil
 from pathlib import Path
 
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, make_url
 
-from reactions.storage import engines, migrations
+from reactions.storage import distribution, engines, migrations, tables
 from tests.engines import Postgres
 
 PROJECT = Path(__file__).parent.parent
@@ -90,6 +90,44 @@ class PostgresDatabases:
         )  # what the test before left open would hold the tables
         self.server.execute(f"{_EMPTY}; update alembic_version set version_num = '{self._revision}'", database=name)
 
+
+class GivenDatabase:
+    """The one that TEST_DATABASE_URL names: migrated, distributed where it has Citus, and emptied for each test."""
+
+    def __init__(self, url: str) -> None:
+        name = make_url(url).database or ""
+        if "test" not in name:
+            raise ValueError(f"The tests empty the database of TEST_DATABASE_URL: its name must hold 'test', {name} does not.")
+        if "PYTEST_XDIST_WORKER" in os.environ:
+            raise ValueError("TEST_DATABASE_URL names one database for one process: run the tests without -n.")
+        self.url = url
+        migrate(url)
+        self._engine = create_engine(url, isolation_level="AUTOCOMMIT")
+        with self._engine.connect() as connection:
+            is_cluster = distribution.has_citus(connection)
+        if is_cluster:
+            distribution.distribute(self._engine)
+
+    def emptied(self) -> str:
+        """The database without rows; its address."""
+        with self._engine.connect() as connection:
+            connection.exec_driver_sql(_END_OTHERS)
+            connection.exec_driver_sql("GRANT DELETE ON event TO CURRENT_USER")
+            for table in tables.metadata.sorted_tables:
+                connection.execute(table.delete())
+            connection.exec_driver_sql("REVOKE DELETE ON event FROM CURRENT_USER")
+        return self.url
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+# What the test before left open would hold the tables. The sessions between a cluster's nodes stay.
+_END_OTHERS = """
+select pg_terminate_backend(pid) from pg_stat_activity
+where datname = current_database() and pid <> pg_backend_pid()
+  and backend_type = 'client backend' and application_name not like 'citus%%'
+"""
 
 # Truncating all tables, at a file for each table and index, takes ten times as long.
 _EMPTY = """

@@ -215,6 +215,7 @@ class Engine:
 
 
 class Postgres(Engine):
+    port = 5432  # of its socket, and of its address if it has one
     stop_signal = signal.SIGINT
     hard_stop_signal = signal.SIGQUIT
 
@@ -249,7 +250,7 @@ class Postgres(Engine):
     def execute(self, statement: str, *, database: str = "postgres") -> list[tuple[Any, ...]]:
         """Run one statement by itself, outside a transaction."""
         with psycopg.connect(
-            host=str(self.folder), user="postgres", dbname=database, autocommit=True, connect_timeout=5
+            host=str(self.folder), port=self.port, user="postgres", dbname=database, autocommit=True, connect_timeout=5
         ) as connection:
             cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []

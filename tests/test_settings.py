@@ -81,7 +81,10 @@ def test_an_unknown_setting_in_the_file_is_named_too(tmp_path: Path) -> None:
 BIND = 'Write it as "127.0.0.1:8000" or "unix:/run/reactions.sock".'
 NETWORK = 'is no network. Write "10.0.0.0/8", "127.0.0.1/32" or "unix".'
 URL = 'Write it as "memory://" or "redis://host:6379/0".'
+_CACHE = 'Write each as "http://10.0.0.5:6081": http or https, a host, perhaps a port, no path.'
 WRONG = [
+    ("PURGE_URLS", "http://cache/v1", f"{_CACHE} (it is 'http://cache/v1')"),
+    ("PURGE_URLS", "gopher://cache", f"{_CACHE} (it is 'gopher://cache')"),
     ("WORKERS", "two", "Not a valid integer. (it is 'two')"),
     ("WORKERS", "", "Not a valid integer. (it is '')"),
     ("WORKERS", "1.5", "Not a valid integer. (it is '1.5')"),

@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from reactions.commands import as_json, failure, print_json
 from reactions.newsroom import sites
 from reactions.reports import reporting
-from reactions.storage import migrations
+from reactions.storage import distribution, migrations
 from reactions.storage.connecting import with_timeouts
 from reactions.storage.engines import snapshot
 from reactions.votes import integrity, rollups, sealing
@@ -76,6 +76,24 @@ def rollup(*, anew: bool) -> None:
         rollups.roll_up(current.engine(), now_ms=now_ms, within_s=math.inf)
     reporting.keep_sums(current.engine(), now_ms=now_ms)
     click.echo("The closed hours are rolled up.")
+
+
+@db.command("distribute")
+@click.option("--dry-run", is_flag=True, help="Print the statements that are left to run, and run none.")
+@click.option("--shards", type=click.IntRange(min=1), default=distribution.SHARDS, show_default=True, help="Parts of each table.")
+def distribute(*, dry_run: bool, shards: int) -> None:
+    """Distribute the tables over the nodes of a Citus cluster.
+
+    What is distributed already stays as it is, so run it again after an upgrade that added tables. Votes wait while it moves the
+    rows that are there. A database without the extension Citus is left unchanged.
+    """
+    if dry_run:
+        with current.reading() as connection:
+            for statement in distribution.missing(connection, shards=shards):
+                click.echo(f"{statement};")
+        return
+    changed = distribution.distribute(current.engine(), shards=shards)
+    click.echo(f"{changed} tables were distributed." if changed else "All tables are distributed.")
 
 
 @click.command("verify")

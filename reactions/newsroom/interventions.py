@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, select, update
 
 from reactions.languages import gettext
-from reactions.newsroom import article_keys, articles
-from reactions.newsroom.articles import Description
+from reactions.newsroom import article_keys, articles, outdated
+from reactions.newsroom.articles import Article, Description
 from reactions.newsroom.sites import Site
 from reactions.refusals import ChangedMeanwhile, KeyTaken, UnknownArticle
 from reactions.storage import tables
@@ -129,6 +129,7 @@ def forward(connection: Connection, site: Site, key: str, *, into: str, at_ms: i
     joined = update(tables.article).where(_a.article_id == target.article_id)
     connection.execute(joined.values(merged_from=list(dict.fromkeys(former))))
     articles.note_change(connection, site)
+    outdated.note_articles(connection, site.key, [target.article_id, *former])
     record(connection, source.article_id, "merged away", at_ms=at_ms, by=by)
     record(connection, target.article_id, "merged in", at_ms=at_ms, by=by)
 
@@ -146,7 +147,9 @@ def restore_merges(connection: Connection, merges: Mapping[int, int]) -> None:
 
 def record_revision(connection: Connection, site: Site, key: str, what: str, *, at_ms: int, by: str) -> None:
     """Record that an article's votes were revised, beside the events of the ledger."""
-    record(connection, articles.get(connection, site, key).article_id, what, at_ms=at_ms, by=by)
+    article = articles.get(connection, site, key)
+    record(connection, article.article_id, what, at_ms=at_ms, by=by)
+    _note_outdated(connection, site, article)
 
 
 def record(
@@ -193,3 +196,8 @@ def _intervene(
     connection.execute(update(tables.article).where(_a.article_id == article.article_id).values(dict(changes)))
     articles.note_change(connection, site)
     record(connection, article.article_id, what, at_ms=at_ms, by=by, before=before)
+    _note_outdated(connection, site, article)
+
+
+def _note_outdated(connection: Connection, site: Site, article: Article) -> None:
+    outdated.note_articles(connection, site.key, [article.article_id, *article.merged_from])

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine, Row, bindparam, insert, select, updat
 
 from reactions import languages, texts
 from reactions.languages import gettext
-from reactions.newsroom import alert_rules, reaction_sets
+from reactions.newsroom import alert_rules, outdated, reaction_sets
 from reactions.newsroom.reaction_sets import ReactionSet
 from reactions.refusals import MalformedSite, UnknownSite
 from reactions.storage import tables
@@ -58,6 +58,7 @@ _WITHOUT_ORIGIN = (
 _DEVIATING = re.compile("[ß\u1e9e\u03c2]")
 _NO_SUCH_SITE = "There is no such site. The key is the one shown by `reactions site list`."
 _MOST_PATTERNS = 100
+_SHOWN = {"reactions", "section_reactions", "close_after_days", "count_views"}  # what readers are shown depends on
 _REMEMBERED = 4096  # sites, known and unknown, that one process keeps in mind
 
 
@@ -112,6 +113,8 @@ def change(connection: Connection, key: str, **changes: Any) -> None:
     """Change some of a site's name, origins, reactions, time_zone, policies. Raises UnknownSite or MalformedSite."""
     get(connection, key)
     connection.execute(update(tables.site).where(tables.site.c.key == key).values(_columns(changes)))
+    if _SHOWN & changes.keys():
+        outdated.note_site(connection, key)
 
 
 def get(connection: Connection, key: str) -> Site:

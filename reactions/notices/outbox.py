@@ -144,12 +144,17 @@ def send_test(sender: Sender, webhook: Webhook, body: str) -> int:
     return _send(sender, _Due(f"msg_{secrets.token_hex(12)}", webhook.id, webhook.url, body, attempts=1))
 
 
-def post(to: Target, body: bytes, headers: Mapping[str, str], *, timeout_s: float, private_allowed: bool) -> int:
-    """POST a message; return the status once the target has answered 2xx. Raises Unreachable, with the target's own reason."""
+def post(
+    to: Target, body: bytes, headers: Mapping[str, str], *, timeout_s: float, private_allowed: bool, method: str = "POST"
+) -> int:
+    """POST a message, or send it by another method; return the status once the target has answered 2xx.
+
+    Raises Unreachable, with the target's own reason.
+    """
     allowed = webhooks.addresses(to, private_allowed=private_allowed)
     try:
         with _connected(to, allowed, timeout_s) as stream:
-            status, retry_after, reason = _exchange(to, stream, body, headers)
+            status, retry_after, reason = _exchange(to, stream, method, body, headers)
     except TimeoutError:
         raise Unreachable(f"{to.host} did not answer within {timeout_s:g} s.") from None
     except (OSError, HTTPException) as error:
@@ -230,12 +235,12 @@ def _changed(connection: Connection, statement: Update) -> int:
     return result.rowcount
 
 
-def _exchange(to: Target, stream: socket.socket, body: bytes, headers: Mapping[str, str]) -> tuple[int, str, str]:
+def _exchange(to: Target, stream: socket.socket, method: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, str, str]:
     """The status of the answer, how long the target asks to wait, and its reason if it refuses."""
     connection = HTTPConnection(to.host, to.port)
     connection.default_port = 443 if to.secure else 80  # the Host header leaves out the usual port
     connection.sock = stream
-    connection.request("POST", to.path, body, {"Content-Type": "application/json", **headers})
+    connection.request(method, to.path, body, {"Content-Type": "application/json", **headers})
     response = connection.getresponse()
     reason = "" if 200 <= response.status < 300 else _reason(response)
     return response.status, response.headers.get("Retry-After", ""), reason

@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 
 from sqlalchemy import Connection, Engine, Select, delete, exists, func, select, update
 
-from reactions.newsroom import api_keys, articles, editor_sessions, sites
+from reactions.newsroom import api_keys, articles, editor_sessions, outdated, sites
 from reactions.newsroom.sites import Site, patterns
 from reactions.storage import engines, tables
 from reactions.storage.engines import writing
@@ -152,6 +152,7 @@ def _pages(ids: Sequence[int]) -> Iterator[Sequence[int]]:
 
 def _erase(connection: Connection, site: Site, ids: Sequence[int]) -> None:
     """Remove what is left of articles that have no votes."""
+    outdated.note_articles(connection, site.key, ids)
     imported.remove(connection, site.id, ids)
     imported_views.remove(connection, site.id, ids)
     retention.erase(connection, ids)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import Boolean, ColumnElement, Connection, Row, bindparam, null, select, true, tuple_, update
@@ -149,18 +151,30 @@ def _shift(event: Event, fresh: Set[tuple[int, bytes]]) -> Shift:
 def _lock(
     connection: Connection, choice: Choice, decision: _Decision, after: tuple[int, bytes] | None
 ) -> Sequence[Row[*tuple[Any, ...]]]:
-    """The chosen votes, locked in the order in which batches lock theirs. Those in the state already are left out."""
+    """The next chosen votes, locked in the order in which batches lock theirs. Those in the state already are left out.
+
+    They are looked for first, then locked article by article, because Citus locks rows of one node in a statement.
+    """
     keys = (_h.article_id == _v.article_id) & (_h.voter == _v.voter)
-    beyond = tuple_(_h.article_id, _h.voter) > after if after else true()
-    asked = (
+    chosen = (
         select(_v.article_id, _v.voter, _v.reaction, _v.seq, _v.held)
         .join(tables.hold, keys)
-        .where(*choice.conditions(), _h.state != decision.state, beyond)
+        .where(*choice.conditions(), _h.state != decision.state)
         .order_by(_v.article_id, _v.voter)
-        .limit(AT_ONCE)
-        .with_for_update()
     )
-    return connection.execute(asked).all()
+    while True:
+        beyond = tuple_(_h.article_id, _h.voter) > after if after else true()
+        listed = connection.execute(chosen.where(beyond).limit(AT_ONCE)).all()
+        if connection.dialect.name == "sqlite":  # whose writers are alone
+            return listed
+        found = [(row.article_id, bytes(row.voter)) for row in listed]
+        rows: list[Row[*tuple[Any, ...]]] = []
+        for article_id, group in groupby(found, key=itemgetter(0)):
+            mine = (_v.article_id == article_id) & _v.voter.in_([voter for _, voter in group])
+            rows += connection.execute(chosen.where(mine).with_for_update())
+        if rows or not found:
+            return rows
+        after = found[-1]  # somebody else has decided about all of these meanwhile
 
 
 def _event(row: Row[*tuple[Any, ...]], decision: _Decision, now_ms: int) -> Event | None:

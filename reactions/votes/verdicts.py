@@ -8,6 +8,8 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -147,10 +149,12 @@ def _still_there(connection: Connection, votes: Sequence[Held]) -> list[Held]:
     """The votes that are stored under the names they had, locked so that nobody renames them meanwhile."""
     keys = sorted((vote.article_id, vote.voter) for vote in votes)
     there: set[tuple[int, bytes]] = set()
-    for first in range(0, len(keys), 500):
-        mine = tuple_(_v.article_id, _v.voter).in_(keys[first : first + 500])
-        asked = select(_v.article_id, _v.voter).where(mine).order_by(_v.article_id, _v.voter).with_for_update()
-        there |= {(article_id, bytes(voter)) for article_id, voter in connection.execute(asked)}
+    for article_id, group in groupby(keys, key=itemgetter(0)):  # Citus locks rows of one node in a statement
+        voters = [voter for _, voter in group]
+        for first in range(0, len(voters), 500):
+            mine = (_v.article_id == article_id) & _v.voter.in_(voters[first : first + 500])
+            asked = select(_v.voter).where(mine).order_by(_v.voter).with_for_update()
+            there |= {(article_id, bytes(voter)) for (voter,) in connection.execute(asked)}
     return [vote for vote in votes if (vote.article_id, vote.voter) in there]
 
 

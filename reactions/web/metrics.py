@@ -28,6 +28,7 @@ drift = Gauge(
     multiprocess_mode="livemax",
 )
 reads = Counter("reactions_reads_from_memory", "Counts answered from the memory of a process")
+purges = Counter("reactions_purges", "Requests to caches to forget counts, by outcome", ["outcome"])
 views = Counter("reactions_views", "Views of rows that beacons told, multiplied by the sampling, by outcome", ["outcome"])
 limiter_away = Gauge(
     "reactions_limiter_store_away",

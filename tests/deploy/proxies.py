@@ -1,4 +1,4 @@
-"""A real nginx and a real Varnish with the shipped configurations, in front of a running service. Only their ports are others."""
+"""A real nginx, Varnish and HAProxy with the shipped configurations, in front of running services. Only ports are others."""
 
 from __future__ import annotations
 
@@ -101,10 +101,10 @@ class Nginx(Proxy):
 class Varnish(Proxy):
     """Varnish by deploy/varnish.vcl, in front of the service on `service_port`."""
 
-    def __init__(self, program: Path, service_port: int) -> None:
+    def __init__(self, program: Path, service_port: int, *, port: int | None = None) -> None:
         super().__init__(program.parent, program.name)
         self.program = program
-        self.port = free_port()
+        self.port = port or free_port()
         self.configuration = self.folder / "reactions.vcl"
         text = (DEPLOY / "varnish.vcl").read_text(encoding="utf-8")
         assert '.port = "8000";' in text
@@ -113,3 +113,25 @@ class Varnish(Proxy):
     def command(self) -> list[str]:
         listen, place = ["-a", f"127.0.0.1:{self.port}"], ["-n", str(self.folder / "varnish")]
         return [str(self.program), "-F", "-j", "none", *listen, *place, "-f", str(self.configuration), "-s", "malloc,32m"]
+
+
+class HaProxy(Proxy):
+    """HAProxy by deploy/haproxy.cfg, in front of services on two ports."""
+
+    def __init__(self, program: Path, service_ports: tuple[int, int]) -> None:
+        super().__init__(program.parent, program.name)
+        self.program = program
+        self.port = free_port()
+        self.configuration = self.folder / "haproxy.cfg"
+        text = (DEPLOY / "haproxy.cfg").read_text(encoding="utf-8")
+        for shipped, port in zip((8080, 8001, 8002), (self.port, *service_ports), strict=True):
+            assert f"127.0.0.1:{shipped}" in text
+            text = text.replace(f"127.0.0.1:{shipped}", f"127.0.0.1:{port}")
+        self.configuration.write_text(text, encoding="utf-8")
+
+    def command(self) -> list[str]:
+        return [str(self.program), "-db", "-f", str(self.configuration)]
+
+    def log(self) -> str:
+        """What HAProxy has said."""
+        return self.log_path.read_text(encoding="utf-8", errors="replace")

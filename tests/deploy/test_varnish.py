@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import itertools
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
+from http.client import HTTPConnection
+from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine
 
+from reactions.newsroom import api_keys, sites
+from reactions.storage import engines
 from tests import make
-from tests.databases import SqliteFiles
+from tests.databases import PROJECT, SqliteFiles, product_environment
 from tests.deploy.proxies import Answer, Varnish, binary
-from tests.engines import wait_until
+from tests.engines import free_port, wait_until
 from tests.service import Service, running_service
 
 PROGRAM = binary("varnishd")
@@ -91,6 +99,82 @@ def test_a_purge_shows_the_new_counts_at_once_and_only_from_here(varnish: Varnis
     assert varnish.ask(f"{SITE}/reactions?article=purged", method="PURGE").status == 204
 
     assert (row(varnish, "purged").cache, row(varnish, "purged").json()["total"]) == ("MISS", 1)
+
+
+@pytest.mark.parametrize("address", ["reactions?article=a.b", "counts?article=a.b"])
+def test_a_purge_of_one_article_forgets_each_answer_that_names_it_and_no_other(varnish: Varnish, address: str) -> None:
+    paths = ["reactions?article=a.b&lang=fr", "reactions?lang=fr&article=a.b", "counts?article=x&article=a.b&article=y"]
+    others = ["reactions?article=a.bc", "reactions?article=axb", "counts?article=xa.b"]
+    for path in (*paths, *others):
+        varnish.ask(f"{SITE}/{path}")
+
+    assert varnish.ask(f"{SITE}/{address}", method="PURGE").status == 204
+
+    assert [varnish.ask(f"{SITE}/{path}").cache for path in paths] == ["MISS"] * 3
+    assert "MISS" not in [varnish.ask(f"{SITE}/{path}").cache for path in others]
+
+
+@pytest.fixture
+def purged(sqlite_files: SqliteFiles, tmp_path: Path) -> Iterator[tuple[Varnish, Service, dict[str, str]]]:
+    """A cache that keeps counts for an hour, the service that purges it, and the environment of its commands."""
+    assert PROGRAM
+    url, port = sqlite_files.copy_to(tmp_path), free_port()
+    make.site(url)
+    cached = {"counts_max_age_s": 3600, "counts_shared_max_age_s": 3600, "purge_urls": f"http://127.0.0.1:{port}"}
+    environment = product_environment(database_url=url, data_dir=tmp_path, secret=make.SECRET, **cached)
+    with running_service(url, settings={"trusted_proxies": "127.0.0.1/32", **cached}) as service:
+        proxy = Varnish(PROGRAM, service.port, port=port)
+        try:
+            proxy.start()
+            wait_until(lambda: proxy.ask("/healthz").status == 200, why="Varnish reaches the service")
+            yield proxy, service, environment
+        finally:
+            proxy.close()
+
+
+def test_what_an_editor_changes_is_seen_through_a_cache_that_would_keep_it_for_an_hour(
+    purged: tuple[Varnish, Service, dict[str, str]],
+) -> None:
+    varnish, service, environment = purged
+    assert vote(varnish, "cup/final 1").status == 200
+    addresses = [f"{SITE}/reactions?article=cup%2Ffinal%201", f"{SITE}/counts?article=other&article=cup%2Ffinal%201"]
+
+    def shown() -> list[bool]:
+        answers = [varnish.ask(address).json() for address in addresses]
+        return [answers[0]["open"], answers[1]["articles"][1]["open"]]
+
+    assert shown() == [True, True]
+    key = editors_key(environment["REACTIONS_DATABASE_URL"])
+    closing = service_request(service, "POST", f"{SITE}/articles/close", {"article": "cup/final 1"}, key)
+    assert closing == 200
+    wait_until(lambda: shown() == [False, False], why="the close is seen")
+
+    reopen = [sys.executable, "-m", "reactions", "article", "reopen", "daily", "cup/final 1"]
+    subprocess.run(reopen, cwd=PROJECT, env=environment, check=True, capture_output=True)
+    assert shown() == [True, True]  # the command ends when the purge was sent
+    assert 'reactions_purges_total{outcome="sent"} 2.0' in service.metrics()
+
+
+def editors_key(url: str) -> str:
+    """A key that may close articles."""
+    engine = create_engine(url)
+    engines.prepare(engine)
+    with engines.writing(engine) as connection:
+        found = sites.get(connection, "daily")
+        key = api_keys.create(connection, found, scopes=["review"], label="test", now_ms=1)[1]
+    engine.dispose()
+    return key
+
+
+def service_request(service: Service, method: str, path: str, body: object, key: str) -> int:
+    """The status that the service itself answers."""
+    connection = HTTPConnection("127.0.0.1", service.port, timeout=10)
+    try:
+        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+        connection.request(method, path, json.dumps(body), headers)
+        return connection.getresponse().status
+    finally:
+        connection.close()
 
 
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded"])

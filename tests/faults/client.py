@@ -10,10 +10,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from tests import make
 from tests.oracles import Attempt
-from tests.service import Service
 
 LONGEST_WAIT_S = 10
 ARTICLES = ("front-page", "council-budget", "cup-final")
@@ -37,10 +37,21 @@ class Ballot:
     seq: int = field(default_factory=next_seq)
 
 
+class Host(Protocol):
+    """Where ballots are sent: a service, or a proxy before some."""
+
+    @property
+    def port(self) -> int: ...
+
+    def log(self) -> str:
+        """What it has written."""
+        ...
+
+
 class Sender:
     """One client's connection to one service; what it attempts goes to the end of `log`."""
 
-    def __init__(self, service: Service, log: list[Attempt], headers: Mapping[str, str] | None = None) -> None:
+    def __init__(self, service: Host, log: list[Attempt], headers: Mapping[str, str] | None = None) -> None:
         self._headers = {"Content-Type": "application/json", **(headers or {})}
         self._connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=LONGEST_WAIT_S)
         self._log = log
@@ -94,7 +105,7 @@ Work = Callable[[Sender, random.Random], object]
 class Load:
     """Clients that repeat a piece of work until the block ends; they take the services in turn."""
 
-    def __init__(self, services: Sequence[Service], work: Work, *, clients: int, seed: int) -> None:
+    def __init__(self, services: Sequence[Host], work: Work, *, clients: int, seed: int) -> None:
         self.log: list[Attempt] = []
         self._services = services
         self._work = work
@@ -135,7 +146,7 @@ class Load:
         """The ends of the services' logs."""
         return "\n".join(service.log()[-2000:] for service in self._services)
 
-    def _run(self, service: Service, chance: random.Random) -> None:
+    def _run(self, service: Host, chance: random.Random) -> None:
         sender = Sender(service, self.log)
         try:
             while not self._ending.is_set():
@@ -146,12 +157,12 @@ class Load:
             sender.close()
 
 
-def at_once(services: Sequence[Service], piles: Sequence[Sequence[Ballot]], *, together: bool = True) -> list[Attempt]:
+def at_once(services: Sequence[Host], piles: Sequence[Sequence[Ballot]], *, together: bool = True) -> list[Attempt]:
     """Send several piles of ballots, each by a thread of its own; `together`: the n-th of all piles at the same moment."""
     log: list[Attempt] = []
     gate = threading.Barrier(len(piles), timeout=60)
 
-    def send(pile: Sequence[Ballot], service: Service) -> None:
+    def send(pile: Sequence[Ballot], service: Host) -> None:
         sender = Sender(service, log)
         for ballot in pile:
             if together:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ from tests.faults.stage import LIMITS, UNCAPPED, served_counts
 from tests.service import running_service
 from tests.storage.pgbouncer import PgBouncer, binaries
 
-VOTES = 1_000
+VOTES = int(os.environ.get("ENGINE_VOTES", "1000"))
 POOLED = {"database_through_pgbouncer": True}
 
 

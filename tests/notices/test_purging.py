@@ -1,0 +1,221 @@
+"""Purges: what an editor changes is asked of the caches anew, once, whoever changes it. On both engines."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from reactions.newsroom import articles, interventions, outdated, sites
+from reactions.newsroom.articles import Description
+from reactions.newsroom.outdated import Outdated
+from reactions.notices import purging
+from reactions.notices.purging import Purger
+from reactions.storage.engines import writing
+from reactions.votes import removing, revising
+from reactions.votes.revising import Editor
+from tests import make
+from tests.boxes import NOON_MS, Booth, booth
+from tests.engines import wait_until
+from tests.make import ADA
+
+HELLO = {f"/v1/sites/daily/{what}?article=hello" for what in ("reactions", "counts")}
+
+
+class Cache:
+    """A cache that remembers what it was asked to forget."""
+
+    def __init__(self, status: int = 200) -> None:
+        asked = self.asked = []  # type: list[tuple[str, str]]
+
+        class Answering(BaseHTTPRequestHandler):
+            def do_PURGE(self) -> None:
+                asked.append((self.command, self.path))
+                self.send_response(status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def paths(self) -> set[str]:
+        return {path for _, path in self.asked}
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def cache() -> Iterator[Cache]:
+    opened = Cache()
+    yield opened
+    opened.close()
+
+
+def purger(*urls: str, outcomes: Counter[str] | None = None) -> Purger:
+    count = Counter() if outcomes is None else outcomes
+    return Purger(urls, counts_memory_s=0, site_memory_s=0, on_outcome=lambda outcome, _: count.update([outcome]))
+
+
+@pytest.fixture
+def daily(engine: Engine, database_url: str) -> Booth:
+    make.site(database_url)
+    return booth(engine)
+
+
+@pytest.fixture
+def told(daily: Booth) -> list[Outdated]:
+    """What is told of, in order."""
+    heard: list[Outdated] = []
+    outdated.on_commit(daily.engine, lambda changed: heard.extend(sorted(changed)))
+    return heard
+
+
+def editor(daily: Booth) -> Editor:
+    return Editor(daily.engine, daily.box, daily.site, by="a test", now_ms=NOON_MS + 10)
+
+
+def test_a_vote_tells_of_nothing(daily: Booth, told: list[Outdated]) -> None:
+    daily.cast(ADA, "like", seq=1)
+    daily.cast(ADA, "love", seq=2)
+
+    assert told == []
+
+
+@pytest.mark.parametrize("act", [interventions.close, interventions.hide])
+def test_an_article_is_told_of_under_all_its_keys(daily: Booth, told: list[Outdated], act: Any) -> None:
+    daily.cast(ADA, "like", seq=1)
+    with writing(daily.engine) as connection:
+        interventions.move(connection, daily.site, "hello", to="new", at_ms=NOON_MS, by="a test")
+    told.clear()
+
+    with writing(daily.engine) as connection:
+        act(connection, daily.site, "new", at_ms=NOON_MS + 1, by="a test")
+
+    assert told == [Outdated("daily", "hello"), Outdated("daily", "new")]
+
+
+def test_what_is_rolled_back_is_not_told_of(daily: Booth, told: list[Outdated]) -> None:
+    daily.cast(ADA, "like", seq=1)
+    with daily.engine.connect() as connection:
+        interventions.close(connection, daily.site, "hello", at_ms=NOON_MS, by="a test")
+        connection.rollback()
+    with writing(daily.engine) as connection:
+        articles.note_change(connection, daily.site)
+
+    assert told == []
+
+
+def test_nothing_is_noted_where_nobody_listens(daily: Booth) -> None:
+    daily.cast(ADA, "like", seq=1)
+
+    with writing(daily.engine) as connection:
+        interventions.close(connection, daily.site, "hello", at_ms=NOON_MS, by="a test")
+        sites.change(connection, "daily", close_after_days=3)
+        assert "outdated" not in connection.info
+
+
+def test_merges_resets_deletions_and_sets_are_told_of(daily: Booth, told: list[Outdated]) -> None:
+    for key in ("a", "b", "c"):
+        daily.cast(ADA, "like", seq=1, article=key)
+
+    revising.merge(editor(daily), "a", into="b")
+    assert {"a", "b"} == {each.key for each in told}
+    told.clear()
+
+    revising.reset(editor(daily), "c")
+    assert told == [Outdated("daily", "c")]
+    told.clear()
+
+    removing.delete_article(editor(daily), "b")
+    assert told == [Outdated("daily", "a"), Outdated("daily", "b")]
+    told.clear()
+
+    with writing(daily.engine) as connection:
+        sites.change(connection, "daily", name="Another")
+        sites.change(connection, "daily", section_reactions={"sport": ["like"]})
+    assert told == [Outdated("daily")]
+    told.clear()
+
+    with writing(daily.engine) as connection:
+        now = sites.get(connection, "daily")
+        articles.describe(connection, now, [Description("c", "A title", section="sport")], at_ms=NOON_MS)
+    assert told == [Outdated("daily", "c")]
+
+
+def test_a_cache_is_asked_once_for_each_address_of_an_article(cache: Cache) -> None:
+    sender = purger(cache.url)
+
+    sender.tell({Outdated("daily", "hello"), Outdated("daily", "it's 100% a/b?c&d é")})
+    sender.close()
+
+    rest = "it's%20100%25%20a%2Fb%3Fc%26d%20%C3%A9"
+    assert cache.paths() == HELLO | {f"/v1/sites/daily/{what}?article={rest}" for what in ("reactions", "counts")}
+    assert len(cache.asked) == 4
+
+
+@pytest.mark.parametrize("keys", [[""], ["", "a"], [str(n) for n in range(21)]])
+def test_a_site_or_many_of_its_articles_are_one_purge(cache: Cache, keys: list[str]) -> None:
+    sender = purger(cache.url)
+
+    sender.tell({Outdated("daily", key) for key in keys})
+    sender.close()
+
+    assert cache.asked == [("PURGE", "/v1/sites/daily/")]
+
+
+def test_a_cache_that_is_gone_hangs_or_refuses_keeps_no_other_waiting_and_is_not_asked_again(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(purging, "TIMEOUT_S", 0.3)
+    outcomes: Counter[str] = Counter()
+    refusing = Cache(status=405)
+    with socket.create_server(("127.0.0.1", 0)) as hanging, socket.create_server(("127.0.0.1", 0)) as gone:
+        nowhere = f"http://127.0.0.1:{gone.getsockname()[1]}"
+        gone.close()
+        sender = purger(nowhere, f"http://127.0.0.1:{hanging.getsockname()[1]}", refusing.url, cache.url, outcomes=outcomes)
+
+        sender.tell([Outdated("daily", "hello")])
+        wait_until(lambda: cache.paths() == HELLO, why="the good cache has heard")
+        sender.close()
+
+    assert outcomes == {"sent": 2, "failed": 6}
+    assert len(refusing.asked) == 2
+    refusing.close()
+
+
+def test_what_waits_is_bounded(monkeypatch: pytest.MonkeyPatch, cache: Cache) -> None:
+    monkeypatch.setattr(purging, "MOST_WAITING", 3)
+    outcomes: Counter[str] = Counter()
+    sender = Purger([cache.url], counts_memory_s=0.5, site_memory_s=0, on_outcome=lambda outcome, _: outcomes.update([outcome]))
+
+    for n in range(10):
+        sender.tell([Outdated("daily", str(n))])
+    sender.close()
+
+    assert outcomes == {"dropped": 17, "sent": 3}
+
+
+def test_a_purge_waits_until_no_process_answers_from_its_memory(cache: Cache) -> None:
+    sender = Purger([cache.url], counts_memory_s=0.3, site_memory_s=0.3, on_outcome=lambda *_: None)
+    began = time.monotonic()
+
+    sender.tell([Outdated("daily", "hello")])
+    sender.tell([Outdated("other")])
+    wait_until(lambda: cache.paths() >= HELLO, why="the article is purged")
+    assert time.monotonic() - began >= 0.3
+    wait_until(lambda: "/v1/sites/other/" in cache.paths(), why="the site is purged")
+    assert time.monotonic() - began >= 0.6
+    sender.close()
