@@ -38,7 +38,7 @@ def amp(folder: Path) -> Site:
     tag = recipe("amp/article.html").replace("politics%2Fharbour-bridge", "amp-bridge")
     attributes = dict(re.findall(r'([a-z]+)="([^"]*)"', tag))
     given = " ".join(f'{name}="{attributes[name]}"' for name in ("src", "sandbox", "title", "frameborder"))
-    return {"/amp/bridge": document(f'<iframe {given} style="width: 640px; height: 264px"></iframe>')}
+    return {"/amp/bridge": document(f'<iframe {given} style="width: 100%; height: {attributes["height"]}px"></iframe>')}
 
 
 def ghost_by_injection(folder: Path) -> Site:

@@ -100,8 +100,9 @@ def test_a_component_tells_of_votes(page: Page, publisher: Publisher, recipe: Re
 
 @each([recipe for recipe in GENERATED if recipe.name in ("hugo", "jekyll")])
 def test_a_generators_list_shows_numbers_and_front_matter_decides(page: Page, publisher: Publisher, recipe: Recipe) -> None:
-    address = serve(publisher, recipe)
+    serve(publisher, recipe)
     publisher.vote('a "key" & more', "like", reader=make.reader(ALL.index(recipe)))
+    total = sum(publisher.counts('a "key" & more').values())
     keyed = {"hugo": "/hugo/news/keyed/", "jekyll": "/jekyll/2024/05/09/keyed.html"}[recipe.name]
     about = {"hugo": "/hugo/about/", "jekyll": "/jekyll/about.html"}[recipe.name]
 
@@ -109,12 +110,11 @@ def test_a_generators_list_shows_numbers_and_front_matter_decides(page: Page, pu
 
     articles = {found.get_attribute("article") for found in page.locator("reaction-count").all()}
     assert articles == {recipe.key, 'a "key" & more'}
-    expect(page.locator("reaction-count").filter(has_text="1")).not_to_have_count(0)
+    expect(page.locator("""reaction-count[article='a "key" & more']""")).to_have_text(str(total))
     page.goto(publisher.pages.origin + keyed)
     assert ready(page.locator("reader-reactions")).get_attribute("article") == 'a "key" & more'
     page.goto(publisher.pages.origin + about)
     expect(page.locator("reader-reactions")).to_have_count(0)
-    assert address
 
 
 def test_ghosts_pages_that_are_no_posts_have_no_row(page: Page, publisher: Publisher) -> None:
@@ -176,7 +176,8 @@ def test_the_frame_of_an_amp_page_votes(page: Page, publisher: Publisher) -> Non
     button(row, "love").click()
 
     publisher.expect_counts(OF_FRAMES.key, {"love": 1})
-    assert page.locator("iframe").evaluate("(frame) => frame.scrollWidth <= frame.clientWidth")
+    page.set_viewport_size({"width": 320, "height": 700})
+    expect(row.get_by_role("status")).to_be_in_viewport(ratio=1)  # what AMP's layout gives is enough on a phone
 
 
 def test_the_strict_pages_script_is_the_released_one() -> None:
