@@ -7,7 +7,7 @@ INPROCESS := --ignore tests/faults --ignore tests/bench --ignore tests/deploy --
 DEMO_BIND ?= 127.0.0.1:8000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check coverage bench fuzz faults mutants recipes lock browser widget programs spreadsheet openapi wheel clean
+.PHONY: help demo serve test check coverage bench fuzz faults mutants recipes docs lock browser widget programs spreadsheet openapi wheel clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -54,6 +54,9 @@ mutants: $(VENV)/dev.stamp  ## Change the code that counts and see that a test n
 
 recipes: $(VENV)/dev.stamp browser programs  ## Build a site with each recipe of integrations/, and spoil each in all ways (minutes)
 	RECIPES=1 $(BIN)/python -m pytest -q -n 2 --dist loadgroup tests/integrations -k recipes
+
+docs: $(VENV)/dev.stamp  ## Build the documentation as a site into build/docs/site; a broken link or anchor fails (seconds)
+	$(BIN)/python docs/build_site.py
 
 openapi: $(VENV)/run.stamp  ## Rewrite docs/openapi.json
 	$(BIN)/reactions openapi > docs/openapi.json
