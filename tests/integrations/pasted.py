@@ -87,11 +87,39 @@ def turbo(folder: Path) -> Site:
     }
 
 
+def exchanged(folder: Path, name: str, script: str, start: str, container: str) -> Site:
+    """Two pages of which a script exchanges a part, as HTML: scripts in that part are not run."""
+    head = f'<script src="/{name}/it.js"></script><script>addEventListener("DOMContentLoaded", () => {start})</script>'
+
+    def page(slug: str, link: str) -> bytes:
+        made = document(keyed("html/article.html", f"{name}-{slug}") + link, head).decode()
+        return made.replace("<main>", f"<main>{container}").replace("</main>", "</div></main>").encode()
+
+    return {
+        f"/{name}/bridge": page("bridge", f'<a href="/{name}/second">Next article</a>'),
+        f"/{name}/second": page("second", ""),
+        f"/{name}/it.js": module(folder, script).read_bytes(),
+    }
+
+
+def barba(folder: Path) -> Site:
+    container = '<div data-barba="container" data-barba-namespace="article">'
+    site = exchanged(folder, "barba", "@barba/core/dist/barba.umd.js", "barba.init()", container)
+    return {path: body.replace(b"<main>", b'<main data-barba="wrapper">') for path, body in site.items()}
+
+
+def swup(folder: Path) -> Site:
+    start = "new Swup({ animationSelector: false })"
+    return exchanged(folder, "swup", "swup/dist/Swup.umd.js", start, '<div id="swup">')
+
+
 PASTED = [
     Recipe("html", plain_html, "/html/bridge", "html-bridge"),
     Recipe("csp", csp, "/csp/bridge", "csp-bridge"),
     Recipe("ghost", ghost_by_injection, "/ghost/bridge/", "/ghost/bridge/"),
     Recipe("htmx", htmx, "/htmx/bridge", "htmx-bridge", "htmx-second", modules="light"),
+    Recipe("barba", barba, "/barba/bridge", "barba-bridge", "barba-second", modules="light"),
+    Recipe("swup", swup, "/swup/bridge", "swup-bridge", "swup-second", modules="light"),
     Recipe("turbo", turbo, "/turbo/bridge", "turbo-bridge", "turbo-second", modules="light"),
 ]
 OF_FORMS = Recipe("no-script", no_script, "/form/bridge", "form-bridge")

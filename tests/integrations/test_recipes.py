@@ -89,6 +89,24 @@ def test_the_next_article_has_a_row_of_its_own(page: Page, publisher: Publisher,
     assert page.evaluate("window.same")
 
 
+@each([recipe for recipe in NAVIGATING if recipe.name not in ("react", "vue", "htmx")])
+def test_back_and_forward_show_one_row_with_the_newest_choice(page: Page, publisher: Publisher, recipe: Recipe) -> None:
+    page.goto(serve(publisher, recipe))
+    first = page.locator(f"reader-reactions[article='{recipe.key}']")
+    button(ready(first), "sad").click()
+    page.get_by_text("Next article").click()
+    second = ready(page.locator(f"reader-reactions[article='{recipe.next_key}']"))
+    button(second, "angry").click()
+    expect(button(second, "angry")).to_have_attribute("aria-pressed", "true")
+
+    page.go_back()
+    expect(button(ready(first), "sad")).to_have_attribute("aria-pressed", "true")
+    page.go_forward()
+
+    expect(button(ready(second), "angry")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("reader-reactions")).to_have_count(1)
+
+
 @each([recipe for recipe in ALL if recipe.name in ("react", "vue")])
 def test_a_component_tells_of_votes(page: Page, publisher: Publisher, recipe: Recipe) -> None:
     page.goto(serve(publisher, recipe))
