@@ -7,7 +7,8 @@ INPROCESS := --ignore tests/faults --ignore tests/bench --ignore tests/deploy --
 DEMO_BIND ?= 127.0.0.1:8000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check coverage bench fuzz faults engines mutants lock browser widget programs spreadsheet openapi wheel clean
+.PHONY: help demo serve test check coverage bench fuzz faults engines mutants recipes docs lock browser widget programs spreadsheet \
+    openapi wheel clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,6 +56,12 @@ mutants: $(VENV)/dev.stamp  ## Change the code that counts and see that a test n
 	@$(PIP) install cosmic-ray
 	$(BIN)/python -m tests.mutants $(TARGETS) --most $(or $(MOST),0)
 
+recipes: $(VENV)/dev.stamp browser programs  ## Build a site with each recipe of integrations/, and spoil each in all ways (minutes)
+	RECIPES=1 $(BIN)/python -m pytest -q -n 2 --dist loadgroup tests/integrations -k recipes
+
+docs: $(VENV)/dev.stamp  ## Build the documentation as a site into build/docs/site; a broken link or anchor fails (seconds)
+	$(BIN)/python docs/build_site.py
+
 openapi: $(VENV)/run.stamp  ## Rewrite docs/openapi.json
 	$(BIN)/reactions openapi > docs/openapi.json
 
@@ -98,7 +105,8 @@ widget: $(VENV)/dev.stamp  ## Lint and type-check the widget
 	$(BIN)/python -m tests.widget.checks
 
 # What tests run beside Python's packages, as program:package. Debian starts nginx on port 80 when it is installed.
-PROGRAMS := nginx:nginx-light varnishd:varnish haproxy:haproxy pgbouncer:pgbouncer wrk:wrk openssl:openssl systemd-analyze:systemd
+PROGRAMS := nginx:nginx-light varnishd:varnish haproxy:haproxy pgbouncer:pgbouncer wrk:wrk openssl:openssl systemd-analyze:systemd \
+    hugo:hugo jekyll:jekyll apache2:apache2-bin
 programs:
 	@missing=$$(PATH=$$PATH:/usr/sbin; for each in $(PROGRAMS); do \
 	    command -v $${each%:*} >/dev/null || echo $${each#*:}; done); \

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, create_engine
 from werkzeug.routing import Rule
+from xdist.scheduler import LoadScopeScheduling
 
 from reactions.storage import engines
 from tests import boxes, make
@@ -18,7 +19,7 @@ from tests.databases import GivenDatabase, PostgresDatabases, SqliteFiles
 from tests.engines import Postgres, Redis, free_port
 from tests.service import Service, running_service
 
-_LONG = {"faults", "widget", "dashboard"}
+_LONG = {"faults", "widget", "dashboard", "integrations"}
 
 
 def _compile_each_address_once() -> None:
@@ -40,14 +41,22 @@ _compile_each_address_once()
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file in one process, where they share servers. Each fault starts its own, so it may run in any.
-
-    The long files come first: at the end no process then waits for another one's.
-    """
+    """The long files come first: at the end no process then waits for another one's."""
     items.sort(key=lambda item: _LONG.isdisjoint(item.path.parts))
-    for item in items:
-        if "faults" not in item.path.parts:
-            item.add_marker(pytest.mark.xdist_group(str(item.path)))
+
+
+class _ByFile(LoadScopeScheduling):  # type: ignore[misc]
+    """Keep the tests of a file in one process, where they share servers. Each fault starts its own, so it may run in any."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid if nodeid.startswith("tests/faults/") else nodeid.partition("::")[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
+    """For --dist loadgroup, whose own groups are lost: pytest 9.2 does not see the names that xdist 3.8 gives to tests."""
+    config.option.loadscopereorder = False  # the order is that above
+    return _ByFile(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
 @pytest.fixture(scope="session")

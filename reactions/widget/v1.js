@@ -457,10 +457,11 @@ try {
 				while (children.length > n) children[n].remove();
 				known?.forEach((one = ANY, i = 0) => {
 					children[i].replaceChildren(part("emoji", "span", this.picture(one)), part("label", "span", one.label), part("count", "span"));
-					children[i].onclick = (event = ANY) => {
-						follow();
-						this.poll?.tap(this, one.key, event);
-					};
+					children[i].onclick = (event = ANY) =>
+						attempt(() => {
+							follow();
+							this.poll?.tap(this, one.key, event);
+						});
 				});
 			}
 			this.#forget.textContent = this.word(9);

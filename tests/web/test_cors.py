@@ -65,6 +65,18 @@ def test_a_page_from_elsewhere_can_neither_vote_nor_learn_that_it_might(client: 
     assert rows_stored(engine) == NOTHING
 
 
+@pytest.mark.parametrize("origin", ["capacitor://localhost", "ionic://localhost", "https://localhost"])
+def test_the_web_view_of_an_app_votes(client: FlaskClient, engine: Engine, origin: str) -> None:
+    make.site(engine.url.render_as_string(hide_password=False), "app", origins=[origin])
+    path, asks = "/v1/sites/app/vote", {"Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "content-type"}
+
+    preflight = client.options(path, headers={"Origin": origin, **asks})
+    counted = client.put(path, json=ballot(), headers={"Origin": origin})
+
+    assert (preflight.status_code, counted.status_code) == (204, 200)
+    assert preflight.headers["Access-Control-Allow-Origin"] == counted.headers["Access-Control-Allow-Origin"] == origin
+
+
 def test_a_vote_that_needs_no_preflight_is_refused(client: FlaskClient, engine: Engine) -> None:
     for mode in ("navigate", "no-cors", "websocket", "nested-navigate", ""):
         refused = vote(client, headers={"Sec-Fetch-Mode": mode})

