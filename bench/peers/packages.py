@@ -23,7 +23,9 @@ from bench.load import Load
 from tests.service import Service
 
 ARTICLES = 300  # Isso takes 142 likes for each comment
-_INSTALL_S = 900
+_INSTALL_S = 1800  # npm may have to compile SQLite
+_START_S = 90
+_NO_LOGINS = 'data:application/json,{"services":[]}'  # Waline asks a server outside which logins there are, for each request
 _ISSO_CONFIG = """
 [general]
 dbpath = {folder}/isso.db
@@ -56,6 +58,10 @@ class PeerService(Service):
         super().__init__({"REACTIONS_WORKERS": "1"} | dict(environ), port=port, folder=folder)
         self._command = list(command)
         self._ready_path = ready
+
+    def wait_ready(self, timeout_s: float = _START_S) -> None:
+        """Wait until it answers; Node reads many files before."""
+        super().wait_ready(timeout_s)
 
     def _ready(self) -> bool:
         if self._process is None or self._process.poll() is not None:
@@ -227,9 +233,9 @@ WALINE = Peer(
     installed="node_modules/@waline/vercel/vanilla.js",
     version=_npm_version,
     prepare=_waline_data,
-    command=lambda home, _folder, _port: ["node", str(home / "node_modules/@waline/vercel/vanilla.js")],
-    environ=lambda folder, port: {
-        "SQLITE_PATH": str(folder), "SQLITE_DB": "waline", "JWT_TOKEN": "only for comparison", "PORT": str(port),
+    command=lambda home, _folder, port: ["node", str(home / "node_modules/@waline/vercel/vanilla.js"), str(port)],
+    environ=lambda folder, _port: {
+        "SQLITE_PATH": str(folder), "SQLITE_DB": "waline", "JWT_TOKEN": "only for comparison", "OAUTH_URL": _NO_LOGINS,
     },
     likes=_summed("waline.sqlite", "SELECT sum(reaction0) FROM wl_Counter"),
     request=lambda _sent, article: (
