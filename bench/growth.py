@@ -25,7 +25,7 @@ _DAYS = 90
 _CONNECTIONS = 32
 _VOTES = (10_000, 100_000, 1_000_000)
 _ARTICLES = (100, 1_000, 10_000, 100_000)
-_WIDE, _HIGH, _EDGE = 560, 240, 60
+_WIDE, _HIGH, _EDGE = 600, 240, 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,17 +172,16 @@ def _chart(points: Sequence[tuple[int, Point]], axis: str, number: int) -> str:
     top = max((max(point.vote_us, point.read_us) for _, point in points), default=1) * 1.1
     step = width / max(len(points) - 1, 1)
     drawn = [f'<path d="M{left} 20V{bottom}H{left + width}" fill="none" stroke="#888"/>\n']
-    for name, colour, values in (
-        ("vote", "#0b5cad", [point.vote_us for _, point in points]),
-        ("read", "#b04a00", [point.read_us for _, point in points]),
-    ):
+    votes, reads = [point.vote_us for _, point in points], [point.read_us for _, point in points]
+    for name, colour, values, others in (("vote", "#0b5cad", votes, reads), ("read", "#b04a00", reads, votes)):
+        besides = [-7 if value >= other else 15 for value, other in zip(values, others, strict=True)]
         places = [(left + at * step, bottom - value / top * (bottom - 20)) for at, value in enumerate(values)]
         line = " ".join(f"{x:.0f},{y:.0f}" for x, y in places)
         drawn.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>\n')
         drawn += [
             f'<circle cx="{x:.0f}" cy="{y:.0f}" r="3" fill="{colour}"/>'
-            f'<text x="{x:.0f}" y="{y - 7:.0f}" text-anchor="middle" fill="{colour}">{value:.0f}</text>\n'
-            for (x, y), value in zip(places, values, strict=True)
+            f'<text x="{x:.0f}" y="{y + beside:.0f}" text-anchor="middle" fill="{colour}">{value:.0f}</text>\n'
+            for (x, y), value, beside in zip(places, values, besides, strict=True)
         ]
         drawn.append(f'<text x="{left + 6}" y="{14 if name == "vote" else 27}" fill="{colour}">{name}, CPU µs</text>\n')
     drawn += [
