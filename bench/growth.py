@@ -24,6 +24,7 @@ from bench.servers import Server, Stand
 _DAYS = 90
 _CONNECTIONS = 32
 _VOTES = (10_000, 100_000, 1_000_000)
+_USUAL_ARTICLES = 10_000
 _ARTICLES = (100, 1_000, 10_000, 100_000)
 _WIDE, _HIGH, _EDGE = 600, 240, 80
 
@@ -71,7 +72,7 @@ def main(words: Sequence[str]) -> int:
 
 def _arguments(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench growth", description=__doc__)
-    parser.add_argument("--votes", type=int, nargs="+", default=_VOTES, help="with 10,000 articles, or as many as votes / 10")
+    parser.add_argument("--votes", type=int, nargs="+", default=_VOTES, help=f"with {_USUAL_ARTICLES:,} articles")
     parser.add_argument("--articles", type=int, nargs="+", default=_ARTICLES, help="with 100,000 votes")
     parser.add_argument("--engines", nargs="+", choices=["sqlite", "postgresql"], default=["sqlite"])
     parser.add_argument("--seconds", type=int, default=3)
@@ -83,7 +84,7 @@ def _arguments(words: Sequence[str]) -> argparse.Namespace:
 
 def _sizes(chosen: argparse.Namespace) -> Iterator[tuple[int, int]]:
     """Votes that grow, then articles that grow."""
-    yield from ((votes, min(10_000, votes // 10)) for votes in chosen.votes)
+    yield from ((votes, _USUAL_ARTICLES) for votes in chosen.votes)
     yield from ((max(chosen.votes[0], min(100_000, chosen.votes[-1])), articles) for articles in chosen.articles)
 
 

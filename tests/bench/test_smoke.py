@@ -92,7 +92,7 @@ def test_growth_is_measured_and_drawn(tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stdout + done.stderr
     rows = re.findall(r"^\| ([0-9,]+) \| ([0-9,]+) \| ([0-9,]+) \|", done.stdout, re.MULTILINE)
-    assert [row[:2] for row in rows] == [("1,000", "100"), ("2,000", "200"), ("2,000", "50"), ("2,000", "100")]
+    assert [row[:2] for row in rows] == [("1,000", "10,000"), ("2,000", "10,000"), ("2,000", "50"), ("2,000", "100")]
     assert all(row[2] != "0" for row in rows)
     assert len(ElementTree.parse(drawn).getroot().findall("{*}polyline")) == 4
     assert rows[0][2] in drawn.read_text(encoding="utf-8")
