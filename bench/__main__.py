@@ -1,6 +1,6 @@
 """`python -m bench votes|reads|ladder|all --seconds 5 --repeats 3 --json out.json`; `--quick` to see that it works.
 
-`python -m bench exports` has options of its own.
+`python -m bench exports`, `peers` and `growth` have options of their own.
 """
 
 from __future__ import annotations
@@ -11,20 +11,22 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bench import cases, exports, load, machine, report
+from bench import cases, exports, growth, load, machine, report
 from bench.cases import Outcome, Plan
+from bench.peers import others
 from bench.rounds import Turns
 from bench.servers import Stand
 
 _CASES = {"votes": cases.votes, "reads": cases.reads, "ladder": cases.ladder}
+_OTHERS = {"exports": exports.main, "growth": growth.main, "peers": others.main}
 _USUAL = {"seconds": 5, "repeats": 3, "patience": 30, "connections": [1, 32, 128], "engines": ["sqlite", "postgresql"]}
 _QUICK = {"seconds": 1, "repeats": 1, "patience": 0, "connections": [32], "engines": ["sqlite"]}
 
 
 def main() -> int:
     """Measure what was asked for and print it; 1 if a figure is void, 2 if nothing could be measured."""
-    if sys.argv[1:2] == ["exports"]:
-        return exports.main(sys.argv[2:])
+    if sys.argv[1:2] and sys.argv[1] in _OTHERS:
+        return _OTHERS[sys.argv[1]](sys.argv[2:])
     chosen = _arguments()
     try:
         load.wrk()

@@ -6,7 +6,7 @@ import json
 import secrets
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
@@ -24,11 +24,16 @@ class NoLoadGenerator(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What is asked of a server. `articles` is over how many votes are spread; 0 for reads."""
+    """What is asked of a server. `articles` is over how many votes are spread; 0 for reads.
+
+    A `script` of its own gets `words` after what the usual one for votes gets.
+    """
 
     path: str
     headers: Mapping[str, str] = field(default_factory=dict)
     articles: int = 0
+    script: str = ""
+    words: Sequence[str] = ()
 
     @property
     def votes(self) -> bool:
@@ -68,9 +73,9 @@ def run(load: Load, *, url: str, connections: int, seconds: int) -> Figures:
     """Drive a server for some seconds over keep-alive connections. Raises NoLoadGenerator."""
     headers = [part for name, value in load.headers.items() for part in ("-H", f"{name}: {value}")]
     command = [wrk(), "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", *headers]
-    command += ["-s", "votes.lua" if load.votes else "reads.lua", url + load.path]
+    command += ["-s", load.script or ("votes.lua" if load.votes else "reads.lua"), url + load.path]
     if load.votes:
-        command += ["--", secrets.token_hex(8), str(load.articles)]
+        command += ["--", secrets.token_hex(8), str(load.articles), *load.words]
     with machine.on_core(machine.LOAD_CORE):
         done = subprocess.run(command, cwd=_SCRIPTS, capture_output=True, text=True, check=True, timeout=seconds + 30)
     return _figures(json.loads(done.stdout.splitlines()[-1]))

@@ -43,16 +43,19 @@ _TABLES = {
 Rows = dict[str, list[tuple[Any, ...]]]
 
 
-def rows(*, votes: int, articles: int, days: int, site_key: str, now_hour: int) -> Rows:
-    """The rows of a site whose articles, published evenly over `days` until now, have drawn about that many votes."""
+def rows(*, votes: int, articles: int, days: int, site_key: str, now_hour: int, stem: str = "story") -> Rows:
+    """The rows of a site whose articles, published evenly over `days` until now, have drawn about that many votes.
+
+    Their keys are `stem`, a slash and a number from 0.
+    """
     rnd = random.Random(votes)
     sizes = [rnd.lognormvariate(0, 1.4) for _ in range(articles)]
     each = votes / sum(sizes)
     made: Rows = {table: [] for table in _TABLES}
     falling = list(itertools.accumulate((1 + age / 6) ** -1.9 for age in range(days * 24)))
     for number, size in enumerate(sizes):
-        article_id, born = id_of(site_key, f"story/{number}"), now_hour - days * 24 + 1 + number * (days * 24) // articles
-        made["article"].append(_article(rnd, article_id, number, born))
+        article_id, born = id_of(site_key, f"{stem}/{number}"), now_hour - days * 24 + 1 + number * (days * 24) // articles
+        made["article"].append(_article(rnd, article_id, f"{stem}/{number}", number, born))
         hours = rnd.choices(range(born, now_hour + 1), cum_weights=falling[: now_hour + 1 - born], k=round(size * each))
         taste = [rnd.gammavariate(usual, 1) for usual in (3, 0.8, 1.5, 0.9, 0.9, 0.7, 0.6)]
         cells = Counter(zip(hours, rnd.choices(make.SEVEN, taste, k=len(hours)), strict=True))
@@ -60,7 +63,7 @@ def rows(*, votes: int, articles: int, days: int, site_key: str, now_hour: int) 
     return made
 
 
-def _article(rnd: random.Random, article_id: int, number: int, born: int) -> tuple[Any, ...]:
+def _article(rnd: random.Random, article_id: int, key: str, number: int, born: int) -> tuple[Any, ...]:
     section = rnd.choice(_SECTIONS)
     authors = f'["Author {number % 150}"]' if number % 5 else f'["Author {number % 150}", "Author {number % 149}"]'
     born_ms = born * HOUR_MS + rnd.randrange(HOUR_MS)
@@ -68,7 +71,7 @@ def _article(rnd: random.Random, article_id: int, number: int, born: int) -> tup
     return (
         article_id,
         1,
-        f"story/{number}",
+        key,
         f"https://daily.example/{section}/{number}",
         title,
         section,

@@ -28,10 +28,10 @@ def proof(server: Server, *, seen: int, hung_up: int, articles: int) -> str:
         return f"{server.name}: {verified}"
     if "limiter store away" in server.service.log():
         raise Untrue(f"{server.name}: the limiter's store did not answer in time, so memory stood in for it.")
-    acknowledged, served = server.acknowledged(), _served(server, articles)
-    if served != acknowledged or not seen <= acknowledged <= seen + hung_up:
-        raise Untrue(f"{server.name}: wrk saw {seen:,} votes acknowledged, the server {acknowledged:,}; it serves {served:,}.")
-    return f"{server.name}: {acknowledged:,} votes acknowledged, {served:,} served; {verified}"
+    acknowledged, shown = server.acknowledged(), served(server, articles)
+    if shown != acknowledged or not seen <= acknowledged <= seen + hung_up:
+        raise Untrue(f"{server.name}: wrk saw {seen:,} votes acknowledged, the server {acknowledged:,}; it serves {shown:,}.")
+    return f"{server.name}: {acknowledged:,} votes acknowledged, {shown:,} served; {verified}"
 
 
 def _verified(server: Server) -> str:
@@ -44,7 +44,7 @@ def _verified(server: Server) -> str:
     return said.stdout.strip()
 
 
-def _served(server: Server, articles: int) -> int:
+def served(server: Server, articles: int) -> int:
     """The sum of all counts as the API gives them."""
     total = 0
     for first in range(1, articles + 1, _ARTICLES_ASKED):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -34,9 +34,10 @@ from reactions.newsroom.articles import born_ms
 from reactions.newsroom.sites import Site
 from reactions.reports import figures, listings, metrics, rows
 from reactions.reports.figures import Seen
-from reactions.reports.metrics import Measure, Shares
+from reactions.reports.metrics import Measure, Shares, Votes
 from reactions.reports.query import closed_before
-from reactions.storage import tables
+from reactions.storage import statements, tables
+from reactions.storage.statements import Listing, Question
 from reactions.times import HOUR_MS
 
 ARTICLES_AT_ONCE = 100
@@ -44,9 +45,17 @@ DIGITS = 6  # of shares and measures
 _a, _alias, _h, _t, _v = (
     tables.article.c, tables.article_alias.c, tables.hourly.c, tables.tally.c, tables.vote.c
 )  # fmt: skip
+_COUNTS = Question(
+    lambda dialect: select(_t.article_id, _t.reaction, _t.n, _t.imported).where(statements.among(dialect, _t.article_id))
+)
+_HELD = Question(
+    lambda dialect: (
+        select(_v.article_id, func.count()).where(statements.among(dialect, _v.article_id), _v.held).group_by(_v.article_id)
+    )
+)
 _FIELDS = (
-    _a.key, _a.url, _a.title, _a.section, _a.authors, _a.tags, _a.published_at, _a.closed_at, _a.hidden_at, _a.merged_into,
-    _a.votes_dropped_at, _a.merged_from,
+    _a.key, _a.url, _a.title, _a.section, _a.published_at, _a.closed_at, _a.hidden_at, _a.merged_into, _a.votes_dropped_at,
+    *(cast(column, Text).label(column.name) for column in (_a.authors, _a.tags, _a.merged_from)),
 )  # fmt: skip
 
 
@@ -127,10 +136,11 @@ def batches(scope: Scope) -> Iterator[Batch]:
     """The rows, column by column, the oldest article first."""
     usual = usual_shares(scope.connection, scope.site, closed_before(scope.now_ms))
     aliases_of = _Aliases(other_keys(scope.connection, scope.site))
+    moved = _moves_listing(scope)
     for page in pages(scope.connection, scope.site, *_FIELDS):
         aliases = {row.article_id: aliases_of.article(row.article_id) for row in page}
         chosen = scope.matching(page)
-        moves = _moves(scope, [row.article_id for row in chosen])
+        moves = _moves(scope.connection, moved, [row.article_id for row in chosen])
         chosen = [row for row in chosen if _belongs(scope, row, moves.get(row.article_id))]
         made = _rows(scope, chosen, moves, aliases, usual)
         if made:
@@ -161,15 +171,15 @@ def _rows(
     usual: Shares,
 ) -> list[list[Any]]:
     ids = [article.article_id for article in articles]
-    counts, held = _counts(scope.connection, ids), _held(scope.connection, ids)
+    counts, held = _counts(scope.connection, ids), dict(_HELD.ask(scope.connection, ids))
     hours = range(scope.now_ms // HOUR_MS + 1) if scope.hours is None else scope.hours
     seen = figures.seen_of(scope.connection, ids, hours)
     targets = _keys(scope.connection, [article.merged_into for article in articles if article.merged_into is not None])
     return [
         [
-            article.key, article.url, article.title, article.section, article.authors, article.tags, article.published_at or None,
-            article.first_seen_at, article.closed_at, article.hidden_at, targets.get(article.merged_into, None),
-            aliases[article.article_id],
+            article.key, article.url, article.title, article.section, _names(article.authors), _names(article.tags),
+            article.published_at or None, article.first_seen_at, article.closed_at, article.hidden_at,
+            targets.get(article.merged_into, None), aliases[article.article_id],
             *_numbers(scope, moves.get(article.article_id), counts[article.article_id], usual, held.get(article.article_id, 0)),
             article.votes_dropped_at,
             *_seen(scope, article, seen.get(article.article_id)),
@@ -188,7 +198,7 @@ def _numbers(scope: Scope, moves: _Moves | None, counts: _Counts, usual: Shares,
     hours = (None, None) if moves is None or hide.total else (moves.first * HOUR_MS, moves.last * HOUR_MS)
     period = [moves.added, moves.removed, moves.added - moves.removed] if moves else [0, 0, 0]
     hide_period = hide.total or small_groups.among(period[:2], least).places
-    measures = _measures(scope, dict(zip(keys, shown, strict=True)), usual)
+    measures = _measures(listings.votes_of(scope.site.reactions, dict(zip(keys, shown, strict=True))), usual)
     return [
         *hours,
         *(None if place in hide.places else n for place, n in enumerate(shown)),
@@ -205,15 +215,22 @@ def _seen(scope: Scope, article: Row[Any], seen: Seen | None) -> list[Any]:
     """The views of an article and its rate; with small groups hidden no rate, because it tells how many readers there were."""
     if seen is None:
         return [None] * 4
-    hidden = scope.choice.min_group > 1 or article.merged_from
+    hidden = scope.choice.min_group > 1 or _names(article.merged_from)
     rate = None if hidden else metrics.reaction_rate(seen.readers, seen.views)
     if rate is None:
         return [seen.views, None, None, None]
     return [seen.views, *(round(value, DIGITS) for value in (rate.per_1000, rate.low, rate.high))]
 
 
-def _measures(scope: Scope, counts: Mapping[str, int], usual: Shares) -> list[float]:
-    votes = listings.votes_of(scope.site.reactions, counts)
+@lru_cache(maxsize=4096)
+def _names(text: str) -> tuple[Any, ...]:
+    """A list that is stored as JSON; the same few stand in most rows."""
+    return tuple(json.loads(text))
+
+
+@lru_cache(maxsize=4096)
+def _measures(votes: Votes, usual: Shares) -> Sequence[float]:
+    """Mood and split with their bounds; most articles have few votes, and share them with others."""
     return [*_numbers_of(metrics.mood(votes, usual)), *_numbers_of(metrics.split(votes, usual))]
 
 
@@ -221,29 +238,23 @@ def _numbers_of(measure: Measure) -> list[float]:
     return [round(value, DIGITS) + 0.0 for value in (measure.value, measure.low, measure.high)]  # + 0.0: no -0.0
 
 
-def _moves(scope: Scope, ids: Sequence[int]) -> dict[int, _Moves]:
+def _moves_listing(scope: Scope) -> Listing:
+    dialect = scope.connection.dialect.name
     columns = [_whole(case((scope.within, column), else_=0)) for column in (_h.added, _h.removed, 1)]
-    query = (
-        select(_h.article_id, func.min(_h.hour_utc), func.max(_h.hour_utc), *columns)
-        .where(rows.one_of(scope.connection, _h.article_id, ids))
-        .group_by(_h.article_id)
-    )
-    return {article_id: _Moves(*numbers) for article_id, *numbers in scope.connection.execute(query)}
+    query = select(_h.article_id, func.min(_h.hour_utc), func.max(_h.hour_utc), *columns)
+    return Listing(query.where(statements.among(dialect, _h.article_id)).group_by(_h.article_id), dialect)
+
+
+def _moves(connection: Connection, listing: Listing, ids: Sequence[int]) -> dict[int, _Moves]:
+    found = listing.all(connection, statements.ids(connection.dialect.name, ids))
+    return {article_id: _Moves(*numbers) for article_id, *numbers in found}
 
 
 def _counts(connection: Connection, ids: Sequence[int]) -> dict[int, _Counts]:
     counts = {article_id: _Counts({}, {}) for article_id in ids}
-    query = select(_t.article_id, _t.reaction, _t.n, _t.imported).where(rows.one_of(connection, _t.article_id, ids))
-    for article_id, reaction, n, imported in connection.execute(query):
+    for article_id, reaction, n, imported in _COUNTS.ask(connection, ids):
         counts[article_id].votes[reaction], counts[article_id].imported[reaction] = n, imported
     return counts
-
-
-def _held(connection: Connection, ids: Sequence[int]) -> dict[int, int]:
-    query = (
-        select(_v.article_id, func.count()).where(rows.one_of(connection, _v.article_id, ids), _v.held).group_by(_v.article_id)
-    )
-    return _pairs(connection, query)
 
 
 def _keys(connection: Connection, ids: Sequence[int]) -> dict[int | None, str]:

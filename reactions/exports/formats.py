@@ -29,6 +29,8 @@ _HIDDEN_FORMULA = f"[;\t\n](?=[\\s\"']*{_FORMULA})"
 _TO_MARK = re.compile(f"\\A(?:\\s*{_FORMULA}|['\t\r\n])|{_UNSAFE}|{_HIDDEN_FORMULA}")
 _TO_ESCAPE = re.compile(f"\\\\|{_UNSAFE}|{_HIDDEN_FORMULA}")
 _UNSAFE_IN_JSON = re.compile(f"{_UNSAFE}|{_HIDDEN_FORMULA}")
+_TO_QUOTE = re.compile('[,"\r\n]')
+_EMPTY_LINE = '""'  # a line that is empty would be none
 _ESCAPED = re.compile(r"\\(?:\\|u([0-9a-f]{4}))")
 BOM = b"\xef\xbb\xbf"  # without it Excel takes UTF-8 for the code page of its own country
 Batch = Sequence[Sequence[Any]]  # some rows, column by column; times are UTC milliseconds
@@ -64,8 +66,9 @@ def csv_lines(columns: Sequence[Column], batches: Iterable[Batch], *, bom: bool 
     yield (BOM if bom else b"") + _rows([[column.name for column in columns]])
     form_of = [_form(column) for column in columns]
     for batch in batches:
-        written = [map(form, column) if form else column for form, column in zip(form_of, batch, strict=True)]
-        yield _rows(zip(*written, strict=True))
+        cells = [map(form, column) for form, column in zip(form_of, batch, strict=True)]
+        lines = map(",".join, zip(*cells, strict=True)) if len(columns) > 1 else (cell or _EMPTY_LINE for cell in cells[0])
+        yield ("\r\n".join(lines) + "\r\n").encode()
 
 
 def csv_table(header: Sequence[str], rows: Iterable[Sequence[str | float | None]]) -> Iterator[bytes]:
@@ -101,19 +104,30 @@ class _Remembered(dict[Any, str]):
         self[value] = written = self._form(value)
         return written
 
+    def of_lists(self, value: Sequence[Any]) -> str:
+        """The written form of a value that cannot be a key."""
+        return self[tuple(value)]
 
-def _form(column: Column) -> Callable[[Any], str] | None:
-    """How a column is written; None for what the writer can do by itself."""
+
+def _form(column: Column) -> Callable[[Any], str]:
+    """How the values of a column are written, quotes included."""
     if column.free:
-        return _Remembered(cell_of).__getitem__
+        return _Remembered(lambda text: _quoted(cell_of(text))).__getitem__
     if column.type == "datetime":
         unit_ms = column.precision_ms
         return _Remembered(lambda at_ms: rfc3339(at_ms, unit_ms=unit_ms)).__getitem__
     if column.type == "array":
-        return cell_of_names
+        return _Remembered(lambda names: _quoted(cell_of_names(names))).of_lists
     if column.type == "boolean":
         return {True: "true", False: "false"}.__getitem__
-    return None
+    if column.type == "number":
+        return lambda value: "" if value is None else repr(value)
+    return _Remembered(lambda value: _quoted(str(value))).__getitem__
+
+
+def _quoted(cell: str) -> str:
+    """The cell in quotes, where RFC 4180 wants them."""
+    return '"' + cell.replace('"', '""') + '"' if _TO_QUOTE.search(cell) else cell
 
 
 class Sink:

@@ -21,11 +21,16 @@ class Hidden(NamedTuple):
     total: bool
 
 
+_NOTHING = Hidden(frozenset(), total=False)
+
+
 def among(counts: Sequence[int], least: int) -> Hidden:
     """Which of some counts to hide."""
+    if least <= 1:
+        return _NOTHING
     hidden = {place for place, n in enumerate(counts) if 0 < n < least}
     if not hidden:
-        return Hidden(frozenset(), total=False)
+        return _NOTHING
     others = sorted((n, place) for place, n in enumerate(counts) if n >= least)
     while sum(counts[place] for place in hidden) < least and others:  # so there are two or more: one alone has fewer
         hidden.add(others.pop(0)[1])

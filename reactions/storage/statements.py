@@ -6,9 +6,9 @@ and result of a statement that is text already.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
-from itertools import chain
+from itertools import chain, count
 from typing import Any
 
 from sqlalchemy import ARRAY, BigInteger, ColumnElement, Connection, Select, Table, Text, any_, bindparam, func, select
@@ -19,6 +19,7 @@ from reactions.storage.engines import insert_of
 
 _MOST_ROWS = 500  # SQLite takes at most 32,766 parameters in one statement
 
+_listings = count()
 _POSITIONAL = {"sqlite": pysqlite.dialect(), "postgresql": psycopg.dialect(paramstyle="format")}  # type: ignore[no-untyped-call]
 
 
@@ -67,6 +68,43 @@ class Question:
         compiled = self._made(dialect).compile(dialect=_POSITIONAL[dialect])
         assert compiled.positiontup == ["ids"], "a question has one parameter"
         return str(compiled)
+
+
+class Listing:
+    """A SELECT of any number of rows, which are read some at a time: on PostgreSQL the rest waits behind a cursor."""
+
+    def __init__(self, query: Select[Any], dialect: str) -> None:
+        self._query = query
+        self._compiled = query.compile(dialect=_POSITIONAL[dialect])
+
+    def parts(self, connection: Connection, given: Mapping[str, Any], *, rows: int) -> Iterator[Sequence[Sequence[Any]]]:
+        """The rows, as the driver gives them: no type of a column is looked at."""
+        if not connection.in_transaction() or connection.dispatch.before_cursor_execute:  # as in `_run`
+            with connection.execute(self._query, given, execution_options={"yield_per": rows}) as result:
+                yield from result.partitions(rows)
+            return
+        cursor = _large_cursor(connection)
+        values = self._compiled.construct_params(dict(given))
+        parameters = tuple(values[name] for name in self._compiled.positiontup or ())
+        try:
+            cursor.execute(str(self._compiled), parameters)
+            while part := cursor.fetchmany(rows):
+                yield part
+        except connection.dialect.loaded_dbapi.Error as error:
+            connection._handle_dbapi_exception(error, str(self._compiled), parameters, cursor, None)
+        finally:
+            cursor.close()
+
+    def all(self, connection: Connection, given: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """The rows of a SELECT that has few, in one round trip."""
+        values = self._compiled.construct_params(dict(given))
+        return _run(connection, str(self._compiled), tuple(values[name] for name in self._compiled.positiontup or ()))
+
+
+def _large_cursor(connection: Connection) -> Any:
+    """A cursor of the driver that does not read all rows at once."""
+    driver: Any = connection.connection.driver_connection
+    return driver.cursor() if connection.dialect.name == "sqlite" else driver.cursor(name=f"listing_{next(_listings)}")
 
 
 def _run(connection: Connection, text: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:

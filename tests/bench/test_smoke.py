@@ -6,19 +6,31 @@ import json
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
+from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
+from bench import growth
+from bench.peers.packages import PEERS, Peer
 from tests.databases import PROJECT
 from tests.deploy.proxies import binary
 
+TABLES_OF = {
+    "isso": ("isso.db", "CREATE TABLE comments (likes INTEGER); INSERT INTO comments VALUES (1), (1);"),
+    "flask-openheart": ("openheart.db", "CREATE TABLE openheart (count INT); INSERT INTO openheart VALUES (1), (1);"),
+    "waline": ("waline.sqlite", "INSERT INTO wl_Counter (url, reaction0) VALUES ('/1', 1), ('/2', 1);"),
+}
 
-def bench(*arguments: str, path: str | None = None) -> subprocess.CompletedProcess[str]:
+
+def bench(*arguments: str, path: str | None = None, environ: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Run the bench; `path` stands in for PATH."""
-    environ = os.environ | ({} if path is None else {"PATH": path})
+    environ = os.environ | dict(environ or {}) | ({} if path is None else {"PATH": path})
     return subprocess.run(
         [sys.executable, "-m", "bench", *arguments], cwd=PROJECT, env=environ, capture_output=True, text=True, check=False
     )
@@ -69,3 +81,45 @@ def test_a_missing_load_generator_is_named_with_the_way_to_get_it(tmp_path: Path
 
     assert done.returncode == 2
     assert "apt-get install wrk" in done.stderr
+
+
+@pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed (Debian: apt-get install wrk)")
+def test_growth_is_measured_and_drawn(tmp_path: Path) -> None:
+    drawn = tmp_path / "growth.svg"
+    sizes = ["--votes", "1000", "2000", "--articles", "50", "100", "--minutes", "0"]
+
+    done = bench("growth", *sizes, "--seconds", "1", "--repeats", "1", "--svg", str(drawn))
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = re.findall(r"^\| ([0-9,]+) \| ([0-9,]+) \| ([0-9,]+) \|", done.stdout, re.MULTILINE)
+    assert [row[:2] for row in rows] == [("1,000", "10,000"), ("2,000", "10,000"), ("2,000", "50"), ("2,000", "100")]
+    assert all(row[2] != "0" for row in rows)
+    assert len(ElementTree.parse(drawn).getroot().findall("{*}polyline")) == 4
+    assert rows[0][2] in drawn.read_text(encoding="utf-8")
+
+
+def test_the_slope_of_memory_is_told_by_the_minute() -> None:
+    assert growth.slope([(0, 100), (1, 101), (2, 102)]) == pytest.approx(1)
+    assert growth.slope([(0, 100)]) == 0
+
+
+@pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed (Debian: apt-get install wrk)")
+def test_a_peer_that_cannot_be_installed_is_said_so_in_the_table(tmp_path: Path) -> None:
+    """Without network, and without a package index."""
+    environ = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path)}
+
+    done = bench("peers", "--peers", "isso", "--environments", str(tmp_path), "--seconds", "1", "--repeats", "1", environ=environ)
+
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert re.search(r"^\| isso \| not measured: pip: ", done.stdout, re.MULTILINE)
+    assert re.search(r"^\| ours, 300 articles \| .* \| 0 of [0-9]+ lost \|$", done.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize("peer", PEERS, ids=lambda peer: peer.name)
+def test_a_peer_reads_its_own_sum(peer: Peer, tmp_path: Path) -> None:
+    """The tables are made as it makes them; one like in each of two rows."""
+    peer.prepare(tmp_path)
+    with closing(sqlite3.connect(tmp_path / TABLES_OF[peer.name][0])) as lite, lite:
+        lite.executescript(TABLES_OF[peer.name][1])
+
+    assert peer.likes(tmp_path) == 2

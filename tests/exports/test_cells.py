@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reactions.exports import formats
+from reactions.exports.columns import Column
 
 CHARACTERS = st.one_of(st.sampled_from("=+-@'\"\\;,\t\r\n\0u0 a＝＋－＠\u202e\ud800"), st.characters())
 
@@ -53,3 +56,23 @@ def test_ordinary_text_stands_as_it_is(text: str) -> None:
 )
 def test_what_is_not_safe_is_marked(text: str, cell: str) -> None:
     assert formats.cell_of(text) == cell
+
+
+@given(st.lists(st.tuples(st.text(CHARACTERS), st.one_of(st.none(), st.text(CHARACTERS)), st.integers(), st.floats())))
+def test_lines_are_those_of_the_csv_module(rows: list[tuple[str, str | None, int, float]]) -> None:
+    kinds = ("string", "string", "integer", "number")
+    columns = [Column(kind[0], kind, "", free=kind == "string") for kind in kinds]
+    expected = io.StringIO(newline="")
+    safe = [[formats.cell_of(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
+    csv.writer(expected).writerows([[column.name for column in columns], *safe])
+
+    written = b"".join(formats.csv_lines(columns, [list(zip(*rows, strict=True))] if rows else []))
+
+    assert written.decode() == expected.getvalue()
+
+
+def test_the_only_cell_of_a_line_is_never_nothing_at_all() -> None:
+    """An empty line would be no row to whoever reads the file."""
+    written = b"".join(formats.csv_lines([Column("a", "string", "", free=True)], [[["b", None, "", "c,d"]]]))
+
+    assert written == b'a\r\nb\r\n""\r\n""\r\n"c,d"\r\n'

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, bindparam, event, func, literal, select
+from sqlalchemy.exc import DBAPIError
 
 from reactions.storage import statements, tables
 from reactions.storage.engines import writing
-from reactions.storage.statements import ManyRows
+from reactions.storage.statements import Listing, ManyRows
 
 _t = tables.tally.c
 TALLIES = ManyRows(tables.tally, ["article_id", "reaction", "n"], lambda insert: insert.returning(_t.article_id, _t.n))
@@ -41,3 +42,36 @@ def test_any_number_of_ids_is_one_parameter(engine: Engine, asked: list[int]) ->
         )
 
         assert sorted(found.scalars()) == [article_id for article_id in there if article_id in asked]
+
+
+def test_a_listing_is_read_some_rows_at_a_time(engine: Engine) -> None:
+    query = select(_t.n).where(_t.article_id < bindparam("before")).order_by(_t.n)
+    listing = Listing(query, engine.dialect.name)
+    with writing(engine) as connection:
+        TALLIES.execute(connection, [(number, "like", number) for number in range(9)])
+        parts = listing.parts(connection, {"before": 7}, rows=3)
+        others = listing.parts(connection, {"before": 2}, rows=3)  # two at once
+        found = [[tuple(row) for row in next(parts)], *([tuple(row) for row in part] for part in others)]
+        found += [[tuple(row) for row in part] for part in parts]
+
+    assert found == [[(0,), (1,), (2,)], [(0,), (1,)], [(3,), (4,), (5,)], [(6,)]]
+
+
+def test_a_listing_that_fails_is_told_in_sqlalchemys_words(engine: Engine) -> None:
+    listing = Listing(select(func.no_such_function(literal(1))), engine.dialect.name)
+
+    with engine.connect() as connection:
+        connection.exec_driver_sql("SELECT 1")
+        parts = listing.parts(connection, {}, rows=3)
+        with pytest.raises(DBAPIError):
+            next(parts)
+
+
+def test_whoever_traces_statements_sees_a_listing(engine: Engine) -> None:
+    seen = []
+    event.listen(engine, "before_cursor_execute", lambda *told: seen.append(told[2]))
+    with engine.begin() as connection:
+        rows = [row for part in Listing(select(_t.n), engine.dialect.name).parts(connection, {}, rows=3) for row in part]
+
+    assert rows == []
+    assert any("tally" in text for text in seen)
