@@ -1,4 +1,4 @@
-"""What grows with the number of votes and articles: `python -m bench growth --svg bench/growth.svg`.
+"""What grows with the number of votes and articles: `python -m bench growth --svg docs/images/growth.svg`.
 
 For each size a site of so many votes and articles is made in bulk, and then the real service answers votes over all its articles
 and reads, which it makes from the database each time. Bytes on disk are all that the database grew by: votes, events, sums,

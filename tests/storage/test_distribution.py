@@ -202,10 +202,9 @@ def test_a_vote_and_a_view_name_their_article_in_every_statement(daily: Booth) -
         daily.counts("hello", "new-1", "unknown")
 
     written = {word for each in statements if (word := each.partition(" (")[0]).startswith("INSERT INTO ")}
-    assert written == {
-        f"INSERT INTO {name}"
-        for name in ("article", "vote", "event", "hold", "tally", "hourly", "views", "article_quota", "article_change")
-    }
+    present = ("article", "vote", "event", "hold", "tally", "hourly", "views", "article_quota", "article_change")
+    late = ("past_rewrite",)  # the noon of these votes is long past
+    assert written == {f"INSERT INTO {name}" for name in (*present, *late)}
     assert faults(statements) == {}
 
 
