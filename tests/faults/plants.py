@@ -147,7 +147,8 @@ def hold_that_counts() -> None:
 
 def release_that_counts_twice() -> None:
     """Add released votes to the tallies twice."""
-    _put(review, "tallies", SimpleNamespace(shift=lambda connection, shifts: tallies.shift(connection, [*shifts, *shifts])))
+    twice = {"shift": lambda connection, shifts: tallies.shift(connection, [*shifts, *shifts])}
+    _put(review, "tallies", SimpleNamespace(**{**vars(tallies), **twice}))
 
 
 def rejection_that_forgets() -> None:
