@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from reactions.app import create_app
 from reactions.settings import load
-from reactions.web import current
+from reactions.web import current, metrics
 from reactions.web.extensions import db
 from tests import make
 from tests.described import DescribedClient
@@ -31,6 +31,7 @@ def make_app(database_url: str, tmp_path: Path) -> Iterator[MakeApp]:
     Their clients fail on every response that is not as /openapi.json describes it.
     """
     make.site(database_url)
+    metrics.limiter_away.set(0)  # an earlier test's application may have left it
     made: list[Flask] = []
 
     def application(**settings: Any) -> Flask:
