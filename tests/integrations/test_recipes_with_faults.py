@@ -44,7 +44,7 @@ def test_the_article_is_untouched(failing_page: Page, publisher: Publisher, reci
     failing_page.goto(address)
 
     expect(failing_page.get_by_text(TEXT)).to_be_visible()
-    if fault == "wrong site" and recipe.name != "csp":  # which pins a release that leaves its room empty
+    if fault == "wrong site":
         expect(row).to_be_hidden()
     if fault == "service down":
         until(failing_page, lambda: [url for url in failed if "/v1/" in url])

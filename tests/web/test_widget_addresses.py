@@ -83,14 +83,16 @@ def test_every_release_keeps_its_address_and_its_bytes(client: FlaskClient) -> N
     releases = json.loads((RELEASED / "releases.json").read_bytes())
 
     assert releases["1.0.0.js"] == "sha384-fMLrS6LJgd+4p45HPQvsUTusQsqOAw/Mz0CZJjVCucKoRgABJ6iBSfBqhSUBMYMi"
-    assert set(releases) == {path.name for path in RELEASED.iterdir() if path.suffix == ".js"}
+    assert releases["1.1.0.js"] == "sha384-o7iagiMd9EuSeSG8k9DJbjKAX8QY4DIhRn5vzbeHDJLATwmPCDpp3GsXrQy/iPP9"
+    kept = {path.name for path in RELEASED.iterdir() if path.suffix in (".js", ".json")}
+    assert set(releases) == kept - {"releases.json"}
     for name, integrity in releases.items():
         answer = client.get(f"/widget/{name}")
         assert (answer.status_code, integrity_of(answer.data)) == (200, integrity), name
         assert answer.headers["Cache-Control"] == PINNED
 
 
-@pytest.mark.parametrize("path", ["v1.js", "1.0.0.js"])
+@pytest.mark.parametrize("path", ["v1.js", "1.0.0.js", "1.1.0.js", "1.1.0.json"])
 def test_browsers_are_sent_the_widget_packed(client: FlaskClient, path: str) -> None:
     plain = client.get(f"/widget/{path}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 
+import pytest
 from playwright.sync_api import Page, Request, Route, expect
 
 from tests.make import ADA
@@ -117,10 +118,11 @@ def test_it_works_behind_a_path_of_the_publishers_own_domain(page: Page, publish
     assert cookies == [None, None]
 
 
-def test_a_page_may_pin_the_script(page: Page, publisher: Publisher) -> None:
-    digest = hashlib.sha384(publisher.service.get("/widget/1.0.0.js")[1]).digest()
+@pytest.mark.parametrize("release", ["1.0.0", "1.1.0"])
+def test_a_page_may_pin_the_script(page: Page, publisher: Publisher, release: str) -> None:
+    digest = hashlib.sha384(publisher.service.get(f"/widget/{release}.js")[1]).digest()
     integrity = f"sha384-{base64.b64encode(digest).decode()}"
-    source = f"{publisher.service.url}/widget/1.0.0.js"
+    source = f"{publisher.service.url}/widget/{release}.js"
     head = f'<script async src="{source}" integrity="{integrity}" crossorigin="anonymous"></script>'
 
     reactions = open_row(page, publisher.article(publisher.key(), head=head))
