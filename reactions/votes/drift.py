@@ -14,8 +14,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, Select, select
+from sqlalchemy.exc import SQLAlchemyError
 
-from reactions.storage import engines, tables
+from reactions.refusals import Unavailable
+from reactions.storage import engines, outages, tables
 from reactions.votes import integrity
 
 log = logging.getLogger(__name__)
@@ -86,8 +88,11 @@ class Rounds:
     def _try(self, task: Task) -> None:
         try:
             task()
-        except Exception:  # the database may be away; the rounds go on
-            log.exception("a task of the rounds failed")
+        except Exception as error:
+            if isinstance(error, Unavailable) or (isinstance(error, SQLAlchemyError) and outages.refusal_for(error)):
+                log.warning("the database is away, the rounds go on")
+            else:
+                log.exception("a task of the rounds failed")
 
     def look(self) -> list[Drift]:
         """Check the next articles in one snapshot; the drift that was not known. After the last article it begins anew."""

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine, delete, update
 
 from reactions.newsroom import article_keys
+from reactions.refusals import Unavailable
 from reactions.storage import engines, tables
 from reactions.storage.engines import writing
 from reactions.votes.drift import Drift, Rounds
@@ -110,3 +111,17 @@ def test_processes_check_one_at_a_time_on_postgresql(daily: Booth) -> None:
     seen.look(1)
 
     assert seen.visited == ([5] if daily.engine.dialect.name == "postgresql" else [5, 5])
+
+
+@pytest.mark.parametrize(("error", "said"), [(Unavailable("away"), "the database is away"), (ValueError("a bug"), "failed")])
+def test_the_rounds_go_on_when_a_task_fails_and_only_a_bug_is_told_with_its_trace(
+    engine: Engine, caplog: pytest.LogCaptureFixture, error: Exception, said: str
+) -> None:
+    def fails() -> None:
+        raise error
+
+    Rounds(engine, articles=1, on_look=lambda *_: None)._try(fails)
+
+    (entry,) = caplog.records
+    assert said in entry.getMessage()
+    assert bool(entry.exc_info) == isinstance(error, ValueError)
