@@ -135,7 +135,12 @@ def _is_secret(value: str) -> None:
 def _are_caches(value: list[str]) -> None:
     """Addresses of caches: a scheme, a host and perhaps a port."""
     for each in value:
-        if not re.fullmatch(r"https?://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+)(:[1-9][0-9]{0,4})?/?", each):
+        try:
+            host = re.fullmatch(r"https?://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+)(:[1-9][0-9]{0,4})?/?", each)
+            usable = host and urlsplit(each).port != 0 and host[1].encode("idna")
+        except ValueError:
+            usable = None
+        if not usable:
             raise ValidationError('Write each as "http://10.0.0.5:6081": http or https, a host, perhaps a port, no path.')
 
 

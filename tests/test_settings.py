@@ -84,6 +84,8 @@ URL = 'Write it as "memory://" or "redis://host:6379/0".'
 _CACHE = 'Write each as "http://10.0.0.5:6081": http or https, a host, perhaps a port, no path.'
 WRONG = [
     ("PURGE_URLS", "http://cache/v1", f"{_CACHE} (it is 'http://cache/v1')"),
+    ("PURGE_URLS", "http://10.0.0.5:70000", f"{_CACHE} (it is 'http://10.0.0.5:70000')"),
+    ("PURGE_URLS", "http://a..b", f"{_CACHE} (it is 'http://a..b')"),
     ("PURGE_URLS", "gopher://cache", f"{_CACHE} (it is 'gopher://cache')"),
     ("WORKERS", "two", "Not a valid integer. (it is 'two')"),
     ("WORKERS", "", "Not a valid integer. (it is '')"),

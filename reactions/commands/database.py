@@ -93,7 +93,7 @@ def distribute(*, dry_run: bool, shards: int) -> None:
                 click.echo(f"{statement};")
         return
     changed = distribution.distribute(current.engine(), shards=shards)
-    click.echo(f"{changed} tables were distributed." if changed else "All tables are distributed.")
+    click.echo(f"Distributed: {changed}." if changed else "All tables are distributed.")
 
 
 @click.command("verify")

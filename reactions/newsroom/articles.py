@@ -241,7 +241,7 @@ def describe(connection: Connection, site: Site, descriptions: Sequence[Descript
     changed = {name: statement.excluded[name] for name in _DESCRIBED}
     connection.execute(statement.on_conflict_do_update(index_elements=["article_id"], set_=changed), rows)
     note_change(connection, site)
-    if site.section_reactions:  # another section may offer other reactions
+    if site.section_reactions or site.close_after_days is not None:  # another section or age: other reactions, or none
         outdated.note_articles(connection, site.key, list(ids.values()))
 
 

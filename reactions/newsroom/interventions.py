@@ -106,6 +106,7 @@ def undo(connection: Connection, site: Site, key: str, done: tuple[int, str], *,
         columns = {**(found.before or {})}
         connection.execute(update(tables.article).where(_a.article_id == article.article_id).values(columns))
         articles.note_change(connection, site)
+        _note_outdated(connection, site, article)
         record(connection, article.article_id, "described", at_ms=at_ms, by=by, before=dict(now._mapping))
     else:
         takes_back = {"closed": reopen, "reopened": close, "hidden": show, "shown": hide}[found.what]

@@ -1,18 +1,20 @@
-"""What readers are shown otherwise after a change: whoever makes it notes it, whoever keeps counts elsewhere hears of it.
+"""Changes that alter what readers are shown. Whoever makes one notes it; caches of counts are told once it is committed.
 
-A note lies with the transaction, and is told as that commits; where nobody listens, nothing is noted. Votes are never noted:
-their counts grow old by themselves.
+Where nobody listens, nothing is noted. Votes are never noted: cached counts expire on their own.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection
 from typing import NamedTuple
 from weakref import WeakSet
 
 from sqlalchemy import Connection, Engine, event, select, union
 
-from reactions.storage import tables
+from reactions.storage import engines, tables
+
+log = logging.getLogger(__name__)
 
 _NOTED = "outdated"
 _HEARD: WeakSet[Engine] = WeakSet()  # engines whose changes somebody listens to
@@ -42,15 +44,23 @@ def note_articles(connection: Connection, site: str, article_ids: Collection[int
 
 
 def on_commit(engine: Engine, tell: Callable[[Collection[Outdated]], None]) -> None:
-    """Tell of what was noted in a transaction of this engine, as it commits; what is rolled back is forgotten."""
+    """Tell of what was noted in a transaction of `writing`, once it is committed; what is rolled back is forgotten."""
 
-    def committing(connection: Connection) -> None:
-        if noted := connection.info.pop(_NOTED, None):
-            tell(noted)
+    def take(connection: Connection) -> Callable[[], None]:
+        noted = connection.info.pop(_NOTED, frozenset())
+        return lambda: _tell(tell, noted)
 
     _HEARD.add(engine)
-    event.listen(engine, "commit", committing)
+    engines.after_writing(engine, take)
     event.listen(engine, "rollback", lambda connection: connection.info.pop(_NOTED, None))
+
+
+def _tell(tell: Callable[[Collection[Outdated]], None], noted: Collection[Outdated]) -> None:
+    try:
+        if noted:
+            tell(noted)
+    except Exception:  # the change is committed, whoever fails to hear of it
+        log.exception("a listener failed after the commit")
 
 
 def _note(connection: Connection, changed: Collection[Outdated]) -> None:

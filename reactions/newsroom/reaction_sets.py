@@ -154,7 +154,7 @@ def stored(reactions: ReactionSet) -> list[dict[str, Any]]:
     return [
         {"key": r.key, "emoji": r.emoji, "mood": r.mood, "label": dict(r.labels), "retired": r.retired}
         | ({"colour": r.colour} if r.colour else {})
-        | ({"icon": r.icon} if r.icon else {})
+        | ({"icon": r.icon} if r.icon == EMOJI else {})
         for r in reactions.entries
     ]
 
@@ -164,7 +164,7 @@ def _table(reaction: Reaction) -> str:
     lines = [f"key = {_quoted(reaction.key)}", f"emoji = {_quoted(reaction.emoji)}", f"mood = {reaction.mood}"]
     lines += [f"label = {{ {labels} }}", *(["retired = true"] if reaction.retired else [])]
     lines += [f"colour = {_quoted(reaction.colour)}"] if reaction.colour else []
-    lines += [f"icon = {_quoted(reaction.icon)}"] if reaction.icon else []
+    lines += [f"icon = {_quoted(EMOJI)}"] if reaction.icon == EMOJI else []
     return "\n".join(["[[reaction]]", *lines, ""])
 
 

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Literal
 from urllib.parse import quote
 
@@ -23,8 +24,9 @@ TIMEOUT_S = 2.0
 MOST_WAITING = 1_000  # addresses, for each cache; further ones are dropped
 _MOST_ARTICLES = 20  # of a site in one change; if there are more, the whole site is purged
 _MARGIN_S = 0.2
-_LAST_S = 5.0  # for what still waits when the process ends
-_UNESCAPED = "!'()*"  # by encodeURIComponent, with which the widget writes keys
+_LAST_S = 5.0  # for sending when the process ends
+_LONGEST_WAIT_S = 10.0  # of an address that is changed again and again
+_UNESCAPED = "!()*"  # by encodeURIComponent in a query of a browser, which is how the widget writes keys
 
 Outcome = Literal["sent", "failed", "dropped"]
 OnOutcome = Callable[[Outcome, str], None]  # with what was wrong, where it failed
@@ -53,13 +55,14 @@ class Purger:
         for site in sorted({each.site for each in changed}):
             keys = sorted(each.key for each in changed if each.site == site)
             whole = "" in keys
-            paths = [f"/v1/sites/{site}/"] if whole or len(keys) > _MOST_ARTICLES else _paths(site, keys)
+            many = len(keys) > _MOST_ARTICLES or not all(map(str.isascii, keys))  # pages write such a key in several ways
+            paths = [f"/v1/sites/{site}/"] if whole or many else _paths(site, keys)
             for cache in self._caches:
                 cache.add(paths, now + (self._site_s if whole else self._article_s))
 
     def close(self) -> None:
-        """Send what waits, for some seconds at most."""
-        until = time.monotonic() + _LAST_S
+        """Send what waits, for some seconds longer than the last of it must wait."""
+        until = time.monotonic() + self._site_s + _LAST_S
         for cache in self._caches:
             cache.finish(until)
 
@@ -74,15 +77,16 @@ class _Cache:
     def __init__(self, target: Target, on_outcome: OnOutcome) -> None:
         self._target = target
         self._on_outcome = on_outcome
-        self._due: dict[str, float] = {}
-        self._changed = threading.Condition()
+        self._due: dict[str, tuple[float, float]] = {}  # when to purge an address, and when at the latest
+        self._changed = threading.Lock()
         self._sender: threading.Thread | None = None
 
     def add(self, paths: Collection[str], due: float) -> None:
         with self._changed:
             for path in paths:
                 if path in self._due or len(self._due) < MOST_WAITING:
-                    self._due[path] = due
+                    _, latest = self._due.get(path, (due, due + _LONGEST_WAIT_S))
+                    self._due[path] = min(due, latest), latest
                 else:
                     self._on_outcome("dropped", "")
             if self._sender is None or not self._sender.is_alive():
@@ -90,18 +94,30 @@ class _Cache:
                 self._sender.start()
 
     def finish(self, until: float) -> None:
-        if self._sender is not None:
-            self._sender.join(max(until - time.monotonic(), 0))
+        """Wait for what is still to be sent; what is not by then is dropped."""
+        sender = self._sender
+        if sender is not None:
+            sender.join(max(until - time.monotonic(), 0))
+        with self._changed:
+            for _ in self._due:
+                self._on_outcome("dropped", "")
+            self._due.clear()
 
     def _send_all(self) -> None:
         """Send until nothing waits."""
         while (path := self._next()) is not None:
+            to = replace(self._target, path=path)
             try:
-                to = replace(self._target, path=path)
                 outbox.post(to, b"", {}, timeout_s=TIMEOUT_S, private_allowed=True, method="PURGE")
                 self._on_outcome("sent", "")
             except Unreachable as unreachable:
-                self._on_outcome("failed", str(unreachable))
+                if unreachable.status == HTTPStatus.NOT_FOUND:  # it did not have it
+                    self._on_outcome("sent", "")
+                else:
+                    answered = f"{to.host} answered {unreachable.status}." if unreachable.status else str(unreachable)
+                    self._on_outcome("failed", answered)
+            except RuntimeError as error:  # no thread can be started any more: the process ends
+                self._on_outcome("failed", str(error))
 
     def _next(self) -> str | None:
         """Wait for the next address that is due; None if there is none, and then the thread ends."""
@@ -110,7 +126,7 @@ class _Cache:
                 if not self._due:
                     self._sender = None
                     return None
-                path, due = min(self._due.items(), key=lambda item: item[1])
+                path, (due, _) = min(self._due.items(), key=lambda item: item[1])
                 if due <= time.monotonic():
                     del self._due[path]
                     return path

@@ -29,10 +29,10 @@ from reactions.reports.metrics import NO_VOTES, Votes
 from reactions.reports.norms import Births, Life, Norms
 from reactions.reports.periods import Period, Slot
 from reactions.storage import tables
-from reactions.times import DAY_MS, HOUR_MS
+from reactions.times import DAY_MS, HOUR_MS, MINUTE_MS
 from reactions.votes import rollups, tallies
 
-GRACE_MS = 120_000
+GRACE_MS = tallies.LATE_MS + MINUTE_MS
 K = TypeVar("K", bound=Hashable)
 S = TypeVar("S", Sums, Moves)
 T = TypeVar("T")

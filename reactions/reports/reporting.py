@@ -148,10 +148,12 @@ class Reports:
 
     def _wanted(self, known: Mapping[int, Site]) -> list[_Asked]:
         """What to read, the last that was asked for first."""
-        if not self._asked:
+        with self._noting:
+            recent = list(self._asked.items())
+        if not recent and self._warm_for is None:
             return [(site_id, ReportQuery(), sort) for site_id in islice(known, _MOST_WARM) for sort in (None, "")]
         since = self._clock() - DAY_MS
-        return [asked for asked, at_ms in reversed(list(self._asked.items())) if at_ms >= since and asked[0] in known]
+        return [asked for asked, at_ms in reversed(recent) if at_ms >= since and asked[0] in known]
 
     def _note(self, site: Site, query: ReportQuery, sort: str | None) -> None:
         """Remember that something was asked for."""

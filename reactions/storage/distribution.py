@@ -108,9 +108,12 @@ def has_citus(connection: Connection) -> bool:
 
 
 def _distributed(connection: Connection) -> frozenset[str]:
-    """The tables that Citus has distributed, reference tables included."""
-    asked = "SELECT c.relname FROM pg_dist_partition AS p JOIN pg_class AS c ON c.oid = p.logicalrelid"
-    return frozenset(connection.exec_driver_sql(asked).scalars())
+    """Our tables that Citus has distributed, reference tables included."""
+    query = (
+        "SELECT c.relname FROM pg_dist_partition AS p JOIN pg_class AS c ON c.oid = p.logicalrelid "
+        "WHERE pg_table_is_visible(c.oid)"
+    )
+    return frozenset(connection.exec_driver_sql(query).scalars())
 
 
 _NO_CITUS = (

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, ExceptionContext, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
@@ -29,6 +30,7 @@ _POOLED = (
     "The database is reached through a pooler such as PgBouncer, which gives each transaction another connection. "
     "Set database_through_pgbouncer = true."
 )
+_AFTER_WRITING: WeakKeyDictionary[Engine, list[Callable[[Connection], Callable[[], None]]]] = WeakKeyDictionary()
 _WAIT_MS = "wait_ms"  # in the notes on an SQLite connection: for how long it waits for the write lock
 READ_ONLY = "25006"  # SQLSTATE read_only_sql_transaction
 CHECKING = 0x636865636B  # the advisory lock of the rolling check
@@ -75,7 +77,8 @@ def prepare(engine: Engine, *, writes: bool = True) -> None:
 def writing(engine: Engine) -> Iterator[Connection]:
     """A transaction that changes something: on SQLite it takes the write lock at its start, so that it cannot fail midway.
 
-    Raises Unavailable, and commits nothing, if somebody has removed or replaced the files of an SQLite database.
+    What `after_writing` was given is called after the COMMIT. Raises Unavailable, and commits nothing, if somebody has removed or
+    replaced the files of an SQLite database.
     """
     with engine.begin() as connection:
         if connection.dialect.name == "sqlite":
@@ -84,6 +87,17 @@ def writing(engine: Engine) -> Iterator[Connection]:
             yield connection
         finally:
             _check_files(connection)
+        calls = [take(connection) for take in _AFTER_WRITING.get(engine, ())]
+    for call in calls:
+        call()
+
+
+def after_writing(engine: Engine, take: Callable[[Connection], Callable[[], None]]) -> None:
+    """Have `take` look at each connection that has written, just before its COMMIT; what it returns is called after that.
+
+    Neither may raise: the change is done.
+    """
+    _AFTER_WRITING.setdefault(engine, []).append(take)
 
 
 def _take_turn(connection: Connection) -> None:

@@ -281,9 +281,7 @@ class BallotBox:
         def count(connection: Connection) -> list[Outcome]:
             self._guard(connection)
             engines.take_part_in_counting(connection)
-            return counting.count(
-                connection, ballots, pseudonym_key=self._pseudonym_key, budget=self._budget, at_ms=self._clock()
-            )
+            return counting.count(connection, ballots, pseudonym_key=self._pseudonym_key, budget=self._budget, clock=self._clock)
 
         outcomes = self._durably(count)
         self._guard = lambda _: None

@@ -6,7 +6,7 @@ a vote, or the votes of a tally.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, String, and_, case, func, literal_column, or_, select, tuple_
@@ -46,21 +46,22 @@ def count(
     *,
     pseudonym_key: bytes,
     budget: Budget = registering.no_budget,
-    at_ms: int | None = None,
+    clock: Callable[[], int] | None = None,
 ) -> list[Outcome]:
     """Count a batch inside the caller's writing transaction; the outcomes stand in the order of the ballots.
 
     Ballots are refused on articles that are closed or unknown, or new and beyond the quota or the `budget` of their network.
-    `at_ms` is the time it is done at, by which a vote is late; without it the caller calls `tallies.note_rewrite` last.
+    `clock` gives the present time (UTC ms), which decides whether a vote is late; without it the caller calls
+    `tallies.note_rewrite` last.
     Nothing is durable until the caller commits.
     """
     placed = _placed(connection, ballots, budget)
     voters = _voters(connection, ballots, placed, pseudonym_key)
     present, shifts = _apply(connection, ballots, voters)
     _note_fresh(connection, ballots, placed)
-    if at_ms is not None:
-        tallies.note_late(connection, shifts, at_ms=at_ms)
     counted = tallies.counts_of(connection, {article_id for article_id, _ in voters.values()})
+    if clock is not None:  # last, because a statement may have waited for long
+        tallies.note_late(connection, shifts, at_ms=clock())
     shown: dict[tuple[int, str], Counts] = {}
     outcomes: list[Outcome] = []
     for at, (ballot, article) in enumerate(zip(ballots, placed, strict=True)):

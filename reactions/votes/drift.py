@@ -57,8 +57,8 @@ def _nothing() -> None:
 class Rounds:
     """The rolling check of one process: every minute the next `articles` by their ids, and all of them in turn.
 
-    0 turns it off. On PostgreSQL processes check one at a time. The same thread then does what `beside` does, and first
-    of all what `at_start` does.
+    0 turns it off. On PostgreSQL processes check one at a time. The same thread runs
+    `at_start` first, and `beside` after each check.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Rounds:
             task()
         except Exception as error:
             if isinstance(error, Unavailable) or (isinstance(error, SQLAlchemyError) and outages.refusal_for(error)):
-                log.warning("the database is away, the rounds go on")
+                log.warning("database away in the background")
             else:
                 log.exception("a task of the rounds failed")
 

@@ -132,6 +132,7 @@ def _ids_of(engine: Engine, site: Site) -> Sequence[int]:
 def _erase_site(connection: Connection, site: Site) -> None:
     """Remove what is left of a site without articles: its row, and every row that has its id."""
     editor_sessions.end_all_with(connection, site)
+    outdated.note_site(connection, site.key)
     hooks = select(tables.webhook.c.id).where(tables.webhook.c.site_id == site.id)
     connection.execute(delete(tables.delivery).where(tables.delivery.c.webhook_id.in_(hooks)))
     for table in tables.metadata.tables.values():

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Sequence
 from sqlalchemy import ColumnElement, Connection, Engine, delete, exists, func, or_, select, tuple_, update
 
 from reactions.languages import gettext
-from reactions.newsroom import articles, interventions
+from reactions.newsroom import articles, interventions, outdated
 from reactions.newsroom.sites import Site
 from reactions.refusals import ImportConflict
 from reactions.storage import engines, tables
@@ -113,6 +113,7 @@ def _end_voting(engine: Engine, site: Site, ids: Sequence[int], now_ms: int) -> 
         opened = select(_a.article_id).where(_a.article_id.in_(chosen), _a.closed_at.is_(None))
         were_open = set(connection.execute(opened).scalars())
         connection.execute(update(tables.article).where(_a.article_id.in_(chosen)).values(ended))
+        outdated.note_articles(connection, site.key, list(were_open))
         for article_id in chosen:
             interventions.record(connection, article_id, _MARK, at_ms=now_ms, by=BY)
     engines.wait_for_counting(engine)  # a batch that read an article as open may not have committed yet

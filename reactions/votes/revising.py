@@ -149,5 +149,3 @@ def _voters_of(connection: Connection, article_id: int) -> frozenset[bytes]:
 def _record(editor: Editor, key: str, what: str) -> None:
     with writing(editor.engine) as connection:
         interventions.record_revision(connection, editor.site, key, what, at_ms=editor.now_ms, by=editor.by)
-        # Counting many votes may have taken until the hour they were written into had closed.
-        tallies.note_rewrite(connection, from_hour=editor.now_ms // HOUR_MS)

@@ -19,8 +19,8 @@ from reactions.storage.tables import READERS
 from reactions.times import HOUR_MS, MINUTE_MS, TEN_MINUTES_MS
 
 _t, _h, _p, _upto = tables.tally.c, tables.hourly.c, tables.past_rewrite.c, tables.rolled_upto.c
-# So long after the end of its hour a vote may be counted without a word to those who keep sums of closed hours. They believe in
-# an hour a minute later than that: the time that is left for a commit, and for clocks of two hosts that differ.
+# So long after the end of its hour a vote may be counted without a word to those who keep sums of closed hours. They use an
+# hour's sums from a minute after that: the time that is left for a commit, and for clocks of two hosts that differ.
 LATE_MS = MINUTE_MS
 NO_HOUR = 2**31 - 1  # beyond every hour: what is rewritten is no hour at all
 READERS_OF_HOUR = sum((_h[name] for name in READERS[1:]), _h[READERS[0]])

@@ -19,7 +19,7 @@ from sqlalchemy import Engine
 
 from reactions.newsroom import article_keys
 from reactions.newsroom.article_keys import ArticleKey
-from reactions.newsroom.reaction_sets import Reaction
+from reactions.newsroom.reaction_sets import EMOJI, Reaction
 from reactions.newsroom.sites import Site
 from reactions.refusals import MalformedKey
 from reactions.settings import Settings
@@ -184,7 +184,7 @@ def _usable(site: Site, text: str) -> ArticleKey | Fault:
 def _button(reaction: Reaction, language: str) -> dict[str, Any]:
     """A button of the row, but for its count."""
     shown = {"key": reaction.key, "label": reaction.label_in(language), "emoji": reaction.emoji}
-    return shown if reaction.icon is None else {**shown, "icon": reaction.icon}
+    return {**shown, "icon": EMOJI} if reaction.icon == EMOJI else shown
 
 
 def _row(counts: Entry, language: str) -> dict[str, Any]:

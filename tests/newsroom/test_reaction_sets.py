@@ -215,6 +215,15 @@ def test_who_writes_a_set_without_icons_takes_none_away() -> None:
     assert reaction_sets.from_toml(reaction_sets.to_toml(old)) == old
 
 
+def test_a_face_is_what_stands_where_nothing_is_said() -> None:
+    plain = {"key": "like", "emoji": "👍", "label": "Like"}
+
+    said, unsaid = (reaction_sets.from_stored([table]) for table in ({**plain, "icon": "face"}, plain))
+
+    assert reaction_sets.stored(said) == reaction_sets.stored(unsaid)
+    assert reaction_sets.to_toml(said) == reaction_sets.to_toml(unsaid)
+
+
 @pytest.mark.parametrize("icon", ["Emoji", "", "svg", "/faces/like.svg", 1, True, []])
 def test_what_is_no_icon_is_refused(icon: Any) -> None:
     with pytest.raises(MalformedReactionSet, match=r"^Reaction 1 \(like\): icon must be face"):

@@ -118,6 +118,24 @@ def test_what_is_rolled_back_is_not_told_of(daily: Booth, told: list[Outdated]) 
     assert told == []
 
 
+def test_who_hears_sees_the_change_and_cannot_undo_it(daily: Booth) -> None:
+    daily.cast(ADA, "like", seq=1)
+    seen: list[bool] = []
+
+    def look(_: Any) -> None:
+        with daily.engine.connect() as another:
+            seen.append(articles.get(another, daily.site, "hello").closed)
+        raise RuntimeError("can't start new thread")
+
+    outdated.on_commit(daily.engine, look)
+    with writing(daily.engine) as connection:
+        interventions.close(connection, daily.site, "hello", at_ms=NOON_MS, by="a test")
+
+    assert seen == [True]
+    with daily.engine.connect() as connection:
+        assert articles.get(connection, daily.site, "hello").closed
+
+
 def test_nothing_is_noted_where_nobody_listens(daily: Booth) -> None:
     daily.cast(ADA, "like", seq=1)
 
@@ -158,15 +176,15 @@ def test_merges_resets_deletions_and_sets_are_told_of(daily: Booth, told: list[O
 def test_a_cache_is_asked_once_for_each_address_of_an_article(cache: Cache) -> None:
     sender = purger(cache.url)
 
-    sender.tell({Outdated("daily", "hello"), Outdated("daily", "it's 100% a/b?c&d é")})
+    sender.tell({Outdated("daily", "hello"), Outdated("daily", "it's 100% a/b?c&d")})
     sender.close()
 
-    rest = "it's%20100%25%20a%2Fb%3Fc%26d%20%C3%A9"
+    rest = "it%27s%20100%25%20a%2Fb%3Fc%26d"
     assert cache.paths() == HELLO | {f"/v1/sites/daily/{what}?article={rest}" for what in ("reactions", "counts")}
     assert len(cache.asked) == 4
 
 
-@pytest.mark.parametrize("keys", [[""], ["", "a"], [str(n) for n in range(21)]])
+@pytest.mark.parametrize("keys", [[""], ["", "a"], ["é"], ["a", "❤️"], [str(n) for n in range(21)]])
 def test_a_site_or_many_of_its_articles_are_one_purge(cache: Cache, keys: list[str]) -> None:
     sender = purger(cache.url)
 
@@ -194,6 +212,30 @@ def test_a_cache_that_is_gone_hangs_or_refuses_keeps_no_other_waiting_and_is_not
     assert outcomes == {"sent": 2, "failed": 6}
     assert len(refusing.asked) == 2
     refusing.close()
+
+
+def test_a_cache_that_did_not_have_it_is_content(monkeypatch: pytest.MonkeyPatch) -> None:
+    outcomes: Counter[str] = Counter()
+    empty = Cache(status=404)
+    sender = purger(empty.url, outcomes=outcomes)
+
+    sender.tell([Outdated("daily", "hello")])
+    sender.close()
+
+    assert outcomes == {"sent": 2}
+    empty.close()
+
+
+def test_what_is_changed_again_and_again_is_purged_all_the_same(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(purging, "_LONGEST_WAIT_S", 0.5)
+    sender = Purger([cache.url], counts_memory_s=0.4, site_memory_s=0, on_outcome=lambda *_: None)
+
+    def again() -> bool:
+        sender.tell([Outdated("daily", "hello")])
+        return cache.paths() == HELLO
+
+    wait_until(again, why="it is purged while it changes")
+    sender.close()
 
 
 def test_what_waits_is_bounded(monkeypatch: pytest.MonkeyPatch, cache: Cache) -> None:

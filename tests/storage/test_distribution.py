@@ -319,7 +319,7 @@ def test_distribute_places_every_table_once(like_citus: Engine, bare_database_ur
         assert planned == [f"{statement};" for _, statement in distribution.statements(shards=64)]
         assert distributed(like_citus) == {}
 
-        assert terminal.do("db", "distribute") == f"{len(_EVERY)} tables were distributed.\n"
+        assert terminal.do("db", "distribute") == f"Distributed: {len(_EVERY)}.\n"
         assert distributed(like_citus) == {name: column_of(table) for name, table in _EVERY.items()}
 
         assert terminal.do("db", "distribute") == "All tables are distributed.\n"

@@ -113,7 +113,7 @@ def test_processes_check_one_at_a_time_on_postgresql(daily: Booth) -> None:
     assert seen.visited == ([5] if daily.engine.dialect.name == "postgresql" else [5, 5])
 
 
-@pytest.mark.parametrize(("error", "said"), [(Unavailable("away"), "the database is away"), (ValueError("a bug"), "failed")])
+@pytest.mark.parametrize(("error", "said"), [(Unavailable("away"), "database away"), (ValueError("a bug"), "failed")])
 def test_the_rounds_go_on_when_a_task_fails_and_only_a_bug_is_told_with_its_trace(
     engine: Engine, caplog: pytest.LogCaptureFixture, error: Exception, said: str
 ) -> None:
