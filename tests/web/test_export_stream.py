@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from reactions.web import export_stream
+from reactions.web import export_stream, logs
 from reactions.web.export_stream import BrokenOff, Stream
 
 
@@ -16,6 +16,12 @@ def pieces() -> Iterator[bytes]:
     while True:
         time.sleep(0.01)
         yield b"row"
+
+
+@pytest.fixture(autouse=True)
+def _log() -> None:
+    """A log that is open: the last one may have been an earlier test's."""
+    logs.configure("warning")
 
 
 @pytest.fixture
