@@ -86,7 +86,7 @@ class _Cache:
             for path in paths:
                 if path in self._due or len(self._due) < MOST_WAITING:
                     _, latest = self._due.get(path, (due, due + _LONGEST_WAIT_S))
-                    self._due[path] = min(due, latest), latest
+                    self._due[path] = due, latest
                 else:
                     self._on_outcome("dropped", "")
             if self._sender is None or not self._sender.is_alive():
@@ -126,8 +126,12 @@ class _Cache:
                 if not self._due:
                     self._sender = None
                     return None
-                path, (due, _) = min(self._due.items(), key=lambda item: item[1])
-                if due <= time.monotonic():
+                path, (due, latest) = min(self._due.items(), key=lambda item: min(item[1]))
+                now = time.monotonic()
+                if due <= now:
                     del self._due[path]
                     return path
-            time.sleep(max(min(due - time.monotonic(), 0.2), 0))
+                if latest <= now:  # too early for the last change: once more for that
+                    self._due[path] = due, due + _LONGEST_WAIT_S
+                    return path
+            time.sleep(min(due - now, latest - now, 0.2))

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from reactions.newsroom import articles, interventions, outdated, sites
 from reactions.newsroom.articles import Description
 from reactions.newsroom.outdated import Outdated
-from reactions.notices import purging
+from reactions.notices import purging, webhooks
 from reactions.notices.purging import Purger
 from reactions.storage.engines import writing
 from reactions.votes import removing, revising
@@ -236,6 +236,22 @@ def test_what_is_changed_again_and_again_is_purged_all_the_same(cache: Cache, mo
 
     wait_until(again, why="it is purged while it changes")
     sender.close()
+
+
+def test_a_purge_that_could_not_be_put_off_any_longer_is_made_once_more_for_the_last_change(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(purging, "_LONGEST_WAIT_S", 0.2)
+    waiting = purging._Cache(webhooks.target(cache.url, private_allowed=True), lambda *_: None)
+    waiting._sender = threading.current_thread()  # this test takes what is due
+    began = time.monotonic()
+
+    waiting.add(["/a"], began)
+    waiting.add(["/a"], began + 0.5)
+
+    assert [waiting._next(), waiting._next()] == ["/a", "/a"]
+    assert time.monotonic() - began >= 0.5
+    assert waiting._next() is None
 
 
 def test_what_waits_is_bounded(monkeypatch: pytest.MonkeyPatch, cache: Cache) -> None:
