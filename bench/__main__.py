@@ -34,9 +34,7 @@ def main() -> int:
         print(missing, file=sys.stderr)
         return 2
     plan = _plan(chosen)
-    print(f"{machine.description()}\n")
-    for warning in machine.warnings():
-        print(f"> {warning}\n")
+    machine.introduce()
     outcomes = _measure(list(_CASES) if chosen.case == "all" else [chosen.case], plan)
     if chosen.json:
         chosen.json.write_text(

@@ -41,9 +41,7 @@ class Download:
 def main(words: Sequence[str]) -> int:
     """Measure and print Markdown."""
     chosen = _arguments(words)
-    print(f"{machine.description()}\n")
-    for warning in machine.warnings():
-        print(f"> {warning}\n")
+    machine.introduce()
     with Stand() as stand:
         for kind in chosen.engines:
             for events in chosen.events:

@@ -53,9 +53,7 @@ def main(words: Sequence[str]) -> int:
     except NoLoadGenerator as missing:
         print(missing, file=sys.stderr)
         return 2
-    print(f"{machine.description()}\n")
-    for warning in machine.warnings():
-        print(f"> {warning}\n")
+    machine.introduce()
     for kind in chosen.engines:
         print(f"**{kind}**\n\n| votes | articles | vote CPU µs | votes/s | read CPU µs | reads/s | bytes a vote |")
         print("|--:|--:|--:|--:|--:|--:|--:|")

@@ -77,6 +77,13 @@ def warnings() -> list[str]:
     return found
 
 
+def introduce() -> None:
+    """Print what stands above every table: the machine, and what makes figures of this moment doubtful."""
+    print(f"{description()}\n")
+    for warning in warnings():
+        print(f"> {warning}\n")
+
+
 def description() -> str:
     """The machine in general words."""
     memory_gb = psutil.virtual_memory().total / 2**30

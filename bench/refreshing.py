@@ -74,7 +74,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--repeats", type=int, default=3)
     chosen = parser.parse_args()
-    print(f"{machine.description()}\n")
+    machine.introduce()
     print("| | votes/s alone | beside a dashboard | share | p99 ms | p99 ms beside | dashboard median ms |")
     print("|---|--:|--:|--:|--:|--:|--:|")
     now_hour = int(time.time() // 3600)

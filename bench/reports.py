@@ -47,9 +47,7 @@ def main() -> None:
     parser.add_argument("--articles", type=int, default=ARTICLES)
     parser.add_argument("--index", nargs="*", default=[], help="SQL to run on SQLite before measuring, such as another index")
     chosen = parser.parse_args()
-    print(f"{machine.description()}\n")
-    for warning in machine.warnings():
-        print(f"> {warning}\n")
+    machine.introduce()
     gc.collect()
     gc.freeze()  # as a worker does
     for votes in chosen.votes:

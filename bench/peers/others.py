@@ -54,9 +54,7 @@ def main(words: Sequence[str]) -> int:
         print(missing, file=sys.stderr)
         return 2
     root = chosen.environments.resolve()
-    print(f"{machine.description()}\n")
-    for warning in machine.warnings():
-        print(f"> {warning}\n")
+    machine.introduce()
     with Stand() as stand, stand.comparison() as servers, ExitStack() as stack:
         found, lines = [_ours(servers)], []
         for peer in PEERS:
