@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, update
 
+from reactions.app import asgi_app
 from reactions.storage import tables
 from reactions.votes import drift
 from tests.web.asking import vote
@@ -46,3 +49,21 @@ def test_a_tally_that_was_changed_behind_our_back_shows_in_metrics_and_log(
     assert (entry["event"], entry["level"], entry["article"]) == ("drift", "error", "sport/the cup's final")
     assert entry["run"] == """reactions recount --site daily --article 'sport/the cup'"'"'s final'"""
     assert "served=7, recounted=1" in entry["differences"][0]
+
+
+def test_the_rounds_begin_with_the_server_before_the_first_vote(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[drift.Rounds] = []
+    monkeypatch.setattr(drift.Rounds, "start", lambda rounds: begun.append(rounds))
+    door = asgi_app(make_app())
+    messages, sent = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]), list[str]()
+
+    async def receive() -> Any:
+        return next(messages)
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+
+    asyncio.run(door({"type": "lifespan"}, receive, send))
+
+    assert len(begun) == 1
+    assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]

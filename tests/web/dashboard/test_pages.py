@@ -42,6 +42,17 @@ def test_the_overview_says_what_is_hot_and_whether_that_is_normal(politics: News
     assert re.search(r"Ada Writer 1 \S+ 24", page)
 
 
+def test_the_overview_marks_what_few_reactions_say_as_the_articles_page_does(newsroom: Newsroom, editor: FlaskClient) -> None:
+    newsroom.article("quiet", hours_ago=4)
+    newsroom.votes("quiet", hours_ago=3, like=2, angry=1)
+
+    sums = editor.get("/dashboard").text.partition('<div class="sums">')[2].partition("</div>")[0]
+    few = words(sums)
+
+    assert re.search(r"mood .*few", few)
+    assert "too few to say" in few
+
+
 def test_an_article_has_its_life_its_choices_and_its_peers(politics: Newsroom, editor: FlaskClient) -> None:
     page = words(editor.get("/dashboard/article?article=bridge").text)
 
