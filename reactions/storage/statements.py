@@ -7,6 +7,7 @@ and result of a statement that is text already.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache, lru_cache
 from itertools import chain, count
 from typing import Any
@@ -16,6 +17,8 @@ from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.dialects.sqlite import pysqlite
 
 from reactions.storage.engines import insert_of
+
+Answer = Callable[[], list[tuple[Any, ...]]]  # the rows, once they are asked for
 
 _MOST_ROWS = 500  # SQLite takes at most 32,766 parameters in one statement
 
@@ -40,16 +43,17 @@ class ManyRows:
         returned: list[tuple[Any, ...]] = []
         for first in range(0, len(rows), _MOST_ROWS):
             some = rows[first : first + _MOST_ROWS]
-            text = self._text(connection.dialect.name, len(some))
-            returned += _run(connection, text, tuple(chain.from_iterable(some)))
+            text, returns = self._text(connection.dialect.name, len(some))
+            answer = _begin(connection, text, tuple(chain.from_iterable(some)))
+            returned += answer() if returns else []
         return returned
 
-    def _compiled(self, dialect: str, rows: int) -> str:
+    def _compiled(self, dialect: str, rows: int) -> tuple[str, bool]:
         insert = insert_of(dialect)(self._table).values([dict.fromkeys(self._columns)] * rows)
         compiled = self._conflict(insert).compile(dialect=_POSITIONAL[dialect])
         expected = [f"{column}_m{row}" for row in range(rows) for column in self._columns]
         assert compiled.positiontup == expected, "the columns stand in another order in the table"
-        return str(compiled)
+        return str(compiled), bool(compiled.effective_returning)
 
 
 class Question:
@@ -61,8 +65,12 @@ class Question:
 
     def ask(self, connection: Connection, numbers: Iterable[int]) -> list[tuple[Any, ...]]:
         """The rows, as the driver gives them."""
+        return self.begin(connection, numbers)()
+
+    def begin(self, connection: Connection, numbers: Iterable[int]) -> Answer:
+        """Ask; the rows are had later, after a block `in_one_trip` at the latest."""
         dialect = connection.dialect.name
-        return _run(connection, self._text(dialect), (ids(dialect, numbers)["ids"],))
+        return _begin(connection, self._text(dialect), (ids(dialect, numbers)["ids"],))
 
     def _compiled(self, dialect: str) -> str:
         compiled = self._made(dialect).compile(dialect=_POSITIONAL[dialect])
@@ -79,7 +87,7 @@ class Listing:
 
     def parts(self, connection: Connection, given: Mapping[str, Any], *, rows: int) -> Iterator[Sequence[Sequence[Any]]]:
         """The rows, as the driver gives them: no type of a column is looked at."""
-        if not connection.in_transaction() or connection.dispatch.before_cursor_execute:  # as in `_run`
+        if _is_sqlalchemys(connection):
             with connection.execute(self._query, given, execution_options={"yield_per": rows}) as result:
                 yield from result.partitions(rows)
             return
@@ -98,7 +106,7 @@ class Listing:
     def all(self, connection: Connection, given: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """The rows of a SELECT that has few, in one round trip."""
         values = self._compiled.construct_params(dict(given))
-        return _run(connection, str(self._compiled), tuple(values[name] for name in self._compiled.positiontup or ()))
+        return _begin(connection, str(self._compiled), tuple(values[name] for name in self._compiled.positiontup or ()))()
 
 
 def _large_cursor(connection: Connection) -> Any:
@@ -107,20 +115,58 @@ def _large_cursor(connection: Connection) -> Any:
     return driver.cursor() if connection.dialect.name == "sqlite" else driver.cursor(name=f"listing_{next(_listings)}")
 
 
-def _run(connection: Connection, text: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+@contextmanager
+def in_one_trip(connection: Connection) -> Iterator[None]:
+    """Send PostgreSQL all statements of the block at once, by the driver's pipeline, and wait for their answers at its end.
+
+    The block holds statements of this file that return nothing, and questions that are begun. On SQLite there is no trip to save.
+    """
+    if connection.dialect.name != "postgresql" or _is_sqlalchemys(connection):
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    failures = connection.dialect.loaded_dbapi.Error
+    trip = ExitStack()
+    try:
+        trip.enter_context(driver.pipeline())
+        try:
+            yield
+        except BaseException:  # it is told; the driver would log, in its own format, that the rest of the trip failed as well
+            with suppress(failures):
+                trip.close()
+            raise
+        trip.close()
+    except failures as error:
+        connection._handle_dbapi_exception(error, "statements in one trip", (), None, None)
+
+
+def _is_sqlalchemys(connection: Connection) -> bool:
+    """True if SQLAlchemy has to run a statement: a reader's first one begins a transaction, and whoever traces sees all."""
+    return not connection.in_transaction() or bool(connection.dispatch.before_cursor_execute)
+
+
+def _begin(connection: Connection, text: str, parameters: Sequence[Any]) -> Answer:
     """Have the driver run a text inside SQLAlchemy's transaction; a failure is told as SQLAlchemy tells it."""
-    # A reader's first statement begins a transaction, which SQLAlchemy does in its way; and whoever traces statements sees all.
-    if not connection.in_transaction() or connection.dispatch.before_cursor_execute:
+    if _is_sqlalchemys(connection):
         result = connection.exec_driver_sql(text, tuple(parameters))
-        return [tuple(row) for row in result] if result.returns_rows else []
+        rows = [tuple(row) for row in result] if result.returns_rows else []
+        return lambda: rows
     cursor = connection.connection.cursor()
+    failures = connection.dialect.loaded_dbapi.Error
     try:
         cursor.execute(text, parameters)
-        return cursor.fetchall() if cursor.description else []  # type: ignore[return-value]
-    except connection.dialect.loaded_dbapi.Error as error:
+    except failures as error:
         connection._handle_dbapi_exception(error, text, parameters, cursor, None)
-    finally:
-        cursor.close()
+
+    def fetched() -> list[tuple[Any, ...]]:
+        try:
+            return cursor.fetchall()  # type: ignore[return-value]
+        except failures as error:
+            connection._handle_dbapi_exception(error, text, parameters, cursor, None)
+        finally:
+            cursor.close()
+
+    return fetched
 
 
 def among(dialect: str, column: Any) -> ColumnElement[bool]:

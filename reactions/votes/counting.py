@@ -16,7 +16,7 @@ from reactions.newsroom.article_keys import ArticleKey
 from reactions.newsroom.articles import Article, Place
 from reactions.newsroom.registering import Budget
 from reactions.refusals import Refusal, UnknownReaction
-from reactions.storage import tables
+from reactions.storage import statements, tables
 from reactions.storage.statements import ManyRows
 from reactions.votes import holds, ledger, readers, rules, tallies
 from reactions.votes.holds import Held
@@ -40,6 +40,14 @@ class _Change(NamedTuple):
     held: bool
 
 
+class _Applied(NamedTuple):
+    """How each voter's vote stands after a batch, what was changed, and the counts of its articles."""
+
+    present: dict[Voter, _Standing]
+    shifts: list[tallies.Shift]
+    counts: dict[int, dict[str, int]]
+
+
 def count(
     connection: Connection,
     ballots: Sequence[Ballot],
@@ -57,11 +65,10 @@ def count(
     """
     placed = _placed(connection, ballots, budget)
     voters = _voters(connection, ballots, placed, pseudonym_key)
-    present, shifts = _apply(connection, ballots, voters)
+    applied = _apply(connection, ballots, voters)
     _note_fresh(connection, ballots, placed)
-    counted = tallies.counts_of(connection, {article_id for article_id, _ in voters.values()})
     if clock is not None:  # last, because a statement may have waited for long
-        tallies.note_late(connection, shifts, at_ms=clock())
+        tallies.note_late(connection, applied.shifts, at_ms=clock())
     shown: dict[tuple[int, str], Counts] = {}
     outcomes: list[Outcome] = []
     for at, (ballot, article) in enumerate(zip(ballots, placed, strict=True)):
@@ -70,8 +77,8 @@ def count(
             continue
         name = ballot.site.id, ballot.article
         if name not in shown:  # once for all ballots that came by the same key
-            shown[name] = rules.shown(ballot.site, ballot.article, counted[article.article_id], article)
-        voter, (reaction, held) = voters[at], present[voters[at]]
+            shown[name] = rules.shown(ballot.site, ballot.article, applied.counts[article.article_id], article)
+        voter, (reaction, held) = voters[at], applied.present[voters[at]]
         counts = rules.with_one_more(shown[name], reaction) if held else shown[name]
         outcomes.append(Receipt(reaction, counts, article.article_id, voter[1], held))
     return outcomes
@@ -141,10 +148,8 @@ def _pseudonym(key: bytes, ballot: Ballot, article_id: int) -> bytes:
     return readers.pseudonym(key, site=ballot.site.key, article_id=scope, reader=ballot.reader)
 
 
-def _apply(
-    connection: Connection, ballots: Sequence[Ballot], voters: dict[int, Voter]
-) -> tuple[dict[Voter, _Standing], list[tallies.Shift]]:
-    """Store the votes and all that follows from them; return how each voter's vote stands after it, and what was changed."""
+def _apply(connection: Connection, ballots: Sequence[Ballot], voters: dict[int, Voter]) -> _Applied:
+    """Store the votes and all that follows from them."""
     present: dict[Voter, _Standing] = {}
     events: list[ledger.Event] = []
     shifts: list[tallies.Shift] = []
@@ -159,11 +164,13 @@ def _apply(
                 events.append(_event(voter, ballot, change))
                 first = not change.voted_before and ballot.cause == rules.CAST
                 shifts += [] if change.held else [tallies.Shift(voter[0], ballot.at_ms, change.previous, change.reaction, first)]
-    ledger.append(connection, events)
     if held_by:
         holds.record(connection, [Held(*voter, b.site.id, b.at_ms, b.held) for voter, b in held_by.items() if b.held])
-    tallies.shift(connection, shifts)
-    return present | _stored(connection, set(voters.values()) - present.keys()), shifts
+    with statements.in_one_trip(connection):
+        ledger.append(connection, events)
+        tallies.shift(connection, shifts)
+        counts = tallies.ask_counts(connection, {article_id for article_id, _ in voters.values()})
+    return _Applied(present | _stored(connection, set(voters.values()) - present.keys()), shifts, counts())
 
 
 def _event(voter: Voter, ballot: Ballot, change: _Change) -> ledger.Event:

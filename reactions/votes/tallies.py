@@ -6,7 +6,7 @@ A tally has two parts: `n` are votes, `imported` is what other tools counted. Wh
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import orjson
@@ -57,9 +57,19 @@ _LOWER_IMPORTED = (
 
 def counts_of(connection: Connection, article_ids: Collection[int]) -> dict[int, dict[str, int]]:
     """What is counted, by article and reaction; imported totals included, reactions without a vote absent."""
-    counts: dict[int, dict[str, int]] = {article_id: {} for article_id in article_ids}
-    for article_id, by_reaction in _COUNTS.ask(connection, counts):
-        counts[article_id] = orjson.loads(by_reaction)
+    return ask_counts(connection, article_ids)()
+
+
+def ask_counts(connection: Connection, article_ids: Collection[int]) -> Callable[[], dict[int, dict[str, int]]]:
+    """The same, as they are now; had when they are needed, so that asking can share a trip to the database."""
+    answer = _COUNTS.begin(connection, article_ids)
+
+    def counts() -> dict[int, dict[str, int]]:
+        found: dict[int, dict[str, int]] = {article_id: {} for article_id in article_ids}
+        for article_id, by_reaction in answer():
+            found[article_id] = orjson.loads(by_reaction)
+        return found
+
     return counts
 
 

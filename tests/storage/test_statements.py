@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 from sqlalchemy import Engine, bindparam, event, func, literal, select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from reactions.storage import statements, tables
 from reactions.storage.engines import writing
-from reactions.storage.statements import Listing, ManyRows
+from reactions.storage.statements import Listing, ManyRows, Question
 
 _t = tables.tally.c
 TALLIES = ManyRows(tables.tally, ["article_id", "reaction", "n"], lambda insert: insert.returning(_t.article_id, _t.n))
@@ -75,3 +75,49 @@ def test_whoever_traces_statements_sees_a_listing(engine: Engine) -> None:
 
     assert rows == []
     assert any("tally" in text for text in seen)
+
+
+def test_statements_in_one_trip_are_answered_at_its_end(engine: Engine) -> None:
+    plain = ManyRows(tables.tally, ["article_id", "reaction", "n"])
+    sums = Question(lambda dialect: select(_t.article_id, _t.n).where(statements.among(dialect, _t.article_id)).order_by(_t.n))
+    with writing(engine) as connection:
+        with statements.in_one_trip(connection):
+            plain.execute(connection, [(1, "like", 5)])
+            answer = sums.begin(connection, [1, 2])  # sees what was written before it, not what comes after
+            plain.execute(connection, [(2, "like", 6)])
+        first = answer()
+
+        assert [tuple(row) for row in first] == [(1, 5)]
+        assert [tuple(row) for row in sums.ask(connection, [1, 2])] == [(1, 5), (2, 6)]
+
+
+def test_a_failure_in_one_trip_is_told_in_sqlalchemys_words_and_undoes_all(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    plain = ManyRows(tables.tally, ["article_id", "reaction", "n"])
+
+    with pytest.raises(IntegrityError), writing(engine) as connection, statements.in_one_trip(connection):
+        plain.execute(connection, [(1, "like", 5)])
+        plain.execute(connection, [(1, "like", 5)])
+        TALLIES.execute(connection, [(2, "like", 5)])  # waits for an answer, before the block ends
+
+    assert caplog.records == []
+    with engine.connect() as connection:
+        assert connection.execute(select(func.count()).select_from(tables.tally)).scalar() == 0
+
+
+def test_a_connection_that_is_lost_in_one_trip_is_left(engine: Engine) -> None:
+    if engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has no connection to lose")
+    plain = ManyRows(tables.tally, ["article_id", "reaction", "n"])
+
+    with pytest.raises(OperationalError) as caught, writing(engine) as connection:
+        process = connection.execute(select(func.pg_backend_pid())).scalar_one()
+        with engine.connect() as other:
+            other.execute(select(func.pg_terminate_backend(process, 1000)))
+        with statements.in_one_trip(connection):
+            plain.execute(connection, [(1, "like", 5)])
+
+    assert caught.value.connection_invalidated
+    with writing(engine) as connection:
+        plain.execute(connection, [(1, "like", 5)])
