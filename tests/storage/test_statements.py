@@ -96,10 +96,14 @@ def test_a_failure_in_one_trip_is_told_in_sqlalchemys_words_and_undoes_all(
 ) -> None:
     plain = ManyRows(tables.tally, ["article_id", "reaction", "n"])
 
-    with pytest.raises(IntegrityError), writing(engine) as connection, statements.in_one_trip(connection):
-        plain.execute(connection, [(1, "like", 5)])
-        plain.execute(connection, [(1, "like", 5)])
-        TALLIES.execute(connection, [(2, "like", 5)])  # waits for an answer, before the block ends
+    def write() -> None:
+        with writing(engine) as connection, statements.in_one_trip(connection):
+            plain.execute(connection, [(1, "like", 5)])
+            plain.execute(connection, [(1, "like", 5)])
+            TALLIES.execute(connection, [(2, "like", 5)])  # waits for an answer, before the block ends
+
+    with pytest.raises(IntegrityError):
+        write()
 
     assert caplog.records == []
     with engine.connect() as connection:
@@ -111,13 +115,16 @@ def test_a_connection_that_is_lost_in_one_trip_is_left(engine: Engine) -> None:
         pytest.skip("SQLite has no connection to lose")
     plain = ManyRows(tables.tally, ["article_id", "reaction", "n"])
 
-    with pytest.raises(OperationalError) as caught, writing(engine) as connection:
-        process = connection.execute(select(func.pg_backend_pid())).scalar_one()
-        with engine.connect() as other:
-            other.execute(select(func.pg_terminate_backend(process, 1000)))
-        with statements.in_one_trip(connection):
-            plain.execute(connection, [(1, "like", 5)])
+    def write(*, lost: bool) -> None:
+        with writing(engine) as connection:
+            process = connection.execute(select(func.pg_backend_pid())).scalar_one()
+            with engine.connect() as other:
+                other.execute(select(func.pg_terminate_backend(process, 1000)).where(literal(lost)))
+            with statements.in_one_trip(connection):
+                plain.execute(connection, [(1, "like", 5)])
+
+    with pytest.raises(OperationalError) as caught:
+        write(lost=True)
 
     assert caught.value.connection_invalidated
-    with writing(engine) as connection:
-        plain.execute(connection, [(1, "like", 5)])
+    write(lost=False)
