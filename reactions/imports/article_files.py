@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from reactions import texts
-from reactions.imports import dates, feeds, sources
+from reactions.imports import dates, feeds, sources, xml_text
 from reactions.imports.dates import UnreadableDate
 from reactions.imports.feeds import Entry
 from reactions.imports.sources import Fault, Row, Source
@@ -21,7 +21,6 @@ FORMATS = ("rss", "atom", "sitemap", "csv")
 MOST_ENTRIES = 50_000
 TITLE_CHARACTERS, URL_CHARACTERS, SECTION_CHARACTERS = 500, 2000, 200
 MOST_OF = {"authors": (20, 200), "tags": (50, 100)}  # how many, and how long each
-_XML_STARTS = (b"<", b"\xff\xfe<", b"\xfe\xff\0<")
 _TEXTS = ("key", "title", "url", "section", "published_at")
 _LISTS = ("authors", "tags")  # their entries are separated by semicolons
 _HEADER = "key,title,url,section,authors,tags,published_at"
@@ -109,7 +108,7 @@ def _entries(source: Source, format_: str | None) -> Iterator[Entry | Fault]:
     start = source.start()
     if not start.removeprefix(b"\xef\xbb\xbf").strip():
         raise UnreadableImport("The file is empty.")
-    is_xml = start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(_XML_STARTS)
+    is_xml = start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(xml_text.STARTS)
     if format_ == "csv" or (format_ is None and not is_xml):
         return map(_entry, sources.read_table(source, _check_columns))
     content = source.content()

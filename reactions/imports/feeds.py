@@ -1,11 +1,10 @@
 """Feeds: RSS (0.9 to 2.0), Atom (0.3 and 1.0) and news sitemaps, as publishers' programs really write them.
 
-The file is longer than 300 lines because the three formats share what makes them readable: namespaces, entities, addresses,
-HTML.
+The file is longer than 300 lines because the three formats share what makes them readable: namespaces, addresses, HTML.
 
 lxml parses: it knows the line of every element, and it is the fastest. Declared entities, which entity bombs and external
 entities need, are refused before anything of them is used, and nothing is ever fetched. What HTML would understand is understood:
-its named entities, a bare ampersand, and characters 128 to 159, which mean Windows-1252.
+characters 128 to 159, which mean Windows-1252, and what `xml_text` makes readable.
 """
 
 from __future__ import annotations
@@ -18,12 +17,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import parseaddr
 from functools import lru_cache
-from html.entities import html5
 from urllib.parse import urljoin
 
 from lxml import etree
 
 from reactions import texts
+from reactions.imports import xml_text
 from reactions.refusals import UnreadableImport
 
 # Namespaces by the form that `_plain` makes of them: without scheme, case and closing slash, in which programs differ.
@@ -44,6 +43,12 @@ _SITEMAP = {
 _NEWS = {"www.google.com/schemas/sitemap-news/0.9"}
 _DC = {"purl.org/dc/elements/1.1", "purl.org/dc/elements/1.0", "purl.org/dc/terms"}
 _ITUNES = {"www.itunes.com/dtds/podcast-1.0.dtd", "example.com/dtds/podcast-1.0.dtd"}
+_MEDIA = {"search.yahoo.com/mrss"}
+_FEEDBURNER = {"rssnamespace.org/feedburner/ext/1.0"}  # which puts an address of its own into `link`
+_ATOM_ALONE = _ATOM - {""}
+_RELATIONS = "http://www.iana.org/assignments/relation/"  # the long form of a link's relation, RFC 4287, 4.2.7.2
+_PAGES = ("text/html", "application/xhtml+xml")
+_WEB = re.compile("https?://", re.IGNORECASE)
 _PREFIXES = {"dc": _DC, "itunes": _ITUNES, "news": _NEWS}  # of elements whose prefix is declared nowhere
 _ROOTS = {"rss": ("rss", _RSS), "RDF": ("rss", _RDF), "feed": ("atom", _ATOM), "urlset": ("sitemap", _SITEMAP)}
 _ITEMS = {"rss": ("item", _RSS), "atom": ("entry", _ATOM), "sitemap": ("url", _SITEMAP)}
@@ -59,9 +64,6 @@ _BREAKING = {"br", "p", "div", "h1", "h2", "h3", "h4", "h5", "h6", "li", "ul", "
 _WINDOWS_1252 = {
     code: bytes([code]).decode("cp1252", errors="ignore") or chr(code) for code in range(128, 160)
 }  # what HTML reads there
-_AMPERSAND = re.compile(rb"(<!\[CDATA\[.*?\]\]>|<!--.*?-->)|&(?:(#\w+|\w+);)?", re.DOTALL)
-_XML_ENTITIES = {b"amp", b"lt", b"gt", b"quot", b"apos"}
-_ENCODING = re.compile(rb"""(<\?xml[^>]*?)\s+encoding\s*=\s*["'][^"']*["']""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,7 @@ class _Events(Iterator[tuple[str, etree._Element]]):
     """The elements of a document as they begin and end. `skipped` is the number of lines before the part that is parsed."""
 
     def __init__(self, content: bytes) -> None:
-        text, self.skipped = _readable(content)
+        text, self.skipped = xml_text.readable(content)
         self._parsing = etree.iterparse(
             io.BytesIO(text), events=("start", "end"), resolve_entities=False, load_dtd=False, no_network=True, huge_tree=False,
             remove_comments=True, remove_pis=True,
@@ -138,34 +140,8 @@ class _Events(Iterator[tuple[str, etree._Element]]):
         if not fatal and self._checked:
             return StopIteration()
         line, reason = (fatal[0].line, fatal[0].message) if fatal else (error.lineno or 1, str(error.msg))
-        return UnreadableImport(f"Line {line + self.skipped:,}: not XML: {reason.strip()}.")
-
-
-def _readable(content: bytes) -> tuple[bytes, int]:
-    """The document without what stands before it, its entities as numbers; and the number of lines that stood before it."""
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        content = _ENCODING.sub(rb"\1", content.decode("utf-16", errors="replace").encode(errors="replace"), count=1)
-    text = content.removeprefix(b"\xef\xbb\xbf")
-    if b"&" in text or b"<!--" in text:
-        text = _AMPERSAND.sub(_numbered, text)
-    bare = text.lstrip()
-    return bare, text[: len(text) - len(bare)].count(b"\n")
-
-
-def _numbered(found: re.Match[bytes]) -> bytes:
-    """An entity of HTML as numbers, a bare ampersand as XML writes it, a comment as its line ends; what XML knows, as it is.
-
-    Comments go because many hold what XML allows in none: two hyphens, or a place before the declaration.
-    """
-    section, name = found.groups()
-    if section is not None and section.startswith(b"<!--"):
-        return b"\n" * section.count(b"\n")
-    if section is not None or (name is not None and (name.startswith(b"#") or name in _XML_ENTITIES)):
-        return found[0]
-    if name is None:
-        return b"&amp;"
-    letters = html5.get(f"{name.decode(errors='replace')};")
-    return found[0] if letters is None else b"".join(b"&#%d;" % ord(letter) for letter in letters)
+        hint = xml_text.ENCODING_HINT if "encoding" in reason else ""
+        return UnreadableImport(f"Line {line + self.skipped:,}: not XML: {reason.strip()}.{hint}")
 
 
 def _refuse_declared_entities(root: etree._Element) -> None:
@@ -228,14 +204,21 @@ def _rss(item: etree._Element, line: int) -> Entry:
     title = next(_parts(item, "title", own), None)
     link = next(_parts(item, "link", own), None)
     fields = {
-        "title": _text(title, as_html=True) or _first(item, "title", _DC),
-        "url": _resolved(link, _text(link), lambda: _site_of(item, own)) or _permanent_guid(item, own),
+        "title": _text(title, as_html=True) or _first(item, "title", _DC) or _first(item, "title", _MEDIA),
+        "url": _first(item, "origLink", _FEEDBURNER)
+        or _resolved(link, _text(link), lambda: _site_of(item, own))
+        or _permanent_guid(item, own)
+        or _href(_alternate(item, _ATOM_ALONE)),
         "guid": _first(item, "guid", own) or _about(item),
-        "published_at": _first(item, "pubDate", own) or _first(item, "date", _DC),
+        "published_at": _first(item, "pubDate", own) or _dublin_core_date(item),
     }
     authors = _texts_of(item, "creator", _DC) or [_person(author) for author in _texts_of(item, "author", own)]
     tags = _texts_of(item, "category", own) or _texts_of(item, "subject", _DC)
     return _entry(line, fields, authors=authors or _texts_of(item, "author", _ITUNES), tags=tags)
+
+
+def _dublin_core_date(element: etree._Element) -> str:
+    return next((text for name in ("date", "issued", "created") if (text := _first(element, name, _DC))), "")
 
 
 def _about(item: etree._Element) -> str:
@@ -246,12 +229,16 @@ def _site_of(item: etree._Element, own: set[str]) -> str:
     """The address of the channel that an item is in, or that stands beside it in RDF."""
     parent = item.getparent()
     channels = [] if parent is None else [parent, *_parts(parent, "channel", own)]
-    return next((link for channel in channels if (link := _first(channel, "link", own))), "")
+    link = next((link for channel in channels if (link := _first(channel, "link", own))), "")
+    return link or next((link for channel in channels if (link := _own_address(channel, _ATOM_ALONE))), "")
 
 
 def _permanent_guid(item: etree._Element, own: set[str]) -> str:
+    """The guid that is an address: one that says so, or says nothing and looks like one."""
     guid = next(_parts(item, "guid", own), None)
-    return _text(guid) if guid is not None and guid.get("isPermaLink", "true").lower() == "true" else ""
+    text = _text(guid)
+    is_one = guid is not None and guid.get("isPermaLink", "true").lower() == "true" and _WEB.match(text)
+    return text if is_one else ""
 
 
 def _atom(entry: etree._Element, line: int) -> Entry:
@@ -259,9 +246,10 @@ def _atom(entry: etree._Element, line: int) -> Entry:
     link = _alternate(entry, own)
     fields = {
         "title": _title(next(_parts(entry, "title", own), None)),
-        "url": "" if link is None else _resolved(link, link.get("href", ""), lambda: _home_of(entry, own)),
+        "url": _first(entry, "origLink", _FEEDBURNER) or _resolved(link, _href(link), lambda: _home_of(entry, own)),
         "guid": _first(entry, "id", own),
-        "published_at": next((text for name in ("published", "issued", "created") if (text := _first(entry, name, own))), ""),
+        "published_at": next((text for name in ("published", "issued", "created") if (text := _first(entry, name, own))), "")
+        or _dublin_core_date(entry),
     }
     feed = entry.getparent()
     authors = _names(entry, own) or ([] if feed is None else _names(feed, own))
@@ -282,13 +270,25 @@ def _title(title: etree._Element | None) -> str:
 
 
 def _alternate(element: etree._Element, own: set[str]) -> etree._Element | None:
-    return next((link for link in _parts(element, "link", own) if link.get("rel", "alternate") == "alternate"), None)
+    """The link to the page that an element is about: one to HTML before one to another form of it."""
+    links = [
+        link for link in _parts(element, "link", own) if link.get("rel", "alternate").removeprefix(_RELATIONS) == "alternate"
+    ]
+    return min(links, key=lambda link: link.get("type", "text/html") not in _PAGES, default=None)
+
+
+def _href(link: etree._Element | None) -> str:
+    return "" if link is None else link.get("href", "").strip()
 
 
 def _home_of(entry: etree._Element, own: set[str]) -> str:
     feed = entry.getparent()
-    link = None if feed is None else _alternate(feed, own)
-    return "" if link is None else link.get("href", "")
+    return "" if feed is None else _href(_alternate(feed, own)) or _own_address(feed, own)
+
+
+def _own_address(feed: etree._Element, own: set[str]) -> str:
+    """Where a feed says it is: what is relative in it is relative to that."""
+    return next((_href(link) for link in _parts(feed, "link", own) if link.get("rel") == "self"), "")
 
 
 def _names(element: etree._Element, own: set[str]) -> list[str]:

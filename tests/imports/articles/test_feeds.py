@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 import gzip
-from io import BytesIO
 
 import pytest
 
-from reactions.imports import article_files
-from reactions.imports.article_files import ArticleOptions, Reading
-from reactions.imports.sources import Source
 from reactions.refusals import UnreadableImport
+from tests.imports.articles.feed_texts import LINK, read, rss, title
 
-LINK = "<link>https://daily.example/a</link>"
-
-
-def read(content: str | bytes, **options: str) -> Reading:
-    file = BytesIO(content.encode() if isinstance(content, str) else content)
-    return article_files.check(article_files.read(Source(file)), ArticleOptions(**options))
-
-
-def rss(item: str, *, attributes: str = "", channel: str = "", head: str = "") -> str:
-    return f'{head}<rss version="2.0" {attributes}><channel>{channel}\n<item>{item}</item></channel></rss>'
-
-
-def title(content: str | bytes) -> object:
-    reading = read(content)
-    assert reading.faults == ()
-    (article,) = reading.articles
-    return article.fields["title"]
+RSS_SPACES = [
+    "http://backend.userland.com/rss2", "http://backend.userland.com/RSS2", "http://blogs.law.harvard.edu/tech/rss",
+    "http://purl.org/rss/1.0/", "http://my.netscape.com/rdf/simple/0.9/", "http://channel.netscape.com/rdf/simple/0.9/",
+    "https://channel.netscape.com/rdf/simple/0.9",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -57,87 +42,12 @@ def test_titles_are_read_as_html_means_them(written: str, meant: str) -> None:
     assert title(rss(f"<title>{written}</title>{LINK}")) == meant
 
 
-@pytest.mark.parametrize("encoding", ["iso-8859-1", "windows-1252"])
-def test_bytes_of_windows_1252_are_read_under_either_name(encoding: str) -> None:
-    head = f'<?xml version="1.0" encoding="{encoding}"?>'
-
-    assert title(rss(f"<title>It’s “over”, Zoë</title>{LINK}", head=head).encode("windows-1252")) == "It’s “over”, Zoë"
-
-
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
-def test_utf_16_with_its_mark_is_read(encoding: str) -> None:
-    mark = b"\xfe\xff" if encoding == "utf-16-be" else b""
-    content = rss(f"<title>Zoë &eacute; & co.</title>{LINK}", head='<?xml version="1.0" encoding="UTF-16"?>\n')
-
-    assert title(mark + content.encode(encoding)) == "Zoë é & co."
-
-
-@pytest.mark.parametrize("before", ["<!-- a -- b -->", "<!--\n-->\n", "\n", "\n\n  ", "\ufeff", "\ufeff\r\n"])
-def test_what_stands_before_the_declaration_is_skipped_and_lines_are_counted(before: str) -> None:
-    content = before + rss(f"<title>A</title>{LINK}", head='<?xml version="1.0"?>\n')
-
-    (article,) = read(content).articles
-    assert article.line == 3 + before.count("\n")
-    with pytest.raises(UnreadableImport, match=f"Line {3 + before.count(chr(10))}: not XML: "):
-        read(content.replace("</item>", "</items>"))
-
-
 def test_atom_without_a_namespace_is_read() -> None:
     assert title('<feed><entry><title>A</title><link href="https://daily.example/a"/></entry></feed>') == "A"
 
 
 def test_a_packed_file_is_read_like_the_file_inside() -> None:
     assert title(gzip.compress(rss(f"<title>A</title>{LINK}").encode())) == "A"
-
-
-@pytest.mark.parametrize(
-    ("item", "channel", "url"),
-    [
-        ("<link>/news/1</link>", "<link>https://daily.example/</link>", "https://daily.example/news/1"),
-        ("<link>1?x=2</link>", "<link>https://daily.example/news/</link>", "https://daily.example/news/1?x=2"),
-        ("<link>//cdn.example/1</link>", "<link>https://daily.example/</link>", "https://cdn.example/1"),
-        (
-            "<link xml:base='https://other.example/b/'>../1</link>",
-            "<link>https://daily.example/</link>",
-            "https://other.example/1",
-        ),
-        ("<link>https://daily.example/1</link>", "<link>https://other.example/</link>", "https://daily.example/1"),
-    ],
-)
-def test_relative_links_of_rss_are_resolved(item: str, channel: str, url: str) -> None:
-    (article,) = read(rss(f"<title>A</title>{item}", channel=channel)).articles
-
-    assert article.fields["url"] == url
-
-
-def test_a_link_that_stays_relative_is_a_fault() -> None:
-    (fault,) = read(rss("<title>A</title><link>/news/1</link>")).faults
-
-    assert fault.detail == "url '/news/1' is not a web address such as https://www.example.org/news/1."
-
-
-@pytest.mark.parametrize(
-    ("feed", "url"),
-    [
-        ('<feed {ns} xml:base="https://daily.example/b/"><entry xml:base="2026/">{title}<link href="a"/></entry></feed>',
-         "https://daily.example/b/2026/a"),
-        ('<feed {ns}><link rel="self" href="https://x.example/f"/><link href="https://daily.example/b/"/><entry>{title}'
-         '<link href="a"/></entry></feed>', "https://daily.example/b/a"),
-        ('<feed {ns}><entry>{title}<link rel="enclosure" href="/m.mp3"/>'
-         '<link xml:base="https://daily.example" href="/a"/></entry></feed>', "https://daily.example/a"),
-    ],
-)  # fmt: skip
-def test_relative_links_of_atom_are_resolved(feed: str, url: str) -> None:
-    content = feed.format(ns='xmlns="http://www.w3.org/2005/Atom"', title="<title>A</title>")
-
-    assert read(content).articles[0].fields["url"] == url
-
-
-RSS_SPACES = [
-    "http://backend.userland.com/rss2", "http://backend.userland.com/RSS2", "http://blogs.law.harvard.edu/tech/rss",
-    "http://purl.org/rss/1.0/", "http://my.netscape.com/rdf/simple/0.9/", "http://channel.netscape.com/rdf/simple/0.9/",
-    "https://channel.netscape.com/rdf/simple/0.9",
-]  # fmt: skip
 
 
 @pytest.mark.parametrize("space", RSS_SPACES)
@@ -279,17 +189,16 @@ def test_a_date_that_means_nothing_is_none_and_one_in_another_zone_is_honoured()
     assert fault.detail.startswith("published_at 'Thu, 26 Nov 2026 10:00:00 XYZ' has the time zone 'XYZ', which is not known")
 
 
-def test_articles_that_differ_only_by_their_query_are_two_with_another_key() -> None:
-    items = "".join(
-        f'<item><title>{name}</title><link>https://daily.example/?p={name}</link><guid isPermaLink="false">{name}</guid></item>'
-        for name in ("1", "2")
-    )
-    content = f"<rss><channel>{items}</channel></rss>"
+@pytest.mark.parametrize("name", ["dc:date", "dcterms:issued", "dcterms:created"])
+def test_dates_of_dublin_core(name: str) -> None:
+    spaces = 'xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:dcterms="http://purl.org/dc/terms/"'
+    (article,) = read(rss(f"<title>A</title>{LINK}<{name}>2003-12-31T10:14:55Z</{name}>", attributes=spaces)).articles
 
-    (fault,) = read(content).faults
-    assert fault.detail.endswith("If they are two articles with one path, add --key url or --key guid.")
-    assert [article.key for article in read(content, key="url").articles] == [
-        "https://daily.example/?p=1",
-        "https://daily.example/?p=2",
-    ]
-    assert [article.key for article in read(content, key="guid").articles] == ["1", "2"]
+    assert article.fields["published_at"] == 1_072_865_695_000
+
+
+def test_the_title_of_media_where_there_is_no_other() -> None:
+    media = '<m:title xmlns:m="http://search.yahoo.com/mrss/">Caption</m:title>'
+
+    assert title(rss(f"{media}{LINK}")) == "Caption"
+    assert title(rss(f"{media}<title>A</title>{LINK}")) == "A"
