@@ -25,7 +25,11 @@ _NONE = re.compile(
 _COMMENT = re.compile(r"\s*\([^()]*\)\s*$")  # as in "+0100 (CET)"
 _OFFSET = re.compile(r"(?P<when>.*\d(?::\d\d)+(?:[.,]\d+)?(?:\s*[AaPp]\.?[Mm]\.?)?|\d{4}-?\d\d-?\d\d)\s*"
                      r"(?:UTC|GMT|UT|Z)?\s*(?P<sign>[-+−])(?P<hours>\d{1,2}?):?(?P<minutes>[0-5]\d)?", re.IGNORECASE)  # fmt: skip
-_NAMED = re.compile(r"(?P<when>.*\d(?:\s*[AP]\.?M\.?)?)\s*(?P<name>[A-Z]{1,5}|[A-Za-z]+/[A-Za-z_/+-]+\d*)", re.IGNORECASE)
+_NAMED = re.compile(
+    r"(?P<when>.*\d(?:\s*[AP]\.?M\.?(?![A-Z]))?)\s*(?P<name>[A-Z]{1,5}|[A-Z]+/[A-Z0-9_/+-]+)", re.IGNORECASE
+)  # am and pm are words of their own: America/New_York begins with one
+_BRACKETS = re.compile(r"(?P<when>.*?\d)(?P<offset>Z|[-+]\d\d:?\d\d)?\[!?(?P<name>[A-Za-z0-9_/+-]+)\]", re.IGNORECASE)  # RFC 9557
+_DOTTED = re.compile(r".*[T\s]\d{1,2}\.\d+", re.DOTALL)  # 07.30, which is taken for a fraction
 _UNIX = re.compile(r"(?P<when>.*\d:\d\d)\s+(?P<name>[A-Z]{2,5})\s+(?P<year>\d{4})")  # as the command `date` writes it
 _MAIL = re.compile(r"(?:[A-Za-z]{3}, +)?\d{1,2} +[A-Za-z]{3} +\d{4} +\d\d:\d\d(?::\d\d)?")
 _AMBIGUOUS = re.compile(r"(?<!\d)\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}\b")
@@ -48,6 +52,8 @@ def read(text: str, zone: ZoneInfo) -> int | None:
     Raises UnreadableDate.
     """
     text = _COMMENT.sub("", text.strip())
+    if named := _BRACKETS.fullmatch(text):  # an offset says more than a name
+        text = f"{named['when']}{named['offset'] or ' ' + named['name']}"
     if not text or _NONE.fullmatch(text):
         return None
     bare, offset = _without_zone(text, zone)
@@ -109,6 +115,8 @@ def _utc_offset(clock: datetime, zone: tzinfo) -> timedelta:
 def _clock(text: str) -> datetime:
     """The clock's face of a text without a zone."""
     text = text.strip().removesuffix(",")
+    if _DOTTED.fullmatch(text):
+        raise UnreadableDate(f"can be read in several ways; write it {_EXAMPLE}")
     text, added = (
         re.sub(r"([T ])24:00(?::00)?$", r"\g<1>00:00", text),
         timedelta(days=bool(re.search(r"[T ]24:00(?::00)?$", text))),
