@@ -62,6 +62,7 @@ class Verdict(NamedTuple):
     failed: int
     left_out: Sequence[str]  # why
     seconds: float
+    figures: Sequence[str] = ()  # measured, and not asserted
 
     def __str__(self) -> str:
         if self.failed or not (self.passed or self.left_out):
@@ -74,10 +75,25 @@ def play(each: Play) -> Verdict:
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--junitxml", str(report), *each.tests]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-o",
+            "junit_family=xunit1",
+            "--junitxml",
+            str(report),
+        ]
         environ = {**os.environ, "ENGINE_VOTES": VOTES}
         run = subprocess.run(
-            [*command, *(["-k", each.chosen] if each.chosen else [])], cwd=PROJECT, env=environ, capture_output=True, text=True
+            [*command, *each.tests, *(["-k", each.chosen] if each.chosen else [])],
+            cwd=PROJECT,
+            env=environ,
+            capture_output=True,
+            text=True,
         )
         cases = ET.parse(report).getroot().iter("testcase") if report.exists() else iter(())
         verdict = _verdict(list(cases), time.monotonic() - began)
@@ -89,7 +105,8 @@ def play(each: Play) -> Verdict:
 def _verdict(cases: Sequence[ET.Element], seconds: float) -> Verdict:
     left_out = [str(skip.get("message")) for case in cases if (skip := case.find("skipped")) is not None]
     failed = sum(case.find("failure") is not None or case.find("error") is not None for case in cases)
-    return Verdict(len(cases) - failed - len(left_out), failed, left_out, seconds)
+    figures = [f"{each.get('value')} {each.get('name')}" for case in cases for each in case.iter("property")]
+    return Verdict(len(cases) - failed - len(left_out), failed, left_out, seconds, figures)
 
 
 def main(words: Sequence[str]) -> int:
@@ -103,6 +120,8 @@ def main(words: Sequence[str]) -> int:
         print(f"{each.promise:72} {verdict!s:11} {verdict.passed:5} {verdict.seconds:7.0f}", flush=True)
         for why in sorted(set(verdict.left_out)):
             print(f"  left out: {why}", flush=True)
+        for figure in verdict.figures:
+            print(f"  measured: {figure}", flush=True)
     return 1 if failed or not chosen else 0
 
 

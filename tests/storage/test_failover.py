@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -38,7 +39,9 @@ def pair() -> Iterator[tuple[Postgres, Replica, str]]:
         primary.close()
 
 
-def test_the_service_goes_on_with_the_new_primary(pair: tuple[Postgres, Replica, str]) -> None:
+def test_the_service_goes_on_with_the_new_primary(
+    pair: tuple[Postgres, Replica, str], record_property: Callable[[str, object], None]
+) -> None:
     primary, replica, name = pair
     both = f"host={primary.folder}:{primary.port}&host={replica.folder}:{replica.port}&target_session_attrs=read-write"
     url = f"postgresql+psycopg://postgres@/{name}?{both}"
@@ -48,6 +51,9 @@ def test_the_service_goes_on_with_the_new_primary(pair: tuple[Postgres, Replica,
             more_acknowledged(load, 200)
             primary.kill()
             replica.execute("select pg_promote()")
+            promoted = time.monotonic()
+            more_acknowledged(load, 1)
+            record_property("seconds from the promotion to the next vote", round(time.monotonic() - promoted, 2))
             more_acknowledged(load, 300)
         held = oracles.stored(replica.url(name))
         answers = served_counts(service, {attempt.article for attempt in load.log})
