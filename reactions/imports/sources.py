@@ -24,9 +24,10 @@ from reactions.strict_json import InvalidJson
 MOST_IN_LINE = 67_108_864  # characters
 MOST_WHOLE = 134_217_728  # bytes of a document that is read as a whole
 _GZIP, _BLOCK = b"\x1f\x8b", 1 << 16
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # xlsx and ods, which are zip archives; xls
 _ENCODINGS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _NULL = {"NULL", "\\N"}  # how databases write that there is no value
-_SEPARATOR_LINE = re.compile(r"sep=([,;\t|])?\s*", re.IGNORECASE)
+_SEPARATOR_LINE = re.compile(r"(\"?)sep=([,;\t|])?\1\s*", re.IGNORECASE)
 _QUOTED = re.compile(r'"[^"]*"')
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)  # as `mysql --batch` writes text; it never quotes
 _ESCAPED = {"n": "\n", "t": "\t", "0": "\0", "\\": "\\"}
@@ -133,6 +134,8 @@ class Source:
     def _texts(self) -> Iterator[str]:
         """The text in blocks, with a line feed for every line end."""
         start = self.start()
+        if start.startswith(_WORKBOOKS):
+            raise UnreadableImport("The file is a workbook or an archive. Save its table as CSV (UTF-8), and import that.")
         mark = next((mark for mark in _ENCODINGS if start.startswith(mark)), b"")
         self._unpacked(self._content.read, len(mark))
         encoding = _ENCODINGS.get(mark, "utf-8")
@@ -217,12 +220,12 @@ def _separated(source: Lines) -> Iterator[tuple[int, list[str | None]]]:
     lines = source.lines()
     skipped, header, separator = 0, next(lines, ""), None
     if declared := _SEPARATOR_LINE.fullmatch(header):
-        separator = declared[1] or "\t"
+        separator = declared[2] or "\t"
         skipped, header = 1, next(lines, "")
     while header.isspace():
         skipped, header = skipped + 1, next(lines, "")
     bare = _QUOTED.sub("", header)
-    separator = separator or max(",;\t", key=bare.count)
+    separator = separator or max(",;\t|", key=bare.count)
     rest = _put_back(header, lines)
     if separator == "\t":
         return _numbered(_TabbedRows(rest), "Line", skipped)
