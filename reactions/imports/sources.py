@@ -31,6 +31,7 @@ _SEPARATOR_LINE = re.compile(r"(\"?)sep=([,;\t|])?\1\s*", re.IGNORECASE)
 _QUOTED = re.compile(r'"[^"]*"')
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)  # as `mysql --batch` writes text; it never quotes
 _ESCAPED = {"n": "\n", "t": "\t", "0": "\0", "\\": "\\"}
+_SAVE = "Save or export the file as UTF-8."
 _T = TypeVar("_T")
 
 
@@ -150,16 +151,14 @@ class Source:
         except UnicodeDecodeError as error:
             good = error.object[: error.start].decode(error.encoding, errors="replace")
             line = self._line + len(re.findall(r"\r\n|\r|\n", good))
-            raise UnreadableImport(f"Line {line}: not {error.encoding.upper()}. Save or export the file as UTF-8.") from None
+            raise UnreadableImport(f"Line {line}: not {error.encoding.upper()}. {_SAVE}") from None
 
     def _unpacked(self, read: Callable[[int], Any], size: int) -> Any:
         try:
             return read(size)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             what = "it ends too early" if isinstance(error, EOFError) else "it is damaged"
-            raise UnreadableImport(
-                f"Line {self._line}: the gzip file cannot be unpacked further: {what}. Copy it again."
-            ) from None
+            raise UnreadableImport(f"Line {self._line}: the gzip file cannot be unpacked: {what}. Copy it again.") from None
 
 
 def read_table(source: Lines, check: Callable[[Sequence[str]], None]) -> Iterator[Row | Fault]:
@@ -287,9 +286,7 @@ def _check_header(line: int, columns: Sequence[str]) -> None:
     if not any(columns):
         raise UnreadableImport(f"Line {line}: the file is empty, or its first line does not name the columns.")
     if any("\0" in name for name in columns):
-        raise UnreadableImport(
-            f"Line {line}: not UTF-8, or UTF-16 without its byte order mark. Save or export the file as UTF-8."
-        )
+        raise UnreadableImport(f"Line {line}: not UTF-8, or UTF-16 without its byte order mark. {_SAVE}")
     if twice := [name for name in columns if name and columns.count(name) > 1]:
         raise UnreadableImport(f"Line {line}: the header has {twice[0][:60]!r} more than once.")
 
