@@ -50,6 +50,7 @@ def _voters(servers: Servers, kind: str, *, peers: bool) -> list[Entrant]:
     ours, granian = servers.ours(kind), servers.ours(kind, runs_on="granian")
     entrants = [
         Entrant("ceiling: Flask, constant JSON", servers.ceiling(), HOT),
+        Entrant("floor: an empty application under our server", servers.empty(), HOT),
         Entrant("ours, one hot article", ours, HOT),
         Entrant("ours, 1,000 articles", ours, SPREAD),
         Entrant("ours by granian, hot", granian, HOT),
