@@ -6,9 +6,10 @@ and result of a statement that is text already.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from functools import cache, lru_cache
+from functools import cache
 from itertools import chain, count
 from typing import Any
 
@@ -22,6 +23,7 @@ Answer = Callable[[], list[tuple[Any, ...]]]  # the rows, once they are asked fo
 
 _MOST_ROWS = 500  # SQLite takes at most 32,766 parameters in one statement
 
+_ROW = re.compile(r"\bVALUES (\((?:[^()]|\([^()]*\))*\))")
 _listings = count()
 _POSITIONAL = {"sqlite": pysqlite.dialect(), "postgresql": psycopg.dialect(paramstyle="format")}  # type: ignore[no-untyped-call]
 
@@ -36,7 +38,8 @@ class ManyRows:
         self._table = table
         self._columns = tuple(columns)
         self._conflict = conflict
-        self._text = lru_cache(maxsize=None)(self._compiled)
+        self._parts = cache(self._compiled)
+        self._text = cache(self._repeated)
 
     def execute(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
         """Write the rows, none of which may stand twice; what the statement returns, if it returns anything."""
@@ -48,12 +51,27 @@ class ManyRows:
             returned += answer() if returns else []
         return returned
 
-    def _compiled(self, dialect: str, rows: int) -> tuple[str, bool]:
-        insert = insert_of(dialect)(self._table).values([dict.fromkeys(self._columns)] * rows)
-        compiled = self._conflict(insert).compile(dialect=_POSITIONAL[dialect])
-        expected = [f"{column}_m{row}" for row in range(rows) for column in self._columns]
-        assert compiled.positiontup == expected, "the columns stand in another order in the table"
-        return str(compiled), bool(compiled.effective_returning)
+    def _repeated(self, dialect: str, rows: int) -> tuple[str, bool]:
+        """The text for so many rows, from that for one: to compile the text for 128 rows takes 30 ms."""
+        head, row, tail, returns = self._parts(dialect)
+        return f"{head}{', '.join([row] * rows)}{tail}", returns
+
+    def _compiled(self, dialect: str) -> tuple[str, str, str, bool]:
+        """What stands before the rows, a row, what stands after them, and whether the statement returns anything."""
+        one, two = (
+            self._conflict(insert_of(dialect)(self._table).values([dict.fromkeys(self._columns)] * rows)).compile(
+                dialect=_POSITIONAL[dialect]
+            )
+            for rows in (1, 2)
+        )
+        assert two.positiontup == [f"{column}_m{row}" for row in (0, 1) for column in self._columns], (
+            "the columns stand in another order in the table"
+        )
+        found = _ROW.search(str(one))
+        assert found, "a statement without rows"
+        head, row, tail = str(one)[: found.start(1)], found[1], str(one)[found.end(1) :]
+        assert str(two) == f"{head}{row}, {row}{tail}", "two rows are not twice a row"
+        return head, row, tail, bool(one.effective_returning)
 
 
 class Question:
