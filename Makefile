@@ -6,6 +6,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 INPROCESS := --ignore tests/faults --ignore tests/bench --ignore tests/deploy --ignore tests/widget --ignore tests/web/dashboard
 DEMO_BIND ?= 127.0.0.1:8000
 
+unexport PYTHONDONTWRITEBYTECODE  # else each of hundreds of processes compiles what it imports
+
 .DEFAULT_GOAL := help
 .PHONY: help demo serve test check coverage bench fuzz faults engines mutants recipes docs lock browser widget programs spreadsheet \
     openapi wheel clean

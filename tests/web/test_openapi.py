@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from schemathesis import openapi
 
 from tests.described import check, document
 from tests.service import running_service
@@ -36,6 +35,8 @@ def seeded_app(make_app: MakeApp) -> Flask:
 
 @only_sqlite
 def test_the_description_is_openapi_3_1(seeded_app: Flask) -> None:
+    from schemathesis import openapi  # seconds, which every process that collects this file would spend
+
     described = openapi.from_wsgi("/openapi.json", seeded_app)
 
     described.validate()
