@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from sqlalchemy import create_engine
@@ -10,6 +11,7 @@ from sqlalchemy import create_engine
 from reactions.newsroom import reaction_sets, sites
 from reactions.newsroom.reaction_sets import ReactionSet
 from reactions.storage import engines
+from tests import databases
 
 # Ids as the widget makes them: 128 random bits in 32 lower-case hex characters.
 ADA = "ada" + "0" * 29
@@ -27,6 +29,7 @@ def reader(number: int) -> str:
     return f"{number:032x}"
 
 
+@cache
 def reactions(*keys: str) -> ReactionSet:
     """The seven default reactions, or those of them with these keys."""
     shipped = Path(__file__).parent.parent / "config" / "reactions.toml"
@@ -36,11 +39,14 @@ def reactions(*keys: str) -> ReactionSet:
 
 def site(database_url: str, key: str = "daily", *, origins: Sequence[str] = (ORIGIN,), **choices: object) -> None:
     """Add a site with the seven reactions to a migrated database."""
-    engine = create_engine(database_url)
-    engines.prepare(engine)
+    lasting = databases.lasting.get(database_url)
+    engine = lasting or create_engine(database_url)
+    if not lasting:
+        engines.prepare(engine)
     try:
         with engines.writing(engine) as connection:
             given = {"name": "The Daily", "reactions": reactions(), **choices}
             sites.add(connection, key=key, origins=origins, **given)  # type: ignore[arg-type]
     finally:
-        engine.dispose()
+        if not lasting:
+            engine.dispose()
