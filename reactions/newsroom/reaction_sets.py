@@ -230,7 +230,13 @@ def _is_label(item: tuple[Any, Any]) -> bool:
 
 def _is_text(text: str, *, most: int) -> bool:
     """True for text that can be shown: 1 to `most` characters, some of them seen, none a control."""
-    return len(text) <= most and not texts.is_blank(text) and texts.unusable(text) is None
+    return len(text) <= most and _is_seen(text)
+
+
+@lru_cache(maxsize=2048)
+def _is_seen(text: str) -> bool:
+    """Remembered: each time that a site is read, its labels are looked at."""
+    return not texts.is_blank(text) and texts.unusable(text) is None
 
 
 def _checked(entries: Sequence[Reaction]) -> ReactionSet:
