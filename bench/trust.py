@@ -209,24 +209,27 @@ def attacks(*, automatic: bool) -> list[Outcome]:
     ]
 
 
+TEN_MINUTES_MS = 10 * MINUTE_MS
+
+
 def month(*, articles: int = 200, days: int = 30, seed: int = 11) -> tuple[int, int, int, int]:
     """A month of honest votes: votes, those ever held, verdicts, and those still held at its end."""
     with world(seed=seed, hold_automatically=True) as here:
         plan = sorted(_plan(here.chance, articles, days), key=lambda entry: entry[0])
-        place, minute = 0, START_MS
+        place, minute, released = 0, START_MS, 0
         total = 0
         while place < len(plan):
-            minute += MINUTE_MS
+            minute = max(minute, plan[place][0] // MINUTE_MS * MINUTE_MS) + MINUTE_MS  # in others nobody votes
+            if minute // TEN_MINUTES_MS > released:
+                released = minute // TEN_MINUTES_MS
+                review.release_due(here.parts.ballot_box, now_ms=released * TEN_MINUTES_MS)
             last = place
             while last < len(plan) and plan[last][0] < minute:
                 last += 1
             here.now_ms = minute
             for first in range(place, last, BATCH):
                 total += len(here.cast([_honest(here, *entry[1:]) for entry in plan[first : min(first + BATCH, last)]]))
-            if last > place:
-                here.turn(minute)
-            if minute % (10 * MINUTE_MS) == 0:
-                review.release_due(here.parts.ballot_box, now_ms=minute)
+            here.turn(minute)
             place = last
         review.release_due(here.parts.ballot_box, now_ms=minute + DAY_MS)
         h, v = tables.hold.c, tables.vote.c
