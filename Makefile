@@ -44,12 +44,14 @@ coverage: $(VENV)/dev.stamp  ## Print how much of the package the in-process tes
 bench: $(VENV)/dev.stamp  ## Measure votes and reads per second beside their ceiling (minutes)
 	$(BIN)/python -m bench
 
-fuzz: $(VENV)/dev.stamp  ## Fuzz the API by its description, then all doors with hostile requests (an hour)
+fuzz: $(VENV)/dev.stamp  ## Fuzz the API by its description, all doors with hostile requests, and play random tests at length (an hour)
 	$(BIN)/python -m tests.web.seeded fuzz
 	$(BIN)/python -m tests.web.doors --requests 50000
+	AT_LENGTH=1 $(BIN)/python -m pytest -q -n 2 --dist loadgroup -m at_length --ignore tests/faults
 
-faults: $(VENV)/dev.stamp  ## Run the fault scenarios at length and print a figure for each promise (minutes)
+faults: $(VENV)/dev.stamp  ## Run the fault scenarios at length, print a figure for each promise, and plant all bugs (minutes)
 	$(BIN)/python -m tests.faults all
+	AT_LENGTH=1 $(BIN)/python -m pytest -q -n 2 --dist loadgroup tests/faults/test_plants.py
 
 engines: $(VENV)/dev.stamp programs  ## Play each promise about engines and proxies on the real ones, to a table (minutes; PLAYS="haproxy tls")
 	$(BIN)/python -m tests.engine_plays $(PLAYS)

@@ -42,6 +42,8 @@ COMPLETED = {
     "reactions export daily all --format pa": ["parquet"],
     "reactions nothing": [],
 }
+# What differs from shell to shell is the script; what is offered is worked out in one place.
+WORDS_OF_OTHERS = [(words, COMPLETED[words]) for words in ("reactions site sig", "reactions nothing")]
 
 
 @pytest.mark.parametrize("shell", OFFERS)
@@ -53,7 +55,7 @@ def test_words_that_are_begun_are_completed(shell: str, environ: dict[str, str])
 
     script.write_bytes(subprocess.run(["reactions"], env=given, capture_output=True, check=True).stdout)
 
-    for words, expected in COMPLETED.items():
+    for words, expected in COMPLETED.items() if shell == "bash" else WORDS_OF_OTHERS:
         typed = OFFERS[shell].format(script=script, words=words, last=len(words.split()) - 1)
         done = subprocess.run([shell, "-c", typed], env=environ, capture_output=True, text=True, check=False, timeout=60)
         assert [line.split("\t")[0] for line in done.stdout.splitlines() if line] == expected, done.stderr

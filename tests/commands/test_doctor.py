@@ -16,6 +16,7 @@ from reactions.storage.engines import writing
 from tests import make
 from tests.databases import PROJECT, product_environment
 from tests.engines import Redis, free_port, redis_sources
+from tests.web.asking import only_sqlite
 from tests.web.conftest import MakeApp
 from tests.web.terminal import Terminal
 
@@ -83,6 +84,7 @@ class ClusterNode(Redis):
         return [*super().command(), "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf"]
 
 
+@only_sqlite
 def test_a_plain_address_of_a_clusters_node_is_refused(terminal: Terminal, tmp_path: Path) -> None:
     node = ClusterNode(next(redis_sources()))
     try:

@@ -16,6 +16,7 @@ from reactions.reports.listings import Row as Listed
 from reactions.votes.revising import Editor, merge, reset
 from tests import make
 from tests.exports.asking import Row, exported
+from tests.lengths import amount, played_at_length
 from tests.reports.stage import DAY_MS, HOUR_MS, NOON, Stage, Vote, asked, at, stage
 
 NOWS = (at("2025-11-25 12:34"), at("2025-10-26 01:30"), at("2025-11-02 13:00:30"))
@@ -45,7 +46,8 @@ def paper(engine: Engine, seed: int, now_ms: int, zone: str) -> Stage:
     return here
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@played_at_length
+@settings(max_examples=amount(4, 10), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_exports_say_what_the_dashboard_says(engine: Engine, data: st.DataObject) -> None:
     zone = data.draw(st.sampled_from(("UTC", "Europe/Berlin", "Australia/Lord_Howe")))

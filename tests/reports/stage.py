@@ -63,9 +63,15 @@ class Stage:
         refused = [answer for answer in self.box.count(ballots) if not isinstance(answer, Receipt)]
         assert refused == []
 
+    def give_all(self, *gifts: tuple[str, str, int, int]) -> None:
+        """What `give` does, in one transaction."""
+        self.vote(
+            *((next(_numbers) + 1_000_000, article, reaction, at) for article, reaction, times, at in gifts for _ in range(times))
+        )
+
     def give(self, article: str, reaction: str, times: int, at_ms: int) -> None:
         """Let so many new readers react."""
-        self.vote(*((next(_numbers) + 1_000_000, article, reaction, at_ms) for _ in range(times)))
+        self.give_all((article, reaction, times, at_ms))
 
     def see(self, key: str, times: int, at_ms: int) -> None:
         """Let the row of an article come into sight so often."""

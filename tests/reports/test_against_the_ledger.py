@@ -16,6 +16,7 @@ from reactions.reports.listings import Listing, Row
 from reactions.reports.ranking import SORTS
 from reactions.reports.reporting import Reports
 from tests import make
+from tests.lengths import amount, played_at_length
 from tests.reports import naive
 from tests.reports.naive import Naive
 from tests.reports.stage import DAY_MS, HOUR_MS, Stage, Vote, asked, at, stage
@@ -61,9 +62,10 @@ def papers(draw: st.DrawFn) -> tuple[int, str, list[dict[str, Any]], list[Vote]]
     return now, draw(st.sampled_from(ZONES)), articles, list(votes.values())
 
 
+@played_at_length
 @given(paper=papers(), data=st.data())
 @settings(
-    max_examples=30,
+    max_examples=amount(10, 30),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -13,24 +13,23 @@ from reactions.refusals import MalformedCursor, MalformedFilter, UnknownSort
 from reactions.reports.ranking import SORTS
 from reactions.reports.reporting import Reports
 from tests import make
+from tests.lengths import each_on_one_engine
 from tests.reports.stage import DAY_MS, HOUR_MS, NOON, Stage, asked, stage
+from tests.web.asking import only_sqlite
 
 
 @pytest.fixture
 def here(engine: Engine) -> Stage:
     """Twenty-three articles with votes of the last days, at 12:30."""
     here = stage(engine, now_ms=NOON + HOUR_MS // 2)
-    random = Random(5)
+    random, gifts = Random(5), []
     for number in range(23):
         born = NOON - random.randrange(5 * 24) * HOUR_MS
         here.publish(f"story-{number}", at_ms=born, section=random.choice(("Politics", "Sport")), title=f"Number {number}")
         for _ in range(random.randrange(9)):
-            here.give(
-                f"story-{number}",
-                random.choice(make.SEVEN),
-                random.randrange(1, 4),
-                min(born + random.randrange(20) * HOUR_MS, here.now_ms),
-            )
+            when = min(born + random.randrange(20) * HOUR_MS, here.now_ms)
+            gifts.append((f"story-{number}", random.choice(make.SEVEN), random.randrange(1, 4), when))
+    here.give_all(*gifts)
     return here
 
 
@@ -51,14 +50,18 @@ def keys(
 OF_ALL = [sort for sort in SORTS if sort not in ("reaction", "share")]
 
 
-@pytest.mark.parametrize("sort", [*OF_ALL, *(f"-{sort}" for sort in OF_ALL)])
+@each_on_one_engine("sort", [*OF_ALL, *(f"-{sort}" for sort in OF_ALL)])
 def test_a_walk_meets_every_article_once_while_votes_arrive(here: Stage, sort: str) -> None:
     random = Random(7)
 
     def arrive() -> None:
         here.now_ms += 60_000
-        for _ in range(4):
-            here.give(f"story-{random.randrange(23)}", random.choice(make.SEVEN), random.randrange(1, 30), here.now_ms)
+        here.give_all(
+            *(
+                (f"story-{random.randrange(23)}", random.choice(make.SEVEN), random.randrange(1, 30), here.now_ms)
+                for _ in range(4)
+            )
+        )
 
     found = keys(here.reports(), here, between=arrive, sort=sort)
 
@@ -190,6 +193,7 @@ def test_filters_find_exactly(engine: Engine) -> None:
     assert found(section=" Sport ", author="Ada", tag="a b", text="wut") == ["sport/cup"]
 
 
+@only_sqlite
 @pytest.mark.parametrize("filters", [{"section": "x" * 201}, {"author": "a\0b"}, {"tag": "\ud800"}, {"text": "\x1b"}])
 def test_a_filter_that_nothing_could_match_is_refused(here: Stage, filters: dict[str, str]) -> None:
     with pytest.raises(MalformedFilter) as refused:
@@ -198,6 +202,7 @@ def test_a_filter_that_nothing_could_match_is_refused(here: Stage, filters: dict
     assert refused.value.pointer == f"#/{'q' if 'text' in filters else next(iter(filters))}"
 
 
+@only_sqlite
 @pytest.mark.parametrize("sort", ["likes", "--votes", "-", "VOTES", "votes "])
 def test_an_unknown_sort_is_refused(here: Stage, sort: str) -> None:
     with pytest.raises(UnknownSort):
@@ -233,6 +238,7 @@ def test_no_byte_of_a_cursor_can_be_changed(here: Stage) -> None:
                 newsroom.articles(here.site, asked(), limit=2, cursor=forged)
 
 
+@only_sqlite
 @pytest.mark.parametrize(
     "cursor", ["A", "AAAA", "=", "ä", "a b", "../..", "A" * 5000, base64.urlsafe_b64encode(b"x" * 60).decode()]
 )

@@ -13,6 +13,7 @@ from reactions.reports.memory import MOVED_KEPT, Memory
 from reactions.storage import engines, tables
 from reactions.votes import recounting, removing, revising, tallies
 from reactions.votes.revising import Editor
+from tests.lengths import each_on_one_engine
 from tests.reports.stage import DAY_MS, HOUR_MS, NOON, Stage, asked, at, stage
 
 
@@ -194,7 +195,7 @@ def test_kept_sums_are_of_the_moods_they_were_made_with(engine: Engine) -> None:
     assert newsroom.dashboard(here.site, asked()).mood.value == 1
 
 
-@pytest.mark.parametrize("seed", range(3))
+@each_on_one_engine("seed", range(3))
 def test_sums_that_move_on_with_the_hours_are_those_that_are_read_anew(engine: Engine, seed: int) -> None:
     random = Random(f"{engine.dialect.name} {seed}")
     here = stage(engine, time_zone=random.choice(("UTC", "Asia/Kathmandu", "Europe/Berlin")), now_ms=at("2025-10-24 20:40"))
@@ -203,9 +204,13 @@ def test_sums_that_move_on_with_the_hours_are_those_that_are_read_anew(engine: E
 
     for number in range(12):
         here.publish(f"story-{number}", at_ms=here.now_ms, seen_ms=here.now_ms, section=random.choice(("Sport", "Politics")))
+        votes = []
         for _ in range(25):
             article, reader = f"story-{random.randint(0, number)}", random.randrange(15)
-            here.vote((reader, article, random.choice(("like", "love", "angry", None)), here.now_ms + random.randrange(60_000)))
+            votes.append(
+                (reader, article, random.choice(("like", "love", "angry", None)), here.now_ms + random.randrange(60_000))
+            )
+        here.vote(*votes)
         here.now_ms += random.choice((20 * 60_000, HOUR_MS, HOUR_MS, 3 * HOUR_MS, 13 * HOUR_MS, 40 * HOUR_MS))
         for query in queries:
             assert newsroom.dashboard(here.site, query) == here.reports().dashboard(here.site, query)

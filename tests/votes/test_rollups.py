@@ -22,6 +22,7 @@ from reactions.votes import holds, recounting, removing, retention, review, revi
 from reactions.votes.holds import SUSPECT, Held, Hold
 from reactions.votes.review import Choice
 from reactions.votes.revising import Editor
+from tests.lengths import amount, each_on_one_engine, played_at_length
 from tests.reports.stage import DAY_MS, HOUR_MS, NOON, Stage, Vote, asked, at, stage
 
 _v = tables.vote.c
@@ -107,7 +108,7 @@ def differing_days(here: Stage) -> list[rollups.RollupDifference]:
         return [found for day in rollups.days(connection) for found in rollups.differences(connection, day)]
 
 
-@pytest.mark.parametrize(("seed", "now_ms"), [(1, NOON), (2, at("2025-10-27 00:40")), (3, at("2025-04-02 23:59"))])
+@each_on_one_engine("seed,now_ms", [(1, NOON), (2, at("2025-10-27 00:40")), (3, at("2025-04-02 23:59"))], first="postgresql")
 def test_reports_say_the_same_with_rollups_and_without(engine: Engine, seed: int, now_ms: int) -> None:
     here = newspaper(engine, seed, now_ms=now_ms)
     assert covered(here) == 0
@@ -119,10 +120,11 @@ def test_reports_say_the_same_with_rollups_and_without(engine: Engine, seed: int
     assert differing_days(here) == []
 
 
+@played_at_length
 def test_rollups_go_on_as_hours_close_and_have_nothing_of_those_that_may_change(engine: Engine) -> None:
     here = newspaper(engine, 4)
     random = Random(5)
-    for _ in range(30):
+    for _ in range(amount(12, 30)):
         here.now_ms += random.choice((HOUR_MS, HOUR_MS, 5 * HOUR_MS, DAY_MS))
         here.vote(
             *((random.randrange(40), random.choice(ARTICLES), "love", here.now_ms - random.randrange(HOUR_MS)) for _ in range(3))
@@ -222,12 +224,12 @@ REWRITES: dict[str, Callable[[Stage], object]] = {
 }
 
 
-@pytest.mark.parametrize("rewrite", REWRITES.values(), ids=REWRITES)
-def test_no_report_differs_after_a_rewrite(engine: Engine, rewrite: Callable[[Stage], object]) -> None:
+@each_on_one_engine("rewrite", list(REWRITES))
+def test_no_report_differs_after_a_rewrite(engine: Engine, rewrite: str) -> None:
     here = newspaper(engine, 8)
     roll_up(here)
 
-    rewrite(here)
+    REWRITES[rewrite](here)
 
     assert_no_report_differs(here)
     roll_up(here)
@@ -280,10 +282,11 @@ def killed_at(engine: Engine, statement: int) -> Iterator[list[int]]:
         event.remove(engine, "before_cursor_execute", die)
 
 
+@played_at_length
 def test_rollups_cut_short_are_never_believed(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rollups, "_ROWS_AT_ONCE", 7)
     here = newspaper(engine, 9, days=3)
-    for statement in range(1, 10_000, 31):
+    for statement in range(1, 10_000, amount(61, 31)):
         with killed_at(engine, statement) as seen, suppress(Killed, Unavailable):  # SQLite's journal goes with its last reader
             roll_up(here)
         assert differing_days(here) == []
@@ -298,6 +301,7 @@ def test_rollups_cut_short_are_never_believed(engine: Engine, monkeypatch: pytes
     assert_no_report_differs(here)
 
 
+@played_at_length
 def test_processes_that_roll_up_at_once_and_a_rewrite_meanwhile_do_no_harm(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -316,7 +320,7 @@ def test_processes_that_roll_up_at_once_and_a_rewrite_meanwhile_do_no_harm(
     for thread in threads:
         thread.start()
     start.wait(20)
-    for _ in range(10):
+    for _ in range(amount(5, 10)):
         vote_late(here)
         assert differing_days(here) == []
     for thread in threads:

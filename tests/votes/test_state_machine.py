@@ -23,6 +23,7 @@ from reactions.votes.holds import HELD, REJECTED, SOFT_CAP, Hold
 from reactions.votes.review import Choice
 from tests import boxes, make
 from tests.boxes import Booth
+from tests.lengths import amount, each_on_one_engine
 from tests.tampering import open_ledger
 
 READERS = [make.ADA, make.BEN, make.CIA, make.DEE]
@@ -148,18 +149,19 @@ class Polling(RuleBasedStateMachine):
             assert integrity.hold_differences(connection) == []
 
 
-@pytest.mark.parametrize("batch_size", [256, 3])
+@each_on_one_engine("batch_size", [256, 3], first="postgresql")
 def test_the_database_equals_a_dictionary_after_every_step(engine: Engine, database_url: str, batch_size: int) -> None:
     make.site(database_url)
 
     class Here(Polling):
         booth = boxes.booth(engine, batch_size=batch_size)
 
-    examples = 25 if engine.dialect.name == "sqlite" else 12
+    examples = amount(15, 25) if engine.dialect.name == "sqlite" else amount(8, 12)
     chosen: dict[str, Any] = {"max_examples": examples, "stateful_step_count": 30, "deadline": None}
     run_state_machine_as_test(Here, settings=settings(**chosen, suppress_health_check=list(HealthCheck)))
 
 
+@pytest.mark.parametrize("engine_kind", ["sqlite"], indirect=True)
 def test_the_machine_notices_a_lost_event(engine: Engine, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     make.site(database_url)
     monkeypatch.setattr("reactions.votes.ledger.append", lambda *_: None)

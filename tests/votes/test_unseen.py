@@ -19,6 +19,7 @@ from reactions.votes.holds import Sender
 from reactions.votes.rules import Receipt
 from tests import make
 from tests.boxes import NOON_MS
+from tests.lengths import amount, each_on_one_engine, played_at_length
 from tests.votes.test_watching import Process, right
 
 HOUR = NOON_MS // HOUR_MS
@@ -140,14 +141,15 @@ def test_forged_views_beforehand_make_no_honest_vote_suspect(paper: Paper) -> No
     assert paper.watch.look() == []
 
 
-@pytest.mark.parametrize(
-    ("per_1000", "seen", "reacted"),
+@each_on_one_engine(
+    "per_1000,seen,reacted,sampling",
     [
-        (20, 4000, 80), (20, 4000, 160), (20, 1000, 80),  # as usual, twice, four times
-        (1500, 80, 120), (1500, 100, 250),  # blockers stop most beacons: more votes than views are usual here
+        # As usual, twice, four times.
+        (20, 4000, 80, 1), (20, 4000, 80, 10), (20, 4000, 160, 10), (20, 4000, 160, 1), (20, 1000, 80, 1), (20, 1000, 80, 10),
+        # Blockers stop most beacons: more votes than views are usual here.
+        (1500, 80, 120, 10), (1500, 80, 120, 1), (1500, 100, 250, 1), (1500, 100, 250, 10),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("sampling", [1, 10])
 def test_an_honest_rush_is_left_alone(paper: Paper, per_1000: int, seen: int, reacted: int, sampling: int) -> None:
     paper.open(per_1000=per_1000, sampling=sampling)
     for number in range(2, 8):
@@ -159,10 +161,11 @@ def test_an_honest_rush_is_left_alone(paper: Paper, per_1000: int, seen: int, re
     assert paper.watch.look() == []
 
 
+@played_at_length
 def test_a_day_of_a_site_whose_rates_vary_brings_no_verdict(paper: Paper) -> None:
     """Every article has its own rate, blockers stop half of the beacons, and one page view in ten is told."""
     paper.open(sampling=10, per_1000=40)
-    for minute in range(0, 300, 10):
+    for minute in range(0, amount(120, 300), 10):
         paper.now_ms = NOON_MS + minute * MINUTE_MS
         for number in range(8):
             seen = paper.chance.randrange(100, 600)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -13,7 +14,7 @@ from reactions.newsroom.sites import Site
 from reactions.storage import tables
 from reactions.storage.engines import snapshot, writing
 from reactions.times import HOUR_MS, MINUTE_MS
-from reactions.votes import forgetting, integrity, review, verdicts
+from reactions.votes import ballot_box, forgetting, integrity, review, verdicts
 from reactions.votes.ballot_box import Answer
 from reactions.votes.detector import MIX, NETWORKS, Pattern, Seen
 from reactions.votes.holds import HELD, SUSPECT, Held, Sender
@@ -53,12 +54,12 @@ class Process:
         self, first: int, count: int, reaction: str, *, network: str = "", fresh: bool = True, article: str = "hello"
     ) -> list[Answer]:
         """Votes of readers, each from a network of its own unless one is named."""
-        answers: list[Answer] = []
+        answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
         for number in range(first, first + count):
             sender = Sender((network or f"n{number}", f"w{number}"), not fresh)
             ballot = self.booth.ballot(make.reader(number), reaction, seq=1, now_ms=self.now_ms, article=article)
-            answers.append(self.booth.box.cast(replace(ballot, sender=sender)))
-        return answers
+            self.booth.box.submit(replace(ballot, sender=sender), None, door=ballot_box._THREADS, token=answers)
+        return [answers.get(timeout=10) for _ in range(count)]
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from marshmallow import ValidationError
 
 from reactions.web import hot_path, requests
 from reactions.web.hot_path import _WIDGETS_BODY
+from tests.lengths import amount, played_at_length
 
 ARTICLES = st.one_of(
     st.text(st.characters(min_codepoint=9, max_codepoint=130), max_size=8), st.just("a" * 200), st.just("a" * 201)
@@ -19,7 +20,8 @@ SEQS = st.sampled_from(["0", "1", "007", "-1", "1e3", "1.0", "9" * 15, "9" * 16,
 SPACES = st.sampled_from(["", "", "", " ", "\n"])
 
 
-@settings(max_examples=3000, deadline=None)
+@played_at_length
+@settings(max_examples=amount(1000, 3000), deadline=None)
 @given(ARTICLES, REACTIONS, READERS, SEQS, SPACES, SPACES)
 def test_what_is_read_at_once_is_what_the_schema_reads(
     article: str, reaction: str, reader: str, seq: str, before: str, after: str

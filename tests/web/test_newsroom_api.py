@@ -17,6 +17,7 @@ from reactions.storage import tables
 from reactions.storage.engines import writing
 from reactions.web import current
 from tests import make
+from tests.web.asking import only_sqlite
 
 CUP = {
     "key": "sport/cup",
@@ -283,6 +284,7 @@ def test_another_sites_key_learns_nothing_on_any_route(app: Flask, client: Flask
     assert len(routes) >= 8
 
 
+@only_sqlite
 def test_each_route_wants_its_scope(app: Flask, client: FlaskClient) -> None:
     for method, path in editor_routes(app):
         statuses = {

@@ -19,6 +19,7 @@ from reactions.web.extensions import db
 from tests import make
 from tests.reports.stage import DAY_MS, HOUR_MS, Stage
 from tests.web import asking
+from tests.web.asking import only_sqlite
 
 ROUTES = ("dashboard", "articles", "articles/one?article=vote", "series")
 
@@ -222,6 +223,7 @@ BAD = [
 ]
 
 
+@only_sqlite
 @pytest.mark.parametrize(("route", "query", "name", "pointer"), BAD)
 def test_what_makes_no_sense_is_refused_with_the_parameter_at_fault(
     editor: Editor, route: str, query: dict[str, str], name: str, pointer: str

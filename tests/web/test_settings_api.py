@@ -28,7 +28,7 @@ from reactions.votes.imported_views import DayChange
 from reactions.web import current
 from tests import make
 from tests.notices.alerts.receiver import receiving
-from tests.web.asking import counted, counts, vote
+from tests.web.asking import counted, counts, only_sqlite, vote
 from tests.web.conftest import MakeApp
 from tests.web.test_newsroom_api import Editor, key_of
 
@@ -383,6 +383,7 @@ def test_people_are_listed_with_their_scopes_and_signed_out(app: Flask, client: 
         assert editor_sessions.find(connection, ada, now_ms=now_ms) is None
 
 
+@only_sqlite
 @pytest.mark.parametrize("name", ["%00", "a%00", "%ED%A0%80", "x" * 3000, "..%2fa"])
 @pytest.mark.parametrize(
     ("method", "path"),

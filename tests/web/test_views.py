@@ -16,6 +16,7 @@ from reactions.storage import tables
 from reactions.storage.engines import writing
 from reactions.votes import views
 from tests import make
+from tests.lengths import each_on_one_engine
 from tests.service import running_service
 from tests.web.asking import counts, row, vote
 from tests.web.conftest import MakeApp
@@ -214,7 +215,7 @@ def test_a_full_memory_forgets_the_oldest_and_lets_readers_go_on(seen: Any) -> N
     assert all(len(each.present) <= 3 and len(each.previous) <= 3 for each in seen.limits._seen._of.values())
 
 
-@pytest.mark.parametrize("server", ["uvicorn", "gthread"])
+@each_on_one_engine("server", ["uvicorn", "gthread"])
 def test_a_service_that_ends_in_order_loses_no_view_of_its_last_second(database_url: str, engine: Engine, server: str) -> None:
     make.site(database_url, count_views=1)
     with running_service(database_url, server=server) as service:

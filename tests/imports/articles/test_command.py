@@ -13,6 +13,7 @@ from tests import make
 from tests.boxes import booth
 from tests.imports.articles import samples
 from tests.make import ADA
+from tests.web.asking import only_sqlite
 from tests.web.terminal import Said, Terminal
 
 BAD = samples.table("a,A,,,,,", ",B,,,,,", "c,C,,,,,yesterday")
@@ -83,6 +84,7 @@ def test_the_rest_of_a_bad_file_is_imported_when_asked_for(terminal: Terminal, e
     assert keys(engine) == {"a"}
 
 
+@only_sqlite
 @pytest.mark.parametrize("options", [(), ("--partial",)])
 @pytest.mark.parametrize("content", [samples.BOMB, samples.EXTERNAL, b"<rss>", b"hello", b"", samples.long_table(50_001)])
 def test_a_file_that_is_none_is_refused_in_a_line(

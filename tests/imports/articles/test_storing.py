@@ -19,6 +19,7 @@ from reactions.storage import tables
 from reactions.storage.engines import writing
 from tests import make
 from tests.imports.articles import samples
+from tests.lengths import amount, played_at_length
 
 NOW_MS = 1_772_400_000_000
 
@@ -114,6 +115,9 @@ def test_an_import_that_fails_midway_leaves_nothing(
     assert stored(engine) == {}
 
 
-def test_fifty_thousand_articles(engine: Engine, import_: Callable[..., Outcome]) -> None:
-    assert import_(samples.long_table(50_000)) == Outcome(new=50_000, changed=0, same=0)
-    assert len(stored(engine)) == 50_000
+@played_at_length
+def test_thousands_of_articles(engine: Engine, import_: Callable[..., Outcome]) -> None:
+    many = amount(5_000, 50_000)
+
+    assert import_(samples.long_table(many)) == Outcome(new=many, changed=0, same=0)
+    assert len(stored(engine)) == many

@@ -24,6 +24,7 @@ from reactions.votes.revising import Editor
 from tests import boxes, make
 from tests.boxes import NOON_MS, Booth, booth
 from tests.imports.totals.conftest import everything, faults, imported
+from tests.lengths import amount, played_at_length
 from tests.tampering import open_ledger
 
 Key = st.sampled_from(["morning", "noon", "night"])
@@ -126,13 +127,14 @@ class Importing(RuleBasedStateMachine):
         assert faults(self.daily.engine) == []
 
 
+@played_at_length
 def test_imports_beside_votes_equal_dictionaries(engine: Engine, database_url: str) -> None:
     make.site(database_url)
 
     class Here(Importing):
         daily = boxes.booth(engine)
 
-    examples = 40 if engine.dialect.name == "sqlite" else 15
+    examples = amount(16, 40) if engine.dialect.name == "sqlite" else amount(8, 15)
     chosen: dict[str, Any] = {"max_examples": examples, "stateful_step_count": 15, "deadline": None}
     run_state_machine_as_test(Here, settings=settings(**chosen, suppress_health_check=list(HealthCheck)))
 

@@ -33,6 +33,7 @@ from tests.imports.totals.conftest import everything, faults
 from tests.imports.totals.test_model import import_totals
 from tests.make import ADA, BEN, CIA
 from tests.reports.stage import Stage, stage
+from tests.web.asking import only_sqlite
 from tests.web.terminal import Terminal
 
 
@@ -251,6 +252,7 @@ def test_another_export_under_the_same_name_is_refused(
     assert said == "daily has an import 'export' already. Remove it first, or give this one another --source."
 
 
+@only_sqlite
 @pytest.mark.parametrize(
     ("file", "old", "new", "told"),
     [

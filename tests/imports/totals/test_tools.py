@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from tests.imports.totals import samples
 from tests.imports.totals.conftest import ImportFile, faults, imported
+from tests.web.asking import only_sqlite
 
 WALINE = ("--reaction", "0=like", "--reaction", "reaction1=sad")
 RAIN_AND_SUN = {"/rain": {"love": 7}, "/sun/": {"love": 2}}
@@ -51,6 +52,7 @@ CASES = {
 }  # fmt: skip
 
 
+@only_sqlite
 @pytest.mark.parametrize("case", CASES)
 def test_a_file_of_a_tool_brings_its_totals(import_file: ImportFile, engine: Engine, case: str) -> None:
     tool, content, options, expected = CASES[case]

@@ -153,6 +153,7 @@ def test_votes_are_reviewed_without_javascript(browser: Browser, paper: Paper) -
     context.close()
 
 
+@pytest.mark.parametrize("scheme", ["light"], indirect=True)  # what is loaded depends on no colour
 def test_nothing_comes_from_another_host(tab: Page, paper: Paper) -> None:
     asked: list[Request] = []
     tab.on("request", lambda request: asked.append(request))

@@ -153,7 +153,8 @@ def test_every_page_of_the_settings_is_accessible_and_fits_every_screen(
             page.set_viewport_size({"width": width, "height": height})
 
             assert page.evaluate("document.documentElement.scrollWidth") == width, path
-            assert violations(page) == [], (path, width)
+            if scheme == "light" or width == 360:  # as in test_looks.py: on a wide screen are the same elements
+                assert violations(page) == [], (path, width)
     context.close()
 
 

@@ -1,0 +1,33 @@
+"""How long a play is: short in `make test`, where every rule is played once; at full length in `make fuzz` (AT_LENGTH=1).
+
+A play that has both forms is marked `at_length`: `make fuzz` runs those, and each must come to the same verdict.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import pytest
+
+AT_LENGTH = "AT_LENGTH" in os.environ
+BOTH = ("sqlite", "postgresql")
+Amount = TypeVar("Amount")
+
+played_at_length = pytest.mark.at_length
+
+
+def amount(short: Amount, long: Amount) -> Amount:
+    """How much there is of something."""
+    return long if AT_LENGTH else short
+
+
+def each_on_one_engine(names: str, rows: Sequence[Any], *, first: str = "sqlite") -> Any:
+    """Parametrise: a row on one engine, the next on the other, or at length each on both: for plays that are alike on both."""
+    engines = BOTH if first == "sqlite" else BOTH[::-1]
+    pairs = [(engine, row) for engine in BOTH for row in rows]
+    shared = [(engines[place % 2], row) for place, row in enumerate(rows)]
+    given = [(engine, *(row if isinstance(row, tuple) else (row,))) for engine, row in amount(shared, pairs)]
+    parametrised = pytest.mark.parametrize(f"engine_kind,{names}", given, indirect=["engine_kind"])
+    return lambda test: played_at_length(parametrised(test))
