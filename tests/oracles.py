@@ -79,7 +79,7 @@ _QUERIES = (
 
 def stored(database_url: str) -> Stored:
     """Read the database in one snapshot."""
-    votes, events, tally, hourly, kept, unexplained = _rows(database_url)
+    votes, events, tally, hourly, kept, unexplained = _read(database_url, _QUERIES)
     return Stored(
         votes=[(key, article, bytes(voter), reaction, seq) for key, article, voter, reaction, seq in votes],
         kept=[(key, article, bytes(voter), reaction, seq) for key, article, voter, reaction, seq in kept],
@@ -90,15 +90,21 @@ def stored(database_url: str) -> Stored:
     )
 
 
-def _rows(database_url: str) -> list[list[Any]]:
+def _read(database_url: str, queries: Sequence[str]) -> list[list[Any]]:
+    """The rows of each query, all of one moment."""
     if database_url.startswith("sqlite:///"):
         path = database_url.removeprefix("sqlite:///")
         with closing(sqlite3.connect(path, isolation_level=None, timeout=20)) as lite:
             lite.execute("begin")
-            return [list(lite.execute(query)) for query in _QUERIES]
+            return [list(lite.execute(query)) for query in queries]
     with psycopg.connect(database_url.replace("+psycopg", "")) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        return [list(connection.execute(query.encode())) for query in _QUERIES]
+        return [list(connection.execute(query.encode())) for query in queries]
+
+
+def seqs(database_url: str) -> set[int]:
+    """The seqs of all stored votes."""
+    return {int(row[0]) for row in _read(database_url, ["SELECT seq FROM vote"])[0]}
 
 
 def judge(log: Sequence[Attempt], held: Stored) -> list[Finding]:

@@ -27,7 +27,7 @@ def v01_nothing_at_rest(stage: Stage, *, seconds: float, clients: int, seed: int
     chance, log = random.Random(seed), list[Attempt]()
     since = _journal_begins(stage)
     settings = {"trusted_proxies": "127.0.0.1/32", "log_level": "debug", "fresh_votes_per_network": "5/10 minutes"}
-    with stage.service(settings=settings) as service:
+    with stage.service(workers=1, settings=settings) as service:
         sender = Sender(service, log, HEADERS)
         for _ in range(int(20 * seconds)):
             sender.send(Ballot(chance.choice(ARTICLES), new_reader(), chance.choice(make.SEVEN)))

@@ -111,7 +111,7 @@ def f18_backup(stage: Stage, *, seconds: float, clients: int, seed: int) -> Repo
         report.at_most(0, f"{finding.oracle}, in the copy", finding.figure, *finding.details)
     report.at_most(0, "events of the copy that the ledger lacks", len(set(copied.events) - set(whole.events)))
     stage.url = copy
-    with stage.service(workers=2) as again:
+    with stage.service(workers=1) as again:
         with Load([again], one_try, clients=clients, seed=seed + 1) as load:
             more_acknowledged(load, 50)
         held = stage.stored()
