@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -63,7 +64,8 @@ def test_the_rounds_begin_with_the_server_before_the_first_vote(make_app: MakeAp
     async def send(message: Any) -> None:
         sent.append(message["type"])
 
-    asyncio.run(door({"type": "lifespan"}, receive, send))
+    with ThreadPoolExecutor(1) as pool:  # in the main thread Playwright's loop runs, once a test of this process had a browser
+        pool.submit(lambda: asyncio.run(door({"type": "lifespan"}, receive, send))).result()
 
     assert len(begun) == 1
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
