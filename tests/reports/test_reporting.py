@@ -13,7 +13,7 @@ from reactions.reports.memory import MOVED_KEPT, Memory
 from reactions.storage import engines, tables
 from reactions.votes import recounting, removing, revising, tallies
 from reactions.votes.revising import Editor
-from tests.lengths import each_on_one_engine
+from tests.lengths import amount, each_on_one_engine
 from tests.reports.stage import DAY_MS, HOUR_MS, NOON, Stage, asked, at, stage
 
 
@@ -202,7 +202,7 @@ def test_sums_that_move_on_with_the_hours_are_those_that_are_read_anew(engine: E
     newsroom = here.reports(kept_s=3600)
     queries = [asked(period=name) for name in ("24h", "7d", "yesterday")] + [asked(period="7d", unit="hour")]
 
-    for number in range(12):
+    for number in range(amount(8, 12)):
         here.publish(f"story-{number}", at_ms=here.now_ms, seen_ms=here.now_ms, section=random.choice(("Sport", "Politics")))
         votes = []
         for _ in range(25):
