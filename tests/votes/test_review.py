@@ -185,13 +185,11 @@ def test_votes_are_chosen_by_article_network_window_and_due_time(daily: Booth) -
 
 @played_at_length
 def test_thousands_of_held_votes_are_rejected_and_restored_in_seconds_and_the_counts_are_bit_equal(daily: Booth) -> None:
-    """Ten thousand in five seconds, at length."""
     many, within_s = amount(2_000, 10_000), amount(1, 5)
     ballots = [daily.ballot(make.reader(n), make.SEVEN[n % 7], seq=1, article=f"a{n % 9}") for n in range(many)]
     untouched = {f"a{n}": {} for n in range(9)}
     for n, ballot in enumerate(ballots):
-        shown = untouched[ballot.article]
-        shown[make.SEVEN[n % 7]] = shown.get(make.SEVEN[n % 7], 0) + 1
+        untouched[ballot.article][make.SEVEN[n % 7]] = untouched[ballot.article].get(make.SEVEN[n % 7], 0) + 1
     daily.box.count([replace(ballot, held=Hold(SOFT_CAP, DUE_MS)) for ballot in ballots])
     assert all(daily.shown(article) == {} for article in untouched)
 
