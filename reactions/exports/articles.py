@@ -229,12 +229,14 @@ def _names(text: str) -> tuple[Any, ...]:
 
 
 @lru_cache(maxsize=4096)
-def _measures(votes: Votes, usual: Shares) -> Sequence[float]:
+def _measures(votes: Votes, usual: Shares) -> Sequence[float | None]:
     """Mood and split with their bounds; most articles have few votes, and share them with others."""
     return [*_numbers_of(metrics.mood(votes, usual)), *_numbers_of(metrics.split(votes, usual))]
 
 
-def _numbers_of(measure: Measure) -> list[float]:
+def _numbers_of(measure: Measure | None) -> Sequence[float | None]:
+    if measure is None:
+        return [None] * 3
     return [round(value, DIGITS) + 0.0 for value in (measure.value, measure.low, measure.high)]  # + 0.0: no -0.0
 
 

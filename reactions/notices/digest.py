@@ -73,12 +73,19 @@ def read(reading: Reading, day: date) -> Digest:
         day,
         board,
         trending=[row for row in board.lists.trending if fresh and row.trending.ratio >= _MIN_TREND],
-        loved=[row for row in best.articles if not row.mood.few and row.mood.low > 0 and row.split.value < _DIVIDED],
-        divided=[row for row in board.lists.divided if row.split.value >= _DIVIDED],
+        loved=[row for row in best.articles if _is_loved(row)],
+        divided=[row for row in board.lists.divided if row.split and row.split.value >= _DIVIDED],
         ids=articles.ids_of(reading.connection, reading.site, untitled) if untitled else {},
         waiting=under_review.waiting_by_key(reading.connection, reading.site, {row.article for row in rows}),
         seen=figures.seen_in_all(reading.connection, reading.site, period.hours),
     )
+
+
+def _is_loved(row: Row) -> bool:
+    """True if enough readers voted, the mood is good even at the lower end of its interval, and they agree."""
+    if row.mood is None or row.split is None:
+        return False
+    return not row.mood.few and row.mood.low > 0 and row.split.value < _DIVIDED
 
 
 def _rows_of(board: Dashboard) -> list[Row]:
@@ -195,9 +202,9 @@ def _reactions(n: int) -> str:
     return ngettext("%(n)s reaction", "%(n)s reactions", n)
 
 
-def mood(measure: Measure) -> str:
-    """+0.42; empty if the votes are too few."""
-    return "" if measure.few else words.signed(measure.value)
+def mood(measure: Measure | None) -> str:
+    """+0.42; empty if the votes are too few, or none."""
+    return "" if measure is None or measure.few else words.signed(measure.value)
 
 
 def change(totals: Totals) -> str:
@@ -242,7 +249,7 @@ def loved(row: Row) -> str:
 
 def divided(row: Row) -> str:
     """How divided an article's readers are."""
-    split, n = words.decimals(row.split.value), words.number(row.total)
+    split, n = words.decimals(row.split.value) if row.split else "–", words.number(row.total)
     return gettext("divided %(split)s (1 is half against half), %(n)s votes", split=split, n=n)
 
 

@@ -105,6 +105,8 @@ def _turns(reading: Reading, numbers: Numbers, active: list[Card]) -> Iterator[_
         early = numbers.votes.get(card.article_id, metrics.NO_VOTES).less(recent).at_least_none
         late = recent.at_least_none
         before, lately = metrics.mood(early, usual), metrics.mood(late, usual)
+        if before is None or lately is None:
+            continue
         if turned_sour(before, early.total, lately, late.total, **least):
             yield _turn(card, (before, early.total), (lately, late.total))
 
@@ -122,7 +124,8 @@ def _most_loved(reading: Reading, numbers: Numbers, _active: list[Card]) -> Iter
     young = periods.read(zone=reading.site.time_zone, now_ms=reading.now_ms, name=f"{LOVED_DAYS}d")
     born = [card.article_id for card in reading.born(young.span_ms.start, young.span_ms.stop)]
     votes = {article_id: numbers.votes[article_id] for article_id in born if article_id in numbers.votes}
-    moods = {article_id: metrics.mood(each, numbers.norms.shares) for article_id, each in votes.items()}
+    measured = ((article_id, metrics.mood(each, numbers.norms.shares)) for article_id, each in votes.items())
+    moods = {article_id: mood for article_id, mood in measured if mood is not None}
     able = [article_id for article_id, mood in moods.items() if may_be_most_loved(mood, votes[article_id].total, **least)]
     if len(able) < 2:  # the best of one is no distinction
         return

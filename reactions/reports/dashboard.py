@@ -69,7 +69,10 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class ReactionTotals:
-    """What a period brought of one reaction; `share` is its part of the net. `retired` ones are here while they still move."""
+    """What a period brought of one reaction; `share` is its part of the net, None of none.
+
+    `retired` ones are here while they still move.
+    """
 
     key: str
     label: str
@@ -80,7 +83,7 @@ class ReactionTotals:
     removed: int
     net: int
     readers: int
-    share: float
+    share: float | None
     previous_net: int
     change: float | None
 
@@ -97,14 +100,14 @@ class Retired:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A section or an author: their articles in the period, the reactions and readers of these, and their mood."""
+    """A section or an author: their articles in the period, the reactions and readers of these, and their mood if it has one."""
 
     name: str
     articles: int
     added: int
     net: int
     readers: int
-    mood: Measure
+    mood: Measure | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +136,8 @@ class Dashboard:
     totals: Totals
     reactions: Sequence[ReactionTotals]
     retired: Sequence[Retired]
-    mood: Measure
-    split: Measure
+    mood: Measure | None
+    split: Measure | None
     series: Sequence[Bucket]
     lists: Lists
     sections: Sequence[Group]

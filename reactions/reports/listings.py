@@ -65,8 +65,8 @@ class Row:
     given: int | None
     views: int | None
     reaction_rate: Rate | None
-    mood: Measure
-    split: Measure
+    mood: Measure | None
+    split: Measure | None
     trending: Trend
     surprise: Surprise | None
     sparkline: list[int]

@@ -85,20 +85,24 @@ def shrunk(votes: Votes, usual: Shares) -> Shares:
     return Shares(positive, (votes.negative + PSEUDO_VOTES * usual.negative) / weight)
 
 
-def mood(votes: Votes, usual: Shares) -> Measure:
-    """The mean mood of votes, -1 to +1, drawn towards the usual."""
+def mood(votes: Votes, usual: Shares) -> Measure | None:
+    """The mean mood of votes, -1 to +1, drawn towards the usual; None of no votes: the usual alone would be nobody's mood."""
+    if votes.total <= 0:
+        return None
     p, q = shrunk(votes, usual)
     value = mood_of(votes, usual)
     error = Z_95 * math.sqrt(max(p + q - value * value, 0) / (votes.total + PSEUDO_VOTES))
     return Measure(value, max(value - error, -1.0), min(value + error, 1.0), votes.total < FEW)
 
 
-def split(votes: Votes, usual: Shares) -> Measure:
-    """How divided votes are: 1 is half for and half against, 0 is of one mind.
+def split(votes: Votes, usual: Shares) -> Measure | None:
+    """How divided votes are: 1 is half for and half against, 0 is of one mind; None of no votes.
 
     Drawn towards the usual split, and not made of shrunk shares: a few angry readers beside usual votes that nobody cast would
     look like two camps. The interval is the delta method's of second order: that of first order is empty at half against half.
     """
+    if votes.total <= 0:
+        return None
     p, q = shrunk(votes, usual)
     weight = votes.total + PSEUDO_VOTES
     value = split_of(votes, usual)
@@ -160,8 +164,10 @@ def usual_split(usual: Shares) -> float:
 
 def divides(votes: Votes, usual: Shares) -> bool:
     """True where the split is above the site's with all of its interval, and ten votes or more are behind it."""
-    above = votes.total >= FEW and split_of(votes, usual) > usual_split(usual)
-    return above and split(votes, usual).low > usual_split(usual)
+    if votes.total < FEW or split_of(votes, usual) <= usual_split(usual):
+        return False
+    measure = split(votes, usual)
+    return measure is not None and measure.low > usual_split(usual)
 
 
 def reaction_rate(readers: int, views: int) -> Rate | None:
@@ -175,9 +181,9 @@ def reaction_rate(readers: int, views: int) -> Rate | None:
     return Rate(1000 * readers / views, 1000 * low, 1000 * high)
 
 
-def share(part: int, of: int) -> float:
-    """A part of a whole; 0 of nothing."""
-    return part / of if of > 0 else 0.0
+def share(part: int, of: int) -> float | None:
+    """A part of a whole; None of nothing."""
+    return part / of if of > 0 else None
 
 
 def quarters(numbers: Sequence[int]) -> tuple[float, float, float]:

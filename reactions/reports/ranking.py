@@ -39,6 +39,11 @@ class Trend:
     gained: int
     expected: float
 
+    @property
+    def is_quiet(self) -> bool:
+        """True where nobody came and hardly anybody was expected: then the ratio compares nothing with nothing."""
+        return not self.gained and self.expected < 0.5
+
 
 @dataclass(frozen=True)
 class Numbers:

@@ -38,6 +38,12 @@ class MeasureShown(Schema):
     few = fields.Boolean(required=True, metadata={"description": "True while fewer than 10 votes are behind it"})
 
 
+def _measure() -> fields.Nested:
+    """A measure of votes; null where there are none."""
+    described = {"description": "Null where there are no votes"}
+    return fields.Nested(MeasureShown, required=True, allow_none=True, metadata=described)
+
+
 class MovesShown(Schema):
     """Reactions added and removed, the difference, and readers. A changed vote removes one reaction and adds another."""
 
@@ -137,8 +143,8 @@ class RowShown(MovesShown):
         allow_none=True,
         metadata={"description": "Null for fewer than 100 views, for more readers than views, and after a merge"},
     )
-    mood = fields.Nested(MeasureShown, required=True)
-    split = fields.Nested(MeasureShown, required=True)
+    mood = _measure()
+    split = _measure()
     trending = fields.Nested(TrendShown, required=True)
     surprise = fields.Nested(SurpriseShown, required=True, allow_none=True)
     sparkline = fields.List(fields.Integer(), required=True, metadata={"description": "Readers in at most 48 equal slices"})
@@ -185,7 +191,7 @@ class ReactionShown(TotalsShown):
     emoji = _text()
     mood = _whole()
     retired = fields.Boolean(required=True, metadata={"description": "True where it is no longer offered"})
-    share = _number("Its part of the period's net, 0 to 1")
+    share = _number("Its part of the period's net, 0 to 1; null where that is 0", allow_none=True)
 
 
 class RetiredShown(Schema):
@@ -205,7 +211,7 @@ class GroupShown(Schema):
     added = _whole()
     net = _whole()
     readers = _whole()
-    mood = fields.Nested(MeasureShown, required=True)
+    mood = _measure()
 
 
 class ListsShown(Schema):
@@ -229,8 +235,8 @@ class DashboardResponse(Schema):
     totals = fields.Nested(TotalsShown, required=True)
     reactions = _many(ReactionShown)
     retired = _many(RetiredShown)
-    mood = fields.Nested(MeasureShown, required=True)
-    split = fields.Nested(MeasureShown, required=True)
+    mood = _measure()
+    split = _measure()
     series = _many(BucketShown)
     lists = fields.Nested(ListsShown, required=True)
     sections = _many(GroupShown)

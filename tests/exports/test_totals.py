@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import io
 from collections import Counter
 from itertools import count
 from random import Random
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
+from reactions.exports.files import Form
 from reactions.exports.scope import Choice
 from reactions.reports.listings import Row as Listed
 from reactions.votes.revising import Editor, merge, reset
 from tests import make
-from tests.exports.asking import Row, exported
+from tests.exports.asking import Row, content, exported
 from tests.lengths import amount, played_at_length
 from tests.reports.stage import DAY_MS, HOUR_MS, NOON, Stage, Vote, asked, at, stage
 
@@ -119,7 +122,7 @@ def same_row(row: Row, listed: Listed) -> None:
     assert {key: row[f"count_{key}"] for key in make.SEVEN} == listed.counts
     for name, measure in (("mood", listed.mood), ("split", listed.split)):
         told = [row[name], row[f"{name}_low"], row[f"{name}_high"]]
-        assert told == pytest.approx([measure.value, measure.low, measure.high], abs=1e-6)
+        assert told == ([None] * 3 if measure is None else pytest.approx([measure.value, measure.low, measure.high], abs=1e-6))
     rate = listed.reaction_rate
     told = [row[name] for name in ("views", "reaction_rate", "reaction_rate_low", "reaction_rate_high")]
     assert told[0] == listed.views
@@ -185,3 +188,21 @@ def test_an_article_published_at_zero_has_no_date_for_votes_the_dashboard_and_th
     assert (row.article, row.closed, row.published_at, row.age_hours) == ("undated", False, None, 48)
     assert (line["article"], line["published_at"], line["total"]) == ("undated", None, 3)
     assert [mark.what for mark in here.reports().article(here.site, "undated").marks] == []
+
+
+def test_an_article_without_votes_has_empty_measures_in_every_format(engine: Engine) -> None:
+    here = stage(engine)
+    here.publish("unread")
+    here.publish("loved")
+    here.give("loved", "love", 30, NOON - 2 * HOUR_MS)
+
+    found = {row["article"]: row for row in exported(engine, here.site, "articles", now_ms=NOON)}
+    parquet = content(engine, here.site, "articles", now_ms=NOON, form=Form("parquet"))
+    kept = {row["article"]: row for row in pq.read_table(io.BytesIO(parquet)).to_pylist()}
+
+    made_of_votes = [
+        *(f"share_{key}" for key in make.SEVEN),
+        *(f"{m}{end}" for m in ("mood", "split") for end in ("", "_low", "_high")),
+    ]
+    assert {found["unread"][name] for name in made_of_votes} == {kept["unread"][name] for name in made_of_votes} == {None}
+    assert found["loved"]["mood"] == kept["loved"]["mood"] == 1.0

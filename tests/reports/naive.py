@@ -109,14 +109,18 @@ class Naive:
         total = sum(counts.values())
         return (counts[1] / total, counts[-1] / total) if total else (0.0, 0.0)
 
-    def mood(self, positive: int, negative: int, total: int) -> tuple[float, float, float, bool]:
+    def mood(self, positive: int, negative: int, total: int) -> tuple[float, float, float, bool] | None:
+        if not total:
+            return None
         n = total + 10
         p, q = self.shrunk(positive, negative, total)
         value = p - q
         error = Z * math.sqrt(max(p + q - value**2, 0) / n)
         return value, max(value - error, -1), min(value + error, 1), total < 10
 
-    def split(self, positive: int, negative: int, total: int) -> tuple[float, float, float, bool]:
+    def split(self, positive: int, negative: int, total: int) -> tuple[float, float, float, bool] | None:
+        if not total:
+            return None
         own = 4 * positive / total * negative / total if total > 0 else 0.0
         usual = 4 * self.shares()[0] * self.shares()[1]
         value = (total * own + 10 * usual) / (total + 10)

@@ -270,5 +270,5 @@ def _value(row: Row, sort: str) -> float:
     }[sort]  # fmt: skip
 
 
-def _measure(measure: Any) -> tuple[float, float, float, bool]:
-    return measure.value, measure.low, measure.high, measure.few
+def _measure(measure: Any) -> tuple[float, float, float, bool] | None:
+    return measure and (measure.value, measure.low, measure.high, measure.few)

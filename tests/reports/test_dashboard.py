@@ -352,4 +352,19 @@ def test_an_empty_site_has_every_bucket_and_no_opinion(engine: Engine) -> None:
     report = here.reports().dashboard(here.site, asked(period="28d"))
 
     assert [bucket.net for bucket in report.series] == [0] * 28
-    assert astuple(report.mood) == (0, 0, 0, True)
+    assert (report.mood, report.split) == (None, None)
+    assert [entry.share for entry in report.reactions] == [None] * 7
+
+
+def test_a_section_and_an_author_without_votes_have_no_mood_however_glad_the_site(engine: Engine) -> None:
+    here = stage(engine)
+    here.publish("loved", section="Sport", authors=["Ada"])
+    here.give("loved", "love", 30, NOON - 2 * HOUR_MS)
+    here.publish("unread", section="Opinion", authors=["Ben"])
+    here.vote((1, "unread", "love", NOON - 3 * HOUR_MS), (1, "unread", None, NOON - 2 * HOUR_MS))  # one who changed their mind
+
+    report = here.reports().dashboard(here.site, asked(period="7d"))
+
+    moods = {group.name: group.mood for group in (*report.sections, *report.authors)}
+    assert (moods["Opinion"], moods["Ben"]) == (None, None)
+    assert moods["Sport"].value == moods["Ada"].value == 1.0

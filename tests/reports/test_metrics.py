@@ -13,12 +13,13 @@ EVEN = Shares(0.5, 0.5)
 FRIENDLY = Shares(0.6, 0.2)  # the site's average mood is 0.4
 
 
-def test_without_votes_the_mood_is_the_sites() -> None:
-    measure = metrics.mood(Votes(0, 0, 0), FRIENDLY)
-
-    # The variance of one vote is 0.6 + 0.2 - 0.4² = 0.64; of the mean of 10, 0.064.
-    error = 1.959964 * math.sqrt(0.064)
-    assert measure == Measure(pytest.approx(0.4), pytest.approx(0.4 - error), pytest.approx(0.4 + error), True)
+@pytest.mark.parametrize("usual", [FRIENDLY, Shares(1.0, 0.0), Shares(0.0, 0.0)])
+def test_without_votes_there_is_no_mood_no_split_and_no_share(usual: Shares) -> None:
+    assert metrics.mood(Votes(0, 0, 0), usual) is None
+    assert metrics.split(Votes(0, 0, 0), usual) is None
+    assert metrics.share(0, 0) is None
+    assert not metrics.divides(Votes(0, 0, 0), usual)
+    assert metrics.mood(Votes(0, 0, 1), usual) is not None  # a neutral vote is a vote
 
 
 def test_a_mood_is_the_mean_of_the_votes_and_of_ten_of_the_usual_kind() -> None:
@@ -70,10 +71,10 @@ def test_a_split_is_that_of_its_votes_and_of_ten_with_the_usual_split() -> None:
 
 @pytest.mark.parametrize("usual", [EVEN, FRIENDLY, Shares(0.9, 0.1)])
 def test_votes_of_one_kind_alone_never_raise_a_split(usual: Shares) -> None:
-    angry = [metrics.split(Votes(0, n, n), usual).value for n in range(40)]
-    glad = [metrics.split(Votes(n, 0, n), usual).value for n in range(40)]
+    angry = [metrics.split(Votes(0, n, n), usual).value for n in range(1, 40)]
+    glad = [metrics.split(Votes(n, 0, n), usual).value for n in range(1, 40)]
 
-    assert angry[10] == pytest.approx(2 * usual.positive * usual.negative)  # half of the usual split, 4pq
+    assert angry[9] == pytest.approx(2 * usual.positive * usual.negative)  # half of the usual split, 4pq
     assert angry == glad == sorted(angry, reverse=True)
 
 
@@ -83,7 +84,7 @@ def test_neutral_votes_unite() -> None:
     assert metrics.split(diluted, EVEN).value < metrics.split(divided, EVEN).value / 4
 
 
-@pytest.mark.parametrize("votes", [Votes(0, 0, 0), Votes(3, 5, 9), Votes(500, 2, 700), Votes(1, 800, 801)])
+@pytest.mark.parametrize("votes", [Votes(0, 0, 1), Votes(3, 5, 9), Votes(500, 2, 700), Votes(1, 800, 801)])
 @pytest.mark.parametrize("usual", [EVEN, FRIENDLY, Shares(0, 0), Shares(1, 0)])
 def test_the_values_for_ranking_are_those_of_the_measures(votes: Votes, usual: Shares) -> None:
     assert metrics.mood_of(votes, usual) == pytest.approx(metrics.mood(votes, usual).value)
@@ -117,7 +118,7 @@ def test_change_and_share() -> None:
     assert metrics.change(5, 0) is None
     assert metrics.change(5, -2) is None
     assert metrics.share(1, 4) == 0.25
-    assert metrics.share(0, 0) == 0
+    assert metrics.share(0, 0) is None
 
 
 def test_quarters() -> None:

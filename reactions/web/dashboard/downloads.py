@@ -55,13 +55,22 @@ _OF_ARTICLES: Mapping[str, Callable[[Dashboard], Sequence[Row]]] = {
 def _groups(name: str, report: Dashboard) -> Table:
     header = [name.removesuffix("s"), "articles", "reactions", "readers", "mood", "mood_low", "mood_high", "few"]
     groups = report.sections if name == "sections" else report.authors
-    return header, ([each.name, each.articles, each.net, each.readers, *_measure(each.mood), each.mood.few] for each in groups)
+    return header, ([each.name, each.articles, each.net, each.readers, *_measure(each.mood), _few(each.mood)] for each in groups)
 
 
 def _reactions(_: str, report: Dashboard) -> Table:
     header = ["reaction", "label", "given", "taken_back", "net", "readers", "share", "net_before"]
     return header, (
-        [each.key, each.label, each.added, each.removed, each.net, each.readers, round(each.share, 4), each.previous_net]
+        [
+            each.key,
+            each.label,
+            each.added,
+            each.removed,
+            each.net,
+            each.readers,
+            None if each.share is None else round(each.share, 4),
+            each.previous_net,
+        ]
         for each in report.reactions
     )
 
@@ -83,14 +92,22 @@ def _article(row: Row, reactions: list[str]) -> list[Cell]:
     return [
         row.article, row.title, row.url, row.section, "; ".join(row.authors), "; ".join(row.tags),
         row.published_at.isoformat(timespec="seconds") if row.published_at else "", row.closed, row.hidden, row.net, row.total,
-        *(row.counts.get(key, 0) for key in reactions), *_measure(row.mood), *_measure(row.split), row.mood.few,
-        row.readers, row.readers_now, row.trending.gained, round(row.trending.expected, 1), round(row.trending.ratio, 3),
+        *(row.counts.get(key, 0) for key in reactions), *_measure(row.mood), *_measure(row.split), _few(row.mood),
+        row.readers, row.readers_now, row.trending.gained, round(row.trending.expected, 1),
+        None if row.trending.is_quiet else round(row.trending.ratio, 3),
         *_surprise(row.surprise),
     ]  # fmt: skip
 
 
-def _measure(measure: Measure) -> list[Cell]:
+def _measure(measure: Measure | None) -> list[Cell]:
+    """A value and its bounds, in empty cells where nobody voted."""
+    if measure is None:
+        return [None] * 3
     return [round(measure.value, 3), round(measure.low, 3), round(measure.high, 3)]
+
+
+def _few(measure: Measure | None) -> Cell:
+    return None if measure is None else measure.few
 
 
 def _surprise(surprise: Surprise | None) -> list[Cell]:

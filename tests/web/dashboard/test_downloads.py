@@ -112,3 +112,18 @@ def test_every_list_of_the_overview_is_a_sheet(newsroom: Newsroom, editor: Flask
         assert [row[column] for row in found] == values
     else:
         assert sum(int(row["readers"]) for row in found) == 30
+
+
+def test_what_nobody_voted_on_has_empty_cells_for_what_is_made_of_votes(newsroom: Newsroom, editor: FlaskClient) -> None:
+    newsroom.article("loved", section="Sport")
+    newsroom.votes("loved", hours_ago=4, love=30)
+    newsroom.article("unread", section="Opinion")
+
+    (unread,) = (row for row in rows(editor) if row["article"] == "unread")
+    groups = csv.DictReader(StringIO(editor.get("/dashboard/lists/sections.csv?period=7d").data.decode("utf-8-sig")))
+    (section,) = (row for row in groups if row["section"] == "Opinion")
+
+    made_of_votes = ("mood", "mood_low", "mood_high", "few")
+    assert {unread[name] for name in (*made_of_votes, "split", "split_low", "split_high", "trending")} == {""}
+    assert {section[name] for name in made_of_votes} == {""}
+    assert [unread["reactions_total"], section["reactions"]] == ["0", "0"]
