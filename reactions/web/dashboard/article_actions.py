@@ -190,6 +190,7 @@ def _done_names() -> dict[str, str]:
         "reset": gettext("Every vote withdrawn"), "restored": gettext("Votes restored"),
         "merged away": gettext("Merged into another article"),
         "merged in": gettext("Another article merged into this one"),
+        "recounted": gettext("Counts put right after a recount"), "votes dropped": gettext("Single votes dropped, counts kept"),
         "imported": gettext("Registered by an import"), "signed": gettext("Registered with a signed key"),
     }  # fmt: skip
 

@@ -14,8 +14,10 @@ def mark_names() -> dict[str, str]:
     """What was done to an article, in words."""
     return {
         "published": gettext("published"), "closed": gettext("closed"), "reopened": gettext("reopened"),
-        "hidden": gettext("hidden"), "shown": gettext("shown"), "moved": gettext("moved"), "merged": gettext("merged"),
-        "reset": gettext("reset"),
+        "hidden": gettext("hidden"), "shown": gettext("shown"), "moved": gettext("moved"), "described": gettext("described"),
+        "merged in": gettext("another merged in"), "merged away": gettext("merged away"), "reset": gettext("reset"),
+        "restored": gettext("restored"), "recounted": gettext("recounted"), "imported": gettext("imported"),
+        "signed": gettext("registered"), "votes dropped": gettext("votes dropped"),
     }  # fmt: skip
 
 

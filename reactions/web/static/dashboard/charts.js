@@ -1,8 +1,10 @@
 // Draws each figure's chart from the table inside it, so that the table is all there is to keep right.
 
+import { drawn, labelled, marksOf, roomFor, writtenIn } from "./marks.js"
+
 const HEIGHT = 280
 const NARROW_PX = 5 // a bar that has less is drawn without the line around it, which would be all that is left of it
-const drawn = new WeakMap() // figure -> what is on it
+const charts = new WeakMap() // figure -> what is on it
 
 const css = (element, name) => getComputedStyle(element).getPropertyValue(name).trim()
 const number = (cell) => (cell.dataset.n === undefined ? null : Number(cell.dataset.n))
@@ -13,11 +15,12 @@ export function draw(root = document) {
   document.documentElement.classList.add("charted")
   for (const figure of root.querySelectorAll("figure[data-chart]")) {
     const table = figure.querySelector("table.figures")
-    const was = drawn.get(figure)
-    if (was?.text === table.textContent && was.chart.root.isConnected) continue
+    const was = charts.get(figure)
+    const text = table.textContent + (figure.dataset.marks ?? "")
+    if (was?.text === text && was.chart.root.isConnected) continue
     was?.chart.destroy()
     const chart = figure.dataset.chart === "bands" ? bands(figure, table) : peers(figure, table)
-    drawn.set(figure, { chart, text: table.textContent })
+    charts.set(figure, { chart, text })
     follow(figure)
   }
 }
@@ -25,7 +28,7 @@ export function draw(root = document) {
 /** Draw everything anew: the colours changed. */
 export function redraw() {
   for (const figure of document.querySelectorAll("figure[data-chart]")) {
-    const was = drawn.get(figure)
+    const was = charts.get(figure)
     if (was) was.text = null
   }
   draw()
@@ -33,7 +36,7 @@ export function redraw() {
 
 const sizes = new ResizeObserver((entries) => {
   for (const { target, contentRect } of entries) {
-    const chart = drawn.get(target.parentElement)?.chart
+    const chart = charts.get(target.parentElement)?.chart
     if (chart && contentRect.width && contentRect.width !== chart.width) chart.setSize({ width: contentRect.width, height: HEIGHT })
   }
 })
@@ -63,7 +66,8 @@ function bands(figure, table) {
   const starts = startsOf(rows, figure.dataset.unit)
   const at = middlesOf(starts, Number(figure.dataset.end)) // a bar stands over the middle of its bucket, and so does its label
   const outline = outlineOf(heads, rows)
-  const narrow = plotOf(figure).clientWidth / rows.length < NARROW_PX
+  const width = plotOf(figure).clientWidth || 600
+  const narrow = width / rows.length < NARROW_PX
   // The longest bar is drawn first and the shorter ones over it.
   const piles = [...piled(up, values, 1).reverse(), ...piled(down, values, -1).reverse()]
   const series = piles.map(({ head, sign }) => ({
@@ -77,9 +81,9 @@ function bands(figure, table) {
   }))
   const chart = new uPlot(
     {
-      width: plotOf(figure).clientWidth || 600,
+      width,
       height: HEIGHT,
-      padding: [figure.dataset.marks ? 36 : 10, 4, 0, 0],
+      padding: [(u) => roomFor(labelsOf(figure, starts, u.width || width)), SIDES[1], 0, 0],
       legend: { show: false },
       cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
       scales: {
@@ -88,10 +92,10 @@ function bands(figure, table) {
       },
       axes: [
         axis(figure, { grid: { show: false }, size: 34, ...ticksOf(starts, at, figure.dataset.unit, figure.dataset.zone) }),
-        axis(figure, { size: 44, space: 36, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5], values: (_, ticks) => ticks.map((tick) => Math.abs(tick).toLocaleString(language())) }),
+        axis(figure, { size: SIDES[0], space: 36, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5], values: (_, ticks) => ticks.map((tick) => Math.abs(tick).toLocaleString(language())) }),
       ],
       series: [{}, ...series],
-      hooks: { draw: [(u) => ground(u, figure), (u) => outlined(u, figure, starts, outline, narrow), (u) => marks(u, figure)], setCursor: [(u) => tell(u, figure, rows, columns)] },
+      hooks: { draw: [(u) => ground(u, figure), (u) => outlined(u, figure, starts, outline, narrow), (u) => marks(u, figure, starts)], setCursor: [(u) => tell(u, figure, rows, columns)] },
     },
     [at, ...piles.map((pile) => pile.sums)],
     plotOf(figure),
@@ -175,21 +179,20 @@ function ground(u, figure) {
   stroke(u, css(figure, "--faint"), [[u.bbox.left, y], [u.bbox.left + u.bbox.width, y]])
 }
 
-function marks(u, figure) {
-  const ratio = devicePixelRatio
-  let before = -Infinity
-  for (const { at, what } of JSON.parse(figure.dataset.marks ?? "[]")) {
-    const x = Math.round(u.valToPos(at, "x", true)) + 0.5
-    const row = x - before < 90 * ratio ? 1 : 0 // a label that would lie on the last one goes above it
-    before = row ? -Infinity : x
-    const top = u.bbox.top - (6 + 15 * row) * ratio
-    stroke(u, css(figure, "--ink"), [[x, top - 10 * ratio], [x, u.bbox.top + u.bbox.height]], [3 * ratio, 3 * ratio])
-    const late = x > u.bbox.left + u.bbox.width * 0.8
-    u.ctx.save()
-    Object.assign(u.ctx, { fillStyle: css(figure, "--ink"), font: `${12 * ratio}px ${css(figure, "--text")}`, textAlign: late ? "right" : "left" })
-    u.ctx.fillText(what, x + (late ? -5 : 5) * ratio, top)
-    u.ctx.restore()
-  }
+const SIDES = [44, 18] // the room of the axis and at the end, where half a label may stand, CSS pixels
+
+/** The words over the marks of a chart of some width, CSS pixels. */
+function labelsOf(figure, starts, chartWidth) {
+  const ctx = document.createElement("canvas").getContext("2d")
+  ctx.font = fontOf(figure)
+  const width = chartWidth - SIDES[0] - SIDES[1]
+  const span = Number(figure.dataset.end) - starts[0]
+  const marks = marksOf(figure).map((mark) => ({ ...mark, x: (width * (mark.at - starts[0])) / span }))
+  return labelled(marks, { width, wide: (text) => ctx.measureText(text).width, written: writtenIn(language(), figure.dataset.zone) })
+}
+
+function marks(u, figure, starts) {
+  drawn(u, labelsOf(figure, starts, u.width), { ink: css(figure, "--ink"), paper: css(figure, "--paper"), font: fontOf(figure) })
 }
 
 function stroke(u, colour, points, dash = [], width = 1) {
