@@ -37,6 +37,7 @@ from reactions.web import (
     editors,
     export_api,
     extensions,
+    form_votes,
     guards,
     headers,
     health,
@@ -280,7 +281,7 @@ def _register(app: Flask, settings: Settings) -> None:
             atom.blueprint,
         ],
     )
-    for blueprint in (widget.blueprint, nameless_votes.blueprint, health.blueprint, dashboard.blueprint):
+    for blueprint in (widget.blueprint, nameless_votes.blueprint, form_votes.blueprint, health.blueprint, dashboard.blueprint):
         app.register_blueprint(blueprint)
     if settings.demo:
         key_file = seeding.key_file(settings.data_path)

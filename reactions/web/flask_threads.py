@@ -44,7 +44,8 @@ class FlaskThreads:
             body = b"" if _is_without_body(scope) else await self._buffered(receive)
             self._check_room()
         except (Overloaded, ValidationError) as refused:
-            status, text, headers = problems.of(refused, route=None)
+            found = problems.of(refused, route=None)
+            status, text, headers = problems.as_page(found) if _is_readers_form(scope) else found
             await answer(send, status, text, [*headers, ("Connection", "close")])
             return
         scope = {
@@ -110,6 +111,13 @@ def _encoded(headers: tuple[Header, ...], length: int | None) -> tuple[tuple[byt
     """Headers as they are sent, with the length of what follows. Most answers have the same."""
     sent = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
     return tuple(sent if length is None else [*sent, (b"content-length", b"%d" % length)])
+
+
+def _is_readers_form(scope: Scope) -> bool:
+    """True for a form that a browser sends to vote: its reader sees the answer."""
+    return scope["path"].startswith("/form/") and any(
+        name == b"accept" and b"text/html" in value for name, value in scope["headers"]
+    )
 
 
 def _is_without_body(scope: Scope) -> bool:

@@ -1,33 +1,31 @@
-"""Votes without a reader id: plain forms, for pages without scripts, and the widgets of other projects.
+"""Votes without a reader id, by the widgets of other projects; those of plain forms, in `form_votes`, are cast here, too.
 
-Forms, the Open Heart Protocol (https://openheart.fyi) and applause-button (https://applause-button.com). Their votes take the
+The Open Heart Protocol (https://openheart.fyi) and applause-button (https://applause-button.com). Their votes take the
 same path as all votes: origins, limits, holds and single choice hold here too. A reader is a network and a browser on an article;
 see `readers.nameless`.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Mapping
-from urllib.parse import parse_qsl, unquote, urlsplit
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import orjson
-from flask import Blueprint, Response, make_response, redirect, render_template, request
+from flask import Blueprint, Response, request
 from marshmallow import ValidationError
-from werkzeug.exceptions import UnsupportedMediaType
 
 from reactions.newsroom import article_keys
 from reactions.newsroom.reaction_sets import Reaction
 from reactions.newsroom.sites import Site
-from reactions.refusals import Refusal, UnknownReaction
+from reactions.refusals import UnknownReaction
 from reactions.times import now_ms
 from reactions.votes import networks, readers, rules
-from reactions.web import cors, current, headers, hot_path, problems, requests, widget
+from reactions.web import cors, current, headers, hot_path, requests
 from reactions.web.headers import Header
 
 blueprint = Blueprint("nameless-votes", __name__)
 _MOST_BYTES = 256
-_FIELDS = ("article", "reaction", "return")
 _CLAP = "👏"
 _UNCACHED = ("Cache-Control", "no-cache")
 
@@ -46,7 +44,7 @@ def give_heart(site_key: str, article: str) -> Response:
     """Vote with an emoji of the site's set; the answer has the new numbers."""
     site = current.site(site_key)
     page = _let_page(site)
-    return _hearts(site, _vote(site, article, _by_emoji(site, _text()).key), page)
+    return _hearts(site, cast(site, article, _by_emoji(site, _text()).key)["counts"], page)
 
 
 @blueprint.get("/applause/<site_key>/get-claps", provide_automatic_options=False)
@@ -62,23 +60,8 @@ def clap(site_key: str) -> Response:
     site = current.site(site_key)
     page = _let_page(site)
     article, reaction = _page_key(), _applause(site)
-    numbers = _vote(site, article, reaction.key) if _given(_text()) > 0 else _numbers(site, article)
+    numbers = cast(site, article, reaction.key)["counts"] if _given(_text()) > 0 else _numbers(site, article)
     return _claps(numbers, reaction, page)
-
-
-@blueprint.post("/form/<site_key>", provide_automatic_options=False)
-def vote_by_form(site_key: str) -> Response:
-    """Vote by a form with the fields article, reaction (empty to withdraw) and return, the page's address; go back to that."""
-    site, fields = current.site(site_key), _fields()
-    cors.check_origin(site, request.headers.get("Origin"), _as_script(("navigate", "no-cors")))
-    back = fields.get("return", "")
-    if (origin := _origin_of(back)) not in site.origins:
-        raise ValidationError(f"{origin or 'This'} is not an origin of the site. Give the address of the page.", "return")
-    try:
-        _vote(site, fields.get("article", ""), fields.get("reaction") or None)
-    except Refusal as refusal:
-        return _refused(problems.STATUS_OF[type(refusal)][0], back)
-    return redirect(back, 303)  # type: ignore[return-value]
 
 
 @blueprint.route("/open-heart/<site_key>/<path:article>", methods=["OPTIONS"], provide_automatic_options=False)
@@ -90,19 +73,19 @@ def preflight(site_key: str, article: str) -> Response:  # noqa: ARG001  the sit
 
 def _let_page(site: Site) -> list[Header]:
     """Check the origin. Open Heart's element votes without reading the answer, as `no-cors`."""
-    page = cors.check_origin(site, request.headers.get("Origin"), _as_script(("no-cors",)))
+    page = cors.check_origin(site, request.headers.get("Origin"), _as_script())
     cors.let_page(page)
     return page
 
 
-def _as_script(also: Collection[str]) -> str | None:
-    """The mode of the request; that of a script for the modes in `also`, if the browser says whose page it is."""
+def _as_script() -> str | None:
+    """The mode of the request; that of a script for `no-cors`, if the browser says whose page it is."""
     mode = request.headers.get("Sec-Fetch-Mode")
-    return "cors" if mode in also and "Origin" in request.headers else mode
+    return "cors" if mode == "no-cors" and "Origin" in request.headers else mode
 
 
-def _vote(site: Site, article: str, reaction: str | None) -> Numbers:
-    """Cast a vote; return the numbers as its reader may see them."""
+def cast(site: Site, article: str, reaction: str | None) -> dict[str, Any]:
+    """Cast a vote whose origin was checked; return the receipt. Raises what a vote with a reader id does."""
     hot = current.parts().hot_path
     asked = hot_path.request_of(request.environ)
     address = networks.client_address(asked.peer, asked.forwarded_for, hot.proxies)
@@ -114,8 +97,8 @@ def _vote(site: Site, article: str, reaction: str | None) -> Numbers:
     )
     ballot = {"article": article, "reaction": reaction, "reader": reader.hex(), "seq": now_ms()}
     receipt, _ = hot.cast(site, asked, orjson.dumps(ballot))
-    numbers: Numbers = orjson.loads(receipt)["counts"]
-    return numbers
+    told: dict[str, Any] = orjson.loads(receipt)
+    return told
 
 
 def _numbers(site: Site, article: str) -> Numbers:
@@ -133,39 +116,6 @@ def _hearts(site: Site, numbers: Numbers, page: list[Header]) -> Response:
 def _claps(numbers: Numbers, reaction: Reaction, page: list[Header]) -> Response:
     text = str(numbers.get(reaction.key) or 0)
     return Response(text, content_type="text/plain; charset=utf-8", headers=[*page, _UNCACHED])
-
-
-def _refused(status: int, back: str) -> Response:
-    """A page for the reader: why the vote was not counted, in the widget's words and the browser's language."""
-    asked = [language.partition("-")[0].lower() for language in request.accept_languages.values()]
-    language = next((each for each in asked if each in widget.words()), "en")
-    words = widget.words()[language][{409: 3, 422: 6, 403: 7, 404: 7, 400: 7}.get(status, 4)]
-    return make_response(render_template("form.html", language=language, words=words, back=back), status)
-
-
-def _fields() -> dict[str, str]:
-    """The fields of a form, each given once. Raises UnsupportedMediaType or ValidationError."""
-    if request.mimetype != "application/x-www-form-urlencoded":
-        raise UnsupportedMediaType
-    text = requests.bytes_of(request, most_bytes=requests.SMALL_BODY_BYTES)
-    try:
-        pairs = parse_qsl(text.decode(), keep_blank_values=True, errors="strict", max_num_fields=10)
-    except ValueError:
-        raise ValidationError("Send a form in UTF-8.") from None
-    if twice := [name for name, n in Counter(name for name, _ in pairs).items() if n > 1]:
-        raise ValidationError("Give it once.", twice[0])
-    if unknown := sorted({name for name, _ in pairs} - set(_FIELDS)):
-        raise ValidationError(f"No such field. Use: {', '.join(_FIELDS)}.", unknown[0][:64])
-    return dict(pairs)
-
-
-def _origin_of(address: str) -> str:
-    """The origin of a web address, empty for what is none."""
-    try:
-        parts = urlsplit(address)
-    except ValueError:
-        return ""
-    return f"{parts.scheme}://{parts.netloc}" if parts.scheme in ("http", "https") else ""
 
 
 def _text() -> str:

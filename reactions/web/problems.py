@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from http import HTTPStatus
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -139,6 +140,15 @@ def of_server(status: int, detail: str = "") -> Problem:
     return _problem({**document(name, detail or usual), "status": status})
 
 
+def as_page(found: Problem) -> Problem:
+    """The same as a page for a reader whose form came to a service too busy to look at it: of the site nothing is known."""
+    said = orjson.loads(found.body)
+    head = '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    text = f"{head}<title>Not saved</title><h1>Not saved</h1><p>{escape(said['title'])}. {escape(said['detail'])}</p></html>"
+    kept = [(name, value) for name, value in found.headers if name != "Content-Type"]
+    return Problem(found.status, text.encode(), [("Content-Type", "text/html; charset=utf-8"), *kept])
+
+
 def problem(
     name: str, detail: str, *, errors: Sequence[Mapping[str, str]] = (), headers: Mapping[str, str] | None = None
 ) -> Response:
@@ -169,6 +179,13 @@ def register(app: Flask) -> None:
     app.register_error_handler(Denied, _of_denial)
     app.register_error_handler(HTTPException, of_http)
     app.register_error_handler(Exception, _of_any)
+
+
+def answer_to(error: Exception) -> Response:
+    """The response to any error, for whoever answers some of them in another way."""
+    if isinstance(error, Denied):
+        return _of_denial(error)
+    return of_http(error) if isinstance(error, HTTPException) else _of_any(error)
 
 
 def _of_any(error: Exception) -> Response:

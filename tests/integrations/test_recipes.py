@@ -175,6 +175,7 @@ def test_the_form_votes_comes_back_and_takes_the_vote_back(browser: Browser, pub
     page.get_by_role("button", name="Angry").click()
 
     publisher.expect_counts(OF_FORMS.key, {"angry": 1})
+    page.get_by_role("link", name="Back to the article").click()
     expect(page).to_have_url(publisher.pages.origin + OF_FORMS.path)
     page.get_by_role("button", name="Take it back").click()
     publisher.expect_counts(OF_FORMS.key, {})

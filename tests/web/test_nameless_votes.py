@@ -1,4 +1,4 @@
-"""Votes without a reader id: by forms, Open Heart and applause-button, counted by the same rules as all. On both engines."""
+"""Votes without a reader id by Open Heart and applause-button, counted by the same rules as all. On both engines."""
 
 from __future__ import annotations
 
@@ -140,68 +140,3 @@ def test_claps_for_no_page_are_refused(client: FlaskClient) -> None:
 def test_unknown_sites_are_told(client: FlaskClient) -> None:
     for path in ("/open-heart/nobody/a", "/applause/nobody/get-claps?url=https://a.example/a"):
         assert client.get(path).status_code == 404
-
-
-FORM = {"Origin": make.ORIGIN, "Sec-Fetch-Mode": "navigate"}
-BACK = f"{make.ORIGIN}/2024/rain?page=2#reactions"
-
-
-def send_form(client: FlaskClient, headers: dict[str, str] = FORM, **fields: str) -> TestResponse:
-    data = {"article": "rain", "reaction": "like", "return": BACK, **fields}
-    return client.post("/form/daily", data=data, headers=headers)
-
-
-def test_a_form_votes_and_goes_back_to_its_page(client: FlaskClient) -> None:
-    answer = send_form(client)
-
-    assert (answer.status_code, answer.headers["Location"]) == (303, BACK)
-    assert counts(client, "rain") == {"like": 1}
-
-
-def test_a_form_changes_and_withdraws_the_vote(client: FlaskClient) -> None:
-    send_form(client)
-    send_form(client, reaction="wow")
-    assert counts(client, "rain") == {"wow": 1}
-    send_form(client, reaction="")
-    assert counts(client, "rain") == {}
-
-
-ELSEWHERE = [
-    "", "https://evil.example/", f"{make.ORIGIN}.evil.example/", f"{make.ORIGIN}@evil.example/", "//evil.example", "javascript:x",
-    "https://[", f"{make.ORIGIN}\\@evil.example/",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("back", ELSEWHERE)
-def test_a_form_leads_to_no_other_site(client: FlaskClient, engine: Engine, back: str) -> None:
-    refused = send_form(client, **{"return": back})
-
-    assert refused.status_code == 400
-    assert refused.json["errors"][0]["pointer"] == "#/return"  # type: ignore[index]
-    assert rows_stored(engine) == NOTHING
-
-
-@pytest.mark.parametrize("headers", [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Mode": "navigate"}])
-def test_a_form_elsewhere_cannot_vote(client: FlaskClient, engine: Engine, headers: dict[str, str]) -> None:
-    assert send_form(client, {"Sec-Fetch-Mode": "navigate", **headers}).status_code == 403
-    assert rows_stored(engine) == NOTHING
-
-
-def test_a_form_with_other_fields_or_a_field_twice_is_refused(client: FlaskClient, engine: Engine) -> None:
-    assert send_form(client, reader="a" * 32).json["errors"][0]["pointer"] == "#/reader"  # type: ignore[index]
-    twice = client.post("/form/daily", data="article=a&article=b", content_type="application/x-www-form-urlencoded", headers=FORM)
-    assert twice.json["errors"][0]["pointer"] == "#/article"  # type: ignore[index]
-    assert client.post("/form/daily", json={}, headers=FORM).status_code == 415
-    assert rows_stored(engine) == NOTHING
-
-
-def test_a_reader_whose_vote_is_refused_is_told_why_in_their_language(client: FlaskClient, engine: Engine) -> None:
-    refused = send_form(client, {**FORM, "Accept-Language": "nl-BE, de-AT;q=0.9"}, reaction="nope")
-    german = send_form(client, {**FORM, "Accept-Language": "de-AT, en;q=0.9"}, reaction="nope")
-
-    assert (refused.status_code, refused.mimetype) == (422, "text/html")
-    assert "Deze reactie is niet meer beschikbaar" in refused.text
-    assert "Diese Reaktion gibt es nicht mehr" in german.text
-    assert f'href="{BACK}"' in german.text
-    assert send_form(client, article="").status_code == 400
-    assert rows_stored(engine) == NOTHING

@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, expect
 from tests.widget.publisher import Publisher
 
 
-def test_the_form_votes_and_comes_back(browser: Browser, publisher: Publisher) -> None:
+def test_the_form_votes_and_its_answer_changes_the_vote_and_leads_back(browser: Browser, publisher: Publisher) -> None:
     key = publisher.key()
     path = f"/news/{key}"
     form = f"""<noscript><form method="post" action="{publisher.service.url}/form/daily">
@@ -22,7 +22,13 @@ def test_the_form_votes_and_comes_back(browser: Browser, publisher: Publisher) -
     page.get_by_role("button", name="Like").click()
 
     publisher.expect_counts(key, {"like": 1})
-    expect(page).to_have_url(publisher.pages.origin + path)
+    expect(page.get_by_role("heading", name="Saved")).to_be_visible()
+    expect(page.get_by_text("Your reaction to this article: 👍 Like")).to_be_visible()
+    page.get_by_role("button", name="Wow").click()
+    publisher.expect_counts(key, {"wow": 1})
     page.get_by_role("button", name="Take it back").click()
     publisher.expect_counts(key, {})
+    expect(page.get_by_role("heading", name="Taken back")).to_be_visible()
+    page.get_by_role("link", name="Back to the article").click()
+    expect(page).to_have_url(publisher.pages.origin + path)
     context.close()
