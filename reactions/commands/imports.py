@@ -5,10 +5,12 @@ The file is longer than 300 lines because both groups tell an operator the same 
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TextIO
+from xml.sax.saxutils import quoteattr
 from zoneinfo import ZoneInfo
 
 import click
@@ -17,6 +19,7 @@ from flask.cli import AppGroup
 from reactions.commands import as_json, operator, print_json
 from reactions.imports import apply, article_files, descriptions, own_exports, record, totals, views
 from reactions.imports.article_files import ArticleOptions, Reading
+from reactions.imports.descriptions import Untitled
 from reactions.imports.own_exports import Folder, Restoration
 from reactions.imports.record import Import
 from reactions.imports.sources import Fault, Source
@@ -43,7 +46,7 @@ _SHOWN = 100  # changes that --dry-run lists one by one
 )
 @click.option(
     "--key",
-    type=click.Choice(("path", "url", "guid", "column")),
+    type=click.Choice(("path", "bare-path", "url", "guid", "column")),
     help="Source of the article's key.  [default: the one whose keys have votes; else the column key, or the path]",
 )
 @click.option("--section", help="The section of articles for which the file has none.")
@@ -61,12 +64,24 @@ def import_articles(site: str, file: BinaryIO, format_: str | None, key: str | N
     outcome = descriptions.store(engine, target, reading.articles, now_ms=current.now_ms())
     count = _counted(len(reading.articles), "article")
     click.echo(f"{count} read: {outcome.new:,} new, {outcome.changed:,} changed, {outcome.same:,} unchanged.")
-    if missed := descriptions.missed_articles(engine, target, reading.articles):
+    if missed := descriptions.missed_articles(engine, target, entries, reading.articles):
         click.echo(
             f"Warning: none of these {len(reading.articles):,} has votes; {_counted(missed.count, 'article')} with votes "
-            f"{'has' if missed.count == 1 else 'have'} no title, such as {missed.example!r}. Try another --key.",
+            f"{'has' if missed.count == 1 else 'have'} no title, such as {missed.example!r}. {_how_they_meet(target, missed)}",
             err=True,
         )
+
+
+def _how_they_meet(site: Site, missed: Untitled) -> str:
+    """What to do so that the keys of a file and those that have votes become the same."""
+    if missed.option:
+        return f"Add --key {missed.option}: with it, articles of the file have votes."
+    if missed.near is None:
+        return "Try another --key, or give the widget the keys of the file."
+    voted, described = missed.near
+    alike = f"The file has {described!r}, which differs from {voted!r} only by {article_keys.difference(voted, described)}."
+    join = shlex.join(["reactions", "article", "merge", site.key, voted, described])
+    return f"{alike} Let the widget send article={quoteattr(described)}, and join what there is: `{join}`."
 
 
 def _report_faults(reading: Reading, *, partial: bool) -> None:

@@ -30,8 +30,8 @@ _HEADER = "key,title,url,section,authors,tags,published_at"
 class ArticleOptions:
     """How the entries of a file are understood.
 
-    `key` is "column", "path", "url" or "guid", or None for the file's own or else the path; `section` is that of entries without
-    one; `time_zone` that of times without an offset.
+    `key` is "column", "path", "bare-path", "url" or "guid", or None for the file's own or else the path; `section` is that of
+    entries without one; `time_zone` that of times without an offset.
     """
 
     key: str | None = None
@@ -92,7 +92,12 @@ def key_of(entry: Entry, source: str | None) -> str:
         raise Unusable(f"has no {name} to take the article's key from.")
     if name == "url":
         _web_address(text)
-    return article_keys.canonical_key(article_keys.path_key(text) if source == "path" else text)
+    if source in ("path", "bare-path"):
+        path = article_keys.path_key(text)
+        text = path if source == "path" else path.strip("/")
+        if not text:
+            raise Unusable("has an address without a path to take the article's key from.")
+    return article_keys.canonical_key(text)
 
 
 def _checked(entry: Entry, options: ArticleOptions) -> DescribedArticle | Fault:
@@ -140,7 +145,7 @@ def _unless_contradicted(
     """The outcome, unless an earlier line says something else of the same article."""
     if isinstance(outcome, Fault) or (earlier := before.get(outcome.key)) is None or earlier.fields == outcome.fields:
         return outcome
-    by_path = options.key in (None, "path") and earlier.fields.get("url") != outcome.fields.get("url")
+    by_path = options.key in (None, "path", "bare-path") and earlier.fields.get("url") != outcome.fields.get("url")
     hint = " If they are two articles with one path, add --key url or --key guid." if by_path else ""
     return Fault(_place(outcome.line), f"describes {outcome.key!r} again, and differently from line {earlier.line:,}.{hint}")
 

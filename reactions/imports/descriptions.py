@@ -17,7 +17,7 @@ from reactions.imports import article_files
 from reactions.imports.article_files import DescribedArticle, Unusable
 from reactions.imports.feeds import Entry
 from reactions.imports.sources import Fault, chunks
-from reactions.newsroom import articles
+from reactions.newsroom import article_keys, articles
 from reactions.newsroom.articles import Description
 from reactions.newsroom.sites import Site
 from reactions.refusals import MalformedKey
@@ -26,7 +26,7 @@ from reactions.storage.engines import plan_lists_anew, writing
 
 _CHUNK = 500  # articles in one query, well under the parameters a database takes
 _MOST_COMPARED = 2000  # entries whose keys are compared with those that have votes
-_SOURCES = ("column", "path", "url", "guid")  # of keys; where several fit alike, the first
+_SOURCES = ("column", "path", "bare-path", "url", "guid")  # of keys; where several fit alike, the first
 _a, _t = tables.article.c, tables.tally.c
 _HAS_VOTES = exists().where(_t.article_id == _a.article_id, _t.n + _t.imported > 0)
 _FIELDS = ("title", "url", "section", "authors", "tags", "published_at")
@@ -45,10 +45,15 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Untitled:
-    """How many articles with votes have no title, and the key of one of them."""
+    """How many articles with votes have no title, with an example.
+
+    `option` is a source of keys that would reach such articles; `near` a key with votes, and the file's that almost equals it.
+    """
 
     count: int
     example: str
+    option: str | None
+    near: tuple[str, str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +65,15 @@ class _Plan:
 
 def likely_key(engine: Engine, site: Site, entries: Sequence[Entry | Fault]) -> str | None:
     """What to take keys from, as in ArticleOptions: that under which most entries have votes; None where none has any."""
-    compared = [entry for entry in entries[:_MOST_COMPARED] if isinstance(entry, Entry)]
     with engine.connect() as connection:
         plan_lists_anew(connection)
-        found = {source: _with_votes(connection, site, list(_keys(compared, source))) for source in _SOURCES}
-    best = max(_SOURCES, key=found.__getitem__)
-    return best if found[best] and best != "column" else None
+        best = _best_source(connection, site, entries)
+    return best if best != "column" else None
 
 
-def missed_articles(engine: Engine, site: Site, described: Sequence[DescribedArticle]) -> Untitled | None:
+def missed_articles(
+    engine: Engine, site: Site, entries: Sequence[Entry | Fault], described: Sequence[DescribedArticle]
+) -> Untitled | None:
     """The articles with votes that have no title, if none of those described has votes."""
     untitled = select(func.count(), func.min(_a.key)).where(
         _a.site_id == site.id, _a.title.is_(None), _a.merged_into.is_(None), _HAS_VOTES
@@ -78,7 +83,27 @@ def missed_articles(engine: Engine, site: Site, described: Sequence[DescribedArt
         if _with_votes(connection, site, [article.key for article in described]):
             return None
         count, example = connection.execute(untitled).one()
-    return Untitled(count, example) if count else None
+        if not count:
+            return None
+        option = _best_source(connection, site, entries)
+        near = None if option else _near(connection, site, described)
+    return Untitled(count, near[0] if near else example, option, near)
+
+
+def _best_source(connection: Connection, site: Site, entries: Sequence[Entry | Fault]) -> str | None:
+    """The source of keys under which most entries have votes; None where none has any."""
+    compared = [entry for entry in entries[:_MOST_COMPARED] if isinstance(entry, Entry)]
+    found = {source: _with_votes(connection, site, list(_keys(compared, source))) for source in _SOURCES}
+    best = max(_SOURCES, key=found.__getitem__)
+    return best if found[best] else None
+
+
+def _near(connection: Connection, site: Site, described: Sequence[DescribedArticle]) -> tuple[str, str] | None:
+    """A key with votes and no title, and one of a file that says the same address in another way."""
+    without = select(_a.key).where(_a.site_id == site.id, _a.title.is_(None), _a.merged_into.is_(None), _HAS_VOTES)
+    voted = connection.scalars(without.order_by(_a.first_seen_at.desc(), _a.key).limit(_MOST_COMPARED)).all()
+    by_place = {article_keys.place_of(article.key): article.key for article in described}
+    return next(((key, by_place[place]) for key in voted if (place := article_keys.place_of(key)) in by_place), None)
 
 
 def _keys(entries: Sequence[Entry], source: str) -> set[str]:

@@ -10,7 +10,7 @@ import re
 import unicodedata
 from functools import lru_cache
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from reactions.languages import gettext
 from reactions.newsroom import characters
@@ -34,6 +34,8 @@ _PICTOGRAPH_BEFORE = re.compile(f"[{characters.PICTOGRAPH}][\U0001f3fb-\U0001f3f
 _WORD = re.compile(r"[^\W\d_]+")
 _LETTER_OF = {script: re.compile(f"[{letters}]") for script, letters in characters.LETTERS_OF.items()}
 _SHOWN_ID = re.compile("[0-9a-f]{16}")
+
+_ADDRESS = re.compile("(?:https?:)?//[^/]+", re.IGNORECASE)  # the scheme and host of a web address
 
 # What `decodeURI` of a browser leaves as it is: characters that would mean something else once decoded.
 _DECODABLE = re.compile("(?:%(?!3B|2F|3F|3A|40|26|3D|2B|24|2C|23)[0-9A-F]{2})+", re.IGNORECASE)
@@ -125,6 +127,24 @@ def article_key(site_key: str, text: str) -> ArticleKey:
 def path_key(url: str) -> str:
     """The key that the widget takes on the page at `url` when it is given none: the decoded path of the address."""
     return _DECODABLE.sub(_decoded, urlsplit(url).path) or "/"
+
+
+def place_of(key: str) -> str:
+    """What a key names however it is written: without scheme and host, slashes at its ends, and percent-encoding."""
+    return unquote(_ADDRESS.sub("", key)).strip("/")
+
+
+def difference(one: str, other: str) -> str:
+    """In what two keys of one place differ: "the scheme and host", "slashes at its ends", "percent-encoding"."""
+    said = []
+    if _ADDRESS.match(one) or _ADDRESS.match(other):
+        said.append("the scheme and host")
+    paths = [unquote(_ADDRESS.sub("", key)) for key in (one, other)]
+    if paths[0] != paths[1]:
+        said.append("slashes at its ends")
+    if unquote(one) != one or unquote(other) != other:
+        said.append("percent-encoding")
+    return " and ".join(said)
 
 
 def _decoded(escapes: re.Match[str]) -> str:

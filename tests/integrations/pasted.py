@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from urllib.parse import quote
 
-from tests.integrations.recipes import HEAD, PAGES, TEXT, Recipe, Site, document, keyed, module, recipe, write
+from tests.integrations.recipes import HEAD, KEY, PAGES, TEXT, Recipe, Site, document, keyed, module, recipe, write
 from tests.widget import checks
 
 TURBO = '<script src="/turbo/turbo.js"></script>'
@@ -29,13 +30,13 @@ def csp_headers() -> dict[str, str]:
 
 
 def no_script(folder: Path) -> Site:
-    form = keyed("no-script/form.html", "form-bridge").replace(f"{PAGES}/form-bridge", f"{PAGES}/form/bridge")
+    form = keyed("no-script/form.html", "form-bridge").replace(f"{PAGES}{KEY}", f"{PAGES}/form/bridge")
     return {"/form/bridge": document(form)}
 
 
 def amp(folder: Path) -> Site:
     """The frame as AMP's runtime makes it from the tag. The runtime itself comes from AMP's own server only."""
-    tag = recipe("amp/article.html").replace("politics%2Fharbour-bridge", "amp-bridge")
+    tag = recipe("amp/article.html").replace(quote(KEY, safe=""), "amp-bridge")
     attributes = dict(re.findall(r'([a-z]+)="([^"]*)"', tag))
     given = " ".join(f'{name}="{attributes[name]}"' for name in ("src", "sandbox", "title", "frameborder"))
     return {"/amp/bridge": document(f'<iframe {given} style="width: 100%; height: {attributes["height"]}px"></iframe>')}

@@ -20,7 +20,7 @@ from tests.widget import checks
 RECIPES = PROJECT / "integrations"
 MODULES = Path(__file__).parent / "modules"
 SERVICE, PAGES = "https://reactions.example.org", "https://www.example.org"
-KEY = "politics/harbour-bridge"  # in all recipes that are pasted rather than built
+KEY = "/politics/harbour-bridge"  # in all recipes that are pasted rather than built
 HEAVY = "RECIPES"  # in the environment: build the sites that take long, too
 STYLE = "<style>body { font: 18px/1.5 Arial, sans-serif; max-width: 40rem; margin: 1rem auto; padding: 0 1rem }</style>"
 HEAD = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">{STYLE}'
@@ -77,8 +77,8 @@ def recipe(name: str) -> str:
 
 def keyed(name: str, key: str) -> str:
     """A file that publishers paste, with another article's key in it."""
-    assert KEY in recipe(name)
-    return recipe(name).replace(KEY, key)
+    assert f'"{KEY}"' in recipe(name)
+    return recipe(name).replace(f'"{KEY}"', f'"{key}"')
 
 
 def document(body: str, head: str = "") -> bytes:

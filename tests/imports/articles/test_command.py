@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -138,7 +140,8 @@ def test_titles_that_reach_no_article_with_votes_are_reported(terminal: Terminal
 
     assert said.code == 0
     assert said.err == (
-        "Warning: none of these 2 has votes; 2 articles with votes have no title, such as 'goals'. Try another --key.\n"
+        "Warning: none of these 2 has votes; 2 articles with votes have no title, such as 'goals'. "
+        "Try another --key, or give the widget the keys of the file.\n"
     )
     assert import_(terminal, samples.table("goals,Five goals,,,,,")).err == ""
     assert import_(terminal, samples.ATOM).err.startswith("Warning: none of these 2 has votes; 1 article with votes has no title")
@@ -150,3 +153,57 @@ def test_one_bad_headline_does_not_block_the_others(terminal: Terminal, engine: 
     assert said.code == 0
     assert said.err.splitlines()[0] == "Line 3: title contains U+2028, a control character or line separator."
     assert keys(engine) == {"a"}
+
+
+FEED_OF_ONE = samples.table(",Cup final,https://www.example.org/sport/caf%C3%A9,,,,")
+
+
+def voted(engine: Engine, *voted_keys: str) -> None:
+    daily = booth(engine)
+    for key in voted_keys:
+        daily.cast(ADA, "like", seq=1, article=key)
+
+
+def test_a_key_without_the_slash_of_the_path_is_found_by_itself(terminal: Terminal, engine: Engine) -> None:
+    voted(engine, "sport/café")
+
+    assert import_(terminal, FEED_OF_ONE).err == ""
+    assert keys(engine) == {"sport/café"}
+
+
+def test_the_option_that_would_make_keys_meet_is_named(terminal: Terminal, engine: Engine) -> None:
+    voted(engine, "sport/café")
+
+    said = import_(terminal, FEED_OF_ONE, "--key", "path")
+
+    assert said.err.endswith("such as 'sport/café'. Add --key bare-path: with it, articles of the file have votes.\n")
+
+
+@pytest.mark.parametrize(
+    ("key", "how"),
+    [
+        ("/sport/café/", "slashes at its ends"),
+        ("/sport/caf%C3%A9", "percent-encoding"),
+        ("http://example.org/sport/café", "the scheme and host"),
+        ("//www.example.org/sport/caf%c3%a9/", "the scheme and host and slashes at its ends and percent-encoding"),
+    ],
+)
+def test_keys_that_all_but_meet_are_told_with_the_way_to_join_them(
+    terminal: Terminal, engine: Engine, key: str, how: str
+) -> None:
+    voted(engine, "a-first", key)
+
+    said = import_(terminal, FEED_OF_ONE)
+
+    assert f"such as {key!r}. The file has '/sport/café', which differs from {key!r} only by {how}." in said.err
+    join = shlex.split(re.search("`(.+)`", said.err)[1])  # type: ignore[index]
+    assert join == ["reactions", "article", "merge", "daily", key, "/sport/café"]
+    if engine.dialect.name == "sqlite":  # merging has its own tests on both
+        terminal.do(*join[1:])
+        assert import_(terminal, FEED_OF_ONE).err == ""
+
+
+def test_keys_of_other_articles_are_not_taken_for_near(terminal: Terminal, engine: Engine) -> None:
+    voted(engine, "/sport/CAFÉ", "/sport", "sport/café/2", "https://[")
+
+    assert import_(terminal, FEED_OF_ONE).err.endswith("Try another --key, or give the widget the keys of the file.\n")
