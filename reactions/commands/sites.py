@@ -6,7 +6,7 @@ The file is longer than others because a site and its set are shown by the same 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from flask.cli import AppGroup
 from reactions import languages
 from reactions.commands import as_json, operator, print_json
 from reactions.newsroom import api_keys, articles, reaction_sets, registering, sites
-from reactions.newsroom.reaction_sets import ReactionSet
+from reactions.newsroom.reaction_sets import Reaction, ReactionSet
 from reactions.newsroom.sites import Site
 from reactions.settings import shipped
 from reactions.storage.engines import writing
@@ -118,17 +118,54 @@ def add(key: str, name: str, origins: tuple[str, ...], reactions: Path | None, *
 @click.argument("key")
 @click.option("--name", help="The publication's name.")
 @click.option("--origin", "origins", multiple=True, help="Origin of pages that may vote; replaces all present ones. Repeatable.")
+@click.option("--add-origin", "added", multiple=True, help="One more origin of pages that may vote. Repeatable.")
+@click.option("--remove-origin", "removed", multiple=True, help="An origin whose pages may no longer vote. Repeatable.")
 @_policies(defaults=False)
-def change(key: str, origins: tuple[str, ...], **given: Any) -> None:
-    """Change the name, origins, time zone or policies of the site KEY."""
+def change(key: str, origins: tuple[str, ...], added: tuple[str, ...], removed: tuple[str, ...], **given: Any) -> None:
+    """Change the name, origins, time zone or policies of the site KEY.
+
+    Prints the site, then what has changed: the value before and the value now.
+    """
     changes = _given(given)
-    if origins:
-        changes["origins"] = origins
-    if not changes:
+    if not (changes or origins or added or removed):
         raise click.UsageError("Name at least one option to change; --help lists them.")
+    if origins and (added or removed):
+        raise click.UsageError("--origin names all origins. Use it alone, or --add-origin and --remove-origin.")
     with writing(current.engine()) as connection:
+        before = sites.get_to_change(connection, key)
+        if origins or added or removed:
+            changes["origins"] = origins or _with_origins(before, added, removed)
         sites.change(connection, key, **changes)
-        show_site(sites.get(connection, key))
+        after = sites.get(connection, key)
+    show_site(after)
+    tell_changes(fields_of(before), fields_of(after))
+
+
+def _with_origins(found: Site, added: tuple[str, ...], removed: tuple[str, ...]) -> list[str]:
+    """The origins of a site with some more and without some. Raises UsageError or MalformedSite."""
+    more, less = (frozenset(map(sites.origin_of, each)) for each in (added, removed))
+    has = ", ".join(sorted(found.origins))
+    if unknown := sorted(less - found.origins):
+        raise click.UsageError(f"{found.key} has no origin {unknown[0]}. It has: {has}.")
+    if not (left := (found.origins | more) - less):
+        raise click.UsageError(f"{found.key} needs an origin. Add one with --add-origin, or name the new ones with --origin.")
+    return sorted(left)
+
+
+def tell_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    """Print what has changed of each field: what came to a list and what went from it, else the value before and now."""
+    changed = {name: (before.get(name), after.get(name)) for name in {**before, **after} if before.get(name) != after.get(name)}
+    click.echo("\nChanged:" if changed else "\nNothing has changed: so it was before.")
+    for name, (was, is_) in changed.items():
+        told = _moved(was or [], is_ or []) if isinstance(was or is_, list) else f"{was} -> {is_}"
+        click.echo(f"  {name.strip()}: {told}")
+
+
+def _moved(before: list[str], after: list[str]) -> str:
+    """What came to a list and what went from it: "+ https://new.example  - https://old.example"."""
+    came = [f"+ {each}" for each in after if each not in before]
+    went = [f"- {each}" for each in before if each not in after]
+    return "  ".join([*came, *went]) or f"{', '.join(before)} -> {', '.join(after)}"
 
 
 def _given(policies: dict[str, Any]) -> dict[str, Any]:
@@ -204,14 +241,20 @@ def signing_key(key: str) -> None:
 
 def show_site(found: Site) -> None:
     """Print the fields of a site."""
-    lines = {
+    for name, value in fields_of(found).items():
+        click.echo(f"{name:14}{(', '.join(value) or 'none') if isinstance(value, list) else value}")
+
+
+def fields_of(found: Site) -> dict[str, str | list[str]]:
+    """What is printed of a site; lists as lists."""
+    lines: dict[str, str | list[str]] = {
         "key": found.key,
         "name": found.name,
-        "origins": ", ".join(sorted(found.origins)),
+        "origins": sorted(found.origins),
         "time zone": _time_zone(found),
         "language": f"{found.language} ({languages.own_name(found.language)})",
         "articles": f"{found.article_policy}, at most {found.new_articles_per_day:,} new ones a day",
-        "patterns": ", ".join(found.article_patterns) or "none",
+        "patterns": list(found.article_patterns),
         "forgotten": f"votes are {found.forgotten_votes}",
         "closing": f"after {found.close_after_days} days" if found.close_after_days else "never",
         "votes": f"dropped {found.keep_votes_days} days after the last one" if found.keep_votes_days else "kept for ever",
@@ -219,12 +262,10 @@ def show_site(found: Site) -> None:
         if found.count_views
         else "not counted",
         "reader scope": found.reader_scope,
-        "reactions": ", ".join(f"{r.emoji} {r.key}" for r in found.reactions.offered),
-        "retired": ", ".join(r.key for r in found.reactions.entries if r.retired) or "none",
+        "reactions": [f"{r.emoji} {r.key}" for r in found.reactions.offered],
+        "retired": [r.key for r in found.reactions.entries if r.retired],
     }
-    lines |= {f"  in {section}": ", ".join(chosen) for section, chosen in sorted(found.section_reactions.items())}
-    for name, value in lines.items():
-        click.echo(f"{name:14}{value}")
+    return lines | {f"  in {section}": list(chosen) for section, chosen in sorted(found.section_reactions.items())}
 
 
 def _time_zone(found: Site) -> str:
@@ -238,7 +279,7 @@ def snippet(found: Site) -> str:
     address = current.parts().settings.address
     return (
         f'<script async src="{address}/widget/v1.js"></script>\n'
-        f'<reader-reactions site="{found.key}" article="THE-ARTICLES-SLUG-OR-ID"></reader-reactions>\n\n'
+        f'<reader-reactions site="{found.key}" article="/PATH/OF/THE/ARTICLE"></reader-reactions>\n\n'
         "To pin the script, use this line instead:\n\n"
         f'<script async src="{address}/widget/{widget.version()}.js" integrity="{widget.integrity()}" '
         'crossorigin="anonymous"></script>'
@@ -320,17 +361,37 @@ def section_set(site: str, section: str, reactions: tuple[str, ...]) -> None:
     Without REACTIONS, all are offered again.
     """
     with writing(current.engine()) as connection:
-        found = sites.get_to_change(connection, site)
+        before = found = sites.get_to_change(connection, site)
         chosen = {name: list(keys) for name, keys in found.section_reactions.items() if name != section}
         if reactions:
             chosen[section] = [found.reactions.get(key).key for key in reactions]
         sites.change(connection, site, section_reactions=chosen)
-        offered = sites.get(connection, site).offered_in(section)
-    click.echo(f"{section} offers: {', '.join(f'{r.emoji} {r.key}' for r in offered.offered)}")
+        after = sites.get(connection, site)
+    click.echo(f"{section} offers: {', '.join(_offers(after.offered_in(section)))}")
+    tell_changes({section: _offers(before.offered_in(section))}, {section: _offers(after.offered_in(section))})
 
 
 def _change_set(site: str, change: Callable[[ReactionSet], ReactionSet]) -> None:
     with writing(current.engine()) as connection:
-        new = change(sites.get_to_change(connection, site).reactions)
+        old = sites.get_to_change(connection, site).reactions
+        new = change(old)
         sites.change(connection, site, reactions=new)
-    click.echo(f"{site} offers: {', '.join(f'{r.emoji} {r.key}' for r in new.offered)}")
+    click.echo(f"{site} offers: {', '.join(_offers(new))}")
+    tell_changes(_fields_of_set(old), _fields_of_set(new))
+
+
+def _offers(chosen: ReactionSet) -> list[str]:
+    return [f"{reaction.emoji} {reaction.key}" for reaction in chosen.offered]
+
+
+def _fields_of_set(chosen: ReactionSet) -> dict[str, Any]:
+    """What is told of a set when it changes: what it offers, what is retired, and how each reaction is."""
+    each = {
+        entry.key: [entry.emoji, f"mood {entry.mood:+d}", *filter(None, (entry.icon, entry.colour)), *_labels(entry)]
+        for entry in chosen.entries
+    }
+    return {"offered": _offers(chosen), "retired": [entry.key for entry in chosen.entries if entry.retired], **each}
+
+
+def _labels(entry: Reaction) -> list[str]:
+    return [f"{label!r} ({tag})" for tag, label in entry.labels.items()]

@@ -46,7 +46,7 @@ def shown(name: str = "The Weekly", origins: str = "https://weekly.example", zon
 def snippet(address: str = "http://127.0.0.1:8000") -> str:
     return (
         f'<script async src="{address}/widget/v1.js"></script>\n'
-        '<reader-reactions site="weekly" article="THE-ARTICLES-SLUG-OR-ID"></reader-reactions>\n\n'
+        '<reader-reactions site="weekly" article="/PATH/OF/THE/ARTICLE"></reader-reactions>\n\n'
         "To pin the script, use this line instead:\n\n"
         f'<script async src="{address}/widget/{widget.version()}.js" integrity="{widget.integrity()}" '
         'crossorigin="anonymous"></script>\n'
@@ -79,6 +79,62 @@ def test_a_site_is_changed_in_what_is_said_and_the_rest_stays(terminal: Terminal
     assert terminal.type("site", "set", "weekly").code == 2
 
 
+def test_what_replaces_a_list_says_what_came_and_what_went(terminal: Terminal) -> None:
+    terminal.do(*ADD)
+
+    replaced = terminal.do("site", "set", "weekly", "--origin", "https://new.example", "--article-pattern", "news/*")
+    again = terminal.do("site", "set", "weekly", "--origin", "https://new.example")
+    renamed = terminal.do("site", "set", "weekly", "--name", "Weekly", "--close-after-days", "9")
+
+    assert replaced.partition("\nChanged:\n")[2] == (
+        "  origins: + https://new.example  - https://weekly.example\n  patterns: + news/*\n"
+    )
+    assert again.endswith("\nNothing has changed: so it was before.\n")
+    assert renamed.partition("\nChanged:\n")[2] == "  name: The Weekly -> Weekly\n  closing: never -> after 9 days\n"
+
+
+def test_single_origins_come_and_go(terminal: Terminal) -> None:
+    terminal.do(*ADD)
+    more = ("--add-origin", "https://A.example/", "--add-origin", "http://localhost:8080")
+
+    assert "+ http://localhost:8080  + https://a.example\n" in terminal.do("site", "set", "weekly", *more)
+    both = terminal.do("site", "set", "weekly", "--remove-origin", "https://weekly.example", "--add-origin", "https://b.example")
+
+    assert "origins       http://localhost:8080, https://a.example, https://b.example\n" in both
+    assert "  origins: + https://b.example  - https://weekly.example\n" in both
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            ("--remove-origin", "https://other.example"),
+            "weekly has no origin https://other.example. It has: https://weekly.example.",
+        ),
+        (("--remove-origin", "https://weekly.example"), "weekly needs an origin."),
+        (("--origin", "https://a.example", "--add-origin", "https://b.example"), "--origin names all origins."),
+        (("--add-origin", "https://a.example/path"), "'https://a.example/path' is no origin."),
+    ],
+)
+def test_origins_that_cannot_come_or_go_are_told(terminal: Terminal, options: tuple[str, ...], said: str) -> None:
+    terminal.do(*ADD)
+
+    refused = terminal.type("site", "set", "weekly", *options)
+
+    assert refused.code != 0
+    assert said in refused.err
+    assert "(https://weekly.example)" in terminal.do("site", "list")
+
+
+def test_a_change_of_a_set_and_of_a_section_says_what_has_changed(terminal: Terminal) -> None:
+    terminal.do(*ADD)
+
+    assert terminal.do("set", "rename", "weekly", "wow", "Surprising").endswith("  wow: + 'Surprising' (en)  - 'Wow' (en)\n")
+    assert terminal.do("set", "retire", "weekly", "sad").endswith("Changed:\n  offered: - 😢 sad\n  retired: + sad\n")
+    assert "  offered: 👍 like, " in terminal.do("set", "order", "weekly", "wow")
+    assert terminal.do("set", "section", "weekly", "Sport", "like", "love").partition("Changed:\n")[2].startswith("  Sport: - ")
+
+
 def test_a_site_is_added_with_a_reaction_set_of_its_own(terminal: Terminal, tmp_path: Path) -> None:
     file = tmp_path / "own.toml"
     file.write_text('[[reaction]]\nkey = "clap"\nemoji = "👏"\nlabel = "Clap"\n', encoding="utf-8")
@@ -99,7 +155,8 @@ def test_what_is_shown_of_a_set_can_be_edited_and_applied(terminal: Terminal, tm
     said = terminal.do("set", "apply", "weekly", str(file))
 
     assert reaction_sets.from_toml(before) == make.reactions()
-    assert said == f"weekly offers: {ROW.replace('👍', '🤝')}\n"
+    assert said.startswith(f"weekly offers: {ROW.replace('👍', '🤝')}\n\nChanged:\n")
+    assert "  offered: + 🤝 like  - 👍 like\n" in said
     assert terminal.do("set", "show", "weekly") == file.read_text(encoding="utf-8")
 
 
