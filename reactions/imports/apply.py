@@ -17,7 +17,7 @@ from functools import partial
 from sqlalchemy import Connection
 
 from reactions.imports import record
-from reactions.imports.own_exports import Restoration, RestoredArticle
+from reactions.imports.own_exports import Restoration, RestoredArticle, refuse_occupied
 from reactions.imports.record import Import
 from reactions.imports.sources import chunks
 from reactions.imports.totals import Plan, Stage
@@ -151,7 +151,7 @@ def _refuse_gone(connection: Connection, article_ids: Collection[int], refusal: 
 
 
 def _restore_articles(connection: Connection, site: Site, chunk: Sequence[RestoredArticle]) -> None:
-    ledger.refuse_any_of(connection, site.key, {article.article_id: article.key for article in chunk})
+    refuse_occupied(connection, site, chunk)
     articles.write_rows(connection, site, {a.article_id: {"key": a.key, **a.fields} for a in chunk})
     articles.add_aliases(connection, site, {alias: a.article_id for a in chunk for alias in a.aliases})
 
@@ -162,5 +162,6 @@ def _check_counts(connection: Connection, chunk: Sequence[RestoredArticle]) -> N
         for reaction, count in article.counts.items():
             if (votes := counted[article.article_id].get(reaction, 0)) != count:
                 raise UnreadableImport(
-                    f"{article.place}: has {count:,} {reaction}, but the votes of the export make {votes:,}. Nothing was changed."
+                    f"{article.place}: has {count:,} {reaction}, but the votes and imports of the export make {votes:,}: its "
+                    "files are of different moments, or were changed. Nothing was changed here; export again, all at once."
                 )

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from reactions import strict_json
 from reactions.exports import formats
@@ -26,7 +26,7 @@ from reactions.imports.sources import Source, chunks
 from reactions.newsroom import article_keys
 from reactions.newsroom.sites import Site
 from reactions.refusals import ImportConflict, MalformedKey, UnknownReaction, UnreadableImport
-from reactions.votes import ledger
+from reactions.votes import imported, ledger
 from reactions.votes.imported import MOST, Change
 from reactions.votes.rules import Ballot
 
@@ -223,15 +223,30 @@ class Restoration:
         )
 
 
+def refuse_occupied(connection: Connection, site: Site, chunk: Sequence[RestoredArticle]) -> None:
+    """Raise ImportConflict if an article of an export has votes already, or totals that were imported: they would be added up."""
+    keys = {article.article_id: article.key for article in chunk}
+    ledger.refuse_any_of(connection, site.key, keys)
+    if found := imported.first_of(connection, keys):
+        key, has = keys[found.article_id][:80], f"{found.n:,} reactions imported from {found.source}"
+        raise ImportConflict(
+            f"{key!r} already has {has} in {site.key}, and the export brings its own counts. "
+            f"`reactions import remove {site.key} {found.source}` removes what is there; or restore it into an empty site."
+        )
+
+
 def check_source(engine: Engine, site: Site, source: str, folder: Folder) -> bool:
     """False if the source has brought this very export already. Raises ImportConflict if it has brought anything else."""
     with engine.connect() as connection:
         known = record.find(connection, site, source)
-    if known is None:
-        return True
-    if (known.format, known.file_hash) != (NAME, folder.hash):
-        raise ImportConflict(f"{site.key} has an import {source!r} already. Remove it first, or give this one another --source.")
-    return False
+        if known is None:
+            return True
+        if (known.format, known.file_hash) == (NAME, folder.hash):
+            return False
+        raise ImportConflict(
+            f"{record.already(connection, site, known)}. This is another file: `reactions import remove {site.key} {source}` "
+            "removes what is there, and --source gives this one a name of its own."
+        )
 
 
 def survey(engine: Engine, site: Site, restoration: Restoration) -> tuple[int, int]:
@@ -239,7 +254,7 @@ def survey(engine: Engine, site: Site, restoration: Restoration) -> tuple[int, i
     count = 0
     with engine.connect() as connection:
         for chunk in restoration.articles():
-            ledger.refuse_any_of(connection, site.key, {article.article_id: article.key for article in chunk})
+            refuse_occupied(connection, site, chunk)
             count += len(chunk)
     return count, sum(map(len, restoration.ballots()))
 

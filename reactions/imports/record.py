@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, select, update
@@ -14,6 +15,7 @@ from reactions.newsroom.sites import Site
 from reactions.refusals import ImportConflict, UnknownImport
 from reactions.storage import tables
 from reactions.storage.engines import insert_of
+from reactions.votes import imported, imported_views
 
 _s = tables.imported_source.c
 
@@ -110,6 +112,18 @@ def hold(connection: Connection, begun: Import) -> None:
     held = update(tables.imported_source).where(*_is(begun)).values(revision=begun.revision)
     if connection.execute(held).rowcount != 1:
         raise interrupted()
+
+
+def already(connection: Connection, site: Site, known: Import) -> str:
+    """How a refusal begins: "daily already has 12 reactions imported from varient (old.csv, 2026-11-27)"."""
+    if known.brings_views:
+        n, what = imported_views.total_of(connection, site, known.source), "views"
+    elif known.votes:
+        n, what = known.votes, "changes of votes"
+    else:
+        n, what = imported.total_of(connection, site, known.source), "reactions"
+    day = datetime.fromtimestamp(known.at / 1000, UTC).date()
+    return f"{site.key} already has {n:,} {what} imported from {known.source} ({known.file_name}, {day})"
 
 
 def changed() -> ImportConflict:

@@ -284,8 +284,8 @@ def plan(engine: Engine, site: Site, source: str, stage: Stage) -> Plan:
         plan_lists_anew(connection)
         known = record.find(connection, site, source)
         if known is not None and (known.votes or known.brings_views):
-            brought = "views" if known.brings_views else "votes"
-            raise ImportConflict(f"{source} has brought {brought}, not totals. Give this import another name with --source.")
+            has = record.already(connection, site, known)
+            raise ImportConflict(f"{has}, and these are totals. Give them a name of their own with --source.")
         _place(connection, site, stage)
         if not stage.figures()[0]:
             raise UnreadableImport(

@@ -114,7 +114,8 @@ def plan(engine: Engine, site: Site, source: str, stage: ViewsStage) -> Plan:
         plan_lists_anew(connection)
         known = record.find(connection, site, source)
         if known is not None and not known.brings_views:
-            raise ImportConflict(f"{source} has brought reactions, not views. Give this import another name with --source.")
+            has = record.already(connection, site, known)
+            raise ImportConflict(f"{has}, and these are views. Give them a name of their own with --source.")
         _place(connection, site, stage)
         if not stage.figures()[0]:
             raise UnreadableImport(_nothing(site, stage))

@@ -43,6 +43,21 @@ def amounts_of(connection: Connection, site: Site, source: str) -> Iterator[Sequ
             yield [(article_id, reaction, n) for article_id, reaction, n in rows]
 
 
+class Present(NamedTuple):
+    """What a source has brought to an article."""
+
+    article_id: int
+    source: str
+    n: int
+
+
+def first_of(connection: Connection, ids: Collection[int]) -> Present | None:
+    """What one of these articles has of one source; None if none has anything."""
+    asked = select(_n.article_id, _n.source, func.sum(_n.n)).where(_n.article_id.in_(ids)).group_by(_n.article_id, _n.source)
+    row = connection.execute(asked.order_by(_n.article_id, _n.source).limit(1)).one_or_none()
+    return Present(row[0], row[1], int(row[2])) if row else None
+
+
 def total_of(connection: Connection, site: Site, source: str) -> int:
     """The sum of what a source has brought."""
     mine = select(func.sum(_n.n)).join(tables.article, _a.article_id == _n.article_id)

@@ -61,7 +61,8 @@ def refuse_any_of(connection: Connection, site_key: str, keys: Mapping[int, str]
     voted = connection.execute(had.limit(1)).scalar()
     if voted is not None:
         raise ImportConflict(
-            f"{keys[voted][:80]!r} already has votes in {site_key}. An export can be imported only for articles without votes."
+            f"{keys[voted][:80]!r} already has votes in {site_key}, and the export brings its own. Restore it into an empty site "
+            f"(`reactions site add`), or delete the articles that are in both first: `reactions article delete {site_key} KEY`."
         )
 
 

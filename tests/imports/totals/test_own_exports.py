@@ -5,6 +5,7 @@ The file is longer than 300 lines because every test needs the same two sites an
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -233,7 +234,10 @@ def test_where_readers_have_voted_nothing_comes_back(
 
     said = terminal.fail("import", "export", "daily", str(tmp_path / "export"), *options)
 
-    assert said == "'rain' already has votes in daily. An export can be imported only for articles without votes."
+    assert said == (
+        "'rain' already has votes in daily, and the export brings its own. Restore it into an empty site (`reactions site add`), "
+        "or delete the articles that are in both first: `reactions article delete daily KEY`."
+    )
     assert everything(engine) == before
 
 
@@ -249,7 +253,33 @@ def test_another_export_under_the_same_name_is_refused(
 
     said = terminal.fail("import", "export", "daily", str(tmp_path / "later"))
 
-    assert said == "daily has an import 'export' already. Remove it first, or give this one another --source."
+    assert re.fullmatch(
+        r"daily already has \d+ changes of votes imported from export \(export, 20\d\d-\d\d-\d\d\)\. This is another file: "
+        r"`reactions import remove daily export` removes what is there, and --source gives this one a name of its own\.",
+        said,
+    )
+
+
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+def test_where_totals_were_imported_nothing_comes_back_and_how_to_go_on_is_told(
+    elsewhere: Engine, engine: Engine, terminal: Terminal, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    stage(engine, now_ms=NOON_MS)
+    write(small(elsewhere), tmp_path / "export")
+    old = tmp_path / "old.csv"
+    old.write_text("post_id,re_like,re_sad\nrain,7,5\n", encoding="utf-8")
+    terminal.do("import", "varient", "daily", str(old), "--source", "old-blog")
+    before = everything(engine)
+
+    said = terminal.fail("import", "export", "daily", str(tmp_path / "export"), *options)
+
+    assert said == (
+        "'rain' already has 12 reactions imported from old-blog in daily, and the export brings its own counts. `reactions "
+        "import remove daily old-blog` removes what is there; or restore it into an empty site."
+    )
+    assert everything(engine) == before
+    terminal.do("import", "remove", "daily", "old-blog")
+    terminal.do("import", "export", "daily", str(tmp_path / "export"))
 
 
 @only_sqlite
@@ -296,7 +326,7 @@ def test_counts_that_the_votes_do_not_make_are_refused(
 
     said = terminal.fail("import", "export", "daily", str(tmp_path / "wrong"))
 
-    assert "has 5 love, but the votes of the export make 1. Nothing was changed." in said
+    assert "has 5 love, but the votes and imports of the export make 1: its files are of different moments" in said
     assert everything(engine) == before
 
 

@@ -293,9 +293,13 @@ def test_views_and_reactions_are_different_sources(see: ImportViews, terminal: T
     file = terminal.folder / "their.csv"
     file.write_text("post_id,re_like\nrain,5\n")
     refused = terminal.fail("import", "varient", "daily", str(file), "--source", "plausible")
-    assert refused == "plausible has brought views, not totals. Give this import another name with --source."
+    assert re.fullmatch(
+        r"daily already has [\d,]+ views imported from plausible \(.+\), and these are totals. Give them a name of their own "
+        r"with --source\.",
+        refused,
+    )
     terminal.do("import", "varient", "daily", str(file))
-    assert "varient has brought reactions, not views." in see("plausible", PLAUSIBLE, "--source", "varient").err
+    assert "reactions imported from varient (" in see("plausible", PLAUSIBLE, "--source", "varient").err
 
 
 def test_keys_are_the_whole_address_where_the_site_has_those(see: ImportViews, engine: Engine) -> None:
