@@ -73,7 +73,7 @@ def switch_article(switch: str) -> ResponseReturnValue:
     with writing(current.engine()) as connection:
         key = _key(connection)
         _SWITCHES[switch](connection, g.site, key, at_ms=current.now_ms(), by=editors.by())
-    return _back(_switched(switch), key)
+    return _back(f"{_switched(switch)} {_soon()}", key)
 
 
 @blueprint.post("/article/describe")
@@ -112,7 +112,8 @@ def undo_on_article() -> ResponseReturnValue:
         with writing(current.engine()) as connection:
             done = int(at), what
             interventions.undo(connection, g.site, key, done, at_ms=current.now_ms(), by=editors.by())
-    return _back(gettext("Undone: %(what)s.", what=_done_names()[what]), None)
+    undone = gettext("Undone: %(what)s.", what=_done_names()[what])
+    return _back(undone if what == "described" else f"{undone} {_soon()}", None)
 
 
 def _undo_reset(key: str, at_ms: int) -> None:
@@ -170,6 +171,11 @@ def _require(scope: str) -> None:
             if scope == "write"
             else gettext("To close, hide, merge or delete articles, sign in with a key that has the scope review.")
         )
+
+
+def _soon() -> str:
+    """When readers see what was done: when caches have asked again, as `counts_max_age_s` and `site_memory_s` say."""
+    return gettext("Readers see it within a few seconds.")
 
 
 def _switched(switch: str) -> str:

@@ -85,7 +85,7 @@ def test_voting_is_closed_by_somebody_and_opened_again_by_undoing_it(app: Flask,
     assert "Voting on this article has ended. Its counts stay visible." in closed
     assert re.search(r"Voting ended by [0-9a-f]{12} a test Undo Voting ended", closed)
     assert late.status_code == 409
-    assert "Undone: Voting ended." in undone
+    assert "Undone: Voting ended. Readers see it within a few seconds." in undone
     assert undone.index("Voting opened again") < undone.index("Voting ended by")
     assert vote(reader, article="a").status_code == 200
 
