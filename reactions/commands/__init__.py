@@ -12,6 +12,7 @@ import getpass
 import json
 import os
 from contextlib import suppress
+from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,13 @@ class Reactions(click.Group):
         command: click.Command = getattr(import_module(f"{__name__}.{module}"), attribute)
         return command
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the options before the command."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            raise _with_nearest(error) from None
+
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Complete the name of a command. Click would import each for its line of help, which takes seconds."""
         names = [CompletionItem(name) for name in COMMANDS if name.startswith(incomplete)]
@@ -79,6 +87,8 @@ class Reactions(click.Group):
         """Run the command."""
         try:
             return super().invoke(ctx)
+        except click.UsageError as error:
+            raise _with_nearest(error) from None
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise
         except Exception as error:
@@ -86,6 +96,28 @@ class Reactions(click.Group):
             if line is None:
                 raise
             raise click.ClickException(line) from None
+
+
+# What other tools call what is here.
+_MEANT = {
+    "create": "add", "delete": "remove", "del": "remove", "rm": "remove", "ls": "list", "new": "add", "open": "reopen",
+    "publish": "show", "run": "serve", "start": "serve", "undo": "restore", "unhide": "show",
+}  # fmt: skip
+
+
+def _with_nearest(error: click.UsageError) -> click.UsageError:
+    """The same error; for a command or an option that there is not, with the nearest, or with all there are."""
+    name = getattr(error, "command_name", None) or getattr(error, "option_name", None)
+    if name is None or error.ctx is None:
+        return error
+    command, what = error.ctx.command, "option" if name.startswith("-") else "command"
+    known = [text for each in command.get_params(error.ctx) for text in each.opts if text.startswith("--")]
+    if what == "command" and isinstance(command, click.Group):
+        hidden = {name for name, each in command.commands.items() if each.hidden}
+        known = [each for each in command.list_commands(error.ctx) if each not in hidden]
+    near = [_MEANT[name]] if _MEANT.get(name) in known else get_close_matches(name, known, n=2, cutoff=0.6)
+    hint = f"Did you mean {' or '.join(near)}?" if near else f"There {'are' if len(known) > 1 else 'is'}: {', '.join(known)}."
+    return click.UsageError(f"No such {what}: {name}. {hint}", error.ctx)
 
 
 @click.group(cls=Reactions, context_settings={"help_option_names": ["-h", "--help"]})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from typing import Any
 
 import click
@@ -37,6 +38,11 @@ def reopen(site: str, key: str) -> None:
     """Accept votes on a closed article again."""
     _intervene(interventions.reopen, site, key)
     click.echo(f"Voting on {key} is open again.")
+
+
+_open = copy(reopen)  # what people type; --help names the one word
+_open.hidden = True
+article.add_command(_open, "open")
 
 
 @article.command("hide")

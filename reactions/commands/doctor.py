@@ -82,7 +82,8 @@ def findings(settings: Settings) -> Iterator[Finding]:
     yield from _disk(settings)
     try:
         with current.reading() as connection:
-            for check in (_database, _secret, _clock, _sites, _seals):
+            of_tables = (_database, _secret, _clock, _sites, _seals)
+            for check in of_tables if migrations.revision(connection) else (_no_tables,):
                 yield from check(connection)
     except (SQLAlchemyError, Unavailable) as error:
         yield wrong("database", str(failure(error)))
@@ -94,13 +95,14 @@ def findings(settings: Settings) -> Iterator[Finding]:
 def _settings(settings: Settings) -> Iterator[Finding]:
     yield ok("settings", "They can be read.")
     if not settings.public_url:
-        yield look("settings", "public_url is empty: snippets and mails name the bind address. Set it before readers come.")
+        said = f"public_url is empty: snippets name {settings.address}, which is enough to try. Set it before readers come."
+        yield look("settings", said)
     elif not settings.public_url.startswith("https://"):
         yield look("settings", "public_url is not https: a page on https does not load the widget from it.")
     if settings.public_url and not settings.trusted_proxies:
         yield look("settings", "trusted_proxies is empty: behind a proxy, all readers would share one network's limits.")
     if not settings.metrics_token:
-        yield look("settings", "metrics_token is empty: /metrics is closed, and nobody sees reactions_drift.")
+        yield look("settings", "metrics_token is empty: /metrics is closed. Set it once something watches the service.")
 
 
 def _disk(settings: Settings) -> Iterator[Finding]:
@@ -112,8 +114,21 @@ def _disk(settings: Settings) -> Iterator[Finding]:
     yield ok("disk", said) if free >= _LEAST_FREE else look("disk", f"{said} With a full disk votes are answered 507.")
 
 
+def _no_tables(connection: Connection) -> Iterator[Finding]:
+    """What is to be said of an empty database: a fresh installation is not broken."""
+    said = f"{_engine(connection)}; it has no tables yet."
+    if current.parts().settings.upgrade_on_start:
+        yield look("database", f"{said} `reactions serve` makes them when it starts; so does `reactions db upgrade`.")
+    else:
+        yield wrong("database", f"{said} Run: reactions db upgrade")
+
+
+def _engine(connection: Connection) -> str:
+    return f"{connection.dialect.name} {'.'.join(map(str, connection.dialect.server_version_info or ()))}"
+
+
 def _database(connection: Connection) -> Iterator[Finding]:
-    engine = f"{connection.dialect.name} {'.'.join(map(str, connection.dialect.server_version_info or ()))}"
+    engine = _engine(connection)
     if migrations.newer(connection):
         yield ok("database", f"{engine}; the tables are those of a newer version, which this one works with.")
     elif migrations.behind(connection):

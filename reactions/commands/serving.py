@@ -127,8 +127,8 @@ def _announce(settings: Settings) -> None:
         f"  The widget in several styles      {address}/demo/gallery\n"
         f"  The editors' dashboard            {address}/dashboard (the sign-in page offers the demo's key)\n"
         f"  The API                           {address}/docs\n\n"
-        f"  Votes are kept in {without_password(settings.engine_url)}\n"
-        "  Next: `reactions serve`; README.md shows how to add a site. Stop with Ctrl+C.\n",
+        f"  The demo's votes are in {without_password(settings.engine_url)}\n"
+        '  Stop with Ctrl+C. A site of your own has data of its own: README.md, "A real site in five minutes".\n',
         err=True,
     )
 

@@ -112,6 +112,11 @@ def add(key: str, name: str, origins: tuple[str, ...], reactions: Path | None, *
         sites.add(connection, key=key, name=name, origins=origins, reactions=read_set(reactions), **given)
         added = sites.get(connection, key)
     click.echo(f"Site {key} added. Paste this where the reactions should appear:\n\n{snippet(added)}")
+    if "time_zone" not in given:
+        click.echo(
+            "\nReports count days in UTC. To count them where your readers live, before the first report: "
+            f"reactions site set {key} --time-zone Europe/Berlin"
+        )
 
 
 @site.command("set")

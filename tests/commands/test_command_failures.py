@@ -192,3 +192,32 @@ def test_a_reader_who_stops_reading_is_no_fault(tmp_path: Path) -> None:
     done = subprocess.run(script, shell=True, cwd=PROJECT, env=environ, capture_output=True, text=True, timeout=60)
 
     assert (len(done.stdout), done.stderr) == (10, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("sites", "list"), "No such command: sites. Did you mean site?"),
+        (("servee",), "No such command: servee. Did you mean serve"),
+        (("start",), "No such command: start. Did you mean serve?"),
+        (("key", "create"), "No such command: create. Did you mean add?"),
+        (("import", "wline"), "No such command: wline. Did you mean waline"),
+        (("article", "zzz"), "No such command: zzz. There are: close, delete, hide, merge, move, reopen, reset, restore, show."),
+        (("site", "set", "a", "--orgin", "https://a.example"), "No such option: --orgin. Did you mean --origin"),
+        (("article", "close", "--yess", "a", "b"), "No such option: --yess. There is: --help."),
+        (("--zzz",), "No such option: --zzz. There are: --version, --help."),
+    ],
+)
+def test_what_there_is_not_is_answered_with_the_nearest(terminal: Terminal, words: tuple[str, ...], said: str) -> None:
+    refused = terminal.type(*words)
+
+    assert refused.code == 2
+    assert said in refused.err
+
+
+def test_an_article_is_opened_as_people_type_it(terminal: Terminal) -> None:
+    terminal.do(*SITE)
+    refused = terminal.fail("article", "open", "weekly", "nope")
+
+    assert refused == terminal.fail("article", "reopen", "weekly", "nope")
+    assert "open  " not in terminal.do("article", "--help").replace("reopen  ", "")

@@ -37,6 +37,19 @@ def found(terminal: Terminal, **settings: object) -> dict[str, list[str]]:
     return by
 
 
+def test_a_fresh_installation_is_not_called_broken(bare_database_url: str, tmp_path: Path) -> None:
+    bare = Terminal(tmp_path, bare_database_url)
+    said, strict = bare.type("doctor"), bare.type("doctor", upgrade_on_start="false")
+    bare.close()
+
+    assert (said.code, strict.code) == (0, 1)
+    assert "it has no tables yet. `reactions serve` makes them when it starts" in said.out
+    assert "wrong" not in said.out
+    assert "no such table" not in said.out
+    assert strict.out.count("wrong") == 1
+    assert "Run: reactions db upgrade" in strict.out
+
+
 def test_a_sound_installation_is_told_so(terminal: Terminal) -> None:
     said = terminal.type("doctor")
 
