@@ -19,6 +19,7 @@ from io import StringIO
 from typing import Any
 
 from reactions.exports.columns import VERSION, Column, Table
+from reactions.languages import gettext
 from reactions.refusals import MalformedExport
 from reactions.times import rfc3339
 
@@ -181,7 +182,9 @@ def arrow() -> Any:
         import pyarrow
     except ImportError:
         raise MalformedExport(
-            "This service writes CSV only. Parquet and Arrow need reader-reactions[analysis], which its operator installs.",
+            gettext(
+                "This service writes CSV only. Parquet and Arrow need reader-reactions[analysis], which its operator installs."
+            ),
             pointer="#/format",
         ) from None
     return pyarrow

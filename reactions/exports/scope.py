@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import BigInteger, ColumnElement, Connection, Engine, Row, cast, func, select, true
 
 from reactions.exports.columns import TABLES, Column, Table
+from reactions.languages import gettext
 from reactions.newsroom.sites import Site
 from reactions.refusals import MalformedCursor, MalformedExport
 from reactions.reports import periods, query
@@ -62,25 +63,35 @@ class Choice:
 def table_named(name: str) -> Table:
     """The table with this name. Raises MalformedExport."""
     if name not in TABLES:
-        raise MalformedExport(f"There is no export {name[:64]!r}. The exports are: {', '.join(TABLES)}.", pointer="#/export")
+        raise MalformedExport(
+            gettext("There is no export %(name)s. The exports are: %(names)s.", name=repr(name[:64]), names=", ".join(TABLES)),
+            pointer="#/export",
+        )
     return TABLES[name]
 
 
 def check(choice: Choice, site: Site, tables: Sequence[Table], *, finest: str) -> None:
     """Raise MalformedExport for what the tables, the site or the operator's `finest` precision do not allow."""
     if choice.since and choice.dated:
-        raise MalformedExport("Send since or a period, not both.", pointer="#/since")
+        raise MalformedExport(gettext("Send since or a period, not both."), pointer="#/since")
     if choice.precision not in PRECISIONS:
-        raise MalformedExport(f"A precision is one of {', '.join(PRECISIONS)}.", pointer="#/precision")
+        raise MalformedExport(gettext("A precision is one of %(names)s.", names=", ".join(PRECISIONS)), pointer="#/precision")
     if PRECISIONS[choice.precision] < PRECISIONS[finest]:
-        raise MalformedExport(f"This service exports times of votes no finer than the {finest}.", pointer="#/precision")
+        raise MalformedExport(
+            gettext("This service exports times of votes no finer than the %(finest)s.", finest=finest), pointer="#/precision"
+        )
     if not 0 <= choice.min_group <= MOST_GROUP:
-        raise MalformedExport(f"min_group is a number from 0 to {MOST_GROUP}.", pointer="#/min_group")
+        raise MalformedExport(gettext("min_group is a number from 0 to %(most)s.", most=MOST_GROUP), pointer="#/min_group")
     if choice.min_group > 1 and TABLES["votes"] in tables:
-        raise MalformedExport("Each row of votes is about one reader, so min_group cannot apply to it.", pointer="#/min_group")
+        raise MalformedExport(
+            gettext("Each row of votes is about one reader, so min_group cannot apply to it."), pointer="#/min_group"
+        )
     if choice.readers and site.reader_scope != "site":
         raise MalformedExport(
-            f"{site.key} gives a reader a different pseudonym on each article, so readers cannot be told apart across articles.",
+            gettext(
+                "%(site)s gives a reader a different pseudonym on each article, so readers cannot be told apart across articles.",
+                site=site.key,
+            ),
             pointer="#/readers",
         )
     for table in tables:
@@ -93,7 +104,15 @@ def columns_of(choice: Choice, site: Site, table: Table) -> list[Column]:
     if not choice.readers:
         known = {name: column for name, column in known.items() if not column.chosen}
     if unknown := [name for name in choice.columns if name not in known]:
-        raise MalformedExport(f"{table.name} has no column {unknown[0][:64]!r}. It has: {', '.join(known)}.", pointer="#/columns")
+        raise MalformedExport(
+            gettext(
+                "%(table)s has no column %(name)s. It has: %(names)s.",
+                table=table.name,
+                name=repr(unknown[0][:64]),
+                names=", ".join(known),
+            ),
+            pointer="#/columns",
+        )
     return [known[name] for name in dict.fromkeys(choice.columns or known)]
 
 
@@ -131,12 +150,17 @@ def cursor_from(connection: Connection, site: Site, text: str) -> Cursor:
         return Cursor(0, 0)
     parts = _CURSOR.fullmatch(text)
     if parts is None or parts[3] != _seal(site, int(parts[1]), int(parts[2])):
-        raise MalformedCursor("This cursor is not one of this site's. since=beginning starts a new chain.", pointer="#/since")
+        raise MalformedCursor(
+            gettext("This cursor is not one of this site's. since=beginning starts a new chain."), pointer="#/since"
+        )
     cursor = Cursor(int(parts[1]), int(parts[2]))
     if (more := cursor_at(connection, site, cursor.hour).changes - cursor.changes) != 0:
         raise MalformedCursor(
-            f"Hours in earlier exports have changed since: {more:+,} reactions added or removed, as by an import of older "
-            "votes. Start a new chain with since=beginning.",
+            gettext(
+                "Hours in earlier exports have changed since: %(more)s reactions added or removed, as by an import of older "
+                "votes. Start a new chain with since=beginning.",
+                more=format(more, "+,"),
+            ),
             pointer="#/since",
         )
     return cursor

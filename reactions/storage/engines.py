@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, ExceptionContext, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
 
+from reactions.languages import gettext
 from reactions.refusals import Unavailable
 from reactions.storage import connecting
 
@@ -138,7 +139,7 @@ def _check_files(connection: Connection) -> None:
         connection.invalidate()
         connection.engine.dispose()
         log.error("database files removed or replaced")
-        raise Unavailable("The files of the database were removed or replaced. Send the same request again in a moment.")
+        raise Unavailable(gettext("The files of the database were removed or replaced. Send the same request again in a moment."))
 
 
 def _is_in_place(connection: Connection) -> bool:

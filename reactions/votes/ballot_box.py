@@ -19,6 +19,7 @@ from typing import NamedTuple, Protocol, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from reactions.languages import gettext
 from reactions.newsroom.registering import Budget, no_budget
 from reactions.refusals import Overloaded, Refusal
 from reactions.storage import engines, outages
@@ -137,7 +138,7 @@ class BallotBox:
         Raises Overloaded if too many wait.
         """
         if self._waiting.qsize() >= self._queue_size:
-            raise Overloaded("Too many votes are waiting. Send the same request again in a moment.")
+            raise Overloaded(gettext("Too many votes are waiting. Send the same request again in a moment."))
         if self._committer_of != os.getpid() or not self.alive:
             self._start_committer()
         self._waiting.put(_Waiting(ballot, facts, time.monotonic() + self._answer_within_s, door, token))

@@ -21,6 +21,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy.exc import StatementError
 
+from reactions.languages import ngettext
 from reactions.refusals import TooManyExports
 
 log = structlog.get_logger()
@@ -99,7 +100,13 @@ def take_slot(key_id: str, *, most: int) -> BufferedWriter:
             slot.close()
             continue
         return slot
-    raise TooManyExports(f"This key has {most} export{'s' * (most > 1)} running already. Try again when one is complete.")
+    raise TooManyExports(
+        ngettext(
+            "This key has %(n)s export running already. Try again when one is complete.",
+            "This key has %(n)s exports running already. Try again when one is complete.",
+            most,
+        )
+    )
 
 
 def _folder() -> Path:

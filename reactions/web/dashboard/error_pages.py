@@ -35,7 +35,8 @@ def _of_refusals() -> dict[str, str]:
         "unknown-import": gettext("No such import"), "changed-meanwhile": gettext("Somebody else has changed this"),
         "votes-dropped": gettext("The votes of this article are gone"), "overloaded": gettext("The service is busy"),
         "unavailable": gettext("The service is not available at the moment"),
-        "storage-full": gettext("The service has no space left"),
+        "storage-full": gettext("The service has no space left"), "malformed-export": gettext("This cannot be exported"),
+        "too-many-exports": gettext("Too many exports at once"),
     }  # fmt: skip
 
 

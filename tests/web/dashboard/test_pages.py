@@ -281,26 +281,3 @@ def test_a_retired_reaction_that_was_given_stays_in_the_table(app: Flask, politi
     for page in ("/dashboard", "/dashboard/article?article=bridge"):
         assert re.search(r"Angry 😠 retired 19 \d+%", words(editor.get(page).text))
     assert "No longer offered, with the votes they keep: Angry 😠 25" in words(editor.get("/dashboard").text)
-
-
-def test_lists_without_rows_say_what_would_fill_them(newsroom: Newsroom, editor: FlaskClient) -> None:
-    newsroom.votes("/sport/cup-final", like=3)
-
-    page = editor.get("/dashboard?period=7d").text
-
-    assert "None of these articles has a section. They come with the descriptions of articles" in page
-    assert "<code>reactions articles import daily feed.xml</code>" in page
-    assert '<a href="/docs">API</a>' in page
-    assert "None of these articles has an author." in page
-    assert '<table class="groups">' not in page
-    assert editor.get("/docs").status_code == 200
-
-
-def test_an_author_with_articles_beside_no_section_says_so_too(newsroom: Newsroom, editor: FlaskClient) -> None:
-    newsroom.article("a", section="", authors=["Ada"])
-    newsroom.votes("a", like=3)
-
-    page = editor.get("/dashboard?period=7d").text
-
-    assert "None of these articles has a section." in page
-    assert "None of these articles has an author." not in page
