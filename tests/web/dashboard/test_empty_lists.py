@@ -13,7 +13,7 @@ def test_lists_without_rows_say_what_would_fill_them(newsroom: Newsroom, editor:
     page = editor.get("/dashboard?period=7d").text
 
     assert "None of these articles has a section. They come with the descriptions of articles" in page
-    assert "<code>reactions articles import daily feed.xml</code>" in page
+    assert "<code>reactions articles import daily feed.xml --section NAME</code>" in page
     assert '<a href="/docs">API</a>' in page
     assert "None of these articles has an author." in page
     assert '<table class="groups">' not in page
