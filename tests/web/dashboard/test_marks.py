@@ -44,6 +44,15 @@ def test_what_was_done_again_and_again_is_told_by_its_ends_and_that_in_one_minut
     assert texts(laid(page, [(10, NOON, "closed"), (12, NOON + 200_000, "reopened")])) == ["Closed, reopened 27 Nov–29 Nov"]
 
 
+def test_words_that_would_lie_on_their_own_mark_are_shortened(page: Page) -> None:
+    marks = [(140, NOON, "closed"), (142, NOON + 8 * MINUTE_S, "reopened"), (143, NOON + 9 * MINUTE_S, "hidden")]
+
+    (label,) = laid(page, marks, 290)["labels"]
+
+    assert label["text"] == "13:00–13:09"
+    assert label["left"] > 140
+
+
 def test_no_words_lie_on_others_or_leave_the_chart_and_no_mark_goes_without(page: Page) -> None:
     rnd = Random(5)
     for width in (230, 290, 700, 1300):

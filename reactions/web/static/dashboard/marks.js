@@ -37,11 +37,12 @@ function joined(marks, gap) {
 }
 
 function placed(group, { width, wide, written }) {
-  const fitting = written(group).find((text) => wide(text) <= width - 5) ?? ""
-  const long = wide(fitting)
-  const x = group[0].x
-  const left = x + 5 + long <= width ? x + 5 : Math.max(group.at(-1).x - 5 - long, 0)
-  return { marks: group, text: fitting, left, width: long, row: 0 }
+  const [first, last] = [group[0].x, group.at(-1).x]
+  const isRight = (text) => first + 5 + wide(text) <= width
+  const texts = written(group)
+  const text = texts.find((each) => isRight(each) || last - 5 - wide(each) >= 0) ?? texts.at(-1) // beside its marks, not on them
+  const left = isRight(text) ? first + 5 : Math.max(last - 5 - wide(text), 0)
+  return { marks: group, text, left, width: wide(text), row: 0 }
 }
 
 /** Give each label the lowest row where it has room; return how many rows there are. */
