@@ -37,11 +37,11 @@ function joined(marks, gap) {
 }
 
 function placed(group, { width, wide, written }) {
-  const [first, last] = [group[0].x, group.at(-1).x]
+  const first = group[0].x
   const isRight = (text) => first + 5 + wide(text) <= width
   const texts = written(group)
-  const text = texts.find((each) => isRight(each) || last - 5 - wide(each) >= 0) ?? texts.at(-1) // beside its marks, not on them
-  const left = isRight(text) ? first + 5 : Math.max(last - 5 - wide(text), 0)
+  const text = texts.find((each) => isRight(each) || first - 5 - wide(each) >= 0) ?? texts.at(-1) // beside its marks, not on them
+  const left = isRight(text) ? first + 5 : Math.max(first - 5 - wide(text), 0)
   return { marks: group, text, left, width: wide(text), row: 0 }
 }
 
