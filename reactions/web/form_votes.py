@@ -1,7 +1,8 @@
-"""Votes of a plain form, for pages without scripts. A browser is answered with a page, whatever happens; all else with problems.
+"""Votes of a plain form, for pages without scripts, which returns its reader to the page they came from.
 
-The page says what is saved and in which way it can be changed: its buttons send the form again, from the service's own origin. It
-leads back to the publisher's page, and nowhere else.
+A form that asks for it (`answer` is `page`) is answered with a page that says what is saved and how it can be changed: its
+buttons send the form again, from the service's own origin. It leads back to the publisher's page, and nowhere else. A refusal
+is a page for browsers in any case; all else gets problems.
 """
 
 from __future__ import annotations
@@ -25,14 +26,15 @@ from reactions.web.cors import Forbidden
 from reactions.web.limits import TooMany
 
 blueprint = Blueprint("form-votes", __name__)
-_FIELDS = ("article", "reaction", "return")
+_FIELDS = ("article", "reaction", "return", "answer")
+_PAGE, _RETURN = "page", "return"  # the answers that a form can ask for
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data", "text/plain")  # what a form of a browser can send
 _MOST_OF_ORIGIN = 100  # characters that are repeated of an origin
 
 
 @blueprint.post("/form/<site_key>", provide_automatic_options=False)
 def vote(site_key: str) -> Response:
-    """Vote by a form with the fields article, reaction (empty to withdraw) and return, the page's address."""
+    """Vote by a form: article, reaction (empty to withdraw), return (the page's address), and answer (page; else it returns)."""
     g.form_site = site = current.site(site_key)
     fields = _fields()
     g.form_back = back = _way_back(site, fields.get("return", ""))
@@ -40,9 +42,12 @@ def vote(site_key: str) -> Response:
     if not back:
         told = _origin_of(fields.get("return", ""))
         raise ValidationError(f"{told or 'This'} is not an origin of the site. Give the address of the page.", "return")
+    wanted = fields.get("answer", _RETURN)
+    if wanted not in (_PAGE, _RETURN):
+        raise ValidationError(f"Write {_PAGE} or {_RETURN}, or leave it out.", "answer")
     article = fields.get("article", "")
     receipt = nameless_votes.cast(site, article, fields.get("reaction") or None)
-    if not _is_for_browser():
+    if wanted == _RETURN or not _is_for_browser():
         return redirect(back, 303)  # type: ignore[return-value]
     mine = next((each for each in site.reactions.entries if each.key == receipt["reaction"]), None)
     return _page(200, mine=mine, article=article, counts=receipt["counts"])
