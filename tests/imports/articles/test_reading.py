@@ -187,7 +187,7 @@ def test_a_sitemap_has_no_guid_and_says_so_of_each_line() -> None:
         (b'<sitemapindex xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"/>', "This is a sitemap index."),
         (b"hello, world", "Line 1: the header has 'hello'. A header is key,title,url,section,authors,tags,published_at"),
         (b"key,url\n", "Line 1: the header needs title, and key or url."),
-        (b"key|title\n", "Line 1: the header has 'key|title'."),
+        (b"key:title\n", "Line 1: the header has 'key:title'."),
         (b"key,title,key\n", "Line 1: the header has 'key' more than once."),
         (b'key,title\na,"b\n', "not CSV: "),
         (b"key,title\na,b\xff\n", "Line 2: not UTF-8."),
