@@ -51,6 +51,7 @@ REFERENCE = (
     tables.ledger_procedure,
     tables.ledger_digest,
     tables.ledger_correction,
+    tables.ledger_start,
     tables.alert,
     tables.cooling_off,
     tables.webhook,

@@ -105,8 +105,7 @@ vote = Table(
     metadata,
     Column("article_id", BigInteger, primary_key=True, autoincrement=False),
     Column("voter", LargeBinary(16), primary_key=True),
-    Column("reaction", String(32)),
-    Column("previous", String(32)),
+    *(Column(name, String(32)) for name in ("reaction", "previous")),
     Column("seq", BigInteger, nullable=False),
     Column("held", Boolean, nullable=False, server_default=false()),
     Column("cast_at", BigInteger, nullable=False),
@@ -227,8 +226,7 @@ imported_views = Table(
     "imported_views",
     metadata,
     Column("article_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("day", Integer, primary_key=True, autoincrement=False),  # since 1970
-    Column("first_hour", Integer, primary_key=True, autoincrement=False),
+    *(Column(name, Integer, primary_key=True, autoincrement=False) for name in ("day", "first_hour")),  # since 1970
     Column("last_hour", Integer, nullable=False),
     Column("source", String(64), nullable=False),
     Column("n", BigInteger, nullable=False),
@@ -242,8 +240,7 @@ event = Table(
     Column("article_id", BigInteger, primary_key=True, autoincrement=False),
     Column("voter", LargeBinary(16), primary_key=True),
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
-    Column("from_reaction", String(32)),
-    Column("to_reaction", String(32)),
+    *(Column(name, String(32)) for name in ("from_reaction", "to_reaction")),
     Column("cause", String(16), nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("held", Boolean, nullable=False, server_default=false()),
@@ -266,8 +263,7 @@ ledger_digest = Table(
     metadata,
     Column("day", Integer, primary_key=True, autoincrement=False),
     Column("events", BigInteger, nullable=False),
-    Column("digest", LargeBinary(64), nullable=False),
-    Column("chain", LargeBinary(64), nullable=False),
+    *(Column(name, LargeBinary(64), nullable=False) for name in ("digest", "chain")),
     sqlite_with_rowid=False,
 )
 
@@ -280,14 +276,22 @@ ledger_correction = Table(
     sqlite_with_rowid=False,
 )
 
+ledger_start = Table(
+    "ledger_start",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # always 1
+    Column("at", BigInteger, nullable=False),
+    *(Column(name, BigInteger) for name in ("next_at", "article_id")),
+    Column("voter", LargeBinary(16)),
+    sqlite_with_rowid=False,
+)
+
 dropped = Table(
     "dropped",
     metadata,
     Column("article_id", BigInteger, primary_key=True, autoincrement=False),
     Column("reaction", String(32), primary_key=True),
-    Column("votes", BigInteger, nullable=False),
-    Column("events", BigInteger, nullable=False),
-    Column("readers", BigInteger, nullable=False),
+    *(Column(name, BigInteger, nullable=False) for name in ("votes", "events", "readers")),
     sqlite_with_rowid=False,
 )
 
@@ -318,10 +322,7 @@ verdict = Table(
     Column("id", String(16), primary_key=True),
     Column("site_id", Integer, nullable=False),
     Column("article_id", BigInteger, nullable=False),
-    Column("at", BigInteger, nullable=False),
-    Column("from_at", BigInteger, nullable=False),
-    Column("to_at", BigInteger, nullable=False),
-    Column("until", BigInteger, nullable=False),
+    *(Column(name, BigInteger, nullable=False) for name in ("at", "from_at", "to_at", "until")),
     Column("causes", JSON, nullable=False),
     Column("text", String(500), nullable=False),
     Column("reaction", String(32)),
@@ -382,8 +383,7 @@ editor_session = Table(
     metadata,
     Column("id", LargeBinary(32), primary_key=True),
     Column("key_id", String(12), nullable=False),  # empty for a person whom an identity provider has signed in
-    Column("created_at", BigInteger, nullable=False),
-    Column("used_at", BigInteger, nullable=False),
+    *(Column(name, BigInteger, nullable=False) for name in ("created_at", "used_at")),
     Column("person", String(320)),
     Column("grants", JSON),  # scopes by the id of their site
     Column("site_id", Integer),  # the site that is looked at

@@ -217,6 +217,7 @@ def _change_vote(insert: Any) -> Any:
             "reaction": insert.excluded.reaction,
             "seq": insert.excluded.seq,
             "held": or_(_v.held, and_(_v.reaction.is_(None), insert.excluded.held)),  # what counts already goes on counting
+            "cast_at": case((and_(_v.reaction.is_(None), _v.previous.is_(None)), insert.excluded.cast_at), else_=_v.cast_at),
             "changed_at": insert.excluded.changed_at,
         },
         where=insert.excluded.seq > _v.seq,

@@ -5,7 +5,7 @@ numbers, and each has a hold that says why.
 
 Read in one transaction for each range of articles, so that a vote counted meanwhile cannot look like a fault. Nothing is repaired
 here: a difference is a bug whose cause must be found, and a repair would hide it. `recounting` repairs what an operator has seen.
-What `retention` has dropped goes on counting: `dropped` says how much that is, of votes, of events and of readers.
+What `retention` and `months` have dropped goes on counting: `dropped` says how much that is, of votes, of events and of readers.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Select, cast, func, select, true, union_all
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, cast, func, or_, select, true, union_all
 
 from reactions.storage import tables
-from reactions.votes import holds
+from reactions.votes import holds, ledger
+from reactions.votes.ledger import Start
 from reactions.votes.rules import BRING_A_READER
 from reactions.votes.tallies import READERS_OF_HOUR
 
@@ -124,25 +125,25 @@ def all_differences(connection: Connection, of: Scope = None) -> list[object]:
 
 def differences(connection: Connection, of: Scope = None) -> list[Difference]:
     """Every (article, reaction) for which tally, recount of the votes, fold of the events and hourly series disagree."""
-    numbers = [
-        _numbers(connection, _served(of)),
+    counts = [
+        numbers(connection, _served(of)),
         recounted(connection, of),
-        _numbers(connection, _folded(of), _dropped(_gone.events, of)),
-        _numbers(connection, _hourly(of)),
+        numbers(connection, folded(of), _dropped(_gone.events, of)),
+        numbers(connection, _hourly(of)),
     ]
-    keys = sorted(set().union(*numbers))
-    rows = [(key, [counted.get(key, 0) for counted in numbers]) for key in keys]
+    keys = sorted(set().union(*counts))
+    rows = [(key, [counted.get(key, 0) for counted in counts]) for key in keys]
     return [Difference(*key, *counted) for key, counted in rows if len(set(counted)) > 1]
 
 
 def recounted(connection: Connection, of: Scope) -> dict[tuple[int, str], int]:
     """What votes say, by article and reaction: those that are there, and those that were dropped."""
-    return _numbers(connection, _recounted(of), _dropped(_gone.votes, of))
+    return numbers(connection, _recounted(of), _dropped(_gone.votes, of))
 
 
 def imported_differences(connection: Connection, of: Scope = None) -> list[ImportedDifference]:
     """Every (article, reaction) whose imported part differs from the sum of the recorded amounts."""
-    served, recorded = _numbers(connection, _imported(of)), _numbers(connection, _recorded(of))
+    served, recorded = numbers(connection, _imported(of)), numbers(connection, _recorded(of))
     keys = sorted(served.keys() | recorded.keys())
     rows = [(*key, served.get(key, 0), recorded.get(key, 0)) for key in keys]
     return [ImportedDifference(*row) for row in rows if row[2] != row[3]]
@@ -177,9 +178,9 @@ def left_behind(connection: Connection, of: Scope = None) -> list[LeftBehind]:
 
 def readers_differences(connection: Connection, of: Scope = None) -> list[ReadersDifference]:
     """Every (article, reaction) for which the hourly series and the ledger disagree on how many readers voted first."""
-    hourly = _numbers(connection, _readers(of))
-    folded = _numbers(connection, _first_votes(of), _dropped(_gone.readers, of))
-    rows = [(*key, hourly.get(key, 0), folded.get(key, 0)) for key in sorted(hourly.keys() | folded.keys())]
+    hourly = numbers(connection, _readers(of))
+    first = numbers(connection, first_votes(of, ledger.start(connection)), _dropped(_gone.readers, of))
+    rows = [(*key, hourly.get(key, 0), first.get(key, 0)) for key in sorted(hourly.keys() | first.keys())]
     return [ReadersDifference(*row) for row in rows if row[2] != row[3]]
 
 
@@ -188,13 +189,13 @@ def hold_differences(connection: Connection, of: Scope = None) -> list[HoldDiffe
     return [HoldDifference(row.article_id, row.id, row.state, bool(row.held)) for row in connection.execute(_holds_apart(of))]
 
 
-def _numbers(connection: Connection, *queries: Any) -> dict[tuple[int, str], int]:
-    """What queries return, added up."""
-    numbers: Counter[tuple[int, str]] = Counter()
+def numbers(connection: Connection, *queries: Any) -> dict[tuple[int, str], int]:
+    """What queries return, added up, by article and reaction."""
+    total: Counter[tuple[int, str]] = Counter()
     for query in queries:
         for article_id, reaction, n in connection.execute(query):
-            numbers[article_id, reaction] += n
-    return numbers
+            total[article_id, reaction] += n
+    return total
 
 
 def _within(columns: Any, of: Scope) -> ColumnElement[bool]:
@@ -217,8 +218,9 @@ def _recounted(of: Scope) -> Select[Any]:
     return select(_v.article_id, _v.reaction, func.count()).where(*counted).group_by(_v.article_id, _v.reaction)
 
 
-def _folded(of: Scope) -> Select[Any]:
-    counted = (_e.held.is_(False), _within(_e, of))
+def folded(of: Scope, *, until_ms: int | None = None) -> Select[Any]:
+    """What events amount to, by article and reaction; those before `until_ms`, or all."""
+    counted = (_e.held.is_(False), _within(_e, of), true() if until_ms is None else _e.at < until_ms)
     moves = union_all(
         select(_e.article_id, _e.to_reaction.label("reaction"), cast(1, BigInteger).label("by")).where(*counted),
         select(_e.article_id, _e.from_reaction, cast(-1, BigInteger)).where(*counted),
@@ -247,12 +249,18 @@ def _readers(of: Scope) -> Select[Any]:
     return counted.where(READERS_OF_HOUR != 0, _within(_h, of)).group_by(_h.article_id, _h.reaction)
 
 
-def _first_votes(of: Scope) -> Select[Any]:
-    counted = (_e.held.is_(False), _e.to_reaction.is_not(None), _within(_e, of))
+def first_votes(of: Scope, start: Start | None, *, since_ms: int | None = None) -> Select[Any]:
+    """How many readers voted first, by article and reaction, in a ledger with this start; of events since `since_ms`, or all."""
+    since = true() if since_ms is None else _e.at >= since_ms
+    counted = (_e.held.is_(False), _e.to_reaction.is_not(None), _within(_e, of), since)
     first = select(_e.article_id, _e.voter, func.min(_e.seq).label("seq")).where(*counted)
     earliest = first.group_by(_e.article_id, _e.voter).subquery()
     same = (earliest.c.article_id == _e.article_id) & (earliest.c.voter == _e.voter) & (earliest.c.seq == _e.seq)
-    readers = select(_e.article_id, _e.to_reaction, func.count()).join(earliest, same)
+    readers = select(_e.article_id, _e.to_reaction, func.count()).join(earliest, same).where(since, _within(_e, of))
+    if start is not None:  # a vote that was cast before then has counted before, with events that are gone
+        its = (_v.article_id == _e.article_id) & (_v.voter == _e.voter)
+        counted_earlier = (_v.cast_at < start.of_vote) & (_v.cast_at < _e.at)
+        readers = readers.outerjoin(tables.vote, its).where(or_(_v.cast_at.is_(None), ~counted_earlier))
     return readers.where(_e.cause.in_(BRING_A_READER)).group_by(_e.article_id, _e.to_reaction)
 
 

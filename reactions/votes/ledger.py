@@ -1,8 +1,11 @@
 """The ledger: one event for each applied change of a vote, appended in the transaction that counts it, never changed.
 
 The database refuses to change or delete an event outside of `procedure`, which only a few named ones use: removing an import
-that brought votes, deleting an article, removing made-up ones, dropping old votes, and forgetting a reader. What they change is
-recorded, and accounted for in the digests of `sealing`.
+that brought votes, deleting an article, removing made-up ones, dropping old votes or months, and forgetting a reader. What they
+change is recorded, and accounted for in the digests of `sealing`.
+
+Once `months` has dropped its first months, the ledger has a `Start`. Whether a vote is a reader's first is then told by
+`vote.cast_at`, which is when the vote first counted: events before the start are not there to tell it.
 """
 
 from __future__ import annotations
@@ -12,7 +15,20 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, tuple_, union_all, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    bindparam,
+    case,
+    delete,
+    insert,
+    literal,
+    select,
+    tuple_,
+    union_all,
+    update,
+)
 
 from reactions.refusals import ImportConflict
 from reactions.storage import tables
@@ -41,7 +57,30 @@ class Event(NamedTuple):
     held: bool = False
 
 
-_e, _v, _p = tables.event.c, tables.vote.c, tables.ledger_procedure.c
+class Start(NamedTuple):
+    """Where the ledger starts (UTC ms). While it moves to `next_ms`, that holds already for the votes up to the voter `done`."""
+
+    at_ms: int
+    next_ms: int | None = None
+    done: Voter | None = None
+
+    def of(self, voter: Voter) -> int:
+        """Where the ledger of one vote starts."""
+        return self.next_ms if self.next_ms is not None and self.done is not None and voter <= self.done else self.at_ms
+
+    def counted_earlier(self, voter: Voter, *, cast_at: int, at_ms: int) -> bool:
+        """True if a vote cast at `cast_at` had counted before the first of its events that is still there, at `at_ms`."""
+        return cast_at < min(self.of(voter), at_ms)
+
+    @property
+    def of_vote(self) -> ColumnElement[int]:
+        """Where the ledger of a row of `vote` starts."""
+        if self.next_ms is None or self.done is None:
+            return literal(self.at_ms, BigInteger)
+        return case((tuple_(_v.article_id, _v.voter) <= self.done, literal(self.next_ms, BigInteger)), else_=self.at_ms)
+
+
+_e, _v, _p, _s = tables.event.c, tables.vote.c, tables.ledger_procedure.c, tables.ledger_start.c
 _COLUMNS = ("article_id", "voter", "seq", "from_reaction", "to_reaction", "cause", "at")
 EVENTS = select(*(_e[name] for name in (*_COLUMNS, "held")))
 _APPEND = ManyRows(tables.event, _COLUMNS)
@@ -66,17 +105,32 @@ def refuse_any_of(connection: Connection, site_key: str, keys: Mapping[int, str]
         )
 
 
+def start(connection: Connection) -> Start | None:
+    """Where the ledger starts, if months were dropped."""
+    row = connection.execute(select(_s.at, _s.next_at, _s.article_id, _s.voter)).one_or_none()
+    if row is None:
+        return None
+    done = None if row.article_id is None else (row.article_id, bytes(row.voter))
+    return Start(row.at, row.next_at, done)
+
+
 def counted_before(connection: Connection, voters: Collection[Voter]) -> set[Voter]:
-    """Those of the voters whose vote on the article has counted at some time."""
+    """Those of the voters whose vote on the article has counted at some time, or may have, before the ledger starts."""
     asked = select(_e.article_id, _e.voter).where(
         tuple_(_e.article_id, _e.voter).in_(voters), _e.held.is_(False), _e.to_reaction.is_not(None)
     )
-    return {(article_id, bytes(voter)) for article_id, voter in connection.execute(asked.distinct())}
+    known = {(article_id, bytes(voter)) for article_id, voter in connection.execute(asked.distinct())}
+    if (begin := start(connection)) is not None:  # asked after the events: they go in the transaction that moves the start
+        old = select(_v.article_id, _v.voter).where(tuple_(_v.article_id, _v.voter).in_(voters), _v.cast_at < begin.of_vote)
+        known |= {(article_id, bytes(voter)) for article_id, voter in connection.execute(old)}
+    return known
 
 
 @contextmanager
-def procedure(connection: Connection, what: str, *, at_ms: int) -> Iterator[list[Event]]:
+def procedure(connection: Connection, what: str, *, at_ms: int, beside: int = 0) -> Iterator[list[Event]]:
     """Open the ledger to the rest of the caller's transaction; append to the list what is removed from it.
+
+    So many more events are removed `beside` these; the caller accounts for them.
 
     One procedure runs at a time. It is on record, with how many events it removed, and nobody else sees the ledger open.
     """
@@ -91,7 +145,7 @@ def procedure(connection: Connection, what: str, *, at_ms: int) -> Iterator[list
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("REVOKE UPDATE, DELETE ON event FROM CURRENT_USER")
     done = update(tables.ledger_procedure).where(_p.id == record["id"])
-    connection.execute(done.values(open=False, events=len(removed)))
+    connection.execute(done.values(open=False, events=len(removed) + beside))
 
 
 def strike_out(connection: Connection, article_ids: Collection[int], tag: bytes, *, what: str, at_ms: int) -> list[Shift]:
