@@ -18,7 +18,7 @@ from reactions.reports import reporting
 from reactions.reports.reporting import Reports
 from reactions.secret_keys import Keys, keys_of
 from reactions.settings import InvalidSettings, Settings, proxy_networks
-from reactions.storage import connecting, engines, replica
+from reactions.storage import connecting, engines, partitions, replica
 from reactions.storage.replica import Source
 from reactions.times import HOUR_MS
 from reactions.votes import readers, rollups
@@ -224,6 +224,7 @@ def _rounds(settings: Settings, engine: Engine, reports: Reports) -> Rounds:
     def in_the_background() -> None:
         if rollups.roll_up(engine, now_ms=current.now_ms(), within_s=_ROLLING_UP_S):
             reporting.keep_sums(engine, now_ms=current.now_ms())
+        partitions.keep_ahead(engine, now_ms=current.now_ms())
         reports.keep_warm()
 
     return Rounds(

@@ -7,6 +7,7 @@ from flask.cli import with_appcontext
 
 from reactions.commands import as_json, print_json
 from reactions.newsroom import registering, sites
+from reactions.storage import partitions
 from reactions.storage.engines import writing
 from reactions.times import DAY_MS
 from reactions.votes import removing
@@ -40,3 +41,4 @@ def retention(*, as_json: bool) -> None:
         print_json({"sites": outcome})
     with writing(engine) as connection:
         registering.forget_quotas(connection, before_ms=now_ms - DAY_MS)
+    partitions.keep_ahead(engine, now_ms=now_ms)

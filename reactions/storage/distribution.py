@@ -108,6 +108,11 @@ def has_citus(connection: Connection) -> bool:
     return connection.execute(text("SELECT 1 FROM pg_extension WHERE extname = 'citus'")).scalar() is not None
 
 
+def is_distributed(connection: Connection, name: str) -> bool:
+    """True if Citus has distributed this table of ours."""
+    return has_citus(connection) and name in _distributed(connection)
+
+
 def _distributed(connection: Connection) -> frozenset[str]:
     """Our tables that Citus has distributed, reference tables included."""
     query = (

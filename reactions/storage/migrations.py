@@ -40,7 +40,7 @@ def upgrade(engine: Engine, *, give_up_s: float = _GIVE_UP_S) -> bool:
 
     Raises MigrationRefused if the tables are newer than this version, or if others hold them locked for `give_up_s` seconds.
     """
-    with _alone(engine, give_up_s) as connection:
+    with alone(engine, give_up_s) as connection:
         if newer(connection):
             raise MigrationRefused(_NEWER.format(revision=revision(connection)))
         if not behind(connection):
@@ -51,7 +51,7 @@ def upgrade(engine: Engine, *, give_up_s: float = _GIVE_UP_S) -> bool:
 
 def downgrade(engine: Engine, to: str) -> None:
     """Go back to an older revision; "base" removes every table. Raises MigrationRefused."""
-    with _alone(engine, _GIVE_UP_S) as connection:
+    with alone(engine, _GIVE_UP_S) as connection:
         if newer(connection):
             raise MigrationRefused(_NEWER.format(revision=revision(connection)))
         config = _config(connection)
@@ -78,21 +78,39 @@ def revision(connection: Connection) -> str | None:
 
 def differences(connection: Connection) -> list[object]:
     """Where the tables differ from what the code expects; empty is right."""
-    context = MigrationContext.configure(connection, opts={"compare_type": True})
-    return list(compare_metadata(context, tables.metadata))
+    parts = _parts(connection, "event")
+    ours: dict[str, Any] = {"compare_type": True, "include_name": lambda name, kind, _: kind != "table" or name not in parts}
+    return list(compare_metadata(MigrationContext.configure(connection, opts=ours), tables.metadata))
 
 
 def create_index(op: Operations, name: str, table: str, columns: Sequence[str]) -> None:
     """Build an index in a migration; on PostgreSQL concurrently, so that votes go on. Commits what the revision did before it.
 
-    One that an interrupted build left invalid is built again.
+    One that an interrupted build left invalid is built again. A partitioned table gets one for each partition, then they are one.
     """
     if op.get_bind().dialect.name != "postgresql":
         op.create_index(name, table, list(columns), if_not_exists=True)
         return
+    parts = _parts(op.get_bind(), table)
+    for part in parts:
+        create_index(op, f"{name}_{part}", part, columns)
+    if parts:
+        op.create_index(name, table, list(columns), if_not_exists=True)  # PostgreSQL takes those of the partitions into it
+        return
     with op.get_context().autocommit_block(), without_timeouts(op.get_bind()):
         op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
         op.create_index(name, table, list(columns), postgresql_concurrently=True)
+
+
+def _parts(connection: Connection, table: str) -> list[str]:
+    """The partitions of a table; none if it has none."""
+    if connection.dialect.name != "postgresql":
+        return []
+    query = (
+        "SELECT c.relname FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid "
+        "WHERE i.inhparent = to_regclass(%s) ORDER BY c.relname"
+    )
+    return list(connection.exec_driver_sql(query, (table,)).scalars())
 
 
 _NEWER = (
@@ -146,7 +164,7 @@ def _config(connection: Connection) -> Config:
 
 
 @contextmanager
-def _alone(engine: Engine, give_up_s: float) -> Iterator[Connection]:
+def alone(engine: Engine, give_up_s: float) -> Iterator[Connection]:
     """A connection that no other migration runs beside. SQLite's own lock does not span its DDL, so a file stands in for it.
 
     On SQLite the connection is in one transaction from beginning to end; on PostgreSQL it is in none.
