@@ -16,10 +16,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from reactions.commands import as_json, failure, print_json
 from reactions.newsroom import sites
 from reactions.reports import reporting
-from reactions.storage import distribution, migrations
+from reactions.storage import distribution, migrations, partitions
 from reactions.storage.connecting import with_timeouts
 from reactions.storage.engines import snapshot
-from reactions.votes import integrity, rollups, sealing
+from reactions.storage.partitions import Partition
+from reactions.times import rfc3339
+from reactions.votes import integrity, months, rollups, sealing
 from reactions.web import current
 
 db = AppGroup("db", help="Upgrade and check the tables.")
@@ -94,6 +96,55 @@ def distribute(*, dry_run: bool, shards: int) -> None:
         return
     changed = distribution.distribute(current.engine(), shards=shards)
     click.echo(f"Distributed: {changed}." if changed else "All tables are distributed.")
+
+
+@db.command("partition")
+@click.option("--dry-run", is_flag=True, help="Print the statements that are left to run, and run none.")
+def partition(*, dry_run: bool) -> None:
+    """Let the ledger lie in months, so that `drop-months` gives their disk back at once. PostgreSQL.
+
+    Only for large sites. Votes go on: the table becomes the first partition without a copy, in a transaction of some
+    milliseconds. Safe to run again. The service makes the partitions of coming months, as `reactions retention` does.
+    """
+    engine, now_ms = current.engine(), current.now_ms()
+    if dry_run:
+        for statement in partitions.planned(engine, now_ms=now_ms):
+            click.echo(f"{statement};")
+        return
+    changed = partitions.partition(engine, now_ms=now_ms)
+    with current.reading() as connection:
+        names = [each.name for each in partitions.listed(connection)]
+    click.echo(f"{'Partitioned' if changed else 'The ledger is partitioned'}: {', '.join(names)}.")
+
+
+@db.command("drop-months")
+@click.option("--keep-months", type=click.IntRange(min=1), required=True, help="Whole months to keep, beside the present one.")
+@click.option("--unchecked", is_flag=True, help="Do not compare the events with their seals before they go.")
+@click.option("--dry-run", is_flag=True, help="Print what would go, and drop nothing.")
+def drop_months(*, keep_months: int, unchecked: bool, dry_run: bool) -> None:
+    """Drop old months of the ledger. Votes stay, counts and reports too; single votes of that time are in no export any more.
+
+    Run `reactions archive` first. Readers go on changing old votes. In a partitioned ledger a month goes at once, and its disk
+    comes back; elsewhere its events go in small steps. Safe to run again, as after a run that was cut short.
+    """
+    engine, box = current.engine(), current.parts().ballot_box
+    if dry_run:
+        until_ms = months.last_moment(current.now_ms(), keep_months=keep_months)
+        with current.reading() as connection:
+            pieces = months.planned(connection, until_ms)
+        click.echo("\n".join(_would_go(piece) for piece in pieces) or "No month is old enough.")
+        return
+    count = 0
+    for piece in months.drop(engine, box, keep_months=keep_months, now_ms=current.now_ms, check=not unchecked):
+        count += 1
+        events = f"{piece.events:,} event{'s' * (piece.events != 1)}"
+        click.echo(f"Before {rfc3339(piece.until_ms)}: {events} dropped in {piece.took_s:.1f} s.")
+    if not count:
+        click.echo("No month is old enough.")
+
+
+def _would_go(piece: Partition) -> str:
+    return f"Before {rfc3339(piece.until_ms or 0)}: {f'partition {piece.name}' if piece.name else 'events, in small steps'}."
 
 
 @click.command("verify")

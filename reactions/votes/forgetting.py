@@ -19,9 +19,9 @@ from sqlalchemy import Connection, Engine, Text, bindparam, cast, select, update
 from reactions.newsroom.sites import Site
 from reactions.refusals import VotesDropped
 from reactions.storage import tables
-from reactions.votes import holds, ledger, readers
+from reactions.votes import holds, ledger, readers, sealing
 from reactions.votes.ballot_box import BallotBox
-from reactions.votes.ledger import Voter
+from reactions.votes.ledger import Start, Voter
 from reactions.votes.rules import Ballot, Receipt
 
 _TRIED_AT_ONCE = 500
@@ -85,11 +85,21 @@ def _withdraw(box: BallotBox, site: Site, votes: Sequence[_Vote], now_ms: int) -
 
 
 def _rename(connection: Connection, voters: Sequence[Voter], now_ms: int) -> None:
-    to = {voter: secrets.token_bytes(readers.PSEUDONYM_BYTES) for voter in voters}
+    sealing.take_turn(connection)  # the start of the ledger does not move meanwhile
+    start = ledger.start(connection)
+    to = {voter: _another(voter, start) for voter in voters}
     ledger.rename(connection, to, what="forget", at_ms=now_ms)
     connection.execute(_RENAME_VOTE, [{"a": a, "v": v, "to": new} for (a, v), new in to.items()])
     names = [{"a": a, "v": v, "to": new, "name": holds.id_of(a, new)} for (a, v), new in to.items()]
     connection.execute(_RENAME_HOLD, names)
+
+
+def _another(voter: Voter, start: Start | None) -> bytes:
+    """A random name; while the start of the ledger moves, one on the same side of the line between old and new start."""
+    while True:
+        name = secrets.token_bytes(readers.PSEUDONYM_BYTES)
+        if start is None or start.of((voter[0], name)) == start.of(voter):
+            return name
 
 
 _RENAME_VOTE = (

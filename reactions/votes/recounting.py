@@ -3,7 +3,8 @@
 The votes decide, because every other number is computed from them, and a unique key allows one vote for each reader and article.
 If the ledger does not end at a vote's present state, an event with the cause `recount` leads it there; no event is changed, and a
 digest that differs is still reported. The hourly series follows the ledger, hour by hour, and the tally
-the votes. Once the votes of an article were dropped, only its tally can be set: the rest is not known any more.
+the votes. Once the votes of an article, or months of its ledger, were dropped, only its tally can be set: the rest is not known
+any more.
 
 An article is corrected in one transaction of the ballot box that no counting runs beside.
 """
@@ -14,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Connection, cast, delete, func, insert, select
+from sqlalchemy import BigInteger, Connection, cast, delete, exists, func, insert, or_, select
 
 from reactions.newsroom import interventions
 from reactions.newsroom.sites import Site
@@ -28,10 +29,11 @@ from reactions.votes.ledger import Event
 CAUSE = "recount"
 _ARTICLES_AT_ONCE = 200
 _a, _t, _v, _e, _h = tables.article.c, tables.tally.c, tables.vote.c, tables.event.c, tables.hourly.c
+_gone = tables.dropped.c
 
 
 class Article(NamedTuple):
-    """An article of a site, and whether its votes were dropped."""
+    """An article of a site, and whether its votes were dropped, or some of their events."""
 
     site_id: int
     article_id: int
@@ -51,7 +53,8 @@ def find(connection: Connection, site: Site | None, article_id: int | None) -> I
     """The articles with drift, of all sites or one, or one article; in the caller's snapshot."""
     of_site = () if site is None else (_a.site_id == site.id,)
     named = () if article_id is None else (_a.article_id == article_id,)
-    asked = select(_a.site_id, _a.article_id, _a.key, _a.votes_dropped_at.is_not(None)).where(*of_site, *named)
+    gone = or_(_a.votes_dropped_at.is_not(None), exists().where(_gone.article_id == _a.article_id))
+    asked = select(_a.site_id, _a.article_id, _a.key, gone).where(*of_site, *named)
     every = [Article(*row) for row in connection.execute(asked.order_by(_a.site_id, _a.key))]
     for first in range(0, len(every), _ARTICLES_AT_ONCE):
         some = {article.article_id: article for article in every[first : first + _ARTICLES_AT_ONCE]}

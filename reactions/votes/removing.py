@@ -51,9 +51,9 @@ class _Removal:
         return len(leaving)
 
     def _finish_dropping(self, ids: Sequence[int]) -> None:
-        """Drop what retention has begun to drop: events cannot be taken back any more once later ones are gone."""
+        """Drop the rest of what was dropped in part: events cannot be taken back any more once others of the vote are gone."""
         with self.editor.engine.connect() as connection:
-            begun = articles.ids_dropped(connection, ids)
+            begun = retention.ids_with_any_gone(connection, ids)
         for article_id in begun:
             retention.drop_votes(self.editor.box, article_id, now_ms=self.editor.now_ms)
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Engine, delete, exists, func, or_, select, tuple_, update
 
@@ -18,8 +19,9 @@ from reactions.languages import gettext
 from reactions.newsroom import articles, interventions, outdated
 from reactions.newsroom.sites import Site
 from reactions.refusals import ImportConflict
-from reactions.storage import engines, tables
-from reactions.storage.engines import insert_for, writing
+from reactions.storage import engines, statements, tables
+from reactions.storage.engines import writing
+from reactions.storage.statements import ManyRows
 from reactions.times import DAY_MS
 from reactions.votes import ledger, sealing
 from reactions.votes.ballot_box import BallotBox
@@ -70,9 +72,16 @@ def erase(connection: Connection, article_ids: Collection[int]) -> None:
         sealing.correct_dropped(connection, rows, [])
 
 
+def ids_with_any_gone(connection: Connection, article_ids: Collection[int]) -> frozenset[int]:
+    """Those of the ids of which something was dropped: their votes, or events of old months."""
+    gone = select(_gone.article_id).where(_gone.article_id.in_(article_ids)).distinct()
+    return articles.ids_dropped(connection, article_ids) | frozenset(connection.execute(gone).scalars())
+
+
 def refuse_take_back(connection: Connection, site: Site) -> None:
     """Raise ImportConflict if votes of the site were dropped: some may be those of an import, which cannot be told any more."""
-    dropped = select(_a.article_id).where(_a.site_id == site.id, _a.votes_dropped_at.is_not(None))
+    gone = or_(_a.votes_dropped_at.is_not(None), exists().where(_gone.article_id == _a.article_id))
+    dropped = select(_a.article_id).where(_a.site_id == site.id, gone)
     if connection.execute(dropped.limit(1)).scalar() is not None:
         raise ImportConflict(
             gettext(
@@ -153,6 +162,7 @@ def _drop_events(connection: Connection, article_id: int, base: _Base, now_ms: i
     first = {event.voter: event for event in counted}  # the last of each voter's that is in sight
     if _has_earlier(connection, events[-1]):
         first.pop(events[-1].voter, None)
+    _leave_out_counted_earlier(connection, first)
     for event in events:
         if not event.held:
             base["events", event.taken_up or ""] += 1
@@ -161,6 +171,18 @@ def _drop_events(connection: Connection, article_id: int, base: _Base, now_ms: i
         if event.cause in BRING_A_READER:
             base["readers", event.taken_up or ""] += 1
     return len(events)
+
+
+def _leave_out_counted_earlier(connection: Connection, first: dict[bytes, Event]) -> None:
+    """Leave out the voters who had voted before the ledger starts: the months that were dropped have counted them."""
+    start = ledger.start(connection)
+    if start is None or not first:
+        return
+    (article_id,) = {event.article_id for event in first.values()}
+    cast = select(_v.voter, _v.cast_at).where(_v.article_id == article_id, _v.voter.in_(list(first)))
+    for voter, cast_at in connection.execute(cast).all():
+        if start.counted_earlier((article_id, voter := bytes(voter)), cast_at=cast_at, at_ms=first[voter].at_ms):
+            del first[voter]
 
 
 def _has_earlier(connection: Connection, event: Event) -> bool:
@@ -182,16 +204,43 @@ def _drop_votes(connection: Connection, article_id: int, base: _Base, *, most: i
 
 
 def _add(connection: Connection, article_id: int, base: _Base) -> None:
-    """Add to what dropped votes amount to, and account for that in the digest."""
-    reactions = sorted({reaction for (_, reaction), n in base.items() if n and reaction})
-    if not reactions:
+    reactions = {reaction for (_, reaction), n in base.items() if n and reaction}
+    take_on(connection, {(article_id, r): Gone(*(base[name, r] for name in Gone._fields)) for r in reactions})
+
+
+class Gone(NamedTuple):
+    """How much of a count is of votes, of events, and of first votes that are there no longer."""
+
+    votes: int = 0
+    events: int = 0
+    readers: int = 0
+
+
+def take_on(connection: Connection, more: Mapping[tuple[int, str], Gone]) -> None:
+    """Add to what dropped votes amount to, by article and reaction, and account for that in the digest."""
+    if not more:
         return
-    rows = select(*_gone).where(_gone.article_id == article_id, _gone.reaction.in_(reactions))
-    before = connection.execute(rows).all()
-    statement = insert_for(connection)(tables.dropped)
-    names = ("votes", "events", "readers")
-    more = {name: _gone[name] + statement.excluded[name] for name in names}
-    added = [{"article_id": article_id, "reaction": r, **{name: base[name, r] for name in names}} for r in reactions]
-    connection.execute(statement.on_conflict_do_update(index_elements=["article_id", "reaction"], set_=more), added)
-    after: Iterable[Iterable[object]] = connection.execute(rows).all()
-    sealing.correct_dropped(connection, before, list(after))
+    rows = [(*key, *gone) for key, gone in sorted(more.items())]
+    theirs = select(*_gone).where(statements.among(connection.dialect.name, _gone.article_id))
+    ids = statements.ids(connection.dialect.name, {article_id for article_id, _ in more})
+    before = connection.execute(theirs, ids).all()
+    if connection.dialect.name == "sqlite":
+        _TAKE_ON.execute(connection, rows)
+    else:
+        connection.exec_driver_sql(_TAKE_ON_ALL, tuple(map(list, zip(*rows, strict=True))))
+    sealing.correct_dropped(connection, before, connection.execute(theirs, ids).all())
+
+
+def _added(insert: Any) -> Any:
+    sums = {name: _gone[name] + insert.excluded[name] for name in Gone._fields}
+    return insert.on_conflict_do_update(index_elements=["article_id", "reaction"], set_=sums)
+
+
+_TAKE_ON = ManyRows(tables.dropped, ["article_id", "reaction", *Gone._fields], _added)
+# A month has a hundred thousand rows: PostgreSQL takes them as arrays.
+_TAKE_ON_ALL = (
+    "INSERT INTO dropped (article_id, reaction, votes, events, readers) "
+    "SELECT * FROM unnest(%s::bigint[], %s::varchar[], %s::bigint[], %s::bigint[], %s::bigint[]) "
+    "ON CONFLICT (article_id, reaction) DO UPDATE SET votes = dropped.votes + excluded.votes, "
+    "events = dropped.events + excluded.events, readers = dropped.readers + excluded.readers"
+)

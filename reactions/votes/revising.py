@@ -9,19 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Engine, and_, select
+from sqlalchemy import Connection, Engine, and_, func, select
 
 from reactions.newsroom import articles, interventions
 from reactions.newsroom.sites import Site
+from reactions.refusals import VotesDropped
 from reactions.storage import engines, tables
 from reactions.storage.engines import writing
 from reactions.times import DAY_MS, HOUR_MS
-from reactions.votes import holds, imported, imported_views, tallies, views
+from reactions.votes import holds, imported, imported_views, ledger, tallies, views
 from reactions.votes.ballot_box import BallotBox
 from reactions.votes.holds import Hold
 from reactions.votes.rules import Ballot, Receipt
 
-_v, _e = tables.vote.c, tables.event.c
+_v, _e, _i = tables.vote.c, tables.event.c, tables.intervention.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,8 @@ def undo_reset(editor: Editor, key: str) -> int:
         article = articles.get(connection, editor.site, key)
         articles.refuse_dropped(article)
         votes = _withdrawn_by_reset(connection, article.article_id)
+        if not votes:
+            _refuse_forgotten_reset(connection, article.article_id)
     count = _count(editor, (_ballot(editor, article.article_id, article.key, v, v.reaction, "restore") for v in votes))
     _record(editor, article.key, "restored")
     return count
@@ -139,6 +142,14 @@ def _withdrawn_by_reset(connection: Connection, article_id: int) -> list[_Vote]:
         .where(_v.article_id == article_id, _v.reaction.is_(None), _e.cause == "reset")
     )
     return [_Vote(bytes(voter), reaction, seq) for voter, reaction, seq in connection.execute(withdrawn)]
+
+
+def _refuse_forgotten_reset(connection: Connection, article_id: int) -> None:
+    """Raise VotesDropped if the ledger no longer knows what the last reset has withdrawn."""
+    last = select(func.max(_i.at)).where(_i.article_id == article_id, _i.what == "reset")
+    start, reset_ms = ledger.start(connection), connection.execute(last).scalar()
+    if start is not None and reset_ms is not None and reset_ms < start.at_ms:
+        raise VotesDropped("The reset cannot be undone: the month of the ledger in which it was made was dropped.")
 
 
 def _voters_of(connection: Connection, article_id: int) -> frozenset[bytes]:

@@ -13,7 +13,7 @@ import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from sqlalchemy import Connection, Engine, func, insert, select
+from sqlalchemy import Connection, Engine, delete, func, insert, select, true
 
 from reactions.storage import tables
 from reactions.storage.engines import insert_for, snapshot, writing
@@ -64,11 +64,11 @@ def seal(engine: Engine, *, now_ms: int) -> tuple[int, str]:
     until = (now_ms - _SETTLED_MS) // DAY_MS
     while True:
         with snapshot(engine) as connection:
-            before = _state(connection)
+            before = state(connection)
             sums = _sums(connection, first=before[0] + 1, until=until)
         with writing(engine) as connection:
             take_turn(connection)
-            if _state(connection) == before:
+            if state(connection) == before:
                 return len(sums), _write(connection, sums).hex()
 
 
@@ -76,11 +76,6 @@ def take_turn(connection: Connection) -> None:
     """Wait until no other transaction changes the ledger or its corrections."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ALONE})")
-
-
-def _state(connection: Connection) -> tuple[int, int]:
-    """What another sealing, or a procedure, would change."""
-    return _last(connection)[0], connection.execute(select(func.count()).select_from(tables.ledger_procedure)).scalar_one()
 
 
 def _write(connection: Connection, sums: Mapping[int, Sum]) -> bytes:
@@ -121,17 +116,39 @@ def _account(connection: Connection, corrections: Mapping[int, Sum]) -> None:
         connection.execute(statement.values(row).on_conflict_do_update(index_elements=["day"], set_=changed))
 
 
-def differences(connection: Connection) -> list[SealBroken]:
-    """The sealed days whose events, corrections counted in, are not what was sealed. Reads every event once."""
+def drop_days(connection: Connection, *, until: int) -> None:
+    """Account for the days before `until`, all of whose events go: what was sealed of them is what is missing from now on.
+
+    Their digests stay, links of the chain as before.
+    """
+    connection.execute(delete(tables.ledger_correction).where(_c.day != DROPPED, _c.day < until))
+    whole = select(_d.day, _d.events, _d.digest).where(_d.day < until)
+    connection.execute(insert(tables.ledger_correction).from_select(["day", "events", "digest"], whole))
+
+
+def state(connection: Connection) -> tuple[int, int]:
+    """What another sealing, or a procedure, would change."""
+    return _last(connection)[0], connection.execute(select(func.count()).select_from(tables.ledger_procedure)).scalar_one()
+
+
+def differences(connection: Connection, *, until: int | None = None) -> list[SealBroken]:
+    """The sealed days whose events, corrections counted in, are not what was sealed. Reads every event once.
+
+    With `until`, the days before that one alone.
+    """
     last, _ = _last(connection)
-    found = _sums(connection, first=None, until=last + 1)
-    gone = connection.execute(_GONE).all()
-    found[DROPPED] = Sum(len(gone), sum(map(_hash, gone)))
-    for day, events, digest in connection.execute(select(_c.day, _c.events, _c.digest)):
+    found = _sums(connection, first=None, until=last + 1 if until is None else until)
+    if until is None:
+        gone = connection.execute(_GONE).all()
+        found[DROPPED] = Sum(len(gone), sum(map(_hash, gone)))
+    corrected = true() if until is None else (_c.day != DROPPED) & (_c.day < until)
+    sealed = true() if until is None else _d.day < until
+    for day, events, digest in connection.execute(select(_c.day, _c.events, _c.digest).where(corrected)):
         before = found.get(day, Sum())
         found[day] = Sum(before.events + events, before.digest + int.from_bytes(digest, "big"))
     broken, chain = [], _START
-    for day, events, digest, chained in connection.execute(select(_d.day, _d.events, _d.digest, _d.chain).order_by(_d.day)):
+    digests = select(_d.day, _d.events, _d.digest, _d.chain).where(sealed).order_by(_d.day)
+    for day, events, digest, chained in connection.execute(digests):
         there = found.pop(day, Sum())
         chain = _chained(chain, day, events, digest)
         intact = chain == chained
