@@ -22,6 +22,7 @@ from reactions.newsroom import sites
 from reactions.newsroom.sites import Site
 from reactions.reports import periods
 from reactions.reports.query import ReportQuery
+from reactions.times import rfc3339
 from reactions.votes import readers
 from reactions.web import current
 
@@ -130,6 +131,7 @@ def archive(site: str, folder: Path, precision: str | None, *, anew: bool, as_js
 _ARCHIVED = {
     "written": "written.",
     "changed": "has changed since it was archived, as by an import of older votes. --anew writes it again.",
+    "dropped": "not written: its votes were dropped before. `reactions export` still has its articles and its series.",
 }
 
 
@@ -198,5 +200,7 @@ def _report(files: Sequence[File], reading: Scope) -> None:
     """Report on standard error what was written, and the cursor of the next export."""
     for file in files:
         click.echo(f"{file.name}: {file.rows:,} rows, {file.size:,} bytes, sha256 {file.sha256}", err=True)
+    if reading.votes_from_ms is not None and any(file.table.name == "votes" for file in files):
+        click.echo(f"Single votes before {rfc3339(reading.votes_from_ms)} were dropped.", err=True)
     if reading.next:
         click.echo(f"The next export: --since {reading.next.text(reading.site)}", err=True)

@@ -25,6 +25,7 @@ from reactions.reports.periods import first_hour
 from reactions.reports.query import ReportQuery, closed_before
 from reactions.storage import engines, tables
 from reactions.times import HOUR_MS
+from reactions.votes import ledger
 
 MARK = "month.json"
 _a, _h = tables.article.c, tables.hourly.c
@@ -58,7 +59,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A month and what became of it: `written`, `kept`, or `changed` since it was written."""
+    """A month and what became of it: `written`, `kept`, `changed` since it was written, or `dropped` before it was."""
 
     month: Month
     state: str
@@ -79,9 +80,13 @@ def run(
     with engines.snapshot(engine) as connection:
         until_ms = now_ms if complete_until is None else min(now_ms, complete_until(connection))
         found = [(month, _changes(connection, site, month)) for month in _closed(connection, site, until_ms)]
+        start = ledger.start(connection)
     for month, changes in found:
         place = folder / f"site={site.key}" / f"month={month.name}"
         kept = _kept(place)
+        if start is not None and month.hours.start * HOUR_MS < max(start.at_ms, start.next_ms or 0):
+            yield Outcome(month, "dropped" if kept is None else "kept", [])  # what is written has more than the database
+            continue
         if kept is not None and (kept.changes == changes or not anew):
             yield Outcome(month, "kept" if kept.changes == changes else "changed", [])
             continue

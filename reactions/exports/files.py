@@ -66,6 +66,7 @@ class File:
     """A table of a scope. `rows`, `size` (bytes) and `sha256` are those of the pieces that were taken so far."""
 
     def __init__(self, opened: Scope, table: Table, form: Form) -> None:
+        opened.refuse_dropped(table)
         self.table = table
         self.form = form
         self.columns = scope.columns_of(opened.choice, opened.site, table)
@@ -191,6 +192,7 @@ def describe_columns(opened: Scope, tables: Sequence[tuple[Table, Sequence[Colum
 
 
 def _package(opened: Scope, resources: Sequence[dict[str, Any]]) -> str:
+    since = opened.votes_from_ms
     package = {
         "$schema": "https://datapackage.org/profiles/2.0/datapackage.json",
         "name": f"{opened.site.key}-reactions",
@@ -203,6 +205,7 @@ def _package(opened: Scope, resources: Sequence[dict[str, Any]]) -> str:
             "site": _site(opened.site),
             "scope": _scope(opened),
             "next": opened.next.text(opened.site) if opened.next else None,
+            **({} if since is None else {"votes_from_utc": rfc3339(since)}),
         },
     }
     return json.dumps(package, indent=2, ensure_ascii=False) + "\n"

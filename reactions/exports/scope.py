@@ -27,7 +27,8 @@ from reactions.reports import periods, query
 from reactions.reports.periods import Period
 from reactions.reports.query import ReportQuery, closed_before
 from reactions.storage import engines, tables
-from reactions.times import HOUR_MS
+from reactions.times import HOUR_MS, rfc3339
+from reactions.votes import ledger
 
 PRECISIONS = {"millisecond": 1, "second": 1000, "minute": 60_000, "hour": HOUR_MS, "day": 24 * HOUR_MS}
 FORMATS = ("csv", "parquet", "arrow")
@@ -179,7 +180,7 @@ class Scope:
     """What an export reads. `hours` are UTC hours, None for all; `among` the ids of articles that match, None for all.
 
     `next` is the cursor of the export after this one, if this one is part of a chain. `progress` is called with the number of
-    articles done since its last call.
+    articles done since its last call. `votes_from_ms` is where the ledger starts (UTC ms), if its first months were dropped.
     """
 
     connection: Connection
@@ -193,6 +194,17 @@ class Scope:
     next: Cursor | None
     reader_key: bytes = field(repr=False)
     progress: Callable[[int], None]
+    votes_from_ms: int | None = None
+
+    def refuse_dropped(self, table: Table) -> None:
+        """Raise MalformedExport if single votes of dropped months are asked for. The whole history may lack them."""
+        if table.name != "votes" or self.votes_from_ms is None or self.hours is None or self.choice.since == BEGINNING:
+            return
+        if self.hours.start * HOUR_MS < self.votes_from_ms:
+            raise MalformedExport(
+                f"Single votes before {rfc3339(self.votes_from_ms)} were dropped. Articles and series still have that time.",
+                pointer="#/since" if self.choice.since else "#/from",
+            )
 
     def matching(self, rows: Sequence[Row[Any]]) -> list[Row[Any]]:
         """Those of a page of articles that match the filters."""
@@ -242,6 +254,7 @@ def opened(
         hours, following = period.hours if period else None, None
         if choice.since:
             hours, following = _chained(connection, site, choice.since, now_ms)
+        start = ledger.start(connection)
         yield Scope(
             connection=connection,
             site=site,
@@ -254,6 +267,7 @@ def opened(
             next=following,
             reader_key=reader_key or secrets.token_bytes(32),
             progress=progress,
+            votes_from_ms=None if start is None else max(start.at_ms, start.next_ms or 0),
         )
 
 
