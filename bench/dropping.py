@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -121,8 +121,8 @@ def _drop(url: str) -> list[float]:
     return steps
 
 
-def _voting(engine: Engine, box: BallotBox, work: Callable[[], None]) -> list[float]:
-    """Vote one by one while `work` runs; how long each vote took."""
+def _voting(engine: Engine, box: BallotBox, work: Callable[[], None], refused: list[str] | None = None) -> list[float]:
+    """Vote one by one while `work` runs; how long each vote took. What was `refused` is added to the list."""
     with engine.connect() as connection:
         site = sites.get(connection, "daily")
     took: list[float] = []
@@ -132,8 +132,10 @@ def _voting(engine: Engine, box: BallotBox, work: Callable[[], None]) -> list[fl
         while not ended.is_set():
             began, at_ms = time.perf_counter(), now_ms()
             reader = (len(took) % 1000).to_bytes(16, "big")
-            with suppress(Unavailable):  # it is sent again; its time is counted
+            try:
                 box.cast(rules.ballot(site, article="new", reaction="like", reader=reader, seq=at_ms, now_ms=at_ms))
+            except Unavailable as refusal:  # it is sent again; its time is counted
+                (refused if refused is not None else []).append(refusal.detail)
             took.append((time.perf_counter() - began) * 1000)
             time.sleep(_PAUSE_S)
 
