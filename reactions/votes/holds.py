@@ -91,9 +91,16 @@ def _unless_in_force(*before: str) -> Callable[[Any], Any]:
     return conflict
 
 
+def _if_held_without_verdict(insert: Any) -> Any:
+    """Let a hold that no verdict names be named by this one, which holds it for longer; leave every other as it is."""
+    anew = {name: insert.excluded[name] for name in ("verdict", "due_at")}
+    where = (_h.state == literal_column(f"'{HELD}'")) & _h.verdict.is_(None)
+    return insert.on_conflict_do_update(index_elements=["article_id", "voter"], set_=anew, where=where)
+
+
 _ROW = ["article_id", "voter", "site_id", "id", "state", "cause", "network", "verdict", "at", "due_at"]
 _HOLDS = ManyRows(tables.hold, _ROW, _unless_in_force(RELEASED, SUSPECT))
-_SUSPECTS = ManyRows(tables.hold, _ROW, lambda insert: insert.on_conflict_do_nothing())
+_SUSPECTS = ManyRows(tables.hold, _ROW, _if_held_without_verdict)
 
 
 def move(connection: Connection, article_id: int, voters: Collection[bytes], *, into: int) -> None:

@@ -13,7 +13,7 @@ from operator import itemgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Row, insert, or_, select, update
 
 from reactions.languages import decimal, gettext, ngettext, percent, shown, spoken
 from reactions.newsroom.sites import Site
@@ -21,7 +21,7 @@ from reactions.refusals import UnknownVerdict
 from reactions.storage import tables
 from reactions.votes import detector, holds
 from reactions.votes.detector import Pattern
-from reactions.votes.holds import HELD, SUSPECT, Held
+from reactions.votes.holds import SUSPECT, Held
 
 _ID = re.compile("[0-9a-f]{16}")  # a NUL in it would be a fault of PostgreSQL
 _w, _h, _v = tables.verdict.c, tables.hold.c, tables.vote.c
@@ -118,31 +118,22 @@ def new_id() -> str:
     return secrets.token_hex(8)
 
 
-def write(connection: Connection, verdict: Verdict) -> None:
-    """Store a new verdict, or what has become of it since."""
-    row = _row(verdict)
-    changed = {name: row[name] for name in ("to_at", "until", "text", "networks", "figures", "enforced")}
-    if not connection.execute(update(tables.verdict).where(_w.id == verdict.id).values(changed)).rowcount:
-        connection.execute(insert(tables.verdict).values(row))
+def write(connection: Connection, *found: Verdict) -> None:
+    """Store new verdicts, or what has become of them since."""
+    for verdict in found:
+        row = _row(verdict)
+        changed = {name: row[name] for name in ("to_at", "until", "text", "networks", "figures", "enforced")}
+        if not connection.execute(update(tables.verdict).where(_w.id == verdict.id).values(changed)).rowcount:
+            connection.execute(insert(tables.verdict).values(row))
 
 
-def name_votes(connection: Connection, verdict: Verdict, votes: Sequence[Held]) -> None:
-    """Let a verdict name votes: those that count become suspect, those that are held stay so for longer.
+def name_votes(connection: Connection, votes: Sequence[Held]) -> None:
+    """Let the verdicts of their holds name votes: those that count become suspect, those that are held stay so for longer.
 
     Votes that are gone are left out: their readers were forgotten, or their article was moved or deleted.
     """
     votes = _still_there(connection, votes)
-    if not votes:
-        return
     holds.record(connection, votes, state=SUSPECT)
-    keys = [(vote.article_id, vote.voter) for vote in votes]
-    named = (
-        update(tables.hold)
-        .where(tuple_(_h.article_id, _h.voter).in_(bindparam("keys", expanding=True)), _h.state == HELD, _h.verdict.is_(None))
-        .values(verdict=verdict.id, due_at=votes[0].hold.due_at_ms)
-    )
-    for first in range(0, len(keys), 500):
-        connection.execute(named, {"keys": keys[first : first + 500]})
 
 
 def _still_there(connection: Connection, votes: Sequence[Held]) -> list[Held]:

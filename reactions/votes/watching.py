@@ -3,7 +3,8 @@
 Each process remembers the last hour of its own votes, in memory alone, and looks at them every few seconds in a thread of its
 own: a vote causes no read or write for it. Processes share the table of verdicts: votes that one holds by a verdict, the others
 hold too, both those they remember and later ones. The same thread counts held votes that are due; two
-processes that do so at once do no harm, a vote is released once.
+processes that do so at once do no harm, a vote is released once. The file is longer than 300 lines because looking, judging and
+what follows share what is remembered.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ HOLDING_MS = WINDOWS_MS[0]  # only this window holds by itself; a longer one is 
 LASTS_MS = 30 * MINUTE_MS  # for so long after its last suspect vote a verdict holds votes of its pattern
 MOST_REMEMBERED = 300_000
 RELEASE_EVERY_S = 60.0
+_VERDICTS_AT_ONCE = 100
+MOST_OF_CPU, LONGEST_PAUSE_S = 0.05, 60.0  # looks take that part of a core; a flood is still found within minutes
 MOST_BESIDE = 500  # articles of a site whose views are looked up
 
 _All = Mapping[int, tuple[Site, Sequence[Seen], bool]]  # by article: its votes of the last hour, and whether any is new
@@ -57,6 +60,16 @@ class _Article:
             self.votes.popleft()
             count += 1
         return count
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A verdict of a look, and the votes that it names."""
+
+    site: Site
+    verdict: Verdict
+    votes: Sequence[Seen]
+    is_new: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,16 +136,22 @@ class Watch:
         threading.Thread(target=self._go_on, name="watch", daemon=True).start()
 
     def _go_on(self) -> None:
-        release_at = 0.0
+        release_at = looked_s = 0.0
         while True:
-            time.sleep(self._rules.every_s)
+            time.sleep(self._pause_s(looked_s))
             try:
+                began = time.thread_time()
                 self.look()
+                looked_s = time.thread_time() - began
                 if time.monotonic() >= release_at:
                     review.release_due(self._box(), now_ms=self._clock())
                     release_at = time.monotonic() + RELEASE_EVERY_S
             except Exception:  # the database may be away; the watch goes on
                 log.exception("a look at the latest votes failed")
+
+    def _pause_s(self, looked_s: float) -> float:
+        """How long to wait after a look that took so much of the processor: a flood of votes must not make looking the work."""
+        return max(self._rules.every_s, min(looked_s / MOST_OF_CPU, LONGEST_PAUSE_S))
 
     def look(self) -> list[Verdict]:
         """Judge every article that had votes since the last look; return the verdicts that are new."""
@@ -143,11 +162,15 @@ class Watch:
             sites = {a: seen[a][0] for a in candidates}
             past = self._history.of(connection, sites, candidates, now_ms=now_ms, beside=_by_site(seen))
         every = self._votes_of_sites(seen, now_ms)
-        new = [v for a, votes in candidates.items() if (v := self._judge(a, seen[a][0], votes, past[a], every, now_ms))]
+        found = [f for a, votes in candidates.items() if (f := self._judge(a, seen[a][0], votes, past[a], every, now_ms))]
+        self._carry_out([(each.verdict, each.votes) for each in found])
+        new = [each for each in found if each.is_new]
+        for each in new:
+            self._on_verdict(each.site, each.verdict)
         with self._engine.connect() as connection:
             others = verdicts.in_force(connection, now_ms=now_ms)
         self._hold_by(others, seen, now_ms)
-        return new
+        return [each.verdict for each in new]
 
     def _seen(self, now_ms: int) -> dict[int, tuple[Site, list[Seen], bool]]:
         """The votes of the last hour by article, each voter's latest, and whether any is new since the last look."""
@@ -169,15 +192,15 @@ class Watch:
         past: usual.Past,
         every: Mapping[int, SiteVotes],
         now_ms: int,
-    ) -> Verdict | None:
-        """The verdict on an article, if it is a new one."""
+    ) -> _Found | None:
+        """The verdict on an article, with the votes that it names."""
         for window_ms in WINDOWS_MS:
             window = [vote for vote in votes if vote.at_ms >= now_ms - window_ms]
             finding = detector.judge(window, past.for_window(window, every[site.id].but(article_id, window_ms), window_ms))
             if finding is not None:
-                verdict = self._follow(article_id, site, window, finding, window_ms, now_ms)
+                found = self._follow(article_id, site, window, finding, window_ms, now_ms)
                 every[site.id].take(article_id, self._without_suspects(article_id, votes))
-                return verdict
+                return found
         return None
 
     def _votes_of_sites(self, seen: _All, now_ms: int) -> dict[int, SiteVotes]:
@@ -196,8 +219,8 @@ class Watch:
 
     def _follow(
         self, article_id: int, site: Site, window: Sequence[Seen], finding: Finding, window_ms: int, now_ms: int
-    ) -> Verdict | None:
-        """Write the verdict down, or go on with the one there is, and let it name its votes."""
+    ) -> _Found | None:
+        """A new verdict, or the one there is, which goes on; None if an editor has ended that."""
         fitting = [v for v in window if v.fresh and finding.pattern.fits(v.reaction, v.networks)]
         from_ms, to_ms = fitting[0].at_ms, fitting[-1].at_ms
         verdict = Verdict(
@@ -221,30 +244,31 @@ class Watch:
                 return None
             verdict = _continued(before, verdict)
         self._own[article_id, finding.cause] = verdict
-        self._carry_out(verdict, fitting)
-        if before is None:
-            self._on_verdict(site, verdict)
-        return None if before else verdict
+        return _Found(site, verdict, fitting, is_new=before is None)
 
     def _was_ended(self, verdict: Verdict, now_ms: int) -> bool:
         """Whether an editor has ended a verdict that goes on: then nothing follows from what it saw."""
         with self._engine.connect() as connection:
             return verdicts.is_over(connection, verdict, now_ms=now_ms)
 
-    def _carry_out(self, verdict: Verdict, votes: Sequence[Seen]) -> None:
-        """Store a verdict with its votes, and hold those that count where it is enforced."""
-        known = self._votes_named.setdefault(verdict.id, set())
-        new = [vote for vote in votes if (vote.voter, vote.at_ms) not in known]
+    def _carry_out(self, found: Sequence[tuple[Verdict, Sequence[Seen]]]) -> None:
+        """Store verdicts with their votes, many in a transaction, and hold those that count where a verdict is enforced."""
         box = self._box()
-        box.transact(lambda connection: verdicts.write(connection, verdict))
+        for first in range(0, len(found), _VERDICTS_AT_ONCE):
+            written = [verdict for verdict, _ in found[first : first + _VERDICTS_AT_ONCE]]
+            box.transact(lambda connection, written=written: verdicts.write(connection, *written))  # type: ignore[misc]
+        known = {verdict.id: self._votes_named.setdefault(verdict.id, set()) for verdict, _ in found}
+        new = [(v, vote) for v, votes in found for vote in votes if (vote.voter, vote.at_ms) not in known[v.id]]
         for first in range(0, len(new), review.AT_ONCE):
             some = new[first : first + review.AT_ONCE]
-            named = [self._named(verdict, vote) for vote in some]
-            box.transact(lambda connection, named=named: verdicts.name_votes(connection, verdict, named))  # type: ignore[misc]
-            known.update((vote.voter, vote.at_ms) for vote in some)
-        if verdict.enforced:
-            suspects = Choice(site_id=verdict.site_id, verdict=verdict.id, states=(SUSPECT,))
-            review.hold(box, suspects, by=review.OPERATOR, now_ms=self._clock())
+            named = [self._named(verdict, vote) for verdict, vote in some]
+            box.transact(lambda connection, named=named: verdicts.name_votes(connection, named))  # type: ignore[misc]
+            for verdict, vote in some:
+                known[verdict.id].add((vote.voter, vote.at_ms))
+        for verdict, _ in found:
+            if verdict.enforced:
+                suspects = Choice(site_id=verdict.site_id, verdict=verdict.id, states=(SUSPECT,))
+                review.hold(box, suspects, by=review.OPERATOR, now_ms=self._clock())
 
     def _named(self, verdict: Verdict, vote: Seen) -> Held:
         due_ms = vote.at_ms + self._rules.suspect_held_for_ms
@@ -260,7 +284,7 @@ class Watch:
             holding[verdict.article_id].append(verdict)
             if verdict.id not in mine | known and verdict.article_id in seen:
                 remembered = [v for v in seen[verdict.article_id][1] if v.at_ms >= verdict.from_ms and v.fresh]
-                self._carry_out(verdict, [v for v in remembered if verdict.pattern.fits(v.reaction, v.networks)])
+                self._carry_out([(verdict, [v for v in remembered if verdict.pattern.fits(v.reaction, v.networks)])])
         self._holding = dict(holding)
         self._own = {key: verdict for key, verdict in self._own.items() if verdict.until_ms > now_ms}
         in_force = {verdict.id for verdict in (*self._own.values(), *others)}

@@ -1,4 +1,7 @@
-"""The watch: verdicts about the votes of a process, what they hold, and how editors end them. On both engines."""
+"""The watch: verdicts about the votes of a process, what they hold, and how editors end them. On both engines.
+
+The file is longer than 300 lines because all of it is played on one process and its watch.
+"""
 
 from __future__ import annotations
 
@@ -101,9 +104,9 @@ def test_a_flood_is_named_once_and_not_again_at_each_look(process: Process, monk
     asked: list[int] = []
     name_votes = verdicts.name_votes
 
-    def counted(connection: Connection, verdict: Verdict, votes: Sequence[Held]) -> None:
+    def counted(connection: Connection, votes: Sequence[Held]) -> None:
         asked.append(len(votes))
-        name_votes(connection, verdict, votes)
+        name_votes(connection, votes)
 
     monkeypatch.setattr(verdicts, "name_votes", counted)
     for number in range(4):
@@ -297,3 +300,8 @@ def test_verdicts_are_read_page_by_page_and_none_twice(process: Process) -> None
         before = page[-1].at_ms, page[-1].id
 
     assert len(set(ids)) == len(ids) == 300
+
+
+def test_a_flood_of_votes_does_not_make_looking_the_work(process: Process) -> None:
+    process.watch._rules = replace(process.watch._rules, every_s=10.0)
+    assert [process.watch._pause_s(looked_s) for looked_s in (0.4, 1.0, 500.0)] == [10.0, 20.0, 60.0]

@@ -99,7 +99,7 @@ class Newsroom:
         with writing(self._engine) as connection:
             verdicts.write(connection, verdict)
             named = [Held(article_id, vote.voter, self.site.id, at_ms, why) for vote in votes]
-            verdicts.name_votes(connection, verdict, named)
+            verdicts.name_votes(connection, named)
         return verdict.id
 
     def _ago(self, hours: float) -> int:
