@@ -257,7 +257,10 @@ class Life:
             return
         if age < STEPS[-1]:
             step = bisect_right(STEPS, age)
-            self.rises.setdefault(reaction, [0] * len(STEPS))[step] += net
+            rise = self.rises.setdefault(reaction, [0] * len(STEPS))
+            rise[step] += net
+            if not rise[step] and not any(rise):  # of what was given and taken back nothing is left
+                del self.rises[reaction]
             self.readers[step] += readers
         if age < WINDOW_HOURS and not negative:
             self.gained[bisect_right(EDGES, age)] += readers

@@ -140,6 +140,17 @@ def test_what_is_kept_and_right_is_found_right_whatever_comes_after(engine: Engi
     assert found_wrong(here) == set()
 
 
+@each_on_one_engine("given,taken", [(19, 19), (10, 9)])
+def test_what_was_given_and_taken_back_at_one_age_is_kept_right(engine: Engine, given: int, taken: int) -> None:
+    """A reaction of which nothing is left is none, read anew as well as unpacked."""
+    here = newspaper(engine, 6)
+    here.publish("taken back", at_ms=here.now_ms - 20 * HOUR_MS, seen_ms=here.now_ms - 20 * HOUR_MS)
+    here.vote((1, "taken back", "wow", here.now_ms - given * HOUR_MS), (1, "taken back", None, here.now_ms - taken * HOUR_MS + 1))
+    keep(here)
+
+    assert found_wrong(here) == set()
+
+
 @each_on_one_engine("what", ["by_article 28d", "votes", "lives"], first="postgresql")
 def test_what_is_kept_and_wrong_is_found(engine: Engine, what: str) -> None:
     here = newspaper(engine, 7)
