@@ -91,16 +91,19 @@ def test_statements_in_one_trip_are_answered_at_its_end(engine: Engine) -> None:
         assert [tuple(row) for row in sums.ask(connection, [1, 2])] == [(1, 5), (2, 6)]
 
 
+@pytest.mark.parametrize("asks", [True, False], ids=["before the block ends", "at its end"])
 def test_a_failure_in_one_trip_is_told_in_sqlalchemys_words_and_undoes_all(
-    engine: Engine, caplog: pytest.LogCaptureFixture
+    engine: Engine, caplog: pytest.LogCaptureFixture, *, asks: bool
 ) -> None:
     plain = ManyRows(tables.tally, ["article_id", "reaction", "n"])
 
     def write() -> None:
-        with writing(engine) as connection, statements.in_one_trip(connection):
+        with writing(engine) as connection:
             plain.execute(connection, [(1, "like", 5)])
-            plain.execute(connection, [(1, "like", 5)])
-            TALLIES.execute(connection, [(2, "like", 5)])  # waits for an answer, before the block ends
+            with statements.in_one_trip(connection):
+                plain.execute(connection, [(1, "like", 5)])
+                if asks:  # and waits for the answer
+                    TALLIES.execute(connection, [(2, "like", 5)])
 
     with pytest.raises(IntegrityError):
         write()

@@ -95,7 +95,13 @@ def test_a_script_on_many_articles_does_not_make_its_own_network_usual(process: 
     for number in range(5):
         process.vote(1_000 * number, 60, "angry", network="one", article=f"article-{number}")
 
-    assert {verdict.cause for verdict in process.watch.look()} == {NETWORKS}
+    found = process.watch.look()
+
+    assert {verdict.cause for verdict in found} == {NETWORKS}
+    assert process.told == found
+    with process.engine.connect() as connection:
+        assert set(connection.scalars(select(tables.verdict.c.id))) == {verdict.id for verdict in found}
+    assert [process.booth.shown(f"article-{number}") for number in range(5)] == [{}] * 5
     assert len(process.told) == 5
 
 
