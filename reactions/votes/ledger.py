@@ -5,7 +5,7 @@ that brought votes, deleting an article, removing made-up ones, dropping old vot
 change is recorded, and accounted for in the digests of `sealing`.
 
 Once `months` has dropped its first months, the ledger has a `Start`. Whether a vote is a reader's first is then told by
-`vote.cast_at`, which is when the vote first counted: events before the start are not there to tell it.
+`vote.cast_at`: events before the start are not there to tell it.
 """
 
 from __future__ import annotations

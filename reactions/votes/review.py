@@ -134,8 +134,6 @@ def _decide_some(
     connection.execute(_CHANGE_VOTES, {"keys": keys, "held": decision.held})
     ledger.append(connection, events)
     connection.execute(_SETTLE, {"keys": keys, "to": decision.state, "now": now_ms, "who": by})
-    if fresh:  # from now on they count, and were cast: `ledger.Start` goes by it
-        connection.execute(_FIRST_COUNTED, {"keys": sorted(fresh), "now": now_ms})
     if withdrawn := [key for key, row in zip(keys, rows, strict=True) if key in fresh and row.reaction is None]:
         connection.execute(_NEVER_COUNTED, {"keys": withdrawn})
     shifts = [_shift(event, fresh) for event in events if not event.held]
@@ -198,7 +196,6 @@ _CHANGE_VOTES = (
     .where(_listed(_v.article_id, _v.voter))
     .values({"held": bindparam("held", type_=Boolean), "seq": _v.seq + 1})
 )
-_FIRST_COUNTED = update(tables.vote).where(_listed(_v.article_id, _v.voter)).values(cast_at=bindparam("now"))
 # A reader who took a held vote back, and votes again after its release, counts with that vote as with a first one.
 _NEVER_COUNTED = update(tables.vote).where(_listed(_v.article_id, _v.voter)).values(previous=null())
 _SETTLE = (
