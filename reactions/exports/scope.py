@@ -202,7 +202,10 @@ class Scope:
             return
         if self.hours.start * HOUR_MS < self.votes_from_ms:
             raise MalformedExport(
-                f"Single votes before {rfc3339(self.votes_from_ms)} were dropped. Articles and series still have that time.",
+                gettext(
+                    "Single votes before %(when)s were dropped. Articles and series still have that time.",
+                    when=rfc3339(self.votes_from_ms),
+                ),
                 pointer="#/since" if self.choice.since else "#/from",
             )
 

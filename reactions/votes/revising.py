@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, and_, func, select
 
+from reactions.languages import gettext
 from reactions.newsroom import articles, interventions
 from reactions.newsroom.sites import Site
 from reactions.refusals import VotesDropped
@@ -149,7 +150,7 @@ def _refuse_forgotten_reset(connection: Connection, article_id: int) -> None:
     last = select(func.max(_i.at)).where(_i.article_id == article_id, _i.what == "reset")
     start, reset_ms = ledger.start(connection), connection.execute(last).scalar()
     if start is not None and reset_ms is not None and reset_ms < start.at_ms:
-        raise VotesDropped("The reset cannot be undone: the month of the ledger in which it was made was dropped.")
+        raise VotesDropped(gettext("The reset cannot be undone: the month of the ledger in which it was made was dropped."))
 
 
 def _voters_of(connection: Connection, article_id: int) -> frozenset[bytes]:
