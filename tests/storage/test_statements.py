@@ -113,7 +113,8 @@ def test_a_failure_in_one_trip_is_told_in_sqlalchemys_words_and_undoes_all(
         assert connection.execute(select(func.count()).select_from(tables.tally)).scalar() == 0
 
 
-def test_a_connection_that_is_lost_in_one_trip_is_left(engine: Engine) -> None:
+@pytest.mark.parametrize("asks", [True, False], ids=["before the block ends", "at its end"])
+def test_a_connection_that_is_lost_in_one_trip_is_left(engine: Engine, caplog: pytest.LogCaptureFixture, *, asks: bool) -> None:
     if engine.dialect.name == "sqlite":
         pytest.skip("SQLite has no connection to lose")
     plain = ManyRows(tables.tally, ["article_id", "reaction", "n"])
@@ -125,9 +126,12 @@ def test_a_connection_that_is_lost_in_one_trip_is_left(engine: Engine) -> None:
                 other.execute(select(func.pg_terminate_backend(process, 1000)).where(literal(lost)))
             with statements.in_one_trip(connection):
                 plain.execute(connection, [(1, "like", 5)])
+                if asks:
+                    TALLIES.execute(connection, [(2, "like", 5)])
 
     with pytest.raises(OperationalError) as caught:
         write(lost=True)
 
     assert caught.value.connection_invalidated
+    assert [record for record in caplog.records if record.name == "psycopg"] == []
     write(lost=False)

@@ -6,6 +6,7 @@ The file is longer than 300 lines because all of it is played on one process and
 from __future__ import annotations
 
 import queue
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -24,7 +25,7 @@ from reactions.votes.holds import HELD, SUSPECT, Held, Sender
 from reactions.votes.review import Choice
 from reactions.votes.rules import Ballot
 from reactions.votes.verdicts import Verdict
-from reactions.votes.watching import Rules, Watch
+from reactions.votes.watching import MOST_OF_CPU, Rules, Watch
 from tests import make
 from tests.boxes import NOON_MS, Booth, booth
 
@@ -311,3 +312,27 @@ def test_verdicts_are_read_page_by_page_and_none_twice(process: Process) -> None
 def test_a_flood_of_votes_does_not_make_looking_the_work(process: Process) -> None:
     process.watch._rules = replace(process.watch._rules, every_s=10.0)
     assert [process.watch._pause_s(looked_s) for looked_s in (0.4, 1.0, 500.0)] == [10.0, 20.0, 60.0]
+
+
+def test_after_a_long_look_the_next_one_waits(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+
+    def wait(pause_s: float) -> None:
+        waited.append(pause_s)
+        if len(waited) == 2:
+            raise SystemExit
+
+    def look() -> list[Verdict]:
+        until = time.thread_time() + 0.05
+        while time.thread_time() < until:
+            pass
+        return []
+
+    process.watch._rules = replace(process.watch._rules, every_s=0.1)
+    monkeypatch.setattr(process.watch, "look", look)
+    monkeypatch.setattr("reactions.votes.watching.time.sleep", wait)
+    with pytest.raises(SystemExit):
+        process.watch._go_on()
+
+    assert waited[0] == 0.1
+    assert waited[1] >= 0.05 / MOST_OF_CPU
