@@ -1,4 +1,4 @@
-/*! Reader Reactions 1.1.0, MIT
+/*! Reader Reactions 1.2.0, MIT
  * <reader-reactions>, <reaction-count>; attributes, also properties: site article sig lang server icons results menu, and
  * the words heading unsaved offline closed unknown busy gone foreign votes forget forgotten; method forgetReader()
  * ::part: heading row button emoji label count status forget; a slot for the picture of each reaction, by its key
@@ -18,11 +18,12 @@ try {
 			flex: 1 0 calc(clamp(var(--of) var(--wide), (var(--reactions-break, 31em) - 100%) * 999, var(--of) var(--narrow)) - var(--gap) - .1px);
 			box-sizing: border-box; min-width: 0; min-height: var(--reactions-height, 6em); padding: .4em .1em;
 			border: var(--reactions-line, 1px) solid #0000; border-radius: var(--reactions-radius, 4px);
-			background: var(--reactions-surface, none); color: inherit; font: inherit }
+			background: var(--reactions-surface, none); color: inherit; font: inherit; container-type: inline-size }
 		[part=emoji] { font-size: var(--reactions-emoji, 1.5em) }
 		svg, img, ::slotted(*) { display: block; margin: auto; width: 1.25em; height: 1.25em }
 		[part=label] { display: var(--reactions-label, block); hyphens: auto; overflow-wrap: anywhere }
-		[part=label], [part=count], [part=status] { font-size: .8em }
+		[part=label], [part=status] { font-size: .8em }
+		[part=count] { font-size: min(.8em, 150cqi / var(--length, 1)); line-height: max(1rem, 16px) }
 		[part=count], [part=heading] { font-weight: bold }
 		[part=count], [part=status] { min-height: 1.25em }
 		:enabled { border-color: var(--reactions-border, color-mix(in srgb, currentColor 20%, #0000)); cursor: pointer }
@@ -39,7 +40,7 @@ try {
 			return act();
 		} catch {}
 	};
-	// A module has no currentScript, but the stack of an error names its file.
+	// A module has no currentScript, but an error names its file.
 	const [, home, file = "v1"] =
 		/([\w.+-]+:\/\/\S*)\/widget\/(v1|[\d.]+)\.js/.exec(`${script?.src} ${attempt(() => Error().stack)}`) ?? [];
 	const limit = AbortSignal.timeout.bind(AbortSignal);
@@ -55,14 +56,13 @@ try {
 	let me = "";
 	let ahead = false;
 
-	/** The reader's id, if they have one. */
 	const reader = () => {
 		const id = attempt(() => localStorage["reader-reactions"]);
 		if (/^[0-9a-f]{32}$/.test(id)) me = id;
 		return me;
 	};
 
-	/** To the publisher, once. */
+	// To the publisher, once.
 	const tell = (text = "") => told.has(text) || (told.add(text) && console.warn(`reader-reactions: ${text}`));
 
 	const ask = async (url = "", options = {}, wanted = () => true) => {
@@ -87,7 +87,7 @@ try {
 	const say = (url = "", method = "", body = {}, wanted = () => true) =>
 		ask(url, { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), keepalive: true }, wanted);
 
-	/** The votes on one article, as all its views on the page show them, and the reader's own. */
+	/** The votes on one article, for all its views, and the reader's own. */
 	class Poll extends Any {
 		constructor(url = "", site = "", article = "") {
 			super();
@@ -154,7 +154,7 @@ try {
 				}
 			};
 
-			// One request at a time, then only the newest choice.
+			// One request at a time, then the newest choice.
 			this.queue = this.queue.then(async () => {
 				if (!latest()) return;
 				const { reaction: previous } = this.answer;
@@ -407,7 +407,7 @@ try {
 			poll.draw();
 		}
 
-		/** Why a vote was not counted, in words for readers. */
+		// Why a vote was not counted, for readers.
 		reason({ status = 0, unsure = false, wait = 0, forgotten = false }) {
 			if (forgotten) return this.word(10);
 			const [n, unit = ANY] = wait > 99 ? [wait / 60, "minute"] : [wait || 60, "second"];
@@ -481,6 +481,7 @@ try {
 				button.disabled = !answer.open;
 				button.ariaPressed = String(key === choice);
 				button.ariaLabel = label + (count && `, ${count}`);
+				button.lastChild.style = `--length: ${count.length + 1}`;
 				button.lastChild.textContent = count;
 			});
 			let said = why ? this.reason(why) : "";

@@ -24,6 +24,8 @@ WATCH_SHIFTS = """shifts = [];
 new PerformanceObserver((list) => { for (const entry of list.getEntries()) shifts.push(entry.value) })
   .observe({type: "layout-shift", buffered: true});"""
 COUNTS = [0, 7, 1_234_567, 1_284, 97, 412, 38]
+# As wide as Verdana and DejaVu Sans draw their letters: pages choose the fonts, and machines have different ones.
+WIDE_LETTERS = "reader-reactions::part(label), reader-reactions::part(count) { letter-spacing: .14em }"
 
 
 def with_counts(page: Page, numbers: list[int] | None = None, **members: Any) -> None:
@@ -69,8 +71,8 @@ def sideways(page: Page) -> int:
 
 
 @pytest.mark.parametrize("width", [PHONE, 414, 600, DESK])
-@pytest.mark.parametrize("lang", ["en", "de"])
-def test_nothing_on_the_page_moves(page: Page, publisher: Publisher, width: int, lang: str) -> None:
+@pytest.mark.parametrize(("lang", "css"), [("en", ""), ("de", ""), ("en", WIDE_LETTERS)])
+def test_nothing_on_the_page_moves(page: Page, publisher: Publisher, width: int, lang: str, css: str) -> None:
     """Neither when the script comes late, nor with the counts, nor with a vote and its answer."""
     key = publisher.key()
     page.set_viewport_size({"width": width, "height": 700})
@@ -79,7 +81,7 @@ def test_nothing_on_the_page_moves(page: Page, publisher: Publisher, width: int,
     with_counts(page)
     scripts: list[Route] = []
     page.route("**/widget/v1.js", lambda route: scripts.append(route))
-    page.goto(publisher.article(key, lang=lang, css=MARGINS + RESERVED), wait_until="commit")
+    page.goto(publisher.article(key, lang=lang, css=MARGINS + RESERVED + css), wait_until="commit")
     expect(page.locator("#after")).to_be_visible()
     frames(page)
     before = box(page.locator("#after"))["y"]
@@ -127,6 +129,20 @@ def test_it_fits_a_phone_of_320_pixels(page: Page, publisher: Publisher, lang: s
     assert min(min(one["width"], one["height"]) for one in boxes) >= 44
     assert len({one["height"] for one in boxes}) == 1
     assert [len([one for one in boxes if one["y"] == y]) for y in sorted({one["y"] for one in boxes})] == [4, 3]
+
+
+@pytest.mark.parametrize("count", [1_234_567, 12_345_678, 1_234_567_890])
+def test_a_long_count_fits_in_wide_letters_and_the_others_keep_their_size(page: Page, publisher: Publisher, count: int) -> None:
+    page.set_viewport_size({"width": PHONE, "height": 700})
+    with_counts(page, [0, 7, count, 1_284, 97, 412, 38])
+
+    reactions = open_row(page, publisher.article(publisher.key(), css=MARGINS + WIDE_LETTERS))
+
+    assert clipped(reactions) == []
+    counts = reactions.locator("[part=count]")
+    sizes = [counts.nth(at).evaluate("(one) => parseFloat(getComputedStyle(one).fontSize)") for at in range(7)]
+    assert sizes[2] >= 6
+    assert {size for at, size in enumerate(sizes) if at != 2} == {12.8}
 
 
 def test_on_a_wide_page_the_seven_stand_in_one_line(page: Page, publisher: Publisher) -> None:
