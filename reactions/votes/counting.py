@@ -93,8 +93,8 @@ def _note_fresh(connection: Connection, ballots: Sequence[Ballot], placed: Seque
 
 def _placed(connection: Connection, ballots: Sequence[Ballot], budget: Budget) -> list[Article | Refusal]:
     """The article of each ballot, or why it is refused. An editor's ballot names its article itself."""
-    places = {(b.site.id, b.article): _place(b) for b in ballots if b.voter is None}
-    found = registering.find_open(connection, places.values(), budget=budget) if places else {}
+    by_name = {(b.site.id, b.article): b for b in ballots if b.voter is None}
+    found = registering.find_open(connection, list(map(_place, by_name.values())), budget=budget) if by_name else {}
     revised = {b.article_id for b in ballots if b.voter is not None}
     dropped = articles.ids_dropped(connection, revised) if revised else frozenset()
     return [
@@ -182,6 +182,9 @@ def _turns(voters: dict[int, Voter]) -> list[dict[Voter, int]]:
 
     PostgreSQL refuses to touch a row twice in one statement, and each applied change is an event of its own.
     """
+    once = {voter: at for at, voter in voters.items()}
+    if len(once) == len(voters):
+        return [once] if once else []
     turns: list[dict[Voter, int]] = []
     next_turn: dict[Voter, int] = {}
     for at, voter in voters.items():

@@ -48,7 +48,7 @@ class Ballot:
     held: Hold | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as a ballot is not
 class Counts:
     """What is shown of an article: every reaction on offer, zeros included; None while editors hide the counts."""
 
@@ -60,8 +60,8 @@ class Counts:
     @property
     def total(self) -> int | None:
         """The sum of what is shown."""
-        numbers = [n for n in self.by_reaction.values() if n is not None]
-        return sum(numbers) if len(numbers) == len(self.by_reaction) else None
+        numbers = self.by_reaction.values()
+        return None if None in numbers else sum(numbers)  # type: ignore[arg-type]
 
 
 @dataclass(slots=True)  # not frozen, as a ballot is not

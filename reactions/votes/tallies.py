@@ -167,18 +167,24 @@ def _add(net: Counter[tuple[int, str]], article_id: int, reaction: str | None, b
 
 def hourly_rows(shifts: Collection[Shift]) -> list[tuple[Any, ...]]:
     """Rows of the hourly series: what was added and removed in each hour, and the new readers by ten minutes."""
-    added: Counter[tuple[int, int, str]] = Counter()
-    removed: Counter[tuple[int, int, str]] = Counter()
-    readers: Counter[tuple[int, int, str, int]] = Counter()
+    rows: dict[tuple[int, int, str], list[int]] = {}
     for article_id, at_ms, left, taken_up, first in shifts:
         hour, within_ms = divmod(at_ms, HOUR_MS)
         if left is not None:
-            removed[article_id, hour, left] += 1
+            _row_of(rows, (article_id, hour, left))[1] += 1
         if taken_up is not None:
-            added[article_id, hour, taken_up] += 1
-            readers[article_id, hour, taken_up, within_ms // TEN_MINUTES_MS] += first
-    keys = sorted(added.keys() | removed.keys())
-    return [(*key, added[key], removed[key], *(readers[*key, part] for part in range(len(READERS)))) for key in keys]
+            row = _row_of(rows, (article_id, hour, taken_up))
+            row[0] += 1
+            row[2 + within_ms // TEN_MINUTES_MS] += first
+    return [(*key, *rows[key]) for key in sorted(rows)]
+
+
+def _row_of(rows: dict[tuple[int, int, str], list[int]], key: tuple[int, int, str]) -> list[int]:
+    """Added, removed, and new readers by ten minutes."""
+    row = rows.get(key)
+    if row is None:
+        row = rows[key] = [0] * (2 + len(READERS))
+    return row
 
 
 def _read(dialect: str) -> Select[Any]:

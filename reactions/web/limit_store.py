@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, NamedTuple, Protocol
 
 import orjson
@@ -70,6 +72,9 @@ class _Windows:
             self.number = number
 
 
+_Turned = tuple[_Windows, float]  # the windows of a limit, and the part of the present one that has passed (0 to 1)
+
+
 class WindowMemory(Storage, SlidingWindowCounterSupport):
     """Sliding-window counters in memory, for batches of votes and, as a storage of `limits`, for Flask-Limiter.
 
@@ -88,39 +93,47 @@ class WindowMemory(Storage, SlidingWindowCounterSupport):
 
     def hit_all(self, _sites: Sequence[int], asks: Sequence[Sequence[Ask]]) -> Sequence[Spent | None]:
         """Count a batch of hits."""
+        hits = Counter(chain.from_iterable(asks))
         with self._lock:
-            turned = self._turned(asks)
-            return [self._hit(ask, turned) for ask in asks]
+            turned = self._turned(hits)
+            if any(self._weighted(turned[policy.name], who) + n > policy.amount for (policy, who), n in hits.items()):
+                return [self._hit(ask, turned) for ask in asks]  # some are refused: each depends on those before it
+            self._add_all(hits, turned)
+        return [None] * len(asks)
 
     def note(self, asks: Sequence[Sequence[Ask]]) -> None:
         """Add hits that another store has let through."""
+        hits = Counter(chain.from_iterable(asks))
         with self._lock:
-            turned = self._turned(asks)
-            for ask in asks:
-                for policy, who in ask:
-                    self._add(turned[policy.name][0], who, 1)
+            self._add_all(hits, self._turned(hits))
 
-    def _turned(self, asks: Sequence[Sequence[Ask]]) -> dict[str, tuple[_Windows, float]]:
+    def _turned(self, asks: Iterable[Ask]) -> dict[str, _Turned]:
         """The windows of each limit that is asked, turned once for a whole batch. A name is hashed sooner than a Policy."""
-        turned: dict[str, tuple[_Windows, float]] = {}
+        turned: dict[str, _Turned] = {}
         now_s = self.clock()
-        for ask in asks:
-            for (name, _, window_s, _), _ in ask:
-                if name not in turned:
-                    turned[name] = self._windows_at(now_s, name, window_s)
+        for (name, _, window_s, _), _ in asks:
+            if name not in turned:
+                turned[name] = self._windows_at(now_s, name, window_s)
         return turned
 
-    def _hit(self, ask: Sequence[Ask], turned: dict[str, tuple[_Windows, float]]) -> Spent | None:
+    @staticmethod
+    def _weighted(turned: _Turned, who: str) -> int:
+        windows, passed = turned
+        return int(windows.previous.get(who, 0) * (1 - passed)) + windows.present.get(who, 0)
+
+    def _hit(self, ask: Sequence[Ask], turned: Mapping[str, _Turned]) -> Spent | None:
         for policy, who in ask:
-            name, amount, window_s, _ = policy
-            windows, passed = turned[name]
-            previous = windows.previous.get(who, 0)
-            if int(previous * (1 - passed) + windows.present.get(who, 0)) >= amount:
-                left_s = (1 - passed) * window_s
-                return policy, wait_s(previous, left_s, left_s, window_s)
-        for (name, *_), who in ask:
-            self._add(turned[name][0], who, 1)
+            if self._weighted(turned[policy.name], who) >= policy.amount:
+                windows, passed = turned[policy.name]
+                left_s = (1 - passed) * policy.window_s
+                return policy, wait_s(windows.previous.get(who, 0), left_s, left_s, policy.window_s)
+        for policy, who in ask:
+            self._add(turned[policy.name][0], who, 1)
         return None
+
+    def _add_all(self, hits: Mapping[Ask, int], turned: Mapping[str, _Turned]) -> None:
+        for (policy, who), n in hits.items():
+            self._add(turned[policy.name][0], who, n)
 
     def _add(self, windows: _Windows, key: str, amount: int) -> None:
         if len(windows.present) >= self.most_keys and key not in windows.present:
@@ -135,11 +148,10 @@ class WindowMemory(Storage, SlidingWindowCounterSupport):
     def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
         """Count a hit of `amount` unless the window would then hold more than `limit`."""
         with self._lock:
-            windows, passed = self._windows(_policy_in(key, expiry), expiry)
-            weighted = windows.previous.get(key, 0) * (1 - passed) + windows.present.get(key, 0)
-            if int(weighted) + amount > limit:
+            turned = self._windows_at(self.clock(), _policy_in(key, expiry), expiry)
+            if self._weighted(turned, key) + amount > limit:
                 return False
-            self._add(windows, key, amount)
+            self._add(turned[0], key, amount)
             return True
 
     def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
@@ -171,7 +183,7 @@ class WindowMemory(Storage, SlidingWindowCounterSupport):
     def _windows(self, name: str, expiry: int) -> tuple[_Windows, float]:
         return self._windows_at(self.clock(), name, expiry)
 
-    def _windows_at(self, now_s: float, name: str, expiry: int) -> tuple[_Windows, float]:
+    def _windows_at(self, now_s: float, name: str, expiry: int) -> _Turned:
         """The windows of a limit, turned to now, and the part of the present one that has passed (0 to 1)."""
         windows = self._of.get(name)
         if windows is None:

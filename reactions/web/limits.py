@@ -45,14 +45,13 @@ class TooMany(Exception):
 class Voter(NamedTuple):
     """Who votes, as far as limits go: keyed hashes of the network, of the wider network around it, and of the reader.
 
-    Each is another on each site, but for those by which networks are counted `everywhere`.
+    Each is another on each site. `of_networks` are the limits on the two networks, some of which count on all sites together.
     """
 
     network: str
     wide_network: str | None
     reader: str
-    network_everywhere: str
-    wide_network_everywhere: str | None
+    of_networks: tuple[Ask, ...]
 
 
 def policies(name: str, notation: str, *, everywhere: bool = False) -> tuple[Policy, ...]:
@@ -67,7 +66,7 @@ class VoteLimits:
 
     def __init__(self, settings: Settings, *, key: bytes) -> None:
         self._key = key
-        self._hashed: dict[tuple[str, str], tuple[str, str | None, str, str | None]] = {}  # four hashes cost as much as a limit
+        self._networks: dict[tuple[str, str], tuple[str, str | None, tuple[Ask, ...]]] = {}  # four hashes cost as much as a limit
         self._viewers: dict[tuple[str, str], str] = {}  # one hash is enough for a beacon
         self.store = _Store(settings)
         self._per_network = policies("network", settings.votes_per_network)
@@ -90,21 +89,22 @@ class VoteLimits:
 
     def voter(self, *, site: str, address: str, reader: bytes) -> Voter:
         """Who a request comes from."""
-        here, wide_here, everywhere, wide_everywhere = self._hashes(site, address)
-        return Voter(here, wide_here, readers.limit_key(self._key, site, reader.hex()), everywhere, wide_everywhere)
+        network, wide, asks = self._networks.get((site, address)) or self._networks_of(site, address)
+        return Voter(network, wide, readers.limit_key(self._key, site, reader.hex()), asks)
 
-    def _hashes(self, site: str, address: str) -> tuple[str, str | None, str, str | None]:
-        found = self._hashed.get((site, address))
-        if found is None:
-            if len(self._hashed) >= _REMEMBERED:
-                self._hashed = {}
-            network, wide = networks.prefixes_of(address)
-            found = self._hashed[site, address] = (
-                readers.limit_key(self._key, site, network),
-                None if wide is None else readers.limit_key(self._key, site, wide),
-                readers.limit_key(self._key, network),
-                None if wide is None else readers.limit_key(self._key, wide),
-            )
+    def _networks_of(self, site: str, address: str) -> tuple[str, str | None, tuple[Ask, ...]]:
+        if len(self._networks) >= _REMEMBERED:
+            self._networks = {}
+        network, wide = networks.prefixes_of(address)
+        here, wide_here = readers.limit_key(self._key, site, network), None
+        asks = [(policy, here) for policy in self._per_network]
+        everywhere = readers.limit_key(self._key, network)
+        asks += [(policy, everywhere) for policy in self._network_everywhere]
+        if wide is not None:
+            wide_here, everywhere = readers.limit_key(self._key, site, wide), readers.limit_key(self._key, wide)
+            asks += [(policy, wide_here) for policy in self._per_wide_network]
+            asks += [(policy, everywhere) for policy in self._wide_network_everywhere]
+        found = self._networks[site, address] = here, wide_here, tuple(asks)
         return found
 
     def admit(self, ballots: Sequence[Ballot], facts: Sequence[object]) -> Sequence[Ballot | Exception]:
@@ -148,14 +148,10 @@ class VoteLimits:
             found = self._viewers[site, address] = readers.limit_key(self._key, site, wide or network)
         return found
 
-    def _asks(self, ballot: Ballot, voter: Voter) -> list[Ask]:
-        asks = [(policy, voter.network) for policy in self._per_network]
-        asks += [(policy, voter.network_everywhere) for policy in self._network_everywhere]
-        if voter.wide_network is not None and voter.wide_network_everywhere is not None:
-            asks += [(policy, voter.wide_network) for policy in self._per_wide_network]
-            asks += [(policy, voter.wide_network_everywhere) for policy in self._wide_network_everywhere]
-        asks += [(policy, voter.reader) for policy in self._per_reader]
-        return asks + [(policy, str(ballot.article_id)) for policy in self._per_article]
+    def _asks(self, ballot: Ballot, voter: Voter) -> Sequence[Ask]:
+        article = str(ballot.article_id)
+        of_reader, of_article = [(p, voter.reader) for p in self._per_reader], [(p, article) for p in self._per_article]
+        return [*voter.of_networks, *of_reader, *of_article]
 
 
 def _refused(spent: tuple[Policy, float]) -> TooMany:
