@@ -13,6 +13,7 @@ from bench.rounds import Entrant, Ledger, Row, Turns, take_turns
 from bench.servers import Server, Servers, Stand
 
 HOT, SPREAD = load.votes(articles=1), load.votes(articles=1000)
+CROWD_HOT, CROWD_SPREAD = load.votes_of_a_crowd(articles=1), load.votes_of_a_crowd(articles=1000)
 _ENGINES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 _PEERS_AT = 32  # connections at which the peers take part
 _BATCH = 20
@@ -58,8 +59,10 @@ def _voters(servers: Servers, kind: str, *, peers: bool) -> list[Entrant]:
     ]
     if peers:
         alone, customary = servers.ours(kind, batch_size=1, answer_within_s=5), servers.orm(kind)
-        limited = servers.ours(kind, limiter="redis")
+        limited, behind_proxy = servers.ours(kind, limiter="redis"), servers.ours(kind, trusted_proxies="127.0.0.1")
         entrants += [
+            Entrant("ours, each from a network of its own, hot", behind_proxy, CROWD_HOT),
+            Entrant("ours, each from a network of its own, 1,000 articles", behind_proxy, CROWD_SPREAD),
             Entrant("ours, limits in Redis, hot", limited, HOT),
             Entrant("ours, limits in Redis, 1,000 articles", limited, SPREAD),
             Entrant("ours, a transaction a vote, hot", alone, HOT),

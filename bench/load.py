@@ -52,10 +52,15 @@ class Figures:
     errors: int
 
 
-def votes(*, articles: int) -> Load:
+def votes(*, articles: int, script: str = "") -> Load:
     """A vote of a new reader in each request, with the headers by which a browser's vote is checked."""
     headers = {"Content-Type": "application/json", "Origin": ORIGIN, "Sec-Fetch-Mode": "cors"}
-    return Load(f"/v1/sites/{SITE}/vote", headers, articles)
+    return Load(f"/v1/sites/{SITE}/vote", headers, articles, script)
+
+
+def votes_of_a_crowd(*, articles: int) -> Load:
+    """The same, each from a network of its own, as a proxy tells it; the others come from one, as an attack does."""
+    return votes(articles=articles, script="crowd.lua")
 
 
 def reads(*, articles: int, etag: str = "") -> Load:

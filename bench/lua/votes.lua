@@ -11,9 +11,9 @@ function init(args)
   math.randomseed(tonumber(run:sub(1, 7), 16))
 end
 
-function request()
+function request(headers)
   sent = sent + 1
-  return wrk.format("PUT", nil, nil, string.format(
+  return wrk.format("PUT", nil, headers, string.format(
     '{"article":"news/%d","reaction":"%s","reader":"%s%016x","seq":%.0f}',
     math.random(articles), reactions[sent % 7 + 1], run, sent, os.time() * 1000))
 end
