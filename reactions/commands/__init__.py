@@ -22,6 +22,8 @@ from click.shell_completion import CompletionItem
 from reactions import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from flask import Flask
 
     from reactions.settings import Settings
@@ -31,7 +33,7 @@ COMMANDS = {
     "serve": "serving.serve",
     "demo": "serving.demo",
     "site": "sites.site",
-    "set": "sites.reaction_set",
+    "set": "reaction_sets.reaction_set",
     "article": "articles.article",
     "articles": "imports.articles",
     "export": "exports.export",
@@ -168,6 +170,22 @@ def as_json(command: Any) -> Any:
 def print_json(document: Any) -> None:
     """Print a document for programs."""
     click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def tell_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    """Print what has changed of each field: what came to a list and what went from it, else the value before and now."""
+    changed = {name: (before.get(name), after.get(name)) for name in {**before, **after} if before.get(name) != after.get(name)}
+    click.echo("\nChanged:" if changed else "\nNothing has changed: so it was before.")
+    for name, (was, is_) in changed.items():
+        told = _moved(was or [], is_ or []) if isinstance(was or is_, list) else f"{was} -> {is_}"
+        click.echo(f"  {name.strip()}: {told}")
+
+
+def _moved(before: list[str], after: list[str]) -> str:
+    """What came to a list and what went from it: "+ https://new.example  - https://old.example"."""
+    came = [f"+ {each}" for each in after if each not in before]
+    went = [f"- {each}" for each in before if each not in after]
+    return "  ".join([*came, *went]) or f"{', '.join(before)} -> {', '.join(after)}"
 
 
 def operator() -> str:

@@ -1,12 +1,9 @@
-"""`reactions site` and `reactions set`: the sites, and the reactions that each offers.
-
-The file is longer than others because a site and its set are shown by the same functions.
-"""
+"""`reactions site`: the sites that vote here, and what each has chosen."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +11,10 @@ import click
 from flask.cli import AppGroup
 
 from reactions import languages
-from reactions.commands import as_json, operator, print_json
-from reactions.newsroom import api_keys, articles, reaction_sets, registering, sites
-from reactions.newsroom.reaction_sets import Reaction, ReactionSet
+from reactions.commands import as_json, operator, print_json, tell_changes
+from reactions.commands.reaction_sets import read_set
+from reactions.newsroom import api_keys, articles, registering, sites
 from reactions.newsroom.sites import Site
-from reactions.settings import shipped
 from reactions.storage.engines import writing
 from reactions.votes import removing
 from reactions.votes.revising import Editor
@@ -26,7 +22,6 @@ from reactions.web import current, settings_api, widget
 
 site = AppGroup("site", help="Add, list, show, change and remove sites.")
 _LATEST_VOTE_S = 1.0  # what was accepted before is counted by then
-reaction_set = AppGroup("set", help="Show and change a site's reaction set. No change loses a count.")
 
 
 # The options that `add` and `set` share: the name, what `add` takes by default, the help.
@@ -157,22 +152,6 @@ def _with_origins(found: Site, added: tuple[str, ...], removed: tuple[str, ...])
     return sorted(left)
 
 
-def tell_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
-    """Print what has changed of each field: what came to a list and what went from it, else the value before and now."""
-    changed = {name: (before.get(name), after.get(name)) for name in {**before, **after} if before.get(name) != after.get(name)}
-    click.echo("\nChanged:" if changed else "\nNothing has changed: so it was before.")
-    for name, (was, is_) in changed.items():
-        told = _moved(was or [], is_ or []) if isinstance(was or is_, list) else f"{was} -> {is_}"
-        click.echo(f"  {name.strip()}: {told}")
-
-
-def _moved(before: list[str], after: list[str]) -> str:
-    """What came to a list and what went from it: "+ https://new.example  - https://old.example"."""
-    came = [f"+ {each}" for each in after if each not in before]
-    went = [f"- {each}" for each in before if each not in after]
-    return "  ".join([*came, *went]) or f"{', '.join(before)} -> {', '.join(after)}"
-
-
 def _given(policies: dict[str, Any]) -> dict[str, Any]:
     """The options that were used; on the command line, 0 days means never."""
     given = {option: value for option, value in policies.items() if value not in (None, ())}
@@ -289,114 +268,3 @@ def snippet(found: Site) -> str:
         f'<script async src="{address}/widget/{widget.version()}.js" integrity="{widget.integrity()}" '
         'crossorigin="anonymous"></script>'
     )
-
-
-def read_set(path: Path | None) -> reaction_sets.ReactionSet:
-    """The reaction set in a file; without a file, the one that the product ships."""
-    chosen = path or shipped("config") / "reactions.toml"
-    try:
-        return reaction_sets.from_toml(chosen.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise click.ClickException(f"{chosen} cannot be read: {error}.") from None
-
-
-@reaction_set.command("show")
-@click.argument("site")
-@as_json
-def show_set(site: str, *, as_json: bool) -> None:
-    """Print the set as TOML, to edit and apply."""
-    with current.reading() as connection:
-        found = sites.get(connection, site)
-    if as_json:
-        print_json(settings_api.shown_set(found))
-    else:
-        click.echo(reaction_sets.to_toml(found.reactions), nl=False)
-
-
-@reaction_set.command("apply")
-@click.argument("site")
-@click.argument("file", type=click.Path(path_type=Path))
-def apply_set(site: str, file: Path) -> None:
-    """Replace the set with that of a TOML file. Reactions missing from the file are retired."""
-    new = read_set(file)
-    _change_set(site, lambda old: old.replaced_by(new))
-
-
-@reaction_set.command("rename")
-@click.argument("site")
-@click.argument("reaction")
-@click.argument("label")
-@click.option("--lang", default="en", show_default=True, help="Language of the label.")
-def rename(site: str, reaction: str, label: str, lang: str) -> None:
-    """Change the label of a reaction. Its key and its counts stay."""
-    _change_set(site, lambda old: old.relabelled(reaction, lang, label))
-
-
-@reaction_set.command("order")
-@click.argument("site")
-@click.argument("reactions", nargs=-1, required=True)
-def order(site: str, reactions: tuple[str, ...]) -> None:
-    """Put these reactions first, in this order."""
-    _change_set(site, lambda old: old.reordered(reactions))
-
-
-@reaction_set.command("retire")
-@click.argument("site")
-@click.argument("reaction")
-def retire(site: str, reaction: str) -> None:
-    """Stop offering a reaction. Its counts are kept."""
-    _change_set(site, lambda old: old.changed(reaction, retired=True))
-
-
-@reaction_set.command("revive")
-@click.argument("site")
-@click.argument("reaction")
-def revive(site: str, reaction: str) -> None:
-    """Offer a retired reaction again, with the counts it had."""
-    _change_set(site, lambda old: old.changed(reaction, retired=False))
-
-
-@reaction_set.command("section")
-@click.argument("site")
-@click.argument("section")
-@click.argument("reactions", nargs=-1)
-def section_set(site: str, section: str, reactions: tuple[str, ...]) -> None:
-    """Offer only some reactions in a section.
-
-    Without REACTIONS, all are offered again.
-    """
-    with writing(current.engine()) as connection:
-        before = found = sites.get_to_change(connection, site)
-        chosen = {name: list(keys) for name, keys in found.section_reactions.items() if name != section}
-        if reactions:
-            chosen[section] = [found.reactions.get(key).key for key in reactions]
-        sites.change(connection, site, section_reactions=chosen)
-        after = sites.get(connection, site)
-    click.echo(f"{section} offers: {', '.join(_offers(after.offered_in(section)))}")
-    tell_changes({section: _offers(before.offered_in(section))}, {section: _offers(after.offered_in(section))})
-
-
-def _change_set(site: str, change: Callable[[ReactionSet], ReactionSet]) -> None:
-    with writing(current.engine()) as connection:
-        old = sites.get_to_change(connection, site).reactions
-        new = change(old)
-        sites.change(connection, site, reactions=new)
-    click.echo(f"{site} offers: {', '.join(_offers(new))}")
-    tell_changes(_fields_of_set(old), _fields_of_set(new))
-
-
-def _offers(chosen: ReactionSet) -> list[str]:
-    return [f"{reaction.emoji} {reaction.key}" for reaction in chosen.offered]
-
-
-def _fields_of_set(chosen: ReactionSet) -> dict[str, Any]:
-    """What is told of a set when it changes: what it offers, what is retired, and how each reaction is."""
-    each = {
-        entry.key: [entry.emoji, f"mood {entry.mood:+d}", *filter(None, (entry.icon, entry.colour)), *_labels(entry)]
-        for entry in chosen.entries
-    }
-    return {"offered": _offers(chosen), "retired": [entry.key for entry in chosen.entries if entry.retired], **each}
-
-
-def _labels(entry: Reaction) -> list[str]:
-    return [f"{label!r} ({tag})" for tag, label in entry.labels.items()]
