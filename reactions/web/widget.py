@@ -6,13 +6,15 @@ import gzip
 import json
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from flask import Blueprint, Response, make_response, render_template, request
+from markupsafe import Markup
 from marshmallow import ValidationError
 from werkzeug.exceptions import NotFound
 
 from reactions.newsroom import article_keys
+from reactions.newsroom.reaction_sets import EMOJI, Reaction
 from reactions.web import cors, current, headers
 
 blueprint = Blueprint("widget", __name__)
@@ -50,8 +52,18 @@ def integrity() -> str:
 @cache
 def words() -> dict[str, list[str]]:
     """The widget's own words by language, in the order of the names in v1.js."""
-    table: dict[str, list[str]] = json.loads((_FOLDER / "v1.json").read_bytes())["words"]
+    table: dict[str, list[str]] = _extras()["words"]
     return table
+
+
+@blueprint.app_template_global()
+def face_of(reaction: Reaction) -> Markup:
+    """The face of a reaction as the row shows it: the widget's drawing, where it has one and the site wants it; else the emoji.
+
+    Pages of the service's own show these too: a system without a font of emoji has empty boxes for the others.
+    """
+    drawn = None if reaction.icon == EMOJI else _faces().get(reaction.emoji.replace("\ufe0f", ""))
+    return drawn or Markup(Markup.escape(reaction.emoji))  # noqa: S704  escaped
 
 
 @blueprint.get("/widget/v1.<any(js,json):extension>", provide_automatic_options=False)
@@ -88,6 +100,25 @@ def frame(site_key: str) -> Response:
     page.headers.update(headers.framed_by(site.origins))
     page.headers["Cache-Control"] = _FRAME_FOR
     return page
+
+
+@cache
+def _extras() -> dict[str, Any]:
+    return json.loads((_FOLDER / "v1.json").read_bytes())  # type: ignore[no-any-return]
+
+
+@cache
+def _faces() -> dict[str, Markup]:
+    """The widget's drawings as SVG, by emoji."""
+    drawn = {}
+    for emoji, face in _extras()["faces"].items():
+        paths = Markup().join(Markup("<path{}/>").format(_attributes(path)) for path in face["paths"])
+        drawn[emoji] = Markup('<svg viewBox="{}" aria-hidden="true">{}</svg>').format(face["viewBox"], paths)
+    return drawn
+
+
+def _attributes(of: dict[str, str]) -> Markup:
+    return Markup().join(Markup(' {}="{}"').format(name, value) for name, value in of.items())
 
 
 @cache

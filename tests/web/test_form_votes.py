@@ -51,7 +51,8 @@ def test_a_reader_is_told_what_is_saved_and_led_back(client: FlaskClient) -> Non
     answer = send_form(client)
 
     assert (answer.status_code, answer.mimetype) == (200, "text/html")
-    assert words(answer).startswith("The Daily Saved Your reaction to this article: 👍 Like")
+    assert words(answer).startswith("The Daily Saved Your reaction to this article: Like")
+    assert '<strong><svg viewBox="0 0 32 32" aria-hidden="true"><path ' in answer.text
     assert f'<a href="{BACK}">Back to the article</a>' in answer.text
     assert answer.headers["Cache-Control"] == "no-store"
     assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]

@@ -29,7 +29,7 @@ from reactions import languages
 from reactions.languages import gettext
 from reactions.refusals import MalformedCursor, MalformedFilter, MalformedPeriod, Refusal, UnknownSort
 from reactions.reports import words
-from reactions.web import current, editors, guards, headers, report_params
+from reactions.web import current, editors, guards, headers, report_params, widget
 from reactions.web.dashboard import charts, downloads, error_pages, naming, review_page, view_models
 from reactions.web.oidc import SignInFailed
 
@@ -266,6 +266,7 @@ def shared() -> dict[str, Any]:
     of_site = {} if site is None else {
         "now": view_models.local_now(site), "paint": charts.paints(site.reactions),
         "own_colours": any(entry.colour for entry in site.reactions.entries),
+        "faces": {entry.key: widget.face_of(entry) for entry in site.reactions.entries},
         "reaction_names": view_models.names(site), "names_of_filters": naming.filter_names(),
         "may_set": editors.may("admin") or editors.may("keys"), "most_names": view_models.MOST_NAMES,
     }  # fmt: skip

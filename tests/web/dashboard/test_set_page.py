@@ -77,11 +77,14 @@ def test_a_reaction_gets_a_colour_and_gives_it_back(app: Flask, admin: FlaskClie
 
 
 def test_a_reaction_is_shown_as_emoji_and_as_a_face_again(app: Flask, admin: FlaskClient) -> None:
+    """To readers, and on the editors' own pages."""
     row = "/v1/sites/daily/reactions?article=a"
+    vote(app.test_client(use_cookies=False), reaction="love")
     form = filled(admin, "reactions")
     form["icon.love"] = "emoji"
     saved(admin, "reactions", "save", form)
     buttons = admin.get(row).json["reactions"]
+    of_the_system = admin.get("/dashboard").text
 
     again = filled(admin, "reactions")
     assert again.pop("icon.love") == "emoji"
@@ -89,6 +92,9 @@ def test_a_reaction_is_shown_as_emoji_and_as_a_face_again(app: Flask, admin: Fla
 
     assert {button["key"]: button.get("icon") for button in buttons if "icon" in button} == {"love": "emoji"}
     assert stored(app).reactions == make.reactions()
+    heart, drawn = '<span class="emoji" aria-hidden="true">❤\ufe0f</span>', '<span class="emoji" aria-hidden="true"><svg '
+    assert (of_the_system.count(heart), of_the_system.count(drawn)) == (1, 6)
+    assert (admin.get("/dashboard").text.count(heart), admin.get("/dashboard").text.count(drawn)) == (0, 7)
 
 
 def test_a_label_is_asked_for_in_the_sites_language_and_the_first_one_stays_the_first(app: Flask, admin: FlaskClient) -> None:
