@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 import tempfile
+import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -36,10 +37,16 @@ def main() -> int:
 
 
 def play(name: str, store: str, *, seconds: float, clients: int, seed: int) -> Report:
-    """Run one scenario with servers of its own."""
+    """Run one scenario with servers of its own. One that breaks off keeps none of its promises, and the others are played."""
     scenario, _ = SCENARIOS[name]
-    with _stage(name, store) as stage:
-        return scenario(stage, seconds=seconds, clients=clients, seed=seed)
+    try:
+        with _stage(name, store) as stage:
+            return scenario(stage, seconds=seconds, clients=clients, seed=seed)
+    except Exception as error:  # noqa: BLE001  whatever it is, it is told, and the verdict is of all plays
+        traceback.print_exc()
+        broken_off = Report(name, store)
+        broken_off.at_most(0, "broken off", 1, f"{type(error).__name__}: {error}")
+        return broken_off
 
 
 def _summary(reports: Sequence[Report]) -> str:
