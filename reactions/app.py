@@ -131,7 +131,6 @@ def _parts(settings: Settings, keys: Keys, *, batch: bool) -> current.Parts:
         hit=limits.store.hit,
     )
     memory = CountsMemory(keep_s=settings.counts_memory_s, entries=settings.counts_memory_entries)
-
     watch = _watch(settings, db.engine, lambda: hot_path.ballot_box)
     trust.watched = watch.hold_for
     source = _source(settings, batch=batch)
@@ -141,8 +140,9 @@ def _parts(settings: Settings, keys: Keys, *, batch: bool) -> current.Parts:
     def settled(ballots: Sequence[Ballot], answers: Sequence[Answer]) -> None:
         memory.outdate(_counted(ballots, answers))
         metrics.observe_batch(answers)
-        watch.note(ballots, answers)
-        rounds.start()
+        if not batch:  # a command ends soon: its threads would read for nobody, and leave what they do half done
+            watch.note(ballots, answers)
+            rounds.start()
 
     ballot_box = _ballot_box(settings, keys, trust, limits, settled)
     hot_path = HotPath(

@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +14,13 @@ from sqlalchemy import Engine, update
 
 from reactions.app import asgi_app
 from reactions.storage import tables
-from reactions.votes import drift
+from reactions.votes import drift, watching
+from tests import make
+from tests.boxes import booth
+from tests.make import ADA
 from tests.web.asking import vote
 from tests.web.conftest import MakeApp
+from tests.web.terminal import Terminal
 
 TOKEN = "a token of the operator, for tests"
 
@@ -69,3 +74,21 @@ def test_the_rounds_begin_with_the_server_before_the_first_vote(make_app: MakeAp
 
     assert len(begun) == 1
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+def test_a_command_that_counts_votes_begins_nothing_in_the_background(
+    database_url: str, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[object] = []
+    monkeypatch.setattr(drift.Rounds, "start", begun.append)
+    monkeypatch.setattr(watching.Watch, "note", lambda *given: begun.append(given))
+    make.site(database_url)
+    daily = booth(engine)
+    for article in ("a", "b"):
+        daily.cast(ADA, "like", seq=1, article=article)
+    terminal = Terminal(tmp_path, database_url)
+
+    terminal.do("article", "merge", "daily", "a", "b")
+    terminal.close()
+
+    assert begun == []

@@ -198,9 +198,8 @@ def test_keys_that_all_but_meet_are_told_with_the_way_to_join_them(
     assert f"such as {key!r}. The file has '/sport/café', which differs from {key!r} only by {how}." in said.err
     join = shlex.split(re.search("`(.+)`", said.err)[1])  # type: ignore[index]
     assert join == ["reactions", "article", "merge", "daily", key, "/sport/café"]
-    if engine.dialect.name == "sqlite":  # merging has its own tests on both
-        terminal.do(*join[1:])
-        assert import_(terminal, FEED_OF_ONE).err == ""
+    terminal.do(*join[1:])
+    assert import_(terminal, FEED_OF_ONE).err == ""
 
 
 def test_keys_of_other_articles_are_not_taken_for_near(terminal: Terminal, engine: Engine) -> None:
