@@ -104,6 +104,11 @@ browser:
 	    [ "$$(id -u)" = 0 ] && echo "Installing Firefox and WebKit …" && apt-get update -qq && \
 	    apt-get install -y -qq --no-install-recommends firefox-esr webkit2gtk-driver xvfb xauth >/dev/null; } || \
 	    echo "Without Firefox and WebKit the widget's tests in them are left out (Debian: firefox-esr webkit2gtk-driver xvfb)." >&2
+	@# The pages of tests are in Arial or what has its widths: in a wider font seven digits do not fit a button of a small phone.
+	@fc-match Arial 2>/dev/null | grep -qE "Arial|Liberation" || \
+	    { [ "$$(id -u)" = 0 ] && echo "Installing a font …" && apt-get update -qq && \
+	    apt-get install -y -qq --no-install-recommends fontconfig fonts-liberation >/dev/null; } || \
+	    echo "Without Arial or Liberation Sans tests of widths fail (Debian: fontconfig fonts-liberation)." >&2
 
 widget: $(VENV)/dev.stamp  ## Lint and type-check the widget
 	$(BIN)/python -m tests.widget.checks

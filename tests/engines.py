@@ -165,7 +165,8 @@ class Engine:
                 self.command(), stdout=log, stderr=log, cwd=self.folder, start_new_session=True, **self.account
             )
         self._watchdog.watch(self.process.pid)
-        wait_until(self._up, why=f"{self.command()[0]} answers")
+        # PostgreSQL looks through what it had not written down: on a busy disk that takes longer than anything else here.
+        wait_until(self._up, timeout_s=60, why=f"{self.command()[0]} answers")
 
     def _up(self) -> bool:
         if self.process is None or self.process.poll() is not None:

@@ -27,7 +27,9 @@ def f11_disk_full(stage: Stage, *, seconds: float, clients: int, seed: int) -> R
     stage.plant = plants.limited_pages.__name__
     limit = plants.page_limit_beside(stage.folder)
     limit.write_text(str(_pages(stage) + 40 + int(seconds) * 20))
-    _fill_and_free(report, stage, lambda: limit.write_text("1000000"), clients=clients, seed=seed)
+    wider = limit.with_name("wider")
+    wider.write_text("1000000")  # put in its place at once: a worker that reads meanwhile must not find half a number
+    _fill_and_free(report, stage, lambda: wider.replace(limit), clients=clients, seed=seed)
     return report
 
 
@@ -41,7 +43,8 @@ def f11_small_disk(stage: Stage, *, seconds: float, clients: int, seed: int) -> 
 
 
 def _fill_and_free(report: Report, stage: Stage, free: Callable[[], object], *, clients: int, seed: int) -> None:
-    with stage.service(workers=2) as service:
+    # A COMMIT may take long: what is played here is the disk that is full, and one that stalls is another play.
+    with stage.service(workers=2, settings={"answer_within_s": 10}) as service:
         with Load([service], one_try, clients=clients, seed=seed) as load:
             wait_until(lambda: _statuses(load, 507) >= 10, timeout_s=120, why="the disk is full")
             reads = [service.get(f"/v1/sites/daily/counts?article={ARTICLES[0]}")[0] for _ in range(20)]

@@ -24,6 +24,7 @@ from tests.engines import Postgres, Redis, postgres_sources, redis_sources, wait
 NEVER = Retry(NoBackoff(), 0)
 RUN_THAT_IS_KILLED = """
 import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # in a shell's background it would be ignored
 from tests.engines import Postgres, Redis
 engine = {"Postgres": Postgres, "Redis": Redis}[sys.argv[1]]()
 engine.start()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import make
+from tests import make, oracles
 from tests.databases import SqliteFiles
 from tests.engines import free_port, wait_until
 from tests.service import Service, running_service
@@ -134,7 +134,10 @@ def raw(service: Service, sent: bytes) -> int:
 def test_a_worker_that_ends_answers_what_is_still_sent_on_open_connections(
     server: str, sqlite_files: SqliteFiles, tmp_path: Path
 ) -> None:
-    """A rolling restart: clients that keep their connections vote on while the service is asked to end."""
+    """A rolling restart: clients that keep their connections vote on while the service is asked to end.
+
+    granian closes idle connections at once (docs/operating.md): who is just sending on one gets no answer, and sends again.
+    """
     url = sqlite_files.copy_to(tmp_path)
     make.site(url)
     outcomes: list[str] = []
@@ -147,15 +150,18 @@ def test_a_worker_that_ends_answers_what_is_still_sent_on_open_connections(
         for thread in threads:
             thread.join()
 
-    assert set(outcomes) == {"200", "ended"}
-    assert outcomes.count("ended") == 8
+    cut = [outcome for outcome in outcomes if outcome.startswith("cut")]
+    assert server == "granian" or not cut
+    assert {"200"} <= set(outcomes) - set(cut) <= {"200", "ended"}
+    assert outcomes.count("ended") + len(cut) == 8
+    assert 0 <= len(oracles.seqs(url)) - outcomes.count("200") <= len(cut)
 
 
 def vote_on(service: Service, first: int, outcomes: list[str]) -> None:
     """Vote on one connection until the service says that it closes it."""
     with closing(http.client.HTTPConnection("127.0.0.1", service.port, timeout=10)) as connection:
         for number in range(first, first + 1000):
-            body = json.dumps({"article": "a", "reaction": "like", "reader": make.reader(number), "seq": 1})
+            body = json.dumps({"article": "a", "reaction": "like", "reader": make.reader(number), "seq": number + 1})
             try:
                 connection.request(
                     "PUT", "/v1/sites/daily/vote", body, {"Content-Type": "application/json", "Origin": make.ORIGIN}
