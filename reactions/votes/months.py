@@ -166,7 +166,8 @@ def _take_away(engine: Engine, name: str, until_ms: int, base: _Base, now_ms: in
     with engines.writing(engine) as connection:
         connection.exec_driver_sql(f"SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = {_OLD_LOCK_MS}")
         sealing.take_turn(connection)
-        if (sealing.state(connection), ledger.start(connection)) != (base.state, base.start):
+        there = {each.name for each in partitions.listed(connection)}  # another run may have been first, before the base was read
+        if name not in there or (sealing.state(connection), ledger.start(connection)) != (base.state, base.start):
             raise _ChangedMeanwhileError
         with ledger.procedure(connection, CAUSE, at_ms=now_ms, beside=base.events):
             count = partitions.count_locked(connection, name)

@@ -59,6 +59,20 @@ def test_two_drops_at_once_drop_once(daily: Booth) -> None:
     assert (events(daily), faults(daily)) == (0, [])
 
 
+def test_a_month_that_another_run_has_dropped_is_passed_over(daily: Booth, kind: str) -> None:
+    restless(daily, NOVEMBER)
+    restless(daily, DECEMBER)
+    one = months.drop(daily.engine, daily.box, keep_months=0, now_ms=lambda: LATE_JANUARY)
+    next(one)
+    drop(daily)
+
+    rest = [each.events for each in one]
+
+    assert rest == [0] * len(rest)
+    assert len(rest) > 0 or kind != "in months"
+    assert (events(daily), faults(daily)) == (0, [])
+
+
 def test_votes_that_are_cast_meanwhile_count(daily: Booth) -> None:
     restless(daily, NOVEMBER, votes=600)
     stop, cast = threading.Event(), []
