@@ -26,6 +26,7 @@ _root = Path(__file__).resolve().parents[1]
 _installed = (_root / "_wsgi.py").exists()
 if not _installed and sys.path[0] != str(_root):
     sys.path.insert(0, str(_root))  # first, so that no other project's wsgi.py is taken for ours
+gc.disable()  # until the application is made: what is imported stays, and going through it takes a sixth of a start
 _door = import_module("reactions._wsgi" if _installed else "wsgi")
 
 from reactions.settings import Settings  # noqa: E402  the path is right only now
@@ -48,6 +49,7 @@ def application(target: str) -> Any:
     bounded = BoundedHeads(made() if name.endswith("()") else made)
     gc.collect()
     gc.freeze()
+    gc.enable()
     return bounded
 
 

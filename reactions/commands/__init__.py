@@ -157,8 +157,10 @@ def make_app() -> Flask:
 
 def _app_of_this_process() -> Flask:
     """The application, kept out of garbage collection: going through it takes 60 ms, perhaps of those in which votes wait."""
+    gc.disable()  # while it is imported
     app = make_app()
     gc.freeze()
+    gc.enable()
     return app
 
 
