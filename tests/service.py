@@ -115,8 +115,8 @@ class Service:
             process.wait(timeout=40)
 
     def close(self) -> None:
-        """End for good and remove what was written."""
-        self.stop()
+        """End for good and remove what was written. It is killed: an end in good order takes a second, and `stop` is for that."""
+        self.kill_all()
         self._watchdog.let_go()
         self._watchdog.wait()
 

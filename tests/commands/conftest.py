@@ -16,6 +16,5 @@ __all__ = ["app", "client", "make_app"]
 @pytest.fixture
 def terminal(tmp_path: Path, database_url: str) -> Iterator[Terminal]:
     """A terminal at a migrated database."""
-    opened = Terminal(tmp_path, database_url)
-    yield opened
-    opened.close()
+    with Terminal(tmp_path, database_url) as opened:
+        yield opened

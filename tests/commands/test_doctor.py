@@ -23,9 +23,8 @@ from tests.web.terminal import Terminal
 
 @pytest.fixture
 def terminal(make_app: MakeApp, database_url: str, tmp_path: Path) -> Iterator[Terminal]:
-    opened = Terminal(tmp_path, database_url)
-    yield opened
-    opened.close()
+    with Terminal(tmp_path, database_url) as opened:
+        yield opened
 
 
 def found(terminal: Terminal, **settings: object) -> dict[str, list[str]]:

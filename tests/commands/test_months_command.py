@@ -32,26 +32,9 @@ START = rfc3339(partitions.month_of(now_ms(), later=-2))
 KEEP_TWO = ("db", "drop-months", "--keep-months", "2")
 
 
-@pytest.fixture(params=["sqlite", "postgresql", "in months"])
-def kind(request: pytest.FixtureRequest) -> str:
-    """Both engines, and PostgreSQL with partitions."""
-    return str(request.param)
-
-
 @pytest.fixture
-def url(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if kind == "sqlite":
-        found = request.getfixturevalue("sqlite_files").copy_to(tmp_path)
-    else:
-        databases = request.getfixturevalue("postgres_databases")
-        found = databases.server.url(databases.own())
-    make.site(found)
-    return str(found)
-
-
-@pytest.fixture
-def daily(url: str, kind: str) -> Iterator[Booth]:
-    engine = create_engine(url)
+def daily(own_url: str, kind: str) -> Iterator[Booth]:
+    engine = create_engine(own_url)
     engines.prepare(engine)
     if kind == "in months":
         partitions.partition(engine, now_ms=OLD_MS - 40 * DAY_MS)
@@ -62,10 +45,9 @@ def daily(url: str, kind: str) -> Iterator[Booth]:
 
 
 @pytest.fixture
-def terminal(url: str, tmp_path: Path) -> Iterator[Terminal]:
-    opened = Terminal(tmp_path, url)
-    yield opened
-    opened.close()
+def terminal(own_url: str, tmp_path: Path) -> Iterator[Terminal]:
+    with Terminal(tmp_path, own_url) as opened:
+        yield opened
 
 
 def vote(daily: Booth) -> None:

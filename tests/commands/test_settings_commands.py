@@ -31,9 +31,8 @@ QUICK = {"site_memory_s": 0}
 
 @pytest.fixture
 def terminal(tmp_path: Any, database_url: str) -> Any:
-    opened = Terminal(tmp_path, database_url)
-    yield opened
-    opened.close()
+    with Terminal(tmp_path, database_url) as opened:
+        yield opened
 
 
 @pytest.fixture

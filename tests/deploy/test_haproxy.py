@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(PROGRAM is None, reason="HAProxy is not installe
 SITE = "/v1/sites/daily"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def database_url(postgres_databases: PostgresDatabases) -> Iterator[str]:
     name = postgres_databases.own()
     url = postgres_databases.server.url(name)
@@ -31,8 +31,9 @@ def database_url(postgres_databases: PostgresDatabases) -> Iterator[str]:
     postgres_databases.server.drop_database(name)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def hosts(database_url: str, redis_server: Redis) -> Iterator[tuple[Service, Service]]:
+    """Two hosts for all tests here: who stops one starts it again. The first test judges all votes there are."""
     redis_server.empty()
     wide = {**UNCAPPED, **{f"votes_per_{whom}": limit for whom, limit in LIMITS.items()}}
     chosen = {**wide, "limiter_url": redis_server.url, "trusted_proxies": "127.0.0.1/32", "counts_memory_s": 0}
@@ -41,7 +42,7 @@ def hosts(database_url: str, redis_server: Redis) -> Iterator[tuple[Service, Ser
         yield one, other
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def haproxy(hosts: tuple[Service, Service]) -> Iterator[HaProxy]:
     assert PROGRAM
     proxy = HaProxy(PROGRAM, (hosts[0].port, hosts[1].port))
@@ -108,9 +109,12 @@ def vote(proxy: HaProxy, *, reader: str, forged: str) -> int:
 
 def test_while_no_host_lives_votes_are_told_to_come_back(haproxy: HaProxy, hosts: tuple[Service, Service]) -> None:
     for host in hosts:
-        host.stop()
-
-    answer = haproxy.ask(f"{SITE}/vote", method="PUT", body={})
+        host.kill_all()
+    try:
+        answer = haproxy.ask(f"{SITE}/vote", method="PUT", body={})
+    finally:
+        for host in hosts:
+            host.start()
 
     assert (answer.status, answer.json()["status"], answer.json()["type"]) == (503, 503, "/problems#unavailable")
     assert (answer.headers["Content-Type"], answer.headers["Retry-After"]) == ("application/problem+json", "2")

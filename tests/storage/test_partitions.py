@@ -35,15 +35,14 @@ from tests.web.terminal import Terminal
 
 
 @pytest.fixture
-def url(postgres_databases: Any) -> str:
-    found = postgres_databases.server.url(postgres_databases.own())
-    make.site(found)
-    return str(found)
+def kind() -> str:
+    """SQLite knows no partitions."""
+    return "postgresql"
 
 
 @pytest.fixture
-def daily(url: str) -> Iterator[Booth]:
-    engine = create_engine(url)
+def daily(own_url: str) -> Iterator[Booth]:
+    engine = create_engine(own_url)
     engines.prepare(engine)
     yield booth(engine)
     boxes.close_all()
@@ -51,10 +50,9 @@ def daily(url: str) -> Iterator[Booth]:
 
 
 @pytest.fixture
-def terminal(url: str, tmp_path: Any) -> Iterator[Terminal]:
-    opened = Terminal(tmp_path, url)
-    yield opened
-    opened.close()
+def terminal(own_url: str, tmp_path: Any) -> Iterator[Terminal]:
+    with Terminal(tmp_path, own_url) as opened:
+        yield opened
 
 
 def faults(daily: Booth) -> list[Any]:
@@ -158,7 +156,7 @@ def test_nobody_changes_an_event_through_a_partition_either(daily: Booth, postgr
     assert (rights, closed) == ([], len(names(daily.engine)) + 1)
 
 
-def test_who_votes_as_another_role_goes_on(daily: Booth, url: str) -> None:
+def test_who_votes_as_another_role_goes_on(daily: Booth, own_url: str) -> None:
     with daily.engine.begin() as connection:
         connection.exec_driver_sql("DROP ROLE IF EXISTS voting_only")
         connection.exec_driver_sql("CREATE ROLE voting_only LOGIN")
@@ -166,7 +164,7 @@ def test_who_votes_as_another_role_goes_on(daily: Booth, url: str) -> None:
         connection.exec_driver_sql("REVOKE UPDATE ON event FROM voting_only")
     partitions.partition(daily.engine, now_ms=now_ms())
 
-    lesser = create_engine(make_url(url).set(username="voting_only"))
+    lesser = create_engine(make_url(own_url).set(username="voting_only"))
     engines.prepare(lesser)
     booth(lesser).cast(ADA, "like", seq=1, now_ms=now_ms())
     assert partitions.keep_ahead(lesser, now_ms=now_ms() + 100 * DAY_MS) == 0
@@ -192,7 +190,7 @@ def test_a_conversion_that_cannot_have_its_lock_changes_nothing_and_is_run_again
 
 
 @pytest.mark.parametrize("at", ["VALIDATE", "CREATE UNIQUE INDEX", "LOCK TABLE", "CREATE TABLE event_default"])
-def test_a_conversion_that_is_killed_is_finished_by_the_next(daily: Booth, url: str, at: str) -> None:
+def test_a_conversion_that_is_killed_is_finished_by_the_next(daily: Booth, own_url: str, at: str) -> None:
     daily.cast(ADA, "like", seq=1, now_ms=now_ms())
     program = (
         "import os, signal, sys\n"
@@ -207,7 +205,7 @@ def test_a_conversion_that_is_killed_is_finished_by_the_next(daily: Booth, url: 
         "partitions.partition(engine, now_ms=int(sys.argv[3]))\n"
     )
     environ = product_environment() | {"PYTHONPATH": str(PROJECT)}
-    run = subprocess.run([sys.executable, "-c", program, url, at, str(now_ms())], env=environ, cwd=PROJECT, check=False)
+    run = subprocess.run([sys.executable, "-c", program, own_url, at, str(now_ms())], env=environ, cwd=PROJECT, check=False)
     assert run.returncode == -signal.SIGKILL
     daily.cast(BEN, "like", seq=1, now_ms=now_ms())
 
@@ -282,13 +280,13 @@ def test_an_index_is_built_on_each_partition(daily: Booth) -> None:
         assert sorted(valid.scalars()) == sorted(["event", *names(daily.engine)])
 
 
-def test_a_dump_brings_the_partitions_back(daily: Booth, url: str, postgres: Postgres, tmp_path: Any) -> None:
+def test_a_dump_brings_the_partitions_back(daily: Booth, own_url: str, postgres: Postgres, tmp_path: Any) -> None:
     daily.cast(ADA, "like", seq=1, now_ms=now_ms())
     partitions.partition(daily.engine, now_ms=now_ms())
     tool = next((folder / "pg_dump" for folder in postgres_sources() if (folder / "pg_dump").exists()), None)
     if tool is None:
         pytest.skip("no pg_dump here")
-    libpq = url.replace("+psycopg", "")
+    libpq = own_url.replace("+psycopg", "")
     file = tmp_path / "reactions.dump"
     subprocess.run([tool, "--format=custom", f"--file={file}", libpq], check=True)
     restored_url = postgres.create_database("restored_months")
@@ -303,7 +301,7 @@ def test_a_dump_brings_the_partitions_back(daily: Booth, url: str, postgres: Pos
     restored.dispose()
 
 
-def test_a_partitioned_ledger_is_distributed_and_a_distributed_one_is_not_partitioned(url: str, daily: Booth) -> None:
+def test_a_partitioned_ledger_is_distributed_and_a_distributed_one_is_not_partitioned(daily: Booth) -> None:
     partitions.partition(daily.engine, now_ms=now_ms())
     with daily.engine.begin() as connection:
         connection.exec_driver_sql(_STAND_IN.replace("%", "%%"))

@@ -62,6 +62,12 @@ class Terminal:
         self.made.append(make_app())
         return self.made[-1]
 
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
         for app in self.made:
             with app.app_context():

@@ -24,9 +24,8 @@ BAD = samples.table("a,A,,,,,", ",B,,,,,", "c,C,,,,,yesterday")
 @pytest.fixture
 def terminal(tmp_path: Path, database_url: str) -> Iterator[Terminal]:
     make.site(database_url, time_zone="Europe/Berlin")
-    opened = Terminal(tmp_path, database_url)
-    yield opened
-    opened.close()
+    with Terminal(tmp_path, database_url) as opened:
+        yield opened
 
 
 def import_(terminal: Terminal, content: bytes, *options: str) -> Said:

@@ -19,9 +19,8 @@ from tests.web.terminal import Said, Terminal
 @pytest.fixture
 def terminal(tmp_path: Path, database_url: str) -> Iterator[Terminal]:
     make.site(database_url)
-    opened = Terminal(tmp_path, database_url)
-    yield opened
-    opened.close()
+    with Terminal(tmp_path, database_url) as opened:
+        yield opened
 
 
 @pytest.fixture

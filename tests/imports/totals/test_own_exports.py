@@ -51,9 +51,8 @@ def elsewhere(sqlite_files: SqliteFiles, tmp_path: Path) -> Iterator[Engine]:
 
 @pytest.fixture
 def terminal(tmp_path: Path, database_url: str) -> Iterator[Terminal]:
-    opened = Terminal(tmp_path, database_url)
-    yield opened
-    opened.close()
+    with Terminal(tmp_path, database_url) as opened:
+        yield opened
 
 
 def write(here: Stage, folder: Path, *, form: Form | None = None, choice: Choice | None = None) -> None:

@@ -98,6 +98,5 @@ def make_newsroom(engine: Engine, database_url: str) -> Callable[[str], Newsroom
 def terminal(tmp_path: Path, database_url: str, newsroom: Newsroom, monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
     """A terminal at the newsroom's database, at the newsroom's time."""
     monkeypatch.setattr(current, "now_ms", lambda: newsroom.now_ms)
-    opened = Terminal(tmp_path, database_url)
-    yield opened
-    opened.close()
+    with Terminal(tmp_path, database_url) as opened:
+        yield opened
