@@ -6,7 +6,7 @@ A play that has both forms is marked `at_length`: `make fuzz` runs those, and ea
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import pytest
@@ -16,6 +16,12 @@ BOTH = ("sqlite", "postgresql")
 Amount = TypeVar("Amount")
 
 played_at_length = pytest.mark.at_length
+
+
+def only_at_length(test: Callable[..., None]) -> Callable[..., None]:
+    """Leave a test to `make fuzz`: what it alone would catch is not worth its minute to everyone who changes a line."""
+    left_out = pytest.mark.skipif(not AT_LENGTH, reason="only at length: `make fuzz` plays it")
+    return played_at_length(left_out(test))
 
 
 def amount(short: Amount, long: Amount) -> Amount:

@@ -18,6 +18,7 @@ from reactions.reports.query import ReportQuery
 from reactions.storage import engines
 from tests import make
 from tests.exports.asking import exported
+from tests.lengths import each_on_one_engine
 from tests.reports.stage import HOUR_MS, Stage, at, stage
 from tests.web.asking import only_sqlite
 from tests.web.terminal import Terminal
@@ -102,7 +103,7 @@ def test_a_month_that_changed_is_named_and_written_anew_only_when_asked(here: St
     assert rows(tmp_path, "votes") == before + 1
 
 
-@pytest.mark.parametrize("mark", [None, "", "{", "[]", '{"changes": 1}', '{"changes": 1, "precision": "hour", "more": 2}'])
+@each_on_one_engine("mark", [None, "", "{", "[]", '{"changes": 1}', '{"changes": 1, "precision": "hour", "more": 2}'])
 def test_a_month_without_a_whole_mark_is_written_again(here: Stage, tmp_path: Path, mark: str | None) -> None:
     run(here, tmp_path)
     place = tmp_path / "site=daily" / "month=2025-12"
@@ -145,7 +146,7 @@ def test_a_month_that_a_killed_run_was_writing_anew_is_written_by_the_next(
     assert run(here, tmp_path)["2025-12"] == "written"
 
 
-@pytest.mark.parametrize("zone", ZONES)
+@each_on_one_engine("zone", ZONES)
 def test_a_month_has_the_hours_that_reports_say_it_has(here: Stage, zone: str, tmp_path: Path) -> None:
     with engines.writing(here.engine) as connection:
         sites.change(connection, "daily", time_zone=zone)

@@ -35,10 +35,14 @@ def test_what_is_hidden_cannot_be_told_from_the_total(counts: list[int]) -> None
 def crowd(engine: Engine, **choices: object) -> Stage:
     """Articles with groups of one to ten readers, over some hours."""
     rnd, here = Random(3), stage(engine, **choices)
-    for number in range(12):
-        for reaction in make.SEVEN:
-            for _ in range(rnd.choice([0, 0, *range(1, 11)])):
-                here.give(f"story-{number}", reaction, 1, NOON - rnd.randrange(3) * HOUR_MS - rnd.randrange(HOUR_MS))
+    here.give_all(
+        *(
+            (f"story-{number}", reaction, 1, NOON - rnd.randrange(3) * HOUR_MS - rnd.randrange(HOUR_MS))
+            for number in range(12)
+            for reaction in make.SEVEN
+            for _ in range(rnd.choice([0, 0, *range(1, 11)]))
+        )
+    )
     return here
 
 

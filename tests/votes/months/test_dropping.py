@@ -28,6 +28,7 @@ from reactions.votes.review import Choice
 from tests import make
 from tests.boxes import NOON_MS, Booth, booth
 from tests.engines import Postgres
+from tests.lengths import amount, played_at_length
 from tests.make import ADA, BEN, CIA, DEE
 from tests.tampering import open_ledger
 from tests.votes.months.stage import (
@@ -74,7 +75,8 @@ def test_old_months_go_and_everything_that_counts_stays(daily: Booth, kind: str)
     assert faults(daily) == []
 
 
-@pytest.mark.parametrize("seed", range(6))
+@played_at_length
+@pytest.mark.parametrize("seed", range(amount(2, 6)))
 def test_what_readers_and_editors_do_after_a_drop_counts_exactly(daily: Booth, seed: int) -> None:
     """Month after month: votes, holds that are released over the edge, drops, and the votes of old readers who come back."""
     chance = random.Random(seed)

@@ -10,8 +10,10 @@ from sqlalchemy import create_engine, func, select
 
 from reactions.storage import tables
 from tests.browsers import Complaints, violations
+from tests.lengths import played_at_length
 from tests.notices.alerts.receiver import receiving
 from tests.web.dashboard.conftest import Paper, come_in, sign_in
+from tests.web.dashboard.test_looks import looked_at
 
 PARTS = ("site", "reactions", "keys", "alerts", "digest", "imports", "imports/remove?source=old-blog")
 ASKED = ("merge?id={id}&into=b", "delete?id={id}")
@@ -133,6 +135,7 @@ def votes_on(office: Paper) -> dict[str, int]:
     return dict(map(tuple, found))
 
 
+@played_at_length
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_of_the_settings_is_accessible_and_fits_every_screen(
     browser: Browser, office: Paper, complaints: Complaints, scheme: str
@@ -146,14 +149,14 @@ def test_every_page_of_the_settings_is_accessible_and_fits_every_screen(
     article_id = page.locator('.doing input[name="id"]').first.get_attribute("value") or ""
     paths = [f"settings/{part}" for part in PARTS] + [f"article/{path.format(id=article_id)}" for path in ASKED]
 
-    for path in [*paths, "article?article=a"]:
+    for place, path in enumerate([*paths, "article?article=a"]):
         page.goto(office.at(f"/dashboard/{path}"))
         page.evaluate("document.querySelectorAll('details').forEach((each) => (each.open = true))")
-        for width, height in ((360, 780), (1280, 900)):
+        for shape, (width, height) in {"phone": (360, 780), "desk": (1280, 900)}.items():
             page.set_viewport_size({"width": width, "height": height})
 
             assert page.evaluate("document.documentElement.scrollWidth") == width, path
-            if scheme == "light" or width == 360:  # as in test_looks.py: on a wide screen are the same elements
+            if shape in looked_at(scheme, place):
                 assert violations(page) == [], (path, width)
     context.close()
 
