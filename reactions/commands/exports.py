@@ -14,7 +14,7 @@ from flask.cli import with_appcontext
 
 from reactions.commands import as_json, print_json
 from reactions.exports import archive as archive_
-from reactions.exports import articles, files, formats, scope
+from reactions.exports import files, formats, pages, scope
 from reactions.exports.columns import TABLES
 from reactions.exports.files import File, Form
 from reactions.exports.scope import Choice, Scope
@@ -180,7 +180,7 @@ def _opened(site: Site, choice: Choice, *, files: int) -> Iterator[Scope]:
             yield found
         return
     with current.reading() as connection:
-        count = articles.count(connection, site)
+        count = pages.count(connection, site)
     with (
         click.progressbar(length=count * files, label="Articles", file=sys.stderr) as bar,
         scope.opened(engine, site, choice, now_ms=now_ms, complete_until=until, reader_key=key, progress=bar.update) as found,

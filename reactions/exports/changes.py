@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import bindparam, case, func, select
 
-from reactions.exports import articles, small_groups
+from reactions.exports import pages, small_groups
 from reactions.exports.formats import Batch
 from reactions.exports.scope import PRECISIONS, Scope
 from reactions.storage import tables
@@ -32,19 +32,19 @@ _e, _h = tables.event.c, tables.hourly.c
 
 def series_batches(scope: Scope) -> Iterator[Batch]:
     """The rows, column by column, in the order of articles, hours and reactions."""
-    table, value, place = articles.listed(scope.connection.dialect.name)
+    table, value, place = pages.listed(scope.connection.dialect.name)
     query = (
         select(place, _h.hour_utc, _h.reaction, _h.added, _h.removed)
         .select_from(table)
         .join(tables.hourly, _h.article_id == value)
         .where(scope.within)
-        .order_by(place, _h.hour_utc, articles.bytewise(scope.connection, _h.reaction))
+        .order_by(place, _h.hour_utc, pages.bytewise(scope.connection, _h.reaction))
     )
     listing, days = Listing(query, scope.connection.dialect.name), _Days(scope.zone)
-    for page in articles.pages(scope.connection, scope.site, tables.article.c.key):
+    for page in pages.pages(scope.connection, scope.site, tables.article.c.key):
         chosen = scope.matching(page)
-        keys = [row.key for row in chosen]
-        given = {"ids": articles.given(scope.connection, [row.article_id for row in chosen])}
+        keys = [key for _, key in chosen]
+        given = {"ids": pages.given(scope.connection, [row[0] for row in chosen])}
         rows = listing.parts(scope.connection, given, rows=ROWS_AT_ONCE) if chosen else ()
         for part in _by_article(rows) if scope.choice.min_group > 1 else rows:
             columns = _series_columns(part, keys, days)
@@ -90,14 +90,14 @@ def local_day(hour: int, zone: ZoneInfo) -> date:
 def vote_batches(scope: Scope) -> Iterator[Batch]:
     """The rows, column by column, in the order of articles and of what happened to them."""
     a = tables.article.c
-    for page in articles.pages(scope.connection, scope.site, a.key, a.section):
+    for page in pages.pages(scope.connection, scope.site, a.key, a.section):
         chosen = _moved(scope, scope.matching(page))
         if not chosen:
             continue
-        given = {"ids": articles.given(scope.connection, [row.article_id for row in chosen]), **_between(scope)}
+        given = {"ids": pages.given(scope.connection, [row[0] for row in chosen]), **_between(scope)}
         dialect = scope.connection.dialect.name
         events = _events(dialect, readers=scope.choice.readers, dated=scope.hours is not None)
-        keys, sections = [row.key for row in chosen], [row.section for row in chosen]
+        _, keys, sections = zip(*chosen, strict=True)
         for rows in events.parts(scope.connection, given, rows=ROWS_AT_ONCE):
             yield _vote_columns(scope, rows, keys, sections)
 
@@ -106,11 +106,11 @@ def _moved(scope: Scope, chosen: Sequence[Any]) -> Sequence[Any]:
     """The articles with anything in the hours of the scope: events are read of these alone."""
     if scope.hours is None or not chosen:
         return chosen
-    _, value, _ = listed = articles.listed(scope.connection.dialect.name)
+    _, value, _ = listed = pages.listed(scope.connection.dialect.name)
     query = select(_h.article_id).distinct().select_from(listed[0]).join(tables.hourly, _h.article_id == value)
-    given = {"ids": articles.given(scope.connection, [row.article_id for row in chosen])}
+    given = {"ids": pages.given(scope.connection, [row[0] for row in chosen])}
     moved = set(scope.connection.execute(query.where(scope.within), given).scalars())
-    return [row for row in chosen if row.article_id in moved]
+    return [row for row in chosen if row[0] in moved]
 
 
 def _between(scope: Scope) -> dict[str, int]:
@@ -141,7 +141,7 @@ def _name(voter: bytes, key: bytes) -> str:
 @cache
 def _events(dialect: str, *, readers: bool, dated: bool) -> Listing:
     """The events of the listed articles."""
-    table, value, place = articles.listed(dialect)
+    table, value, place = pages.listed(dialect)
     earlier = tables.event.alias()
     before = (
         select(func.max(earlier.c.at))

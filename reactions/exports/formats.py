@@ -15,8 +15,12 @@ import csv
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from io import StringIO
+from itertools import groupby
 from typing import Any
+
+import orjson
 
 from reactions.exports.columns import VERSION, Column, Table
 from reactions.languages import gettext
@@ -24,17 +28,21 @@ from reactions.refusals import MalformedExport
 from reactions.times import rfc3339
 
 MARK = "'"
-_FORMULA = "[=+\\-@\uff0b\uff0d\uff1d\uff20]"
-_UNSAFE = "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]"
+_SIGNS = "=+\\-@\uff0b\uff0d\uff1d\uff20"
+_FORMULA = f"[{_SIGNS}]"
+_CONTROLS = "\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff"
+_UNSAFE = f"[{_CONTROLS}]"
 _HIDDEN_FORMULA = f"[;\t\n](?=[\\s\"']*{_FORMULA})"
 _TO_MARK = re.compile(f"\\A(?:\\s*{_FORMULA}|['\t\r\n])|{_UNSAFE}|{_HIDDEN_FORMULA}")
+_PLAIN = re.compile(f"[^\\s';{_SIGNS}{_CONTROLS}][^;\t\n{_CONTROLS}]*")  # most text: it is seen at a glance that no mark is due
 _TO_ESCAPE = re.compile(f"\\\\|{_UNSAFE}|{_HIDDEN_FORMULA}")
 _UNSAFE_IN_JSON = re.compile(f"{_UNSAFE}|{_HIDDEN_FORMULA}")
-_TO_QUOTE = re.compile('[,"\r\n]')
+_NUMBERS = ("integer", "number")
+_TINY = "0.0000"  # from here on Python writes an exponent
 _EMPTY_LINE = '""'  # a line that is empty would be none
 _ESCAPED = re.compile(r"\\(?:\\|u([0-9a-f]{4}))")
 BOM = b"\xef\xbb\xbf"  # without it Excel takes UTF-8 for the code page of its own country
-Batch = Sequence[Sequence[Any]]  # some rows, column by column; times are UTC milliseconds
+Batch = Sequence[Sequence[Any]]  # some rows, column by column; times are UTC milliseconds, lists are tuples
 _MOST_REMEMBERED = 4096
 ROWS_IN_GROUP = 100_000  # of Parquet and Arrow, at least
 
@@ -65,11 +73,43 @@ def _unescape(found: re.Match[str]) -> str:
 def csv_lines(columns: Sequence[Column], batches: Iterable[Batch], *, bom: bool = False) -> Iterator[bytes]:
     """The file in pieces, the header alone first."""
     yield (BOM if bom else b"") + _rows([[column.name for column in columns]])
-    form_of = [_form(column) for column in columns]
+    runs = _runs(columns)
     for batch in batches:
-        cells = [map(form, column) for form, column in zip(form_of, batch, strict=True)]
-        lines = map(",".join, zip(*cells, strict=True)) if len(columns) > 1 else (cell or _EMPTY_LINE for cell in cells[0])
+        cells = [write(batch[first:end]) for first, end, write in runs]
+        lines = map(",".join, zip(*cells, strict=True)) if len(cells) > 1 else cells[0]
+        if len(columns) == 1:
+            lines = (cell or _EMPTY_LINE for cell in lines)
         yield ("\r\n".join(lines) + "\r\n").encode()
+
+
+def _runs(columns: Sequence[Column]) -> list[tuple[int, int, Callable[[Batch], Iterable[str]]]]:
+    """The columns that are written together: their places, and how their cells come about, joined by commas."""
+    runs: list[tuple[int, int, Callable[[Batch], Iterable[str]]]] = []
+    for are_numbers, places in groupby(range(len(columns)), key=lambda place: columns[place].type in _NUMBERS):
+        run = list(places)
+        if are_numbers:
+            runs.append((run[0], run[-1] + 1, _numbers))
+        else:
+            runs += [(place, place + 1, partial(_cells, _form(columns[place]))) for place in run]
+    return runs
+
+
+def _cells(form: Callable[[Any], str], columns: Batch) -> Iterable[str]:
+    return map(form, columns[0])
+
+
+def _numbers(columns: Batch) -> list[str]:
+    """Rows of numbers, written all at once: JSON writes them as Python does, unless they are very small or very large."""
+    rows = list(zip(*columns, strict=True))
+    text = orjson.dumps(rows).decode()[2:-2].replace("null", "")
+    lines = text.split("],[")
+    if _TINY in text or "e" in text:
+        lines = [_number_cells(row) if _TINY in line or "e" in line else line for line, row in zip(lines, rows, strict=True)]
+    return lines
+
+
+def _number_cells(row: Sequence[float | None]) -> str:
+    return ",".join("" if number is None else repr(number) for number in row)
 
 
 def csv_table(header: Sequence[str], rows: Iterable[Sequence[str | float | None]]) -> Iterator[bytes]:
@@ -105,30 +145,29 @@ class _Remembered(dict[Any, str]):
         self[value] = written = self._form(value)
         return written
 
-    def of_lists(self, value: Sequence[Any]) -> str:
-        """The written form of a value that cannot be a key."""
-        return self[tuple(value)]
-
 
 def _form(column: Column) -> Callable[[Any], str]:
     """How the values of a column are written, quotes included."""
     if column.free:
-        return _Remembered(lambda text: _quoted(cell_of(text))).__getitem__
+        return _Remembered(_text).__getitem__
     if column.type == "datetime":
-        unit_ms = column.precision_ms
-        return _Remembered(lambda at_ms: rfc3339(at_ms, unit_ms=unit_ms)).__getitem__
+        return _Remembered(partial(rfc3339, unit_ms=column.precision_ms)).__getitem__
     if column.type == "array":
-        return _Remembered(lambda names: _quoted(cell_of_names(names))).of_lists
+        return _Remembered(lambda names: _quoted(cell_of_names(names))).__getitem__
     if column.type == "boolean":
         return {True: "true", False: "false"}.__getitem__
-    if column.type == "number":
-        return lambda value: "" if value is None else repr(value)
     return _Remembered(lambda value: _quoted(str(value))).__getitem__
+
+
+def _text(text: str) -> str:
+    return _quoted(text if _PLAIN.fullmatch(text) else cell_of(text))
 
 
 def _quoted(cell: str) -> str:
     """The cell in quotes, where RFC 4180 wants them."""
-    return '"' + cell.replace('"', '""') + '"' if _TO_QUOTE.search(cell) else cell
+    if '"' in cell or "," in cell or "\n" in cell or "\r" in cell:
+        return '"' + cell.replace('"', '""') + '"'
+    return cell
 
 
 class Sink:

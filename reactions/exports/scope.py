@@ -17,9 +17,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Engine, Row, cast, func, select, true
+from sqlalchemy import BigInteger, ColumnElement, Connection, Engine, cast, func, select, true
 
 from reactions.exports.columns import TABLES, Column, Table
+from reactions.exports.pages import Page
 from reactions.languages import gettext
 from reactions.newsroom.sites import Site
 from reactions.refusals import MalformedCursor, MalformedExport
@@ -209,10 +210,10 @@ class Scope:
                 pointer="#/since" if self.choice.since else "#/from",
             )
 
-    def matching(self, rows: Sequence[Row[Any]]) -> list[Row[Any]]:
+    def matching(self, page: Page) -> Page:
         """Those of a page of articles that match the filters."""
-        self.progress(len(rows))
-        return [row for row in rows if self.among is None or row.article_id in self.among]
+        self.progress(len(page))
+        return page if self.among is None else [row for row in page if row[0] in self.among]
 
     @property
     def within(self) -> ColumnElement[bool]:

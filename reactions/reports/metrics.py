@@ -87,12 +87,15 @@ def shrunk(votes: Votes, usual: Shares) -> Shares:
 
 def mood(votes: Votes, usual: Shares) -> Measure | None:
     """The mean mood of votes, -1 to +1, drawn towards the usual; None of no votes: the usual alone would be nobody's mood."""
-    if votes.total <= 0:
-        return None
+    return Measure(*mood_bounds(votes, usual), votes.total < FEW) if votes.total > 0 else None
+
+
+def mood_bounds(votes: Votes, usual: Shares) -> tuple[float, float, float]:
+    """The value of `mood` of one vote or more, and its bounds."""
     p, q = shrunk(votes, usual)
     value = mood_of(votes, usual)
     error = Z_95 * math.sqrt(max(p + q - value * value, 0) / (votes.total + PSEUDO_VOTES))
-    return Measure(value, max(value - error, -1.0), min(value + error, 1.0), votes.total < FEW)
+    return value, max(value - error, -1.0), min(value + error, 1.0)
 
 
 def split(votes: Votes, usual: Shares) -> Measure | None:
@@ -101,8 +104,11 @@ def split(votes: Votes, usual: Shares) -> Measure | None:
     Drawn towards the usual split, and not made of shrunk shares: a few angry readers beside usual votes that nobody cast would
     look like two camps. The interval is the delta method's of second order: that of first order is empty at half against half.
     """
-    if votes.total <= 0:
-        return None
+    return Measure(*split_bounds(votes, usual), votes.total < FEW) if votes.total > 0 else None
+
+
+def split_bounds(votes: Votes, usual: Shares) -> tuple[float, float, float]:
+    """The value of `split` of one vote or more, and its bounds."""
     p, q = shrunk(votes, usual)
     weight = votes.total + PSEUDO_VOTES
     value = split_of(votes, usual)
@@ -110,7 +116,7 @@ def split(votes: Votes, usual: Shares) -> Measure | None:
     first = 16 * (q * q * variance_p + p * p * variance_q + 2 * p * q * covariance)
     second = 16 * (variance_p * variance_q + covariance * covariance)
     error = Z_95 * math.sqrt(max(first + second, 0))
-    return Measure(value, max(value - error, 0.0), min(value + error, 1.0), votes.total < FEW)
+    return value, max(value - error, 0.0), min(value + error, 1.0)
 
 
 def mood_of(votes: Votes, usual: Shares) -> float:

@@ -58,9 +58,17 @@ def test_what_is_not_safe_is_marked(text: str, cell: str) -> None:
     assert formats.cell_of(text) == cell
 
 
-@given(st.lists(st.tuples(st.text(CHARACTERS), st.one_of(st.none(), st.text(CHARACTERS)), st.integers(), st.floats())))
-def test_lines_are_those_of_the_csv_module(rows: list[tuple[str, str | None, int, float]]) -> None:
-    kinds = ("string", "string", "integer", "number")
+NUMBERS = st.one_of(
+    st.none(),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.integers(-(10**10), 10**10).map(lambda millionths: millionths / 10**6),
+)
+TEXTS = st.one_of(st.none(), st.text(CHARACTERS))
+
+
+@given(st.lists(st.tuples(st.text(CHARACTERS), TEXTS, st.integers(-(2**63), 2**63 - 1), NUMBERS, NUMBERS, TEXTS, NUMBERS)))
+def test_lines_are_those_of_the_csv_module(rows: list[tuple[object, ...]]) -> None:
+    kinds = ("string", "string", "integer", "number", "number", "string", "number")
     columns = [Column(kind[0], kind, "", free=kind == "string") for kind in kinds]
     expected = io.StringIO(newline="")
     safe = [[formats.cell_of(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
@@ -69,6 +77,15 @@ def test_lines_are_those_of_the_csv_module(rows: list[tuple[str, str | None, int
     written = b"".join(formats.csv_lines(columns, [list(zip(*rows, strict=True))] if rows else []))
 
     assert written.decode() == expected.getvalue()
+
+
+def test_small_shares_are_written_as_python_writes_them() -> None:
+    shares = [millionths / 10**6 for millionths in [*range(2000), *range(2000, 1_000_001, 997)]]
+    shares += [-share for share in shares if share]
+
+    written = b"".join(formats.csv_lines([Column("share", "number", "")], [[[*shares, None]]]))
+
+    assert written.decode().split("\r\n")[1:] == [*map(repr, shares), '""', ""]
 
 
 def test_the_only_cell_of_a_line_is_never_nothing_at_all() -> None:

@@ -10,10 +10,8 @@ from sqlalchemy import Engine, text
 from reactions.exports.columns import TABLES
 from reactions.exports.scope import Choice, check
 from reactions.refusals import MalformedExport
-from reactions.storage.engines import writing
 from tests.exports.asking import content, exported
 from tests.reports.stage import NOON, stage
-from tests.tampering import open_ledger
 
 
 @pytest.mark.parametrize("choice", [Choice(min_group=5), Choice(readers=True), Choice(precision="minute"), Choice(columns=["x"])])
@@ -85,11 +83,8 @@ def test_votes_of_a_reader_do_not_stand_together(engine: Engine) -> None:
 
 def test_held_votes_are_marked_and_counted_apart(engine: Engine) -> None:
     here = stage(engine)
-    here.vote((1, "a", "like", NOON - 3), (2, "a", "sad", NOON - 2))
-    with writing(engine) as connection:
-        connection.execute(text("update vote set held = true where reaction = 'sad'"))
-        open_ledger(connection)
-        connection.execute(text("update event set held = true where to_reaction = 'sad'"))
+    here.vote((1, "a", "like", NOON - 3))
+    here.hold((2, "a", "sad", NOON - 2))
 
     votes, articles = (exported(engine, here.site, table, now_ms=NOON) for table in ("votes", "articles"))
 

@@ -8,11 +8,10 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from reactions.exports import small_groups
 from reactions.exports.scope import Choice
-from reactions.storage.engines import writing
 from tests import make
 from tests.exports.asking import exported
 from tests.reports.stage import DAY_MS, HOUR_MS, NOON, Stage, asked, stage
@@ -221,8 +220,6 @@ def test_the_numbers_of_a_period_are_hidden_where_few_added_or_removed(
 def test_few_held_votes_are_hidden(engine: Engine, held: int, shown: int | None) -> None:
     here = stage(engine)
     here.give("a", "like", 20, NOON - HOUR_MS)
-    here.give("a", "sad", held, NOON - HOUR_MS)
-    with writing(engine) as connection:
-        connection.execute(text("update vote set held = true where reaction = 'sad'"))
+    here.hold(*((reader, "a", "sad", NOON - HOUR_MS) for reader in range(held)))
 
     assert article_of(here)["held"] == shown

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import count
 from zoneinfo import ZoneInfo
@@ -16,8 +16,9 @@ from reactions.newsroom.sites import Site
 from reactions.reports.query import ReportQuery
 from reactions.reports.reporting import Reports
 from reactions.storage import engines
-from reactions.votes import rules, views
+from reactions.votes import holds, rules, views
 from reactions.votes.ballot_box import BallotBox
+from reactions.votes.holds import Hold
 from reactions.votes.rules import Ballot, Receipt
 from tests import make
 
@@ -72,6 +73,11 @@ class Stage:
     def give(self, article: str, reaction: str, times: int, at_ms: int) -> None:
         """Let so many new readers react."""
         self.give_all((article, reaction, times, at_ms))
+
+    def hold(self, *votes: Vote) -> None:
+        """Let votes arrive that are held for a day."""
+        due = Hold(holds.SOFT_CAP, self.now_ms + DAY_MS)
+        self.box.count([replace(self._ballot(*vote), held=due) for vote in votes])
 
     def see(self, key: str, times: int, at_ms: int) -> None:
         """Let the row of an article come into sight so often."""
