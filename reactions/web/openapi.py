@@ -198,7 +198,7 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc]
 
         def decorator(view: View) -> View:
             view._apidoc = {"manual_doc": description}  # type: ignore[attr-defined]
-            if method != "GET" or "ETag" in headers:
+            if method != "GET" or not scope or "ETag" in headers:
                 # A preflight has a route of its own; Flask's own response, which lets no page in, would come before it.
                 view.provide_automatic_options = False  # type: ignore[attr-defined]
             self.add_url_rule(rule, None, guards.keyed(view) if scope else view, methods=[method])

@@ -70,9 +70,25 @@ def vote(site_key: str) -> Response:
     return Response(body, headers=[*page, *sent])
 
 
+@blueprint.get(
+    "/v1/sites/<site_key>/vote",
+    "mayVote",
+    response=schemas.MayVoteResponse,
+    headers=["Cache-Control"],
+    problems=["foreign-origin"],
+)
+def may_vote(site_key: str) -> Response:
+    """Whether the page that asks may vote. Every page can read the answer; a refused vote's it cannot."""
+    cors.let_page_read(current.site(site_key))
+    body = orjson.dumps({"origin": request.headers.get("Origin")})
+    return Response(body, headers=[*PUBLIC, *cors.NO_ORIGIN, ("Content-Type", "application/json"), ("Cache-Control", "no-store")])
+
+
 @blueprint.preflight("/v1/sites/<site_key>/vote")
 def vote_preflight(site_key: str) -> Response:
-    """Tell a browser whether a page may vote."""
+    """Tell a browser whether a page may vote. That it may ask whether it may is certain."""
+    if request.headers.get("Access-Control-Request-Method") == "GET":
+        return cors.preflight(PUBLIC, "GET, HEAD")
     return cors.preflight(cors.let_page_read(current.site(site_key)), "PUT")
 
 

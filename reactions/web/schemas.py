@@ -218,6 +218,12 @@ class VoteResponse(Schema):
     )
 
 
+class MayVoteResponse(Schema):
+    """The page that asks may vote."""
+
+    origin = fields.String(required=True, allow_none=True, metadata={"description": "The page's origin; null without one"})
+
+
 # --- the newsroom ---
 
 

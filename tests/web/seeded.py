@@ -120,6 +120,7 @@ REQUESTS: dict[str, tuple[str, str, str, dict[str, Any] | None]] = {
     # operationId: scope, method, path, body
     "getReactions": ("read", "GET", "reactions?article=sport/cup-final", None),
     "getCounts": ("read", "GET", "counts?article=sport/cup-final&article=hidden", None),
+    "mayVote": ("read", "GET", "vote", None),
     "castVote": (
         "read", "PUT", "vote", {"article": "sport/cup-final", "reaction": "love", "reader": "0f" * 16, "seq": 1732345678901},
     ),

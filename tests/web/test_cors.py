@@ -65,6 +65,26 @@ def test_a_page_from_elsewhere_can_neither_vote_nor_learn_that_it_might(client: 
     assert rows_stored(engine) == NOTHING
 
 
+def test_every_page_may_ask_whether_it_may_vote(client: FlaskClient, engine: Engine) -> None:
+    """A vote that is refused has no answer that its page can read."""
+    allowed = client.get(VOTE, headers={"Origin": make.ORIGIN, "Sec-Fetch-Mode": "cors"})
+    assert (allowed.status_code, allowed.json) == (200, {"origin": make.ORIGIN})
+    assert client.get(VOTE).json == {"origin": None}
+
+    for origin in FOREIGN:
+        refused = client.get(VOTE, headers={"Origin": origin})
+
+        assert (refused.status_code, refused.json["type"]) == (403, "/problems#foreign-origin"), origin
+        assert refused.headers["Access-Control-Allow-Origin"] == "*"
+    for answer in (allowed, refused):
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        assert answer.headers["Cache-Control"] == "no-store"
+    asked = {"Origin": "null", "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": TRACING}
+    preflight = client.options(VOTE, headers=asked)
+    assert (preflight.status_code, preflight.headers["Access-Control-Allow-Origin"]) == (204, "*")
+    assert rows_stored(engine) == NOTHING
+
+
 @pytest.mark.parametrize("origin", ["capacitor://localhost", "ionic://localhost", "https://localhost"])
 def test_the_web_view_of_an_app_votes(client: FlaskClient, engine: Engine, origin: str) -> None:
     make.site(engine.url.render_as_string(hide_password=False), "app", origins=[origin])
