@@ -1,8 +1,6 @@
 /*! Reader Reactions 1.2.0, MIT
- * <reader-reactions>, <reaction-count>; attributes, also properties: site article sig lang server icons results menu, and
- * the words heading unsaved offline closed unknown busy gone foreign votes forget forgotten; method forgetReader()
- * ::part: heading row button emoji label count status forget; a slot for the picture of each reaction, by its key
- * --reactions-accent -border -line -surface -tint -radius -gap -emoji -grid -label -height -break -width
+ * <reader-reactions>, <reaction-count>; attributes, also properties: NAMES; parts and custom properties: CSS
+ * A slot for the picture of each reaction, by its key; method forgetReader()
  * Event reaction-change: {site, article, reaction, previous, total, counts}
  */
 try {
@@ -11,11 +9,12 @@ try {
 	// Other words, and the faces, are in v1.json.
 	const ENGLISH = ["What’s your reaction?", "Not confirmed", "offline", "Voting is closed"];
 	const CSS = `
-		:host(:not([hidden])) { display: block; font-size: max(1rem, 16px); line-height: 1.25 }
+		:host(:not([hidden])) { display: block; font-size: max(1rem, 16px); line-height: 1.25; white-space: normal }
 		[part=row] { display: flex; flex-wrap: wrap; gap: var(--gap); margin: .5em 0; max-width: var(--reactions-width, 42em);
 			--gap: var(--reactions-gap, .25em); --of: (100% + var(--gap)) / }
-		[part=button] { display: grid; grid-template: var(--reactions-grid, auto 1fr auto / 1fr); align-items: center; justify-content: center; gap: 0 .4em;
-			flex: 1 0 calc(clamp(var(--of) var(--wide), (var(--reactions-break, 31em) - 100%) * 999, var(--of) var(--narrow)) - var(--gap) - .1px);
+		[part=button] { display: grid; grid-template: var(--reactions-grid, auto 1fr auto / minmax(0, 1fr)); align-items: center; justify-content: center; gap: 0 .4em;
+			flex: 1 0 calc(max(clamp(var(--of) var(--wide), (var(--reactions-break, 31em) - 100%) * 999, var(--of) var(--narrow)),
+				min((17em - 100%) * 999, var(--of) 2)) - var(--gap) - .1px);
 			box-sizing: border-box; min-width: 0; min-height: var(--reactions-height, 6em); padding: .4em .1em;
 			border: var(--reactions-line, 1px) solid #0000; border-radius: var(--reactions-radius, 4px);
 			background: var(--reactions-surface, none); color: inherit; font: inherit; container-type: inline-size }
@@ -23,7 +22,7 @@ try {
 		svg, img, ::slotted(*) { display: block; margin: auto; width: 1.25em; height: 1.25em }
 		[part=label] { display: var(--reactions-label, block); hyphens: auto; overflow-wrap: anywhere }
 		[part=label], [part=status] { font-size: .8em }
-		[part=count] { font-size: min(.8em, 150cqi / var(--length, 1)); line-height: max(1rem, 16px) }
+		[part=count] { font-size: min(.8em, 150cqi / var(--n)); line-height: max(1rem, 16px) }
 		[part=count], [part=heading] { font-weight: bold }
 		[part=count], [part=status] { min-height: 1.25em }
 		:enabled { border-color: var(--reactions-border, color-mix(in srgb, currentColor 20%, #0000)); cursor: pointer }
@@ -40,7 +39,7 @@ try {
 			return act();
 		} catch {}
 	};
-	// A module has no currentScript, but an error names its file.
+	// A module has no currentScript, but errors name its file.
 	const [, home, file = "v1"] =
 		/([\w.+-]+:\/\/\S*)\/widget\/(v1|[\d.]+)\.js/.exec(`${script?.src} ${attempt(() => Error().stack)}`) ?? [];
 	const limit = AbortSignal.timeout.bind(AbortSignal);
@@ -54,18 +53,29 @@ try {
 	const rates = new Map();
 	const lot = Math.random();
 	let me = "";
+	let kept = false;
 	let ahead = false;
+	let timer = ANY;
 
 	const reader = () => {
-		const id = attempt(() => localStorage["reader-reactions"]);
-		if (/^[0-9a-f]{32}$/.test(id)) me = id;
+		const id = attempt(() => localStorage["reader-reactions"] ?? "");
+		const ours = /^[0-9a-f]{32}$/.test(id);
+		// Another page has forgotten it.
+		if (ours || (kept && id === "")) me = id;
+		kept = ours;
 		return me;
 	};
 
-	// To the publisher, once.
-	const tell = (text = "") => told.has(text) || (told.add(text) && console.warn(`reader-reactions: ${text}`));
+	const forget = () => {
+		me = "";
+		for (const poll of polls.values()) Object.assign(poll, { choice: "", seq: 0 }).again();
+	};
 
-	const ask = async (url = "", options = {}, wanted = () => true) => {
+
+	const tell = (text = "") => told.has(text) || attempt(() => told.add(text) && console.warn(`reader-reactions: ${text}`));
+
+	// Others than the service answer with 200, too.
+	const ask = async (member = "", url = "", options = {}, wanted = () => true) => {
 		for (let tries = 1, unsure = false; ; tries++) {
 			let answer = ANY;
 			let body = ANY;
@@ -74,9 +84,9 @@ try {
 				answer = await fetch(url, { credentials: "omit", signal: limit(2000 + 5000 * tries), ...options });
 				body = await answer.json();
 			} catch {}
-			if (answer?.ok && body) return body;
+			if (answer?.ok && member in Object(body)) return body;
 			const status = answer?.status ?? 0;
-			const wait = Number(answer?.headers.get("Retry-After"));
+			const wait = Number(answer?.headers?.get("Retry-After")) || 0;
 			const refused = status > 399 && status < 500;
 			unsure ||= onLine && !refused && status !== 507;
 			if (refused || tries > 2 || wait > 9 || !navigator.onLine || !wanted()) throw { ...body, status, wait, unsure };
@@ -84,30 +94,30 @@ try {
 		}
 	};
 
-	const say = (url = "", method = "", body = {}, wanted = () => true) =>
-		ask(url, { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), keepalive: true }, wanted);
+	const say = (member = "", url = "", method = "", body = {}, wanted = () => true) =>
+		ask(member, url, { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), keepalive: true }, wanted);
 
-	/** The votes on one article, for all its views, and the reader's own. */
+	/** The votes on one article, and the reader's own. */
 	class Poll extends Any {
 		constructor(url = "", site = "", article = "") {
 			super();
 			const query = `article=${encodeURIComponent(article)}`;
 			const name = `reader-reactions ${site} ${article}`;
-			Object.assign(this, { url, site, query, name, choice: "", views: new Set(), queue: Promise.resolve() });
+			Object.assign(this, { url, site, article, query, name, choice: "", views: new Set(), queue: Promise.resolve() });
 			this.seq = 0;
 			this.recall();
 			this.answer = /** @type {any} */ ({ article, reaction: this.choice });
 		}
 
-		/** Take over what another tab or an earlier page has stored. */
+		/** What another page has stored. */
 		recall() {
-			const [, seq, choice] = /^(\d+) (.*)$/.exec(attempt(() => localStorage[this.name])) ?? [];
-			if (!seq || Number(seq) < this.seq) return;
+			const [, seq, choice] = /^(\d{1,15}) (.*)$/.exec(attempt(() => localStorage[this.name])) ?? [];
+			if (!reader() || !seq || Number(seq) < this.seq) return;
 			this.seq = Number(seq);
 			if (choice === this.choice) return;
 			Object.assign(this, { choice, turn: null });
 			this.draw();
-			// The counts on show may have been read before that vote or after it: read them again once it is counted.
+			// The counts on show may be older than that vote.
 			if (this.answer) setTimeout(() => this.again(), 2000);
 		}
 
@@ -126,12 +136,11 @@ try {
 		}
 
 		tap(view = ANY, key = "", { timeStamp = 0, detail = 0 }) {
-			// A double click is one vote.
-			if (key === this.tapped && (detail > 1 || timeStamp - this.time < 200)) return;
+			if (key === this.tapped && (detail > 1 || Math.abs(timeStamp - this.time) < 200)) return;
 			const reaction = key === this.choice ? null : key;
 			this.recall();
 			const last = this.seq;
-			let seq = Math.max(ahead ? 0 : Date.now(), last + 1);
+			let seq = Math.max(ahead ? 0 : Math.trunc(Date.now()), last + 1);
 			const turn = {};
 			const latest = () => turn === this.turn;
 			Object.assign(this, { tapped: key, time: timeStamp, why: null, seq, turn });
@@ -140,16 +149,16 @@ try {
 			this.choose(reaction ?? "");
 
 			const send = async (tries = 0) => {
-				// What the service gave with the last receipt says for how long this reader has been voting.
+				// For how long this reader has voted.
 				const [token] = /^[\w-]{9,200}$/.exec(attempt(() => localStorage[TOKEN + this.url]) ?? "") ?? [];
 				const { sig } = view;
 				try {
-					return await say(`${this.url}vote`, "PUT", { article: this.answer.article, reaction, reader: me, seq, sig, token }, latest);
+					return await say("counts", `${this.url}vote`, "PUT", { article: this.article, reaction, reader: me, seq, sig, token }, latest);
 				} catch (why) {
 					if (tries > 1 || !latest() || !/seq/.test(/** @type {any} */ (why).type)) throw why;
-					// The clock is ahead: count on from the last number. Or it was when it stored that.
+					// The clock is ahead, or was when it stored the last number.
 					ahead = !tries;
-					this.seq = seq = ahead ? last + 1 : Date.now();
+					this.seq = seq = ahead ? last + 1 : Math.trunc(Date.now());
 					return send(tries + 1);
 				}
 			};
@@ -163,11 +172,11 @@ try {
 					attempt(() => token && (localStorage[TOKEN + this.url] = token));
 					this.answer = { ...this.answer, ...answer };
 					const detail = { ...answer, site: this.site, previous: previous || null };
-					view.dispatchEvent(new CustomEvent("reaction-change", { bubbles: true, composed: true, detail }));
+					attempt(() => view.dispatchEvent(new CustomEvent("reaction-change", { bubbles: true, composed: true, detail })));
 				} catch (failed) {
 					const why = /** @type {any} */ (failed);
-					// Votes of a page that may not vote get no answer, though everybody's questions do.
-					if (why.unsure && !why.status && (await ask(`${this.url}counts?${this.query}`).catch(() => 0))) why.status = 403;
+					// A page that may not vote gets no answer, but may ask.
+					if (why.unsure && !why.status) why.status = await ask("origin", `${this.url}vote`).catch(({ status = 0 }) => status);
 					if (why.status === 403) tell(`no votes from ${location.origin}. Is it an origin of the site ${this.site}?`);
 					if (why.status === 409) this.answer = { ...this.answer, open: false };
 					if (latest()) this.why = why;
@@ -179,11 +188,11 @@ try {
 		}
 	}
 
-	/** Ask about the view that came near; what else of the site is on the page goes along. */
+	/** Ask about a view, and what else of the site is on the page. */
 	const load = ({ key = "", locale = "", poll = ANY, home = "" }) => {
 		if (!extras.has(home)) {
 			extras.set(home, 0);
-			ask(home, {}, () => false)
+			ask("words", home, {}, () => false)
 				.catch(() => 1)
 				.then((found) => {
 					extras.set(home, found);
@@ -203,12 +212,18 @@ try {
 			const before = chunk.map(({ answer = ANY }) => answer);
 			const query = chunk.map(({ query = "" }) => query).join("&");
 			const url = poll.url + (labelled ? `reactions?${query}&lang=${locale}` : `counts?${query}`);
+			const member = labelled ? "reactions" : "articles";
 			// A cache may not know the own vote.
 			const cache = chunk.some(({ seq = 0, answer = ANY }) => seq || answer.counts) ? "no-cache" : "default";
 			for (const poll of chunk) poll.asked = true;
 			try {
-				const answer = await ask(url, { cache }, () => chunk.some(({ views = ANY }) => views.size));
+				const answer = await ask(member, url, { cache }, () => chunk.some(({ views = ANY }) => views.size));
 				const { reactions, articles = [answer], views: rate } = answer;
+				// The service leaves out what nobody sees in a key.
+				if (chunk.some(({ article = "" }, i = 0) => article.localeCompare(articles[i].article, "en", { sensitivity: "base" }))) {
+					tell("a cache leaves out the query");
+					throw 0;
+				}
 				if (rate) rates.set(poll.url, rate);
 				if (reactions) {
 					answer.counts ??= {};
@@ -246,7 +261,7 @@ try {
 		{ rootMargin: "50%" },
 	));
 
-	// Where a site counts views: which rows came into sight, once in a page's life, told when the page is left.
+	// Where a site counts views.
 	const sight = /** @type {any} */ (new IntersectionObserver((entries) => {
 		for (const { isIntersecting, target } of /** @type {any} */ (entries))
 			if (isIntersecting && target.poll && target.word) target.poll.seen ||= 1;
@@ -256,7 +271,7 @@ try {
 			for (const [url, rate] of rates) {
 				const seen = [...polls.values()].filter((poll) => poll.url === url && poll.seen === 1).slice(0, 100);
 				for (const poll of seen) poll.seen = 2;
-				const articles = seen.map(({ answer }) => answer.article);
+				const articles = seen.map(({ article }) => article);
 				if (lot * rate < 1 && articles[0]) attempt(() => navigator.sendBeacon(`${url}views`, JSON.stringify({ articles })));
 			}
 	}, true);
@@ -267,9 +282,9 @@ try {
 		if (path !== (path = location.pathname))
 			for (const view of new Set(views)) if (!view.article) view.attributeChangedCallback();
 	};
-	setInterval(follow, 250);
 
 	const recall = ({ persisted = false }) => {
+		if (me && !reader()) forget();
 		for (const poll of polls.values()) {
 			poll.recall();
 			if (persisted) poll.again();
@@ -287,7 +302,7 @@ try {
 
 	const drawing = (tag = "", { paths = ANY, ...attributes }) => {
 		const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-		for (const name in attributes) element.setAttribute(name, attributes[name]);
+		for (const name of Object.keys(attributes)) element.setAttribute(name, attributes[name]);
 		for (const path of paths ?? []) element.append(drawing("path", path));
 		return element;
 	};
@@ -297,6 +312,14 @@ try {
 		root = this.attachShadow({ mode: "open" });
 
 		connectedCallback() {
+			attempt(() => this.#enter());
+		}
+
+		disconnectedCallback() {
+			attempt(() => this.#leave());
+		}
+
+		#enter() {
 			// What was set before the element was defined.
 			for (const name of NAMES)
 				if (Object.hasOwn(this, name)) {
@@ -305,28 +328,33 @@ try {
 					this[name] = value;
 				}
 			let lang;
-			for (let node = this; node; node = node.getRootNode().host) lang ??= node.closest("[lang]")?.getAttribute("lang");
+			// A document's host may be a form of that name.
+			for (let node = this, root = ANY; node; node = root !== node.ownerDocument && root.host) {
+				lang ??= node.closest("[lang]")?.getAttribute("lang");
+				root = node.getRootNode();
+			}
 			for (const tag of ["en", navigator.language, lang])
 				this.locale = attempt(() => Intl.getCanonicalLocales(tag.replace("_", "-"))[0]) ?? this.locale;
 			const { site, server = home } = this;
 			const url = `${server}/v1/sites/${site}/`;
 			this.key = url + this.locale;
 			this.home = `${server}/widget/${file}.json`;
-			setTimeout(() => (this.site && server) || tell("give site, and server if the script is not loaded from it"), 999);
+			if (!this.article) timer ??= setInterval(follow, 250);
+			setTimeout(() => (this.site && server) || tell("site or server is missing"), 999);
 			this.poll = attempt(() => {
-				const article = (this.article || decodeURI(location.pathname)).trim().normalize();
+				const article = (this.article || decodeURI(/^\/.*/.exec(location.pathname)?.[0] ?? "%")).trim().normalize();
 				if (site && server && article && [...article].length < 201)
 					return polls.get(url + article) ?? polls.set(url + article, new Poll(url, site, article)).get(url + article);
 			});
 			views.add(this);
 			this.poll?.views.add(this);
-			attempt(() => (this.poll.asked = false));
-			attempt(() => this.draw());
 			observer.observe(this);
 			sight.observe(this);
+			if (this.poll) this.poll.asked = false;
+			this.draw();
 		}
 
-		disconnectedCallback() {
+		#leave() {
 			observer.unobserve(this);
 			sight.unobserve(this);
 			views.delete(this);
@@ -358,7 +386,7 @@ try {
 					return this.getAttribute(name) ?? undefined;
 				},
 				set(value) {
-					if (value == null) this.removeAttribute(name);
+					if (value == null || value === false) this.removeAttribute(name);
 					else this.setAttribute(name, value);
 				},
 			});
@@ -372,13 +400,15 @@ try {
 
 		constructor() {
 			super();
-			this.root.append(this.#heading, this.#row, this.#status);
+			this.root.append(this.#heading, this.#row, this.#status, this.#forget);
 			this.#row.role = "group";
 			this.#status.role = "status";
 			this.#forget.onclick = () => this.forgetReader();
+			this.#row.onkeydown = (event = ANY) => {
+				if (event.repeat && event.key === "Enter") event.preventDefault();
+			};
 		}
 
-		/** The words, the faces and the dress; false until they are here. */
 		get extra() {
 			return extras.get(this.home);
 		}
@@ -388,7 +418,6 @@ try {
 			return (this[NAMES[i]] ?? words[i] ?? words[1]).replace("{}", value);
 		}
 
-		/** Have every site that knows the reader forget them, and forget them here. */
 		async forgetReader() {
 			const { poll } = this;
 			if (!poll || !reader()) return;
@@ -396,10 +425,9 @@ try {
 			const sites = stored.filter((name = "") => /\/v1\/sites\/[^/ ]+\/$/.test(name)).map((name = "") => name.slice(TOKEN.length));
 			try {
 				await Promise.all([...polls.values()].map(({ queue = ANY }) => queue));
-				for (const url of new Set([...sites, poll.url])) await say(`${url}vote/reader`, "DELETE", { reader: me });
+				for (const url of new Set([...sites, poll.url])) await say("votes", `${url}vote/reader`, "DELETE", { reader: me });
 				for (const name of stored) attempt(() => localStorage.removeItem(name));
-				me = "";
-				for (const one of polls.values()) Object.assign(one, { choice: "", seq: 0 }).again();
+				forget();
 				poll.why = { forgotten: true };
 			} catch (why) {
 				poll.why = why;
@@ -407,7 +435,6 @@ try {
 			poll.draw();
 		}
 
-		// Why a vote was not counted, for readers.
 		reason({ status = 0, unsure = false, wait = 0, forgotten = false }) {
 			if (forgotten) return this.word(10);
 			const [n, unit = ANY] = wait > 99 ? [wait / 60, "minute"] : [wait || 60, "second"];
@@ -466,8 +493,7 @@ try {
 			}
 			this.#forget.textContent = this.word(9);
 			this.#forget.style.visibility = known && reader() ? "" : "hidden";
-			if (this.menu != null) root.append(this.#forget);
-			else this.#forget.parentNode?.removeChild(this.#forget); // Prototype's remove() needs a parent
+			this.#forget.style.display = this.menu == null ? "none" : "";
 			const results = this.results ?? "";
 			const voted = choice || !answer.open;
 			const total = answer.total + Number(!!choice) - Number(!!answer.reaction);
@@ -481,7 +507,7 @@ try {
 				button.disabled = !answer.open;
 				button.ariaPressed = String(key === choice);
 				button.ariaLabel = label + (count && `, ${count}`);
-				button.lastChild.style = `--length: ${count.length + 1}`;
+				button.lastChild.style = `--n: ${count.length}`;
 				button.lastChild.textContent = count;
 			});
 			let said = why ? this.reason(why) : "";
@@ -494,10 +520,10 @@ try {
 		customElements.define("reader-reactions", /** @type {any} */ (ReaderReactions));
 		customElements.define("reaction-count", /** @type {any} */ (ReactionCount));
 	}
-	// The single tag; what it made before may stand after it still, in a page that was kept.
+	// The single tag. A kept page has its row.
 	for (const tag of script ? [script] : document.querySelectorAll("script[type=module][data-site]")) {
 		const view = document.createElement("reader-reactions");
-		for (const name in tag.dataset) view.setAttribute(name, tag.dataset[name]);
-		if (tag.dataset.site && !tag.nextElementSibling?.isEqualNode(view)) tag.after(view);
+		for (const name of Object.keys(tag.dataset)) view.setAttribute(name, tag.dataset[name]);
+		if (tag.dataset.site && tag.nextElementSibling?.localName !== view.localName) tag.after(view);
 	}
 } catch {}

@@ -166,7 +166,7 @@ def test_odd_pages_show_the_row(driver: Driver, publisher: Publisher) -> None:
     fetch = (url, options = {}) => asked(url, {...options, headers: {...options.headers, ...added}});
     </script>"""
     key = publisher.key()
-    open_page(driver, publisher, row(key), head=odd)
+    open_page(driver, publisher, "<form name=host></form>" + row(key), head=odd)
     shows(driver, 0, {})
 
     tap(driver, 0, "Funny")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable
 
 import pytest
@@ -102,6 +103,37 @@ def test_a_double_click_is_one_vote(page: Page, publisher: Publisher, asked: lis
     assert len(ballots(asked)) == 1
 
 
+def test_a_key_that_is_held_is_one_vote(page: Page, publisher: Publisher, asked: list[Request]) -> None:
+    key = publisher.key()
+    reactions = open_row(page, publisher.article(key))
+    button(reactions, "like").focus()
+
+    page.keyboard.down("Enter")
+    page.wait_for_timeout(300)
+    for _ in range(10):
+        page.keyboard.down("Enter")
+        page.wait_for_timeout(30)
+    page.keyboard.up("Enter")
+
+    publisher.expect_counts(key, {"like": 1})
+    expect_shown(reactions, {"like": 1}, pressed="like")
+    assert len(ballots(asked)) == 1
+    page.keyboard.press("Tab")
+    expect(button(reactions, "dislike")).to_be_focused()
+
+
+@pytest.mark.parametrize("kept", ["99999999999999999999 love", "1" * 400 + " love", "4070908800000 love", "-5 love"])
+def test_a_stored_number_that_is_not_ours_keeps_nobody_from_voting(failing_page: Page, publisher: Publisher, kept: str) -> None:
+    key = publisher.key()
+    address = publisher.article(key)
+    failing_page.goto(address)
+    failing_page.evaluate("([key, kept]) => localStorage[`reader-reactions daily ${key}`] = kept", [key, kept])
+
+    button(open_row(failing_page, address), "like").click()
+
+    publisher.expect_counts(key, {"like": 1})
+
+
 def test_answers_that_take_six_seconds_are_shown_and_votes_counted_as_saved(page: Page, publisher: Publisher) -> None:
     key = publisher.key()
 
@@ -144,6 +176,47 @@ def test_a_vote_whose_answer_is_lost_is_not_called_unsaved(failing_page: Page, p
     button(reactions, "like").click()
     expect_said(reactions, "")
     publisher.expect_counts(key, {"like": 1})
+
+
+@pytest.mark.parametrize("fault", ["too late", "a proxy's, which no page can read"])
+def test_a_counted_vote_without_an_answer_is_not_called_a_foreign_pages(
+    failing_page: Page, publisher: Publisher, fault: str
+) -> None:
+    """Though counts are read all the while, as from a cache."""
+    failing_page.add_init_script(
+        "const limit = AbortSignal.timeout; AbortSignal.timeout = (ms) => limit.call(AbortSignal, ms / 9)"
+    )
+    key = publisher.key()
+    reactions = open_row(failing_page, publisher.article(key))
+
+    def lose(route: Route) -> None:
+        if route.request.method != "PUT":
+            route.continue_()
+            return
+        route.fetch()
+        if fault != "too late":
+            route.abort("failed")
+
+    failing_page.route("**/vote", lose)
+
+    button(reactions, "like").click()
+
+    expect(reactions.get_by_role("status")).to_have_text("Not confirmed. Please try again.", timeout=15_000)
+    publisher.expect_counts(key, {"like": 1})
+
+
+def test_a_pause_until_a_date_is_no_pause_at_all(failing_page: Page, publisher: Publisher, asked: list[Request]) -> None:
+    hear_changes(failing_page)
+    reactions = open_row(failing_page, publisher.article(publisher.key()))
+    gone = {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT", **EXPOSED}
+    failing_page.route("**/vote", refusing(503, gone))
+    started = time.monotonic()
+
+    button(reactions, "like").click()
+
+    expect(reactions.get_by_role("status")).to_have_text("Not confirmed. Please try again.", timeout=10_000)
+    assert len(ballots(asked)) == 3
+    assert time.monotonic() - started > 0.05  # random, up to three seconds; all at once before
 
 
 @pytest.mark.parametrize(

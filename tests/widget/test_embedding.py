@@ -118,7 +118,7 @@ def test_it_works_behind_a_path_of_the_publishers_own_domain(page: Page, publish
     assert cookies == [None, None]
 
 
-@pytest.mark.parametrize("release", ["1.0.0", "1.1.0"])
+@pytest.mark.parametrize("release", ["1.0.0", "1.1.0", "1.2.0"])
 def test_a_page_may_pin_the_script(page: Page, publisher: Publisher, release: str) -> None:
     digest = hashlib.sha384(publisher.service.get(f"/widget/{release}.js")[1]).digest()
     integrity = f"sha384-{base64.b64encode(digest).decode()}"

@@ -7,11 +7,15 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from tests.make import ADA
 from tests.widget.publisher import Publisher, row
 from tests.widget.steps import (
+    at_first,
     button,
     expect_shown,
     frames,
+    hear_changes,
+    heard,
     open_row,
     ready,
     until,
@@ -59,6 +63,66 @@ def test_a_hostile_answer_to_a_reading_does_no_harm(failing_page: Page, publishe
     assert "NaN" not in seen
     assert "-5" not in seen
     assert failing_page.evaluate("document.querySelector('reader-reactions').shadowRoot.querySelector('img, b')") is None
+
+
+NO_RECEIPT = {"empty": "{}", "a queue's": '{"queued":true}', "a text": '"ok"', "a list": "[]", "a truth": "true"}
+
+
+@pytest.mark.parametrize("name", NO_RECEIPT)
+def test_what_is_no_receipt_confirms_no_vote(failing_page: Page, publisher: Publisher, name: str) -> None:
+    """A worker of the page that answers while offline, or a network that wants a log-in first."""
+    hear_changes(failing_page)
+    reactions = open_row(failing_page, publisher.article(publisher.key()))
+    failing_page.route(
+        "**/vote",
+        lambda route: route.fulfill(status=200, headers=OPEN_TO_ALL, content_type="application/json", body=NO_RECEIPT[name]),
+    )
+
+    button(reactions, "like").click()
+
+    expect(reactions.get_by_role("status")).to_have_text(UNCONFIRMED, timeout=10_000)
+    expect_shown(reactions, {}, pressed=None)
+    assert heard(failing_page) == []
+
+
+def test_counts_are_asked_for_again_after_an_answer_that_has_none(failing_page: Page, publisher: Publisher) -> None:
+    at_first(
+        failing_page,
+        "**/reactions?*",
+        lambda route: route.fulfill(status=200, headers=OPEN_TO_ALL, content_type="application/json", body='{"portal":true}'),
+    )
+
+    ready(open_row(failing_page, publisher.article(publisher.key())))
+
+
+def test_counts_of_another_article_are_not_shown_and_no_vote_goes_there(failing_page: Page, publisher: Publisher) -> None:
+    """A cache that leaves out the query gives every article the answer of the first."""
+    told: list[str] = []
+    failing_page.on("console", lambda message: told.append(message.text) if message.type == "warning" else None)
+    first, second = publisher.key(), publisher.key()
+    publisher.vote(first, "like", reader=ADA)
+    answer = publisher.service.get(f"/v1/sites/daily/reactions?article={first}")[1].decode()
+    failing_page.route(
+        "**/reactions?*",
+        lambda route: route.fulfill(status=200, headers=OPEN_TO_ALL, content_type="application/json", body=answer),
+    )
+
+    failing_page.goto(publisher.article(second))
+
+    until(failing_page, lambda: told)
+    frames(failing_page)
+    assert told == ["reader-reactions: a cache leaves out the query"]
+    expect(failing_page.locator("reader-reactions").get_by_role("button")).to_have_count(0)
+    failing_page.unroute("**/reactions?*")
+    failing_page.reload()
+    button(ready(failing_page.locator("reader-reactions")), "wow").click()
+    publisher.expect_counts(second, {"wow": 1})
+    assert publisher.counts(first) == {"like": 1}
+
+
+@pytest.mark.parametrize("key", ["/news/br\u00fccke\u00a0x", "/news/love \u2764\ufe0f"])
+def test_a_key_that_the_service_writes_otherwise_shows_its_counts(page: Page, publisher: Publisher, key: str) -> None:
+    ready(open_row(page, publisher.article(key)))
 
 
 @pytest.mark.parametrize("name", HOSTILE)

@@ -145,6 +145,20 @@ def test_a_long_count_fits_in_wide_letters_and_the_others_keep_their_size(page: 
     assert {size for at, size in enumerate(sizes) if at != 2} == {12.8}
 
 
+@pytest.mark.parametrize(("width", "in_line"), [(160, 2), (240, 2), (280, 4)])
+@pytest.mark.parametrize("style", ["", "white-space: nowrap"])
+def test_it_fits_a_narrow_column(page: Page, publisher: Publisher, width: int, in_line: int, style: str) -> None:
+    with_counts(page)
+    column = f'<div style="width: {width}px; {style}">{row(publisher.key())}</div>'
+
+    reactions = open_row(page, publisher.page(column, lang="de"))
+
+    assert clipped(reactions) == []
+    boxes = [box(reactions.locator("button").nth(i)) for i in range(7)]
+    assert len([one for one in boxes if one["y"] == boxes[0]["y"]]) == in_line
+    assert min(one["width"] for one in boxes) >= 44
+
+
 def test_on_a_wide_page_the_seven_stand_in_one_line(page: Page, publisher: Publisher) -> None:
     with_counts(page)
 
@@ -224,7 +238,7 @@ def test_in_forced_colours_the_pressed_button_stands_out(browser: Browser, publi
     expect_shown(reactions, {"like": 1}, pressed="like")
     reactions.evaluate("(row) => row.shadowRoot.activeElement.blur()")
 
-    outlines = reactions.locator("button").evaluate_all("(all) => all.map((one) => getComputedStyle(one).outlineStyle)")
+    outlines = reactions.locator("[part=button]").evaluate_all("(all) => all.map((one) => getComputedStyle(one).outlineStyle)")
 
     assert outlines == ["solid"] + ["none"] * 6
     context.close()

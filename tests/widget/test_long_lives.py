@@ -132,6 +132,84 @@ def test_moved_into_another_document_and_back_it_keeps_its_styles(page: Page, pu
     assert button(reactions, "like").evaluate(style) == ["grid", True]
 
 
+def test_a_tap_in_a_younger_document_counts(page: Page, publisher: Publisher) -> None:
+    """Each document counts the time of its events from its own start."""
+    key = publisher.key()
+    hear_changes(page)
+    reactions = open_row(page, publisher.page(row(key) + "<iframe title=x></iframe>"))
+    page.wait_for_timeout(1_500)
+    button(reactions, "like").click()
+    page.wait_for_function("heard.length == 1")
+
+    page.evaluate(
+        """() => new Promise((done) => {
+          const frame = document.querySelector("iframe");
+          frame.onload = () => done(frame.contentDocument.body.append(document.querySelector("reader-reactions")));
+          frame.srcdoc = "<!doctype html><p>younger";
+        })"""
+    )
+    button(page.frame_locator("iframe").locator("reader-reactions"), "like").click()
+
+    publisher.expect_counts(key, {})
+
+
+def test_forgotten_in_another_tab_the_reader_is_not_remembered_in_this_one(
+    page: Page, context: BrowserContext, publisher: Publisher
+) -> None:
+    key = publisher.key()
+    hear_changes(page)
+    address = publisher.article(key)
+    reactions = open_row(page, address)
+    button(reactions, "love").click()
+    page.wait_for_function("heard.length == 1")
+    reader = stored(page)["reader-reactions"]
+    tab = context.new_page()
+    open_row(tab, address)
+
+    tab.evaluate("document.querySelector('reader-reactions').forgetReader()")
+
+    expect_shown(reactions, {"love": 1}, pressed=None)
+    button(reactions, "wow").click()
+    publisher.expect_counts(key, {"love": 1, "wow": 1})
+    assert stored(page)["reader-reactions"] != reader
+
+
+def test_a_kept_row_that_the_page_has_changed_is_not_doubled(page: Page, publisher: Publisher) -> None:
+    tag = f'<script async src="{publisher.service.url}/widget/v1.js" data-site="daily" data-article="{publisher.key()}"></script>'
+    page.goto(publisher.page(tag, head=""))
+    ready(page.locator("reader-reactions"))
+
+    page.evaluate(
+        """() => new Promise((done) => {
+          document.querySelector("reader-reactions").classList.add("revealed");
+          const old = document.querySelector("main script");
+          const script = document.createElement("script");
+          for (const {name, value} of old.attributes) script.setAttribute(name, value);
+          script.onload = done;
+          old.replaceWith(script);
+        })"""
+    )
+
+    expect(page.locator("reader-reactions")).to_have_count(1)
+
+
+def test_a_property_that_is_false_is_no_attribute(page: Page, publisher: Publisher) -> None:
+    """React and Vue set properties, where there are any."""
+    page.goto(publisher.article(publisher.key()))
+    ready(page.locator("reader-reactions"))
+
+    menu = page.evaluate(
+        """() => {
+          const row = document.querySelector("reader-reactions");
+          row.menu = true;
+          row.menu = false;
+          return row.menu ?? null;
+        }"""
+    )
+
+    assert menu is None
+
+
 def test_properties_do_as_attributes_do_before_and_after_the_script(page: Page, publisher: Publisher) -> None:
     first, second = publisher.key(), publisher.key()
     publisher.vote(second, "sad", reader=ADA)

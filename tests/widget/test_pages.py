@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.widget.publisher import Publisher, row
 from tests.widget.steps import (
     button,
+    expect_said,
     expect_shown,
     hear_changes,
     open_row,
@@ -40,7 +41,13 @@ REPLACED = {
       String.prototype.contains = function (part) { return this.indexOf(part) > -1 };
       Element.prototype.set = Element.prototype.get = function () { throw new Error("not for this") };""",
     "enumerable additions": """
-      for (const type of [Array, Object, String, Function]) type.prototype.shout = function () { return "!" };""",
+      for (const type of [Array, Object, String, Function])
+        type.prototype.shout = type.prototype.$ = function () { return "!" };""",
+    "a console that says nothing": "console = { log() {} };",
+    "a clock of fractions": "const now = Date.now; Date.now = () => now() + .25;",
+    "an interval of its own": "setInterval = () => 0;",
+    "frozen prototypes": """
+      for (const type of [Object, Array, String, Promise, Map, Set, HTMLElement, Node]) Object.freeze(type.prototype);""",
 }
 
 
@@ -84,6 +91,57 @@ def test_a_tap_for_which_something_is_missing_is_quiet(page: Page, publisher: Pu
     publisher.expect_counts(key, {})
 
 
+@pytest.mark.parametrize("named", ["<form name=host></form>", "<img name=host alt>", "<iframe name=host title=x></iframe>"])
+def test_an_element_of_the_page_that_is_named_host_is_not_taken_for_one(page: Page, publisher: Publisher, named: str) -> None:
+    """Such an element is a property of its document, which has no host. The page stood still, or an error was thrown into it."""
+    key = publisher.key()
+    reactions = open_row(page, publisher.page(named + row(key), lang="de"))
+
+    button(reactions, "love").click()
+
+    expect(reactions.get_by_role("group")).to_have_accessible_name("Wie reagieren Sie darauf?")
+    publisher.expect_counts(key, {"love": 1})
+
+
+@pytest.mark.parametrize("replaced", ["CustomEvent = function ()", "EventTarget.prototype.dispatchEvent = function ()"])
+def test_a_vote_is_saved_though_its_event_cannot_be_told(page: Page, publisher: Publisher, replaced: str) -> None:
+    key = publisher.key()
+    head = f"<script>{replaced} {{ throw new Error() }}</script>"
+    reactions = open_row(page, publisher.article(key, head=head + publisher.script))
+
+    button(reactions, "love").click()
+
+    publisher.expect_counts(key, {"love": 1})
+    expect_shown(reactions, {"love": 1}, pressed="love")
+    expect_said(reactions, "")
+
+
+def test_a_page_with_a_set_of_its_own_stays_as_it_is(page: Page, publisher: Publisher) -> None:
+    page.goto(publisher.article(publisher.key(), head=f"<script>Set = function () {{}}</script>{publisher.script}"))
+    until(page, lambda: page.evaluate("customElements.get('reader-reactions') !== undefined"))
+
+    page.evaluate("document.querySelector('reader-reactions').article = 'b'; document.querySelector('reader-reactions').remove()")
+
+
+@pytest.mark.parametrize("kind", ["srcdoc", "blob"])
+def test_a_frame_without_an_address_has_no_path_for_a_key(page: Page, publisher: Publisher, kind: str) -> None:
+    html = f"{publisher.script}{row(publisher.key())}<reader-reactions site=daily id=keyless></reader-reactions>"
+    page.goto(publisher.page("<iframe title=x></iframe>", head=""))
+
+    page.evaluate(
+        """([kind, html]) => {
+          const frame = document.querySelector("iframe");
+          if (kind === "srcdoc") frame.srcdoc = html;
+          else frame.src = URL.createObjectURL(new Blob([html], {type: "text/html"}));
+        }""",
+        [kind, html],
+    )
+
+    frame = page.frame_locator("iframe")
+    ready(frame.locator("reader-reactions").first)
+    expect(frame.locator("#keyless")).to_be_hidden()
+
+
 @pytest.mark.parametrize("spoken", ["C", "en-US@posix", "", None, "x"])
 def test_an_odd_language_of_the_browser_is_not_used(page: Page, publisher: Publisher, spoken: str | None) -> None:
     page.add_init_script(f"Object.defineProperty(navigator, 'language', {{value: {json.dumps(spoken)}}})")
@@ -124,7 +182,7 @@ def test_without_an_address_of_the_service_nothing_is_asked_and_the_publisher_to
     until(failing_page, lambda: told)
     expect(failing_page.locator("reader-reactions").first).to_be_hidden()
     assert not [url for url in asked if "/v1/" in url]
-    assert told == ["reader-reactions: give site, and server if the script is not loaded from it"]
+    assert told == ["reader-reactions: site or server is missing"]
 
 
 @pytest.mark.parametrize(

@@ -183,7 +183,7 @@ def test_after_three_attempts_it_gives_up_and_says_so(failing_page: Page, publis
     button(reactions, "sad").click()
     expect(button(reactions, "sad")).to_have_attribute("aria-pressed", "true")  # optimistic while it tries
 
-    expect(reactions.get_by_role("status")).to_have_text(FOREIGN, timeout=15_000)
+    expect(reactions.get_by_role("status")).to_have_text(UNCONFIRMED, timeout=15_000)
     expect_shown(reactions, {}, pressed=None)
     assert len(ballots(asked)) == 3
 

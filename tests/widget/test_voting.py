@@ -212,7 +212,7 @@ def test_a_clock_that_went_back_does_not_stop_a_reader(page: Page, publisher: Pu
     hour_ahead = int(time.time() * 1000) + 3_600_000
     address = publisher.article(key)
     page.goto(address)
-    page.evaluate(f"localStorage['reader-reactions daily {key}'] = '{hour_ahead} '")
+    page.evaluate(f"localStorage['reader-reactions'] = '{ADA}'; localStorage['reader-reactions daily {key}'] = '{hour_ahead} '")
 
     reactions = open_row(page, address)
     button(reactions, "like").click()
