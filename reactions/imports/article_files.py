@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -21,6 +22,9 @@ FORMATS = ("rss", "atom", "sitemap", "csv")
 MOST_ENTRIES = 50_000
 TITLE_CHARACTERS, URL_CHARACTERS, SECTION_CHARACTERS = 500, 2000, 200
 MOST_OF = {"authors": (20, 200), "tags": (50, 100)}  # how many, and how long each
+_WEB_PAGE = re.compile(rb"<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
+_LATE_XML = re.compile(rb"<\?xml\s|<(?:rss|feed|urlset)[\s>]")
+_SHORTENED = re.compile(r"\d(?:[.,]\d+)?E\+\d\d+")  # 123456789012345 in a narrow column
 _TEXTS = ("key", "title", "url", "section", "published_at")
 _LISTS = ("authors", "tags")  # their entries are separated by semicolons
 _HEADER = "key,title,url,section,authors,tags,published_at"
@@ -92,6 +96,10 @@ def key_of(entry: Entry, source: str | None) -> str:
         raise Unusable(f"has no {name} to take the article's key from.")
     if name == "url":
         _web_address(text)
+    if name == "key" and _SHORTENED.fullmatch(text):
+        raise Unusable(
+            f"has the key {text}, a number that a spreadsheet has shortened. Format the column as text and export again."
+        )
     if source in ("path", "bare-path"):
         path = article_keys.path_key(text)
         text = path if source == "path" else path.strip("/")
@@ -114,12 +122,26 @@ def _entries(source: Source, format_: str | None) -> Iterator[Entry | Fault]:
     if not start.removeprefix(b"\xef\xbb\xbf").strip():
         raise UnreadableImport("The file is empty.")
     is_xml = start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(xml_text.STARTS)
+    if format_ is None and (reason := _mistaken(start)):
+        raise UnreadableImport(reason)
     if format_ == "csv" or (format_ is None and not is_xml):
         return map(_entry, sources.read_table(source, _check_columns))
     content = source.content()
     if format_ is not None and (found := feeds.format_of(content)) != format_:
         raise UnreadableImport(f"The file is {found}, not {format_}.")
     return feeds.read(content)
+
+
+def _mistaken(start: bytes) -> str | None:
+    """What a file is that is taken for a feed or a table at times."""
+    start = start.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if _WEB_PAGE.match(start):
+        return 'The file is a web page. Its source names its feed: <link rel="alternate" type="application/rss+xml" href="…">.'
+    if start.startswith((b"{", b"[")):
+        return "The file is JSON. Import RSS, Atom, a news sitemap or a CSV table, or send JSON to PUT /v1/sites/SITE/articles."
+    if (found := _LATE_XML.search(start)) and not start.startswith(b"<"):
+        return f"Text stands before the feed: {start[: found.start()].decode(errors='replace').strip()[:60]!r}. Remove it."
+    return None
 
 
 def _check_columns(columns: Sequence[str]) -> None:

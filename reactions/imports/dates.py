@@ -32,6 +32,7 @@ _BRACKETS = re.compile(r"(?P<when>.*?\d)(?P<offset>Z|[-+]\d\d:?\d\d)?\[!?(?P<nam
 _DOTTED = re.compile(r".*[T\s]\d{1,2}\.\d+", re.DOTALL)  # 07.30, which is taken for a fraction
 _UNIX = re.compile(r"(?P<when>.*\d:\d\d)\s+(?P<name>[A-Z]{2,5})\s+(?P<year>\d{4})")  # as the command `date` writes it
 _MAIL = re.compile(r"(?:[A-Za-z]{3}, +)?\d{1,2} +[A-Za-z]{3} +\d{4} +\d\d:\d\d(?::\d\d)?")
+_MOST = 100  # characters: what is longer is no date, and takes long to find that out
 _AMBIGUOUS = re.compile(r"(?<!\d)\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}\b")
 _HOURS_OF = {
     "UTC": 0, "GMT": 0, "UT": 0, "Z": 0, "WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "MET": 1, "MEST": 2, "EET": 2, "EEST": 3,
@@ -51,6 +52,8 @@ def read(text: str, zone: ZoneInfo) -> int | None:
 
     Raises UnreadableDate.
     """
+    if len(text) > _MOST:
+        raise UnreadableDate(f"is not a time {_EXAMPLE}")
     text = _COMMENT.sub("", text.strip())
     if named := _BRACKETS.fullmatch(text):  # an offset says more than a name
         text = f"{named['when']}{named['offset'] or ' ' + named['name']}"

@@ -54,7 +54,7 @@ _ROOTS = {"rss": ("rss", _RSS), "RDF": ("rss", _RDF), "feed": ("atom", _ATOM), "
 _ITEMS = {"rss": ("item", _RSS), "atom": ("entry", _ATOM), "sitemap": ("url", _SITEMAP)}
 
 _BREAK = re.compile(r"</?(?:br|p|div|h[1-6]|li|ul|ol|td|tr|hr|blockquote)\b[^<>]*>", re.IGNORECASE)
-_SCRIPT = re.compile(r"<(script|style)\b[^<>]*>.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
+_SCRIPT = re.compile(r"<(script|style)\b[^<>]*>.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
 _INLINE = re.compile(
     r"</?(?:a|abbr|acronym|b|bdi|bdo|big|cite|code|del|em|font|i|img|ins|kbd|mark|q|s|samp|small|span|strike|strong|sub|sup|time|tt"
     r"|u|var|wbr)\b[^<>]*>",
@@ -206,7 +206,7 @@ def _rss(item: etree._Element, line: int) -> Entry:
     fields = {
         "title": _text(title, as_html=True) or _first(item, "title", _DC) or _first(item, "title", _MEDIA),
         "url": _first(item, "origLink", _FEEDBURNER)
-        or _resolved(link, _text(link), lambda: _site_of(item, own))
+        or _resolved(link, _text(link) or _href(link), lambda: _site_of(item, own))
         or _permanent_guid(item, own)
         or _href(_alternate(item, _ATOM_ALONE)),
         "guid": _first(item, "guid", own) or _about(item),
@@ -278,7 +278,7 @@ def _alternate(element: etree._Element, own: set[str]) -> etree._Element | None:
 
 
 def _href(link: etree._Element | None) -> str:
-    return "" if link is None else link.get("href", "").strip()
+    return "" if link is None else link.get("href", "").strip() or _text(link)
 
 
 def _home_of(entry: etree._Element, own: set[str]) -> str:

@@ -33,7 +33,13 @@ _LARGER = {
 } | {f"cp125{n}": (f"x-cp125{n}",) for n in range(9)}  # fmt: skip
 _CODECS = {label: codec for codec, labels in _LARGER.items() for label in labels}
 _ENCODING = re.compile(rb"""(<\?xml[^>]*?)\s+encoding\s*=\s*["\']([^"\']*)["\']""")
-_AMPERSAND = re.compile(rb"(<!\[CDATA\[.*?\]\]>|<!--.*?-->)|&(?:(#\w+|\w+);)?", re.DOTALL)
+# What is opened and never closed reaches to the end, so that nothing is searched for twice.
+_AMPERSAND = re.compile(rb"(<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z))|&(?:(#\w+|\w+);)?", re.DOTALL)
+_SURROGATES = re.compile(rb"&#(x[dD][89abAB]\w\w|5[56]\d{3});&#(x[dD][c-fC-F]\w\w|5[67]\d{3});")  # as Xalan writes an emoji
+_SINGLE_BYTE = re.compile(r"(?:x-)?(?:iso[-_]?8859|windows-125|cp-?125|latin|l\d$|koi8|mac)", re.IGNORECASE)
+_CONTROLS = bytes(code for code in range(32) if code not in b"\t\n\r\x0e\x0f\x1b")  # the last three switch sets in ISO 2022
+_AS_SPACES = bytes.maketrans(_CONTROLS, b" " * len(_CONTROLS))
+_NO_CHARACTERS = {*_CONTROLS}
 _XML_ENTITIES = {b"amp", b"lt", b"gt", b"quot", b"apos"}
 _CUT_END = re.compile(rb"</(?:\w+:)?(?:rss|feed|RDF|urlset)\s*\Z")
 
@@ -44,8 +50,10 @@ def readable(content: bytes) -> tuple[bytes, int]:
     Raises UnreadableImport.
     """
     text = _in_utf8(content)
+    if text.translate(None, _CONTROLS) != text:  # no XML may have them; word processors leave them in articles
+        text = text.rstrip(b"\0").translate(_AS_SPACES)
     if b"&" in text or b"<!--" in text:
-        text = _AMPERSAND.sub(_numbered, text)
+        text = _AMPERSAND.sub(_numbered, _SURROGATES.sub(_joined, text))
     bare = text.lstrip()
     before = text[: len(text) - len(bare)].count(b"\n")
     bare = bare.rstrip(b"\0 \t\r\n")  # some programs fill a block up with zeros
@@ -58,9 +66,12 @@ def _in_utf8(content: bytes) -> bytes:
         if content.startswith(mark):
             return _without_label(_decoded(content, codec).removeprefix("\ufeff").encode())
     named = _ENCODING.match(content.lstrip())
-    codec = _CODECS.get(named[2].decode("latin-1").strip().lower(), "") if named else ""
+    label = named[2].decode("latin-1").strip().lower() if named else ""
+    codec = _CODECS.get(label, "")
     if codec == "ascii":
         codec = "utf-8" if _is_utf8(content) else "cp1252"
+    elif _SINGLE_BYTE.match(label) and not content.isascii() and _is_utf8(content):
+        codec = "utf-8"  # any bytes are text in those encodings, but what is UTF-8 by its bytes is hardly ever anything else
     return _without_label(_decoded(content, codec).encode()) if codec else content
 
 
@@ -84,6 +95,21 @@ def _without_label(text: bytes) -> bytes:
     return _ENCODING.sub(rb"\1", text, count=1)
 
 
+def _number(reference: bytes) -> int | None:
+    """The number in a reference such as #x27; None if there is none."""
+    try:
+        return int(reference[2:], 16) if reference[1:2] in b"xX" else int(reference[1:])
+    except ValueError:
+        return None
+
+
+def _joined(found: re.Match[bytes]) -> bytes:
+    """One character that was written as the two halves of its UTF-16."""
+    high, low = (_number(b"#" + half) or 0 for half in found.groups())
+    is_one = 0xD800 <= high < 0xDC00 <= low < 0xE000
+    return b"&#%d;" % (0x10000 + (high - 0xD800 << 10) + low - 0xDC00) if is_one else found[0]
+
+
 def _numbered(found: re.Match[bytes]) -> bytes:
     """An entity of HTML as numbers, a bare ampersand as XML writes it, a comment as its line ends; what XML knows, as it is.
 
@@ -92,8 +118,10 @@ def _numbered(found: re.Match[bytes]) -> bytes:
     section, name = found.groups()
     if section is not None and section.startswith(b"<!--"):
         return b"\n" * section.count(b"\n")
-    if section is not None or (name is not None and (name.startswith(b"#") or name in _XML_ENTITIES)):
-        return found[0].replace(b"&#X", b"&#x") if section is None else found[0]
+    if name is not None and name.startswith(b"#"):
+        return b" " if _number(name) in _NO_CHARACTERS else found[0].replace(b"&#X", b"&#x")
+    if section is not None or name in _XML_ENTITIES:
+        return found[0]
     if name is None:
         return b"&amp;"
     letters = html5.get(f"{name.decode(errors='replace')};")

@@ -11,6 +11,7 @@ from tests.imports.articles.feed_texts import read, rss
     ("item", "channel", "url"),
     [
         ("<link>/news/1</link>", "<link>https://daily.example/</link>", "https://daily.example/news/1"),
+        ("<link href='https://daily.example/a'/>", "<link>https://daily.example/</link>", "https://daily.example/a"),
         ("<link>1?x=2</link>", "<link>https://daily.example/news/</link>", "https://daily.example/news/1?x=2"),
         ("<link>//cdn.example/1</link>", "<link>https://daily.example/</link>", "https://cdn.example/1"),
         (
@@ -98,6 +99,7 @@ def test_a_guid_that_is_no_address_gives_none() -> None:
         '<link rel="http://www.iana.org/assignments/relation/alternate" href="https://daily.example/a"/>',
         '<link type="application/json" href="https://daily.example/a.json"/><link type="text/html" href="https://daily.example/a"/>',
         '<link rel="self" href="https://daily.example/a.atom"/><link href=" https://daily.example/a "/>',
+        "<link>https://daily.example/a</link>",
     ],
 )
 def test_the_link_of_atom_is_the_one_to_the_page(links: str) -> None:

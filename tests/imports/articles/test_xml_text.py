@@ -87,5 +87,37 @@ def test_what_stands_before_the_declaration_is_skipped_and_lines_are_counted(bef
         read(content.replace("</item>", "</items>"))
 
 
+@pytest.mark.parametrize("control", ["\x02", "\x08", "\x0b", "\x0c", "\x1f", "\0", "&#8;", "&#x1F;", "&#0;"])
+def test_a_control_character_in_one_article_is_a_space_and_blocks_no_other(control: str) -> None:
+    content = rss(f"<title>A{control}B</title>{LINK}<description>x{control}y</description>")
+
+    assert title(content) == "A B"
+
+
+@pytest.mark.parametrize("halves", ["&#55357;&#56832;", "&#xD83D;&#xDE00;", "&#xd83d;&#xde00;"])
+def test_a_character_that_was_written_in_two_halves_is_one(halves: str) -> None:
+    assert title(rss(f"<title>A {halves}</title>{LINK}")) == "A 😀"
+
+
+@pytest.mark.parametrize("label", ["iso-8859-1", "ISO-8859-15", "windows-1252", "latin1", "koi8-r", "windows-1251"])
+def test_utf_8_with_the_label_of_a_single_byte_encoding_is_read_as_what_it_is(label: str) -> None:
+    content = rss(f"<title>Brücke “Дом”</title>{LINK}", head=f'<?xml version="1.0" encoding="{label}"?>')
+
+    assert title(content.encode()) == "Brücke “Дом”"
+
+
+def test_an_encoding_that_switches_sets_is_read() -> None:
+    content = rss(f"<title>日本語</title>{LINK}", head='<?xml version="1.0" encoding="iso-2022-jp"?>')
+
+    assert title(content.encode("iso-2022-jp")) == "日本語"
+
+
+def test_markup_that_is_never_closed_takes_no_longer() -> None:
+    """Quadratic, this took minutes."""
+    content = rss(f"<title>A{'&lt;script&gt;' * 100_000}</title>{LINK}")
+
+    assert title(content) == "A"
+
+
 def test_hexadecimal_numbers_of_characters_may_begin_with_either_x() -> None:
     assert title(rss(f"<title>&#X41;&#x42;<![CDATA[&#X43;]]></title>{LINK}")) == "ABC"
