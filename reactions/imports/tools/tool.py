@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -10,6 +11,10 @@ from reactions.imports.totals import TheirTotals, TotalsOptions
 from reactions.newsroom import article_keys
 from reactions.newsroom.reaction_sets import ReactionSet
 from reactions.refusals import UnreadableImport
+
+
+# A host at the start of an address without a scheme; a path has no dot in its first part, or is a file.
+_HOST = re.compile(r"(?!\w+\.(?:html?|php|aspx?)(?:[?#]|$))[^/?#]*[.:]|localhost\b", re.IGNORECASE)
 
 
 class Tool(NamedTuple):
@@ -30,7 +35,7 @@ class Tool(NamedTuple):
 
 def names_of(address: str) -> dict[str, str]:
     """What an address names an article by: `url`, its `path` as the widget takes it for a key, and `slug`, its last part."""
-    bare = address if "://" in address or address.startswith("/") else f"//{address}"
+    bare = address if "://" in address or address.startswith("/") else f"{'//' if _HOST.match(address) else '/'}{address}"
     try:
         path = article_keys.path_key(bare)
     except ValueError:
