@@ -178,7 +178,7 @@ def is_own_origin() -> bool:
     """False if a browser says that the request comes from another origin's page, or hides which."""
     origin = request.headers.get("Origin")
     own = {request.host, urlsplit(current.parts().settings.address).netloc}
-    return origin is None or urlsplit(origin).netloc in own
+    return origin is None or origin.partition("://")[2] in own  # an origin is a scheme and a host, and may be no address at all
 
 
 def refuse_key_in_address() -> Response | None:

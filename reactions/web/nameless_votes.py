@@ -7,9 +7,10 @@ see `readers.nameless`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import orjson
 from flask import Blueprint, Response, request
@@ -27,6 +28,10 @@ from reactions.web.headers import Header
 blueprint = Blueprint("nameless-votes", __name__)
 _MOST_BYTES = 256
 _CLAP = "👏"
+_SAY_WHICH = 'Say which page: ?url=https://example.org/its/path, which <applause-button url="…"> sends.'
+_URL = re.compile("(?:^|&)url=([^&]*)")
+_ENCODED = re.compile("[^/]*%2F", re.IGNORECASE)
+_WEB = re.compile("(?:https?:)?//", re.IGNORECASE)
 _UNCACHED = ("Cache-Control", "no-cache")
 
 Numbers = Mapping[str, int | None]  # by reaction; None while editors hide them
@@ -51,7 +56,8 @@ def give_heart(site_key: str, article: str) -> Response:
 def claps(site_key: str) -> Response:
     """The number of claps on a page."""
     site = current.site(site_key)
-    return _claps(_numbers(site, _page_key()), _applause(site), headers.PUBLIC)
+    key = _page_key()
+    return _claps(_numbers(site, key) if key else {}, _applause(site), headers.PUBLIC)
 
 
 @blueprint.post("/applause/<site_key>/update-claps", provide_automatic_options=False)
@@ -60,6 +66,8 @@ def clap(site_key: str) -> Response:
     site = current.site(site_key)
     page = _let_page(site)
     article, reaction = _page_key(), _applause(site)
+    if article is None:
+        raise ValidationError(_SAY_WHICH, "url")
     numbers = cast(site, article, reaction.key)["counts"] if _given(_text()) > 0 else _numbers(site, article)
     return _claps(numbers, reaction, page)
 
@@ -154,10 +162,26 @@ def _given(text: str) -> int:
     return n
 
 
-def _page_key() -> str:
-    """The path of the page that is asked about, or that asks; the widget's key for a page without one. Raises ValidationError."""
-    address = request.args.get("url") or request.headers.get("Referer") or ""
-    path = unquote(urlsplit(address if "//" in address else f"//{address}").path)
-    if not path:
-        raise ValidationError("Say which page: ?url=https://example.org/its/path", "url")
-    return path
+def _page_key() -> str | None:
+    """The key of the page that is asked about, or that asks: the widget's for a page without one. Raises ValidationError.
+
+    None if nobody says. Of a page of another origin, browsers tell the origin alone, which is not taken for its front page.
+    """
+    if address := _page_address():
+        return _path_key(address if _WEB.match(address) else f"//{address}")
+    key = _path_key(request.headers.get("Referer") or "")
+    return key if key != "/" else None
+
+
+def _page_address() -> str:
+    """The address in the query. applause-button writes it there as it is, other programs encode it."""
+    given = _URL.search(request.query_string.decode("latin-1"))
+    raw = given[1] if given else ""
+    return unquote(raw.replace("+", " ")) if _ENCODED.match(raw) else raw
+
+
+def _path_key(address: str) -> str:
+    try:
+        return article_keys.path_key(address)
+    except ValueError:
+        raise ValidationError(_SAY_WHICH, "url") from None

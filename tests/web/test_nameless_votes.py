@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import Engine
 from werkzeug.test import TestResponse
 
+from reactions.newsroom import article_keys
 from tests import make
 from tests.web.asking import NOTHING, rows_stored
 
 PAGE = {"Origin": make.ORIGIN, "Sec-Fetch-Mode": "cors"}
 HEART, CLAP = "/open-heart/daily/politics/bridge", "/applause/daily"
+SAY_WHICH = 'Say which page: ?url=https://example.org/its/path, which <applause-button url="…"> sends.'
 ARTICLE = "https://news.example/2024/br%C3%BCcke"
 
 
@@ -117,6 +120,38 @@ def test_a_clap_is_one_vote_however_often(client: FlaskClient) -> None:
     assert client.get(f"{CLAP}/get-claps?url=https://news.example/other").text == "0"
 
 
+@pytest.mark.parametrize(
+    "path", ["/a%2Fb", "/a+b", "/a%20b", "/a%2Bb", "/%E0%A4", "/a//b", "/2024/br%C3%BCcke", "/a;b", "/a:b@c", "/100%25"]
+)
+@pytest.mark.parametrize("host", ["https://news.example", "news.example", "//news.example"])
+def test_the_page_of_a_clap_has_the_key_that_the_widget_takes_there(client: FlaskClient, path: str, host: str) -> None:
+    """applause-button writes an address as it is into its question; other programs encode it, as they should."""
+    key = article_keys.path_key(f"https://news.example{path}")
+
+    assert clap(client, url=f"{host}{path}?utm=x#top").text == "1"
+    assert counts(client, key) == {"like": 1}
+    assert client.get(f"{CLAP}/get-claps?url={quote(host + path, safe='')}").text == "1"
+
+
+@pytest.mark.parametrize("url", ["http://[", "https://[::1/a", "//[x]/a", "https://news.example/a%07b", "%FF", "http://a:b:c/"])
+def test_an_odd_address_of_a_page_is_no_fault_of_ours(client: FlaskClient, url: str) -> None:
+    assert client.get(f"{CLAP}/get-claps?url={url}").status_code < 500
+    assert clap(client, url=url).status_code < 500
+
+
+def test_a_page_that_tells_its_origin_alone_is_not_taken_for_the_front_page(client: FlaskClient, engine: Engine) -> None:
+    """Browsers tell services of other origins no path. All claps of a site were counted on its front page."""
+    for path in ("", "/", "/?x=1"):
+        sent = {**PAGE, "Referer": f"https://news.example{path}"}
+        refused = client.post(f"{CLAP}/update-claps", data='"1,4.0.5"', headers=sent, content_type="text/plain")
+
+        assert (refused.status_code, refused.json["errors"][0]["detail"]) == (400, SAY_WHICH)  # type: ignore[index]
+        assert client.get(f"{CLAP}/get-claps", headers=sent).text == "0"
+    assert rows_stored(engine) == NOTHING
+    assert clap(client, url="https://news.example/").text == "1"
+    assert counts(client, "/") == {"like": 1}
+
+
 def test_no_claps_are_no_vote(client: FlaskClient, engine: Engine) -> None:
     assert clap(client, '"0,4.0.5"').text == "0"
     assert rows_stored(engine) == NOTHING
@@ -131,10 +166,10 @@ def test_what_is_no_number_of_claps_is_refused(client: FlaskClient, engine: Engi
 
 
 def test_claps_for_no_page_are_refused(client: FlaskClient) -> None:
-    refused = client.get(f"{CLAP}/get-claps")
+    refused = clap(client, url="")
 
     assert refused.status_code == 400
-    assert refused.json["errors"][0]["detail"] == "Say which page: ?url=https://example.org/its/path"  # type: ignore[index]
+    assert refused.json["errors"][0]["detail"] == SAY_WHICH  # type: ignore[index]
 
 
 def test_unknown_sites_are_told(client: FlaskClient) -> None:

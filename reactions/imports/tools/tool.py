@@ -12,7 +12,6 @@ from reactions.newsroom import article_keys
 from reactions.newsroom.reaction_sets import ReactionSet
 from reactions.refusals import UnreadableImport
 
-
 # A host at the start of an address without a scheme; a path has no dot in its first part, or is a file.
 _HOST = re.compile(r"(?!\w+\.(?:html?|php|aspx?)(?:[?#]|$))[^/?#]*[.:]|localhost\b", re.IGNORECASE)
 

@@ -90,7 +90,7 @@ def test_signing_out_ends_the_session(browser_tab: FlaskClient, key: str) -> Non
     assert browser_tab.get(FRONT).status_code == 303
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost.evil.example"])
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost.evil.example", "http://[", "//[x]", ""])
 def test_a_form_of_another_origin_opens_no_session(browser_tab: FlaskClient, key: str, origin: str) -> None:
     assert browser_tab.post(SIGN_IN, data={"key": key}, headers={"Origin": origin}).status_code == 403
     assert browser_tab.post(SIGN_IN, data={"key": key}, headers={"Origin": "http://localhost"}).status_code == 303
