@@ -104,7 +104,7 @@ browser:
 	    [ "$$(id -u)" = 0 ] && echo "Installing Firefox and WebKit …" && apt-get update -qq && \
 	    apt-get install -y -qq --no-install-recommends firefox-esr webkit2gtk-driver xvfb xauth >/dev/null; } || \
 	    echo "Without Firefox and WebKit the widget's tests in them are left out (Debian: firefox-esr webkit2gtk-driver xvfb)." >&2
-	@# The pages of tests are in Arial or what has its widths: in a wider font seven digits do not fit a button of a small phone.
+	@# The pages of tests are in Arial or what has its widths, as most pages are.
 	@fc-match Arial 2>/dev/null | grep -qE "Arial|Liberation" || \
 	    { [ "$$(id -u)" = 0 ] && echo "Installing a font …" && apt-get update -qq && \
 	    apt-get install -y -qq --no-install-recommends fontconfig fonts-liberation >/dev/null; } || \
