@@ -150,7 +150,11 @@ class Engine:
             return copy / binaries.name
 
     def run(self, *command: str) -> None:
-        subprocess.run(command, check=True, capture_output=True, cwd=self.folder, **self.account)
+        try:
+            subprocess.run(command, check=True, capture_output=True, cwd=self.folder, **self.account)
+        except subprocess.CalledProcessError as failed:
+            failed.add_note(failed.stderr.decode(errors="replace"))  # else the one who reads the failure learns nothing
+            raise
 
     def command(self) -> list[str]:
         raise NotImplementedError
