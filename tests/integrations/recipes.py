@@ -124,6 +124,6 @@ def run(*command: str, cwd: Path, environ: Mapping[str, str] | None = None) -> N
 def run_node(program: str, *options: str, cwd: Path, environ: Mapping[str, str] | None = None) -> None:
     """Run a program of npm's with the node of the development environment."""
     done = checks.node(
-        module(cwd, program), *options, cwd=cwd, environ={**os.environ, "HOME": tempfile.gettempdir(), **(environ or {})}
+        module(cwd, program), *options, cwd=cwd, environ={**os.environ, "HOME": str(checks.KEPT_IN), **(environ or {})}
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

@@ -13,6 +13,7 @@ from pathlib import Path
 from tests.databases import PROJECT
 
 WIDGET = PROJECT / "reactions" / "widget"
+KEPT_IN = Path("/tmp")  # what is installed once, wherever the tests of the day put their files
 
 
 def node(
@@ -40,9 +41,9 @@ def tools(pinned_in: Path = WIDGET) -> Path:
     """The folder of modules pinned by the lock file of a folder."""
     lock = pinned_in / "package-lock.json"
     pinned = hashlib.sha256(lock.read_bytes()).hexdigest()[:16]
-    folder = Path(tempfile.gettempdir()) / f"reader-reactions-tools-{pinned}"
+    folder = KEPT_IN / f"reader-reactions-tools-{pinned}"
     if not (folder / "node_modules").exists():
-        fresh = Path(tempfile.mkdtemp())
+        fresh = Path(tempfile.mkdtemp(dir=KEPT_IN))
         for name in ("package.json", "package-lock.json", ".npmrc"):
             shutil.copy(pinned_in / name, fresh)
         installed = npm("ci", "--no-audit", "--no-fund", cwd=fresh)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.databases import PROJECT
+from tests.lengths import only_at_length
 from tests.widget.checks import WIDGET, lint, node, npm, tools, tsc
 
 SOURCE = (WIDGET / "v1.js").read_text(encoding="utf-8")
@@ -36,8 +37,9 @@ def test_it_has_one_version() -> None:
     assert re.search(r"\d+\.\d+\.\d+", SOURCE.splitlines()[0]).group() == package["version"]  # type: ignore[union-attr]
 
 
+@only_at_length
 def test_its_types_are_sound() -> None:
-    """`tsc --checkJs --strict`, as tsconfig.json has it."""
+    """`tsc --checkJs --strict`, as tsconfig.json has it. `make check`, with which `make test` begins, does the same."""
     checked = tsc("--project", WIDGET / "tsconfig.json")
 
     assert (checked.returncode, checked.stdout) == (0, "")
@@ -159,7 +161,9 @@ def test_both_tags_are_typed_in_the_templates_of_frameworks(tmp_path: Path) -> N
     assert set(named) == {"react.tsx", "svelte.ts"}
 
 
+@only_at_length
 def test_its_javascript_is_linted() -> None:
+    """As by `make check`."""
     checked = lint()
 
     assert checked.returncode == 0, checked.stdout
