@@ -32,6 +32,7 @@ _POOLED = (
     "Set database_through_pgbouncer = true."
 )
 _AFTER_WRITING: WeakKeyDictionary[Engine, list[Callable[[Connection], Callable[[], None]]]] = WeakKeyDictionary()
+_MAGIC = b"SQLite format 3\0"  # how each of its files begins
 _WAIT_MS = "wait_ms"  # in the notes on an SQLite connection: for how long it waits for the write lock
 READ_ONLY = "25006"  # SQLSTATE read_only_sql_transaction
 CHECKING = 0x636865636B  # the advisory lock of the rolling check
@@ -41,13 +42,16 @@ ROLLING_UP = 0x726F6C6C  # and that of the rollups
 def keep_private(url: str) -> None:
     """Let nobody but the service's user read an SQLite file, whatever umask it is started with; its journals inherit that.
 
-    Where this is not ours to decide, as in a folder that cannot be written, connecting tells what is wrong.
+    Where this is not ours to decide, as in a folder that cannot be written, connecting tells what is wrong. A file that is no
+    database stays as it is: root may have mistyped the address of one that others need.
     """
     file = make_url(url).database
     if file and file != ":memory:" and not file.startswith("file:"):
         with suppress(OSError):
-            os.close(os.open(file, os.O_CREAT | os.O_RDONLY, 0o600))
-            Path(file).chmod(0o600)
+            with open(os.open(file, os.O_CREAT | os.O_RDONLY, 0o600), "rb") as found:
+                is_ours = found.read(len(_MAGIC)) in (b"", _MAGIC)
+            if is_ours:
+                Path(file).chmod(0o600)
 
 
 def prepare(engine: Engine, *, writes: bool = True) -> None:

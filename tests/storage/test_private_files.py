@@ -37,3 +37,14 @@ def test_a_database_that_others_could_read_is_closed_to_them(tmp_path: Path) -> 
     engines.keep_private("sqlite://")
 
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_that_is_no_database_stays_as_it_is(tmp_path: Path) -> None:
+    """Whoever mistypes an address may be root, and the file one that every program reads."""
+    file = tmp_path / "passwd"
+    file.write_text("root:x:0:0:root:/root:/bin/bash\n")
+    file.chmod(0o644)
+
+    engines.keep_private(f"sqlite:///{file}")
+
+    assert file.stat().st_mode & 0o777 == 0o644
