@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from sqlalchemy import create_engine
 from reactions.storage import engines
 from tests import make
 from tests.databases import SqliteFiles
+from tests.engines import wait_until
 from tests.service import Service, running_service
 from tests.web.asking import rows_stored
 
@@ -242,3 +244,16 @@ def test_the_service_lives_and_its_log_says_nothing_of_the_readers(service: Serv
 
     assert service.get("/readyz")[0] == 200
     assert [canary for canary in (make.ADA, "Traceback", "unhandled fault") if canary in service.log()] == []
+
+
+def test_a_worker_collects_its_garbage(service: Service) -> None:
+    """Collection is off only until the worker is made."""
+
+    def collections() -> float:
+        told = re.search(r'^python_gc_collections_total\{generation="0"\} (\S+)$', service.metrics(), re.MULTILINE)
+        assert told
+        return float(told[1])
+
+    before = collections()
+
+    wait_until(lambda: collections() > before, why="garbage is collected")
