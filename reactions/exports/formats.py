@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -44,7 +45,7 @@ _ESCAPED = re.compile(r"\\(?:\\|u([0-9a-f]{4}))")
 BOM = b"\xef\xbb\xbf"  # without it Excel takes UTF-8 for the code page of its own country
 Batch = Sequence[Sequence[Any]]  # some rows, column by column; times are UTC milliseconds, lists are tuples
 _MOST_REMEMBERED = 4096
-ROWS_IN_GROUP = 100_000  # of Parquet and Arrow, at least
+ROWS_IN_GROUP = 20_000  # of Parquet and Arrow, at least: a group is held in memory until it is full
 
 
 def cell_of(text: str) -> str:
@@ -217,6 +218,7 @@ class Sink:
 
 def arrow() -> Any:
     """The module pyarrow. Raises MalformedExport where it is not installed."""
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # its own keeps 13 MB of what an export has used
     try:
         import pyarrow
     except ImportError:

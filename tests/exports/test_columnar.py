@@ -1,0 +1,42 @@
+"""Parquet and Arrow: in groups that are held in memory one at a time."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from reactions.exports import formats
+from reactions.exports.columns import SERIES, Column
+from reactions.exports.formats import ROWS_IN_GROUP
+from tests.databases import product_environment
+
+COLUMNS = [Column("n", "integer", "")]
+ROWS = 2 * ROWS_IN_GROUP + 1000
+AT_ONCE = 2000
+
+
+def written(*, parquet: bool) -> bytes:
+    batches = ([range(first, min(first + AT_ONCE, ROWS))] for first in range(0, ROWS, AT_ONCE))
+    return b"".join(formats.arrow_pieces(SERIES, COLUMNS, batches, parquet=parquet))
+
+
+def test_a_group_is_written_as_soon_as_it_is_full() -> None:
+    parquet, arrow = pq.ParquetFile(io.BytesIO(written(parquet=True))), pa.ipc.open_file(written(parquet=False))
+
+    groups = [parquet.metadata.row_group(group).num_rows for group in range(parquet.num_row_groups)]
+    assert groups == [arrow.get_batch(batch).num_rows for batch in range(arrow.num_record_batches)]
+    assert groups == [ROWS_IN_GROUP, ROWS_IN_GROUP, 1000]
+    assert parquet.read()["n"].to_pylist() == arrow.read_all()["n"].to_pylist() == list(range(ROWS))
+
+
+def test_what_an_export_has_used_goes_back_to_the_system() -> None:
+    """In a process of its own: pyarrow chooses once where its memory comes from."""
+    asked = "from reactions.exports import formats; print(formats.arrow().default_memory_pool().backend_name)"
+
+    answer = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True, env=product_environment())
+
+    assert answer.stdout.strip() == "system"
