@@ -81,11 +81,15 @@ def _is_bind(value: str) -> None:
         raise ValidationError('Write it as "127.0.0.1:8000" or "unix:/run/reactions.sock".')
 
 
+_HOST = r"(\[[0-9a-fA-F:.]+\]|[^\s:/?#@\"'<>\[\]]+)(:[1-9][0-9]{0,4})?"  # and perhaps a port
+
+
 def _is_limiter_url(value: str) -> None:
     """The address of a limiter's storage."""
     scheme, sign, rest = value.partition("://")
     known = {"memory", "redis", "rediss", "redis+cluster", "redis+sentinel", "unix", "redis+unix"}
-    if scheme not in known or not sign or (scheme != "memory" and not rest):
+    readable = scheme not in ("redis", "rediss") or re.fullmatch(rf"{_HOST}([/?].*)?", rest.rpartition("@")[2])
+    if scheme not in known or not sign or not readable or (scheme != "memory" and not rest):
         raise ValidationError('Write it as "memory://" or "redis://host:6379/0".')
     if scheme == "redis+sentinel" and not re.fullmatch(r"[^/]+/[^/?]+(\?.*)?", rest):
         raise ValidationError('Write it as "redis+sentinel://host1:26379,host2:26379/name-of-the-primary".')
@@ -93,7 +97,7 @@ def _is_limiter_url(value: str) -> None:
 
 def _is_public_url(value: str) -> None:
     """The service's address, or nothing."""
-    if value and not re.fullmatch(r"https?://[^\s/?#\"'<>]+(/[^\s?#\"'<>]*)?", value):
+    if value and not re.fullmatch(rf"https?://{_HOST}(/[^\s?#\"'<>]*)?", value):
         raise ValidationError('Write it as "https://reactions.example.org".')
 
 
@@ -152,12 +156,7 @@ def _are_secrets(value: list[str]) -> None:
 
 def _is_smtp_url(value: str) -> None:
     """The address of a mail server, or nothing."""
-    try:
-        parts = urlsplit(value)
-        good = parts.scheme in ("smtp", "smtps") and bool(parts.hostname) and parts.port != 0 and parts.path in ("", "/")
-    except ValueError:
-        good = False
-    if value and not good:
+    if value and not re.fullmatch(rf"smtps?://([^\s/?#]*@)?{_HOST}/?", value):
         raise ValidationError('Write it as "smtp://user:password@mail.example.org:587" or "smtps://mail.example.org".')
 
 

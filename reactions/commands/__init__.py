@@ -11,6 +11,7 @@ import gc
 import getpass
 import json
 import os
+import re
 from contextlib import suppress
 from difflib import get_close_matches
 from importlib import import_module
@@ -56,6 +57,12 @@ COMMANDS = {
     "settings": "serving.settings",
     "openapi": "serving.openapi",
 }
+
+# What is said where a database was not reached or not let in; all else is most often about tables that are missing.
+_UNREACHED = re.compile(
+    "connection (?:failed|refused|to server)|resolve host|unable to open|not a database|authentication failed"
+    '|(?:database|role) ".*" does not exist|permission denied for database'
+)
 
 
 class Reactions(click.Group):
@@ -211,6 +218,8 @@ def failure(error: Exception) -> str | None:
         cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         if "startup parameter" in cause:
             return f"The database reported an error: {cause}. Behind PgBouncer, set database_through_pgbouncer = true."
+        if _UNREACHED.search(cause):
+            return f"The database reported an error: {cause}. Is database_url right, and may this user use it?"
         return f"The database reported an error: {cause}. Has `reactions db upgrade` been run?"
     if isinstance(error, ImportError):
         return f"{error}. PostgreSQL needs reader-reactions[postgres], and Redis reader-reactions[redis]."

@@ -101,6 +101,9 @@ def _settings(settings: Settings) -> Iterator[Finding]:
         yield look("settings", "public_url is not https: a page on https does not load the widget from it.")
     if settings.public_url and not settings.trusted_proxies:
         yield look("settings", "trusted_proxies is empty: behind a proxy, all readers would share one network's limits.")
+    if any(each.endswith("/0") for each in settings.trusted_proxies):
+        said = "trusted_proxies trusts every address: any reader can claim another one with each vote. Name your proxy's network."
+        yield look("settings", said)
     if not settings.metrics_token:
         yield look("settings", "metrics_token is empty: /metrics is closed. Set it once something watches the service.")
 

@@ -83,12 +83,15 @@ def _read(address: str, setting: str) -> URL:
     """The address in a setting. Raises InvalidSettings."""
     try:
         url = make_url(address)
-        if url.get_backend_name() in {"sqlite", "postgresql"}:
-            return url
     except ArgumentError:
-        pass
+        url = None
     except ValueError:
         raise InvalidSettings(f"{setting}: {_SEVERAL_HOSTS}") from None
+    engine = url.get_backend_name() if url else ""
+    if url and engine == "sqlite" and (not url.database or ":memory:" in url.database or url.query.get("mode") == "memory"):
+        raise InvalidSettings(f"{setting}: in memory nothing would last. Name a file, as in sqlite:////path/to/file.db.")
+    if url and engine in {"sqlite", "postgresql"}:
+        return url
     raise InvalidSettings(f"{setting}: write sqlite:////path/to/file.db or postgresql://user:password@host/database.")
 
 

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -32,9 +31,9 @@ _POOLED = (
     "Set database_through_pgbouncer = true."
 )
 _AFTER_WRITING: WeakKeyDictionary[Engine, list[Callable[[Connection], Callable[[], None]]]] = WeakKeyDictionary()
-_MAGIC = b"SQLite format 3\0"  # how each of its files begins
 _WAIT_MS = "wait_ms"  # in the notes on an SQLite connection: for how long it waits for the write lock
 READ_ONLY = "25006"  # SQLSTATE read_only_sql_transaction
+_SQLITE = b"SQLite format 3\0"  # with which every file of it begins
 CHECKING = 0x636865636B  # the advisory lock of the rolling check
 ROLLING_UP = 0x726F6C6C  # and that of the rollups
 
@@ -47,11 +46,9 @@ def keep_private(url: str) -> None:
     """
     file = make_url(url).database
     if file and file != ":memory:" and not file.startswith("file:"):
-        with suppress(OSError):
-            with open(os.open(file, os.O_CREAT | os.O_RDONLY, 0o600), "rb") as found:
-                is_ours = found.read(len(_MAGIC)) in (b"", _MAGIC)
-            if is_ours:
-                Path(file).chmod(0o600)
+        with suppress(OSError), open(os.open(file, os.O_CREAT | os.O_RDONLY, 0o600), "rb") as opened:
+            if opened.read(len(_SQLITE)) in (b"", _SQLITE):
+                os.fchmod(opened.fileno(), 0o600)
 
 
 def prepare(engine: Engine, *, writes: bool = True) -> None:

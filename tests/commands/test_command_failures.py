@@ -83,8 +83,14 @@ ENGINES = "database_url: write sqlite:////path/to/file.db or postgresql://user:p
 DATABASES = {
     "an engine that is not served": ("mysql://h/d", ENGINES),
     "no address": ("nonsense", ENGINES),
+    "in memory": ("sqlite://", "database_url: in memory nothing would last. Name a file, as in sqlite:////path/to/file.db."),
+    "in memory, by name": ("sqlite:///:memory:", "database_url: in memory nothing would last."),
     "a folder that does not exist": ("sqlite:////no/such/folder/a.db", "No such file or directory"),
-    "a server that is not there": ("postgresql://u:hunter2@127.0.0.1:{port}/d", "The database reported an error: "),
+    "a server that is not there": (
+        "postgresql://u:hunter2@127.0.0.1:{port}/d",
+        "Is database_url right, and may this user use it?",
+    ),
+    "a host that is not there": ("postgresql://u:hunter2@nobody.invalid/d", "Is database_url right, and may this user use it?"),
 }
 
 

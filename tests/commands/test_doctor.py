@@ -68,6 +68,12 @@ def test_what_may_not_be_meant_is_named_and_fails_nothing(terminal: Terminal, en
     assert said["sites look"] == ["daily: this machine no longer knows Mars/Olympus; its days are those of UTC."]
 
 
+def test_proxies_that_are_everybody_are_named(terminal: Terminal) -> None:
+    for everybody in ("0.0.0.0/0", "::/0"):
+        assert any("trusts every address" in each for each in found(terminal, trusted_proxies=everybody)["settings look"])
+    assert not any("trusts" in each for each in found(terminal, trusted_proxies="10.0.0.0/8")["settings look"])
+
+
 def test_an_address_where_nothing_answers_is_wrong(terminal: Terminal) -> None:
     port = free_port()
 
