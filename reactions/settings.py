@@ -81,7 +81,8 @@ def _is_bind(value: str) -> None:
         raise ValidationError('Write it as "127.0.0.1:8000" or "unix:/run/reactions.sock".')
 
 
-_HOST = r"(\[[0-9a-fA-F:.]+\]|[^\s:/?#@\"'<>\[\]]+)(:[1-9][0-9]{0,4})?"  # and perhaps a port
+# A host, and perhaps a port up to 65535.
+_HOST = r"(\[[\w:.]+\]|[^\s:/?#@\"'<>\[\]]+)(:0*(?:[1-9]\d{0,3}|[1-5]\d{4}|6(?:[0-4]\d{3}|5(?:[0-4]\d\d|5(?:[0-2]\d|3[0-5])))))?"
 
 
 def _is_limiter_url(value: str) -> None:
