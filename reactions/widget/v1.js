@@ -106,14 +106,15 @@ try {
 			Object.assign(this, { url, site, article, query, name, choice: "", views: new Set(), queue: Promise.resolve() });
 			this.seq = 0;
 			this.recall();
-			this.answer = /** @type {any} */ ({ article, reaction: this.choice });
+			this.answer = /** @type {any} */ ({ article, reaction: this.open ? "" : this.choice });
 		}
 
 		/** What another page has stored. */
 		recall() {
-			const [, seq, choice] = /^(\d{1,15}) (.*)$/.exec(attempt(() => localStorage[this.name])) ?? [];
+			const [, seq, open, choice] = /^(\d{1,15})(!?) (.*)$/.exec(attempt(() => localStorage[this.name])) ?? [];
 			if (!reader() || !seq || Number(seq) < this.seq) return;
 			this.seq = Number(seq);
+			this.open = open;
 			if (choice === this.choice) return;
 			Object.assign(this, { choice, turn: null });
 			this.draw();
@@ -125,9 +126,9 @@ try {
 			for (const view of new Set(this.views)) view.attributeChangedCallback();
 		}
 
-		choose(choice = "") {
+		choose(choice = "", open = "") {
 			this.choice = choice;
-			attempt(() => (localStorage[this.name] = `${this.seq} ${choice}`));
+			attempt(() => (localStorage[this.name] = `${this.seq}${open} ${choice}`));
 			this.draw();
 		}
 
@@ -140,13 +141,20 @@ try {
 			const reaction = key === this.choice ? null : key;
 			this.recall();
 			const last = this.seq;
-			let seq = Math.max(ahead ? 0 : Math.trunc(Date.now()), last + 1);
-			const turn = {};
-			const latest = () => turn === this.turn;
-			Object.assign(this, { tapped: key, time: timeStamp, why: null, seq, turn });
+			const seq = Math.max(ahead ? 0 : Math.trunc(Date.now()), last + 1);
+			Object.assign(this, { tapped: key, time: timeStamp, why: null, seq });
 			me = reader() || crypto.getRandomValues(new Uint8Array(32)).reduce((id, byte) => id + (byte % 16).toString(16), "");
 			attempt(() => (localStorage["reader-reactions"] = me));
-			this.choose(reaction ?? "");
+			this.cast(view, reaction, last);
+		}
+
+		/** Send the choice, which is stored as one that is not confirmed until then. */
+		cast(view = ANY, reaction = ANY, last = 0) {
+			let { seq } = this;
+			const turn = {};
+			const latest = () => turn === this.turn;
+			Object.assign(this, { turn, open: "" });
+			this.choose(reaction ?? "", "!");
 
 			const send = async (tries = 0) => {
 				// For how long this reader has voted.
@@ -219,7 +227,7 @@ try {
 			try {
 				const answer = await ask(member, url, { cache }, () => chunk.some(({ views = ANY }) => views.size));
 				const { reactions, articles = [answer], views: rate } = answer;
-				// The service leaves out what nobody sees in a key.
+				// A key may come back without what nobody sees.
 				if (chunk.some(({ article = "" }, i = 0) => article.localeCompare(articles[i].article, "en", { sensitivity: "base" }))) {
 					tell("a cache leaves out the query");
 					throw 0;
@@ -232,7 +240,9 @@ try {
 				}
 				chunk.forEach((poll = ANY, i = 0) => {
 					const { answer, choice, turn } = poll;
-					if (answer === before[i]) poll.answer = { ...answer, reaction: turn ? answer.reaction : choice, ...articles[i] };
+					// A vote may have been answered meanwhile.
+					const newer = answer === before[i] ? { ...answer, reaction: turn ? answer.reaction : choice, ...articles[i] } : answer;
+					poll.answer = { ...articles[i], ...newer };
 				});
 			} catch (why) {
 				const { status, detail } = /** @type {any} */ (why);
@@ -350,8 +360,11 @@ try {
 			this.poll?.views.add(this);
 			observer.observe(this);
 			sight.observe(this);
-			if (this.poll) this.poll.asked = false;
+			const { poll } = this;
+			if (poll) poll.asked = false;
 			this.draw();
+			// An earlier page was left before it heard.
+			if (poll?.open) poll.cast(this, poll.choice || null, poll.seq - 1);
 		}
 
 		#leave() {

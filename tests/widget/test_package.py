@@ -15,7 +15,7 @@ from tests.lengths import only_at_length
 from tests.widget.checks import WIDGET, lint, node, npm, tools, tsc
 
 SOURCE = (WIDGET / "v1.js").read_text(encoding="utf-8")
-MOST_BYTES = 7_900
+MOST_BYTES = 8_100
 
 
 def manifest(tag: str) -> dict[str, Any]:
