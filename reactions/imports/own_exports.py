@@ -56,6 +56,9 @@ class Folder:
         try:
             package = strict_json.read((path / DESCRIPTION).read_bytes())
             self._resources = {resource["name"]: resource for resource in package["resources"]}
+            self._columns = {
+                name: [field["name"] for field in resource["schema"]["fields"]] for name, resource in self._resources.items()
+            }
             _check_scope(package["version"], package["reactions"]["scope"])
         except FileNotFoundError:
             raise UnreadableImport(f"{path} has no {DESCRIPTION}: it is not an export, or not a finished one.") from None
@@ -74,12 +77,12 @@ class Folder:
 
     def columns(self, table: str) -> list[str]:
         """The names of a table's columns."""
-        return [field["name"] for field in self._resources[table]["schema"]["fields"]]
+        return self._columns[table]
 
     def rows(self, table: str) -> Iterator[ExportedRow]:
         """The rows of a table, in order."""
         resource, count = self._resources[table], 0
-        name = Path(str(resource["path"])).name
+        name = Path(str(resource.get("path", table))).name
         with (self.path / name).open("rb") as file:
             source = Source(file)
             for count, row in enumerate(_rows(source, name, self.columns(table)), start=1):  # noqa: B007
@@ -274,7 +277,12 @@ def _names(row: ExportedRow, name: str) -> list[str]:
 
 
 def _time(row: ExportedRow, name: str) -> int | None:
-    return (_value(row, name, datetime.fromisoformat) - _EPOCH) // _MS if row.cells[name] else None
+    return _value(row, name, _milliseconds) if row.cells[name] else None
+
+
+def _milliseconds(text: str) -> int:
+    """The moment of a time with an offset; without one, the subtraction raises TypeError."""
+    return (datetime.fromisoformat(text) - _EPOCH) // _MS
 
 
 def _number(row: ExportedRow, name: str) -> int:
