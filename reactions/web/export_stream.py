@@ -1,7 +1,8 @@
 """An export on its way to the client: the slot that it holds, and its body.
 
-A client notices an export that breaks off, because its response never ends properly. An export gives way to readers: while votes
-are counted in this process it pauses after each piece, longer if there are more votes; otherwise it runs at full speed.
+A client notices an export that breaks off, because its response never ends properly. An export gives way to readers: while many
+votes are counted in this process it takes a thirteenth of the processor time that the process gets, and without votes it runs at
+full speed.
 
 A key may have some exports running at once on this machine, whichever worker answers. A slot is a lock on a file: it ends with
 the export, and with the process, however that ends.
@@ -17,6 +18,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from io import BufferedWriter
 from pathlib import Path
+from typing import NamedTuple
 
 import structlog
 from sqlalchemy.exc import StatementError
@@ -26,8 +28,9 @@ from reactions.refusals import TooManyExports
 
 log = structlog.get_logger()
 
-VOTES_PER_S = 100  # so many votes a second make a pause as long as the work before it
-LONGEST_PAUSE = 8  # times the work before it
+VOTES_PER_S = 50  # so many votes a second are let to do as much work as the export has done
+MOST_WORK = 12  # times the work of the export
+_LOOK_S = 0.005  # so often a pause looks whether the others have had their time
 
 
 class BrokenOff(Exception):
@@ -52,13 +55,13 @@ class Stream:
 
     def __next__(self) -> bytes:
         """The next piece. Raises BrokenOff, with the cause in the log alone."""
-        began_s = time.monotonic()
+        began = _Clocks.read()
         try:
             piece = self._piece()
         except (StopIteration, BrokenOff):
             self.close()  # the slot and the snapshot need not wait until the client has read the end
             raise
-        self._give_way(time.monotonic() - began_s)
+        self._give_way(began)
         return piece
 
     def _piece(self) -> bytes:
@@ -75,18 +78,45 @@ class Stream:
             log.error("an export broke off", export=self._name, exc_info=True)
             raise BrokenOff(self._name) from None
 
-    def _give_way(self, worked_s: float) -> None:
+    def _give_way(self, began: _Clocks) -> None:
+        """Pause after a piece that was begun then; while nobody votes, not at all."""
         votes, now_s = self._votes(), time.monotonic()
         per_s = (votes - self._seen) / max(now_s - self._seen_s, 0.001)
         self._seen, self._seen_s = votes, now_s
         if per_s > 1:
-            time.sleep(min(per_s / VOTES_PER_S, LONGEST_PAUSE) * worked_s)
+            _let_work(began, times=min(per_s / VOTES_PER_S, MOST_WORK))
 
     def close(self) -> None:
         """End the snapshot and give back the slot."""
         if isinstance(self._pieces, Generator):
             self._pieces.close()  # first: it may be reading from the snapshot
         self._held.close()
+
+
+class _Clocks(NamedTuple):
+    """The time, and the processor time that this thread and the rest of the process have used."""
+
+    now_s: float
+    own_s: float
+    others_s: float
+
+    @classmethod
+    def read(cls) -> _Clocks:
+        own_s = time.thread_time()
+        return cls(time.monotonic(), own_s, time.process_time() - own_s)
+
+
+def _let_work(began: _Clocks, *, times: float) -> None:
+    """Sleep until the rest of the process has used so many times the processor time that this thread has used since it began.
+
+    What it used while a piece waited for it counts as well. Where it does little, as with votes that wait for the disk, the pause
+    ends after so many times what the piece took.
+    """
+    done = _Clocks.read()
+    enough_s = began.others_s + times * (done.own_s - began.own_s)
+    until_s = done.now_s + times * (done.now_s - began.now_s)
+    while (left_s := until_s - time.monotonic()) > 0 and _Clocks.read().others_s < enough_s:
+        time.sleep(min(left_s, _LOOK_S))
 
 
 def take_slot(key_id: str, *, most: int) -> BufferedWriter:
