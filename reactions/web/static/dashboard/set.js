@@ -20,10 +20,11 @@ window.fetch = async (input, options) => {
   if (!url.startsWith(SERVER)) return goOut(input, options)
   if (url.startsWith(`${SERVER}/widget/`)) return goOut("/widget/v1.json")
   if (options?.method === "PUT") {
-    mine = JSON.parse(options.body).reaction
-    return answer({ article: "preview", reaction: mine, ...counted() })
+    const { article, reaction } = JSON.parse(options.body)
+    mine = reaction
+    return answer({ article, reaction, ...counted() })
   }
-  return answer({ article: "preview", open: true, total: counted().total, reactions: reactions() })
+  return answer({ article: new URL(url).searchParams.get("article"), open: true, total: counted().total, reactions: reactions() })
 }
 
 const answer = (body) => new Response(JSON.stringify(body), { headers: { "Content-Type": "application/json" } })
