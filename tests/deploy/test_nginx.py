@@ -19,6 +19,7 @@ from tests.databases import SqliteFiles
 from tests.deploy.proxies import DEPLOY, Answer, Nginx, binary
 from tests.engines import wait_until
 from tests.service import Service, running_service
+from tests.widget.test_package import MOST_BYTES
 
 PROGRAM = binary()
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="nginx is not installed (Debian: apt-get install nginx-light)")
@@ -128,7 +129,7 @@ def test_the_widget_is_cached_and_packed_and_stays_itself(nginx: Nginx, service:
 
     assert (packed.cache, packed.headers["Content-Encoding"]) == ("HIT", "gzip")
     assert gzip.decompress(packed.body) == service.get(path)[1]
-    assert len(packed.body) <= 7_900
+    assert len(packed.body) <= MOST_BYTES
 
 
 def test_refusals_of_the_service_pass_untouched_and_are_not_cached(nginx: Nginx) -> None:
