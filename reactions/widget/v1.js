@@ -71,7 +71,6 @@ try {
 		for (const poll of polls.values()) Object.assign(poll, { choice: "", seq: 0 }).again();
 	};
 
-
 	const tell = (text = "") => told.has(text) || attempt(() => told.add(text) && console.warn(`reader-reactions: ${text}`));
 
 	// Others than the service answer with 200, too.
@@ -184,7 +183,7 @@ try {
 				} catch (failed) {
 					const why = /** @type {any} */ (failed);
 					// A page that may not vote gets no answer, but may ask.
-					if (why.unsure && !why.status) why.status = await ask("origin", `${this.url}vote`).catch(({ status = 0 }) => status);
+					if (why.unsure && !why.status) why.status = await ask("origin", `${this.url}vote`).then(() => 0, ({ status = 0 }) => status);
 					if (why.status === 403) tell(`no votes from ${location.origin}. Is it an origin of the site ${this.site}?`);
 					if (why.status === 409) this.answer = { ...this.answer, open: false };
 					if (latest()) this.why = why;
