@@ -76,15 +76,16 @@ def prepare(engine: Engine, *, writes: bool = True) -> None:
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
+def writing(engine: Engine, *, undo_in_memory: bool = False) -> Iterator[Connection]:
     """A transaction that changes something: on SQLite it takes the write lock at its start, so that it cannot fail midway.
 
-    What `after_writing` was given is called after the COMMIT. Raises Unavailable, and commits nothing, if somebody has removed or
-    replaced the files of an SQLite database.
+    What `after_writing` was given is called after the COMMIT. A statement that changes few pages may keep in memory how SQLite
+    would undo it alone: past 64 KiB, or some fifteen votes, that is otherwise a file in the system's folder for temporary ones.
+    Raises Unavailable, and commits nothing, if somebody has removed or replaced the files of an SQLite database.
     """
     with engine.begin() as connection:
         if connection.dialect.name == "sqlite":
-            _take_turn(connection)
+            _take_turn(connection, "MEMORY" if undo_in_memory else "DEFAULT")
         try:
             yield connection
         finally:
@@ -102,10 +103,11 @@ def after_writing(engine: Engine, take: Callable[[Connection], Callable[[], None
     _AFTER_WRITING.setdefault(engine, []).append(take)
 
 
-def _take_turn(connection: Connection) -> None:
+def _take_turn(connection: Connection, temp_store: str = "DEFAULT") -> None:
     """Take SQLite's write lock as soon as it is free: ask each millisecond, for as long as the connection may wait.
 
     SQLite's own waiting asks less and less often, up to 100 ms apart, and misses the moments between one writer and the next.
+    `temp_store` is for statement journals, which ask for it at BEGIN; what sorts or lists in this transaction asks later.
     """
     asked = connection.connection.driver_connection
     assert asked is not None
@@ -114,6 +116,7 @@ def _take_turn(connection: Connection) -> None:
     wait_ms = connection.info[_WAIT_MS]
     until = time.monotonic() + wait_ms / 1000
     asked.execute("PRAGMA busy_timeout=1")
+    asked.execute(f"PRAGMA temp_store={temp_store}")
     try:
         while (taken := _is_taken(asked)) and time.monotonic() < until:
             pass
@@ -121,6 +124,7 @@ def _take_turn(connection: Connection) -> None:
             connection.exec_driver_sql("BEGIN IMMEDIATE")  # tells that the lock is taken, in SQLAlchemy's words
     finally:
         asked.execute(f"PRAGMA busy_timeout={wait_ms}")
+        asked.execute("PRAGMA temp_store=DEFAULT")
 
 
 def _is_taken(asked: Any) -> bool:

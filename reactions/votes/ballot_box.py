@@ -289,17 +289,17 @@ class BallotBox:
             engines.take_part_in_counting(connection)
             return counting.count(connection, ballots, pseudonym_key=self._pseudonym_key, budget=self._budget, clock=self._clock)
 
-        outcomes = self._durably(count)
+        outcomes = self._durably(count, undo_in_memory=True)
         self._guard = lambda _: None
         if len(outcomes) != len(ballots):
             raise RuntimeError(f"{len(outcomes)} outcomes of {len(ballots)} ballots")
         return outcomes
 
-    def _durably(self, work: Callable[[Connection], _T]) -> _T:
+    def _durably(self, work: Callable[[Connection], _T], *, undo_in_memory: bool = False) -> _T:
         """Do the work in its own transaction, again where that may help; raise a refusal where the database fails."""
         for tries_left in reversed(range(_TRIES)):
             try:
-                with writing(self._engine) as connection:
+                with writing(self._engine, undo_in_memory=undo_in_memory) as connection:
                     return work(connection)
             except SQLAlchemyError as error:
                 if tries_left and outages.worth_repeating(error):
