@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import Connection, Engine, event, func, select
@@ -16,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from reactions.refusals import Overloaded, Unavailable, UnknownArticle
 from reactions.storage import tables
 from reactions.storage.engines import writing
-from reactions.votes import ballot_box, counting
+from reactions.votes import counting
 from reactions.votes.ballot_box import BallotBox
 from reactions.votes.rules import Receipt
 from tests import make
@@ -65,60 +63,6 @@ def test_ballots_of_one_voter_in_one_batch_are_applied_in_order_each_with_its_ev
         moves = connection.execute(select(e.seq, e.from_reaction, e.to_reaction).order_by(e.seq)).all()
     assert [tuple(move) for move in moves] == [(1, None, "like"), (2, "like", "love"), (4, "love", None), (5, None, "wow")]
     assert daily.differences() == []
-
-
-def test_ballots_that_wait_together_share_one_transaction(engine: Engine, database_url: str) -> None:
-    make.site(database_url)
-    batches: list[int] = []
-    daily = booth(engine, listener=lambda ballots, _: batches.append(len(ballots)))
-    with ThreadPoolExecutor(20) as pool:
-        vote_as_a_crowd(daily, pool, 20)
-
-    assert batches == [1, 19]
-    assert daily.shown() == {"like": 20}
-
-
-def vote_as_a_crowd(daily: Booth, pool: ThreadPoolExecutor, many: int) -> None:
-    """Let a first reader vote, and the others while that vote is counted."""
-    entered, leave = threading.Event(), threading.Event()
-
-    def hold(*_: object) -> None:
-        entered.set()
-        leave.wait(10)
-
-    event.listen(daily.engine, "before_cursor_execute", hold)
-    pool.submit(daily.cast, make.reader(0), "like", seq=1)
-    entered.wait(10)
-    for number in range(1, many):
-        pool.submit(daily.cast, make.reader(number), "like", seq=1)
-    while daily.box.waiting < many - 1:
-        time.sleep(0.001)
-    leave.set()
-
-
-def test_the_first_of_a_crowd_leaves_the_others_a_moment_to_come(
-    engine: Engine, database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    make.site(database_url)
-    batches: list[int] = []
-    daily = booth(engine, listener=lambda ballots, _: batches.append(len(ballots)))
-
-    with ThreadPoolExecutor(32) as pool:
-
-        def others_come(_pause_s: float) -> None:
-            for number in range(21, 32):
-                pool.submit(daily.cast, make.reader(number), "like", seq=1)
-            wait_until(lambda: daily.box.waiting == 11, timeout_s=10, why="the others have come")
-
-        vote_as_a_crowd(daily, pool, 20)
-        wait_until(lambda: len(batches) == 2, timeout_s=10, why="the crowd is counted")
-        monkeypatch.setattr(ballot_box, "time", SimpleNamespace(sleep=others_come, monotonic=time.monotonic))
-        daily.cast(make.reader(20), "like", seq=1)
-        monkeypatch.undo()
-        wait_until(lambda: len(batches) > 2, timeout_s=10, why="the next ones are counted")
-
-    assert batches == [1, 19, 12]
-    assert daily.shown() == {"like": 32}
 
 
 def test_a_refused_ballot_does_not_fail_its_neighbours(engine: Engine, database_url: str) -> None:
