@@ -20,7 +20,7 @@ from gunicorn.util import write_nonblock
 from gunicorn.workers.gthread import ThreadWorker
 from gunicorn.workers.sync import SyncWorker
 from prometheus_client import multiprocess
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn_worker import UvicornWorker
 
 from reactions.web import problems
@@ -106,6 +106,39 @@ def _problem(status: int, reason: str, detail: str = "") -> bytes:
     return f"HTTP/1.1 {status} {reason}\r\n{head}\r\n".encode("ascii") + body
 
 
+class _Answer:
+    """Where uvicorn writes an answer: the head leaves with the first of its body, in one call to the system and one packet.
+
+    ASGI has it so, that a server sends nothing before it has something of the body; uvicorn sends the head alone.
+    """
+
+    __slots__ = ("_cycle", "_head", "_is_begun", "_transport")
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle, self._transport = cycle, cycle.transport
+        self._head, self._is_begun = b"", False
+
+    def write(self, data: bytes) -> None:
+        """Keep the head, and send it before what follows. What comes earlier, as a wish to be sent the body, is no head."""
+        if self._is_begun:
+            self._transport.write(self._head + data if self._head else data)
+            self._head = b""
+        elif self._cycle.response_started:
+            self._head, self._is_begun = data, True
+        else:
+            self._transport.write(data)
+
+    def is_closing(self) -> bool:
+        """True if nothing more can be written."""
+        return self._transport.is_closing()
+
+    def close(self) -> None:
+        """Send a head that nothing follows, then close."""
+        if self._head:
+            self._transport.write(self._head)
+        self._transport.close()
+
+
 class Protocol(HttpToolsProtocol):
     """HTTP as uvicorn reads it, with deadlines and bounds for heads, problems for what is not HTTP, and an unhurried end.
 
@@ -175,6 +208,8 @@ class Protocol(HttpToolsProtocol):
         if self.parser.get_http_version() not in ("1.0", "1.1") or self._hosts > 1:
             raise ValueError("another version of HTTP, or two hosts")
         super().on_headers_complete()
+        if self.scope["method"] != "HEAD":  # whose head is all there is
+            self.cycle.transport = _Answer(self.cycle)  # type: ignore[assignment]  # it has all that a cycle calls
         if self._ending:
             self.cycle.keep_alive = False
 

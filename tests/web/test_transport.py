@@ -1,10 +1,15 @@
-"""Bad input below the application, against the real servers: lengths that lie, bodies cut short, requests that are none."""
+"""Bad input below the application, against the real servers: lengths that lie, bodies cut short, requests that are none.
+
+And how answers leave. The file is longer than 300 lines because all of it talks to three servers that are started once.
+"""
 
 from __future__ import annotations
 
 import json
 import re
 import socket
+import struct
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -34,6 +39,7 @@ def service(
     with running_service(url, server=request.param, settings={"counts_memory_s": 0}) as running:
         running.database_url = url  # type: ignore[attr-defined]
         running.by_granian = request.param == "granian"  # type: ignore[attr-defined]
+        running.by_worker = request.param  # type: ignore[attr-defined]
         yield running
 
 
@@ -211,6 +217,57 @@ def test_spaces_after_a_field_are_no_part_of_it(service: Service) -> None:
     answer = talk(service, put(f"Content-Length: {len(body)} \t", "X-More: a ", body=body))
 
     assert answer.status == 200
+    withdrawn = body.replace(b'"like"', b"null").replace(b": 1}", b": 2}")
+    talk(service, put(f"Content-Length: {len(withdrawn)}", body=withdrawn))
+
+
+def data_segments(connection: socket.socket) -> int:
+    """How many segments with data have come in, as Linux tells by tcpi_data_segs_in of TCP_INFO, tcp(7)."""
+    told = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 160)
+    return int(struct.unpack_from("I", told, 152)[0])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at what Linux tells of a connection")
+def test_an_answer_comes_in_one_piece(service: Service) -> None:
+    if service.by_worker == "gthread":  # type: ignore[attr-defined]
+        pytest.skip("gunicorn's own workers send the head alone")
+    with socket.create_connection(("127.0.0.1", service.port), timeout=5) as connection:
+        for nth, asked in enumerate(
+            (get("/v1/sites/daily/reactions?article=a"), get("/healthz"), put("Content-Length: 1", body=b"x")), 1
+        ):
+            connection.sendall(asked)
+            answer = _read(connection, time.monotonic())
+            assert answer.body
+            assert data_segments(connection) == nth
+
+
+def test_what_has_no_body_is_answered_before_the_next_request(service: Service) -> None:
+    """A head that nothing follows must not wait for more."""
+    head, unchanged = (
+        put(method="HEAD", path="/healthz", body=b""),
+        get("/v1/sites/daily/reactions?article=a", "If-None-Match: *"),
+    )
+    with socket.create_connection(("127.0.0.1", service.port), timeout=5) as connection, connection.makefile("rb") as stream:
+        for asked, status in ((head, b" 200 "), (unchanged, b" 304 "), (head, b" 200 ")):
+            connection.sendall(asked)
+            assert status in stream.readline()
+            while stream.readline().strip():
+                pass
+        connection.sendall(head + get("/healthz"))
+        assert b" 200 " in stream.readline()
+        while b"HTTP/1.1" not in (line := stream.readline()):
+            pass
+        assert b" 200 " in line, "the second of two that were sent together"
+
+
+def test_a_body_that_waits_to_be_asked_for_is_asked_for(service: Service) -> None:
+    body = GOOD.replace(b'"a"', b'"asked"')
+    with socket.create_connection(("127.0.0.1", service.port), timeout=5) as connection, connection.makefile("rb") as stream:
+        connection.sendall(put(f"Content-Length: {len(body)}", "Expect: 100-continue", body=b""))
+        assert b" 100 " in stream.readline()
+        assert stream.readline() == b"\r\n"
+        connection.sendall(body)
+        assert b" 200 " in stream.readline()
     withdrawn = body.replace(b'"like"', b"null").replace(b": 1}", b": 2}")
     talk(service, put(f"Content-Length: {len(withdrawn)}", body=withdrawn))
 
