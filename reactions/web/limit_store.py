@@ -250,9 +250,11 @@ class RedisWindows:
         limits = [(policy.amount, policy.window_s * 1000) for _, policy, _ in numbers]
         hits = [[numbers[each] for each in ask] for ask in asks]
         keys = [key for name in names for key in (f"{name}/-1", name)]
-        answered = self._script(keys=keys, args=[orjson.dumps([limits, hits])])
         spent = list(numbers)
-        return [None if not number else (spent[number - 1][1], wait_ms / 1000) for number, wait_ms in answered]
+        outcome: list[Spent | None] = [None] * len(asks)
+        for at, number, wait_ms in self._script(keys=keys, args=[orjson.dumps([limits, hits])]):
+            outcome[at - 1] = spent[number - 1][1], wait_ms / 1000
+        return outcome
 
 
 # Times are milliseconds. A window's key is the present one's, with /-1 the previous one's; both live as long as they are in view.
@@ -272,26 +274,26 @@ for n, limit in ipairs(limits) do
         count = tonumber(redis.call('get', now)) or 0, left = math.max(redis.call('pttl', now), 0),
     }
 end
-local answers = {}
-for _, hit in ipairs(hits) do
-    local answer = {0, 0}
+local refused = {}
+for at, hit in ipairs(hits) do
+    local spent = false
     for _, n in ipairs(hit) do
         local w = windows[n]
         if math.floor(w.previous * w.previous_left / w.length) + w.count + 1 > w.amount then
             local wait = w.length
             if w.left > 0 then wait = w.left % w.length end
             if w.previous > 0 then wait = math.min(wait, w.previous_left % (w.length / w.previous)) end
-            answer = {n, math.floor(wait)}
+            refused[#refused + 1] = {at, n, math.floor(wait)}
+            spent = true
             break
         end
     end
-    if answer[1] == 0 then
+    if not spent then
         for _, n in ipairs(hit) do
             windows[n].count = windows[n].count + 1
             windows[n].added = windows[n].added + 1
         end
     end
-    answers[#answers + 1] = answer
 end
 for _, w in ipairs(windows) do
     if w.added > 0 then
@@ -299,7 +301,7 @@ for _, w in ipairs(windows) do
         else redis.call('set', w.now, w.added, 'PX', w.length * 2) end
     end
 end
-return answers
+return refused
 """
 
 
