@@ -290,17 +290,20 @@ _SELECT_ALIASES = select(_alias.key, _alias.article_id).where(
 
 def find_places(connection: Connection, places: Collection[Place]) -> dict[Name, Article | Refusal]:
     """The articles behind places: by their id, else by an alias; a merged one leads on to where it went."""
+    named = {place.name: place for place in places}
     rows = _rows(connection, {place.key.id for place in places})
-    found = {place.name: row for place in places if (row := rows.get(place.key.id)) and (row.site_id, row.key) == place.name}
-    if len(found) < len(places):
-        found |= _find_by_alias(connection, [place for place in places if place.name not in found])
+    found = {name: row for name, at in named.items() if (row := rows.get(at.key.id)) and (row.site_id, row.key) == name}
+    if len(found) < len(named):
+        found |= _find_by_alias(connection, [place for name, place in named.items() if name not in found])
     if any(row.merged_into is not None for row in found.values()):
         targets = _rows(connection, [row.merged_into for row in found.values() if row.merged_into is not None])
         found = {name: row if row.merged_into is None else targets[row.merged_into] for name, row in found.items()}
-    outcome: dict[Name, Article | Refusal] = {p.name: _article(found[p.name], p) for p in places if p.name in found}
-    for place in places:
-        if place.name not in found and place.key.id in rows:
-            outcome[place.name] = same_id()
+    outcome: dict[Name, Article | Refusal] = {}
+    for name, place in named.items():
+        if name in found:
+            outcome[name] = _article(found[name], place)
+        elif place.key.id in rows:
+            outcome[name] = same_id()
     return outcome
 
 

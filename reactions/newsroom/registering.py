@@ -52,10 +52,10 @@ def find_open(connection: Connection, places: Collection[Place], *, budget: Budg
     caller notes the change of the sites that have fresh ones.
     """
     found = articles.find_places(connection, places)
-    missing = [place for place in places if place.name not in found]
+    missing = [place for place in places if place.name not in found] if len(found) < len(places) else []
     for site in sorted({place.site for place in missing}, key=lambda site: site.id):  # in order: each locks its quota
         found |= _register(connection, site, [place for place in missing if place.site is site], budget)
-    return {place.name: _refused_if_closed(found[place.name]) for place in places}
+    return {name: _refused_if_closed(article) for name, article in found.items()}
 
 
 def forget_quotas(connection: Connection, *, before_ms: int) -> None:
