@@ -39,7 +39,7 @@ HOLDING_MS = WINDOWS_MS[0]  # only this window holds by itself; a longer one is 
 LASTS_MS = 30 * MINUTE_MS  # for so long after its last suspect vote a verdict holds votes of its pattern
 MOST_REMEMBERED = 300_000
 RELEASE_EVERY_S = 60.0
-_VERDICTS_AT_ONCE = 100
+_VERDICTS_AT_ONCE, _NAMED_AT_ONCE = 20, 200  # in a transaction, for whose end votes wait: some 15 ms
 MOST_OF_CPU, LONGEST_PAUSE_S = 0.05, 60.0  # looks take that part of a core; a flood is still found within minutes
 MOST_BESIDE = 500  # articles of a site whose views are looked up
 
@@ -259,8 +259,8 @@ class Watch:
             box.transact(lambda connection, written=written: verdicts.write(connection, *written))  # type: ignore[misc]
         known = {verdict.id: self._votes_named.setdefault(verdict.id, set()) for verdict, _ in found}
         new = [(v, vote) for v, votes in found for vote in votes if (vote.voter, vote.at_ms) not in known[v.id]]
-        for first in range(0, len(new), review.AT_ONCE):
-            some = new[first : first + review.AT_ONCE]
+        for first in range(0, len(new), _NAMED_AT_ONCE):
+            some = new[first : first + _NAMED_AT_ONCE]
             named = [self._named(verdict, vote) for verdict, vote in some]
             box.transact(lambda connection, named=named: verdicts.name_votes(connection, named))  # type: ignore[misc]
             for verdict, vote in some:
