@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import Engine, bindparam, event, func, literal, select
+from sqlalchemy import Engine, bindparam, event, func, literal, literal_column, select
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from reactions.storage import statements, tables
@@ -24,6 +24,30 @@ def test_any_number_of_rows_is_written_and_returned(engine: Engine, rows: int) -
 
     assert sorted(map(tuple, returned)) == [(article_id, n) for article_id, _, n in given]
     assert [tuple(row) for row in stored] == given
+
+
+def test_the_driver_looks_through_no_text_for_parameters(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """psycopg keeps what it found in short texts alone; a batch's are long, and took it as long as all else."""
+
+    def looked(*_: object) -> None:
+        raise AssertionError("a text was looked through")
+
+    if engine.dialect.name == "postgresql":
+        monkeypatch.setattr("psycopg._queries._split_query", looked)
+    with writing(engine) as connection:
+        TALLIES.execute(connection, [(number, "like", number) for number in range(200)])
+
+
+@pytest.mark.parametrize("text", ["100 %", "%s", "$1", "a_b%", "''"])
+def test_signs_of_parameters_in_a_text_and_in_a_value_are_left_alone(engine: Engine, text: str) -> None:
+    likes = func.count().filter(_t.reaction.like("li%")).label("likes")
+    asked = Question(
+        lambda dialect: select(literal_column("100 % 7"), literal(text), likes).where(statements.among(dialect, _t.article_id))
+    )
+    with writing(engine) as connection:
+        TALLIES.execute(connection, [(1, "like", 5), (2, text, 6)])
+
+        assert asked.ask(connection, [1, 2]) == [(2, text, 1)]
 
 
 def test_columns_in_another_order_than_the_tables_are_refused(engine: Engine) -> None:
