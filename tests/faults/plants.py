@@ -126,7 +126,7 @@ def deferred_begin() -> None:
     """Let SQLite take its write lock at the first write instead of at BEGIN."""
 
     @contextmanager
-    def writing(engine: Engine) -> Iterator[Connection]:
+    def writing(engine: Engine, **_: bool) -> Iterator[Connection]:
         with engine.begin() as connection:
             connection.exec_driver_sql("BEGIN")
             connection.execute(select(tables.site.c.id)).all()
@@ -188,9 +188,9 @@ def limited_pages() -> None:
     writing = engines.writing
 
     @contextmanager
-    def limited(engine: Engine) -> Iterator[Connection]:
+    def limited(engine: Engine, **choices: bool) -> Iterator[Connection]:
         limit = page_limit_beside(Path(str(engine.url.database)).parent).read_text()
-        with writing(engine) as connection:
+        with writing(engine, **choices) as connection:
             connection.exec_driver_sql(f"PRAGMA max_page_count={int(limit)}")
             yield connection
 
