@@ -139,7 +139,7 @@ class BallotBox:
         """
         if self._waiting.qsize() >= self._queue_size:
             raise Overloaded(gettext("Too many votes are waiting. Send the same request again in a moment."))
-        if self._committer_of != os.getpid() or not self.alive:
+        if self._committer is None or not self._committer.is_alive():  # after a fork neither is any thread but the forking one
             self._start_committer()
         self._waiting.put(_Waiting(ballot, facts, time.monotonic() + self._answer_within_s, door, token))
 

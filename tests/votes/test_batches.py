@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,12 @@ from reactions.votes import ballot_box
 from tests import make
 from tests.boxes import Booth, booth
 from tests.engines import wait_until
+
+
+@pytest.fixture
+def daily(engine: Engine, database_url: str) -> Booth:
+    make.site(database_url)
+    return booth(engine)
 
 
 def test_ballots_that_wait_together_share_one_transaction(engine: Engine, database_url: str) -> None:
@@ -68,3 +75,18 @@ def test_the_first_of_a_crowd_leaves_the_others_a_moment_to_come(
 
     assert batches == [1, 19, 12]
     assert daily.shown() == {"like": 32}
+
+
+def test_a_process_that_is_forked_later_starts_a_committer_of_its_own(daily: Booth, monkeypatch: pytest.MonkeyPatch) -> None:
+    """gunicorn makes its workers so, if it is told to load the application first."""
+    daily.cast(make.reader(0), "like", seq=1)
+    started: list[bool] = []
+    monkeypatch.setattr(daily.box, "_start_committer", lambda: started.append(True))
+
+    daily.cast(make.reader(1), "like", seq=1)
+    assert started == []
+    child = os.fork()
+    if child == 0:
+        daily.box.submit(daily.ballot(make.reader(2), "like", seq=1), None, door=ballot_box._THREADS, token=None)
+        os._exit(0 if started else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
