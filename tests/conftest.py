@@ -20,7 +20,7 @@ from werkzeug.routing import Rule
 from xdist.scheduler import LoadScopeScheduling
 
 from reactions.storage import engines
-from tests import boxes, make
+from tests import boxes, make, preloaded
 from tests.browsers import browser, complaints  # noqa: F401 - fixtures
 from tests.databases import GivenDatabase, PostgresDatabases, SqliteFiles
 from tests.engines import Postgres, Redis, free_port
@@ -140,6 +140,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
     """For --dist loadgroup, whose own groups are lost: pytest 9.2 does not see the names that xdist 3.8 gives to tests."""
     config.option.loadscopereorder = False  # the order is that above
     return _ByFile(config, log) if config.getvalue("dist") == "loadgroup" else None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _services_begin_with_the_imports_done() -> Iterator[None]:
+    """Fork services from a process that has imported the product: that takes a second, and more than a hundred start."""
+    Service.from_nothing = False
+    yield
+    preloaded.end()
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from tests import described
+from tests import described, preloaded
 from tests.databases import PROJECT, product_environment
 from tests.engines import Watchdog, free_port, wait_until
 from tests.make import SECRET
@@ -29,15 +29,16 @@ class Service:
     """A service on a port of this machine. It can be killed, in part or as a whole, and started again."""
 
     page_origin = ""
+    from_nothing = True  # or forked from a process that has done the imports, as conftest.py has it
 
     def __init__(self, environ: Mapping[str, str], *, port: int, folder: Path, command: tuple[str, ...] = COMMAND) -> None:
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
         self.folder = folder
         self._environ = dict(environ)
-        self._command = [sys.executable, *command]
+        self._command = command
         self._log_path = folder / "service.log"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | preloaded.Forked | None = None
         self._watchdog = Watchdog(folder)
 
     def start(self) -> None:
@@ -46,12 +47,16 @@ class Service:
         shared = (
             {"PROMETHEUS_MULTIPROC_DIR": tempfile.mkdtemp(dir=self.folder)} if self._environ["REACTIONS_WORKERS"] != "1" else {}
         )
-        with self._log_path.open("ab") as log:
-            self._process = subprocess.Popen(
-                self._command, cwd=PROJECT, env=self._environ | shared, stdout=log, stderr=log, start_new_session=True
-            )
+        self._process = self._begun(self._environ | shared)
         self._watchdog.watch(self._process.pid)
         self.wait_ready()
+
+    def _begun(self, environ: Mapping[str, str]) -> subprocess.Popen[bytes] | preloaded.Forked:
+        if self._command[:2] == COMMAND[:2] and not self.from_nothing:
+            return preloaded.fork(self._command[1], self._command[2:], environ=environ, log=self._log_path)
+        with self._log_path.open("ab") as log:
+            command = [sys.executable, *self._command]
+            return subprocess.Popen(command, cwd=PROJECT, env=environ, stdout=log, stderr=log, start_new_session=True)
 
     def wait_ready(self, timeout_s: float = 30) -> None:
         try:
