@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -20,17 +22,26 @@ HOSTILE = [
 ]  # fmt: skip
 # On PostgreSQL, what becomes of a text in a column; what the words of a form make of it is the same on both.
 FOR_COLUMNS = ["\0", "9" * 400, "٣", "9999-12-31T23:59", "a" * 5000]
-FIELDS = {
-    "site": [
+# What each button reads, and what stands beside it on its page.
+FIELDS: dict[tuple[str, str], list[str]] = {
+    ("site", "save"): [
         "name", "origins", "time_zone", "language", "article_policy", "article_patterns", "version", "new_articles_per_day",
         "close_after_days", "keep_votes_days", "count_views", "forgotten_votes", "reader_scope",
     ],
-    "reactions": ["key", "order.like", "emoji.like", "label.like.en", "mood.like", "newkey", "version", "section.0", "offered.0",
-                  "language.like", "other.like", "emoji..new", "label..new.en"],
-    "keys": ["label", "scope", "expires_after_days", "id", "person"],
-    "alerts": ["surging.times", "surging.readers", "record.votes", "url", "kind", "id"],
-    "digest": ["address"],
-    "imports": ["source"],
+    ("reactions", "save"): [
+        "key", "order.like", "emoji.like", "label.like.en", "mood.like", "newkey", "version", "section.0", "offered.0",
+        "language.like", "other.like", "emoji..new", "label..new.en",
+    ],
+    ("keys", "add"): ["label", "scope", "expires_after_days"],
+    ("keys", "revoke"): ["id"],
+    ("keys", "sign-out"): ["person"],
+    ("alerts", "save"): ["surging.times", "surging.readers", "record.votes"],
+    ("alerts", "add"): ["url", "kind"],
+    ("alerts", "test"): ["id"],
+    ("alerts", "remove"): ["id"],
+    ("digest", "add"): ["address"],
+    ("digest", "remove"): ["address"],
+    ("imports", "remove"): ["source"],
 }  # fmt: skip
 ON_ARTICLE = {
     "describe": ["title", "url", "section", "authors", "tags", "published_at"],
@@ -58,14 +69,22 @@ def sendable(text: str) -> str:
     return text.encode(errors="replace").decode()
 
 
+def given(part: str, action: str, texts: list[str]) -> Iterator[tuple[str, list[str]]]:
+    """The fields of a button with every text; a field that it does not read is at most shown again, and one text shows that."""
+    own = FIELDS[part, action]
+    yield from ((field, texts) for field in own)
+    beside = {field for (of, _), fields in FIELDS.items() if of == part for field in fields} - {*own}
+    yield from ((field, amount(texts[1:2], texts)) for field in sorted(beside))
+
+
 @played_at_length
 @pytest.mark.parametrize(("part", "action"), settings_pages._ACTIONS)
 def test_a_hostile_form_of_the_settings_is_answered_in_words(
     app: Flask, admin: FlaskClient, texts: list[str], part: str, action: str
 ) -> None:
     usual = filled(admin, part, action)
-    for field in FIELDS[part]:
-        for text in texts:
+    for field, hostile in given(part, action, texts):
+        for text in hostile:
             form = usual.copy()
             form[field] = text
             answer = send(admin, part, action, form)
