@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
@@ -13,7 +14,7 @@ from tests.databases import PROJECT
 from tests.make import ADA, BEN
 from tests.widget.publisher import Publisher, row
 from tests.widget.steps import WORDS, button, expect_said, expect_shown, open_row, ready
-from tests.widget.test_layout import MARGINS, always, box, clipped, sideways, with_counts
+from tests.widget.test_layout import MARGINS, always, box, boxes, clipped, sideways, with_counts
 
 EXTRAS = json.loads((PROJECT / "reactions" / "widget" / "v1.json").read_text(encoding="utf-8"))
 DOCUMENTED = (PROJECT / "docs" / "widget.md").read_text(encoding="utf-8")
@@ -37,7 +38,11 @@ def pictures(row: Locator) -> list[str]:
 
 def lines(row: Locator) -> list[int]:
     """How many buttons each line has."""
-    tops = [box(one)["y"] for one in row.locator("[part=button]").all()]
+    return by_line(boxes(row.locator("[part=button]")))
+
+
+def by_line(found: Sequence[Mapping[str, float]]) -> list[int]:
+    tops = [each["y"] for each in found]
     return [tops.count(top) for top in sorted(set(tops))]
 
 
@@ -45,7 +50,7 @@ def test_the_seven_have_faces_of_our_own(page: Page, publisher: Publisher) -> No
     reactions = open_row(page, publisher.article(publisher.key()))
 
     assert pictures(reactions) == ["svg"] * 7
-    sizes = {(box(one)["width"], box(one)["height"]) for one in reactions.locator("svg").all()}
+    sizes = {(one["width"], one["height"]) for one in boxes(reactions.locator("svg"))}
     assert sizes == {(30, 30)}
 
 
@@ -130,12 +135,11 @@ def test_no_line_has_a_hole_at_any_width(page: Page, publisher: Publisher) -> No
 
     for width in range(200, 1000, 37):
         page.set_viewport_size({"width": width, "height": 600})
-        assert lines(reactions) in ([7], [4, 3] if width > 300 else [2, 2, 2, 1]), width
-        room = reactions.locator("[part=row]").bounding_box()
-        for at in {1: (0,), 2: (0, 4), 4: (0, 2, 4, 6)}[len(lines(reactions))]:
-            assert box(button(reactions, list(WORDS)[at]))["x"] == room["x"]  # type: ignore[index]
-        last = box(button(reactions, "wow"))
-        assert abs(last["x"] + last["width"] - room["x"] - room["width"]) < 1.5  # type: ignore[index]
+        (room,), found = boxes(reactions.locator("[part=row]")), boxes(reactions.locator("[part=button]"))
+        assert by_line(found) in ([7], [4, 3] if width > 300 else [2, 2, 2, 1]), width
+        for at in {1: (0,), 2: (0, 4), 4: (0, 2, 4, 6)}[len(by_line(found))]:
+            assert found[at]["x"] == room["x"]
+        assert abs(found[-1]["x"] + found[-1]["width"] - room["x"] - room["width"]) < 1.5
 
 
 @pytest.mark.parametrize(
@@ -166,9 +170,9 @@ def test_forms_are_made_by_properties_alone(page: Page, publisher: Publisher, fo
 
         assert sideways(page) == 0
         assert clipped(reactions) == []
-        boxes = [box(one) for one in reactions.locator("[part=button]").all()]
-        assert min(min(one["width"], one["height"]) for one in boxes) >= 44
-        assert (max(one["height"] for one in boxes) < 60) == (form == "compact")
+        found = boxes(reactions.locator("[part=button]"))
+        assert min(min(one["width"], one["height"]) for one in found) >= 44
+        assert (max(one["height"] for one in found) < 60) == (form == "compact")
         assert violations(page) == []
 
 
