@@ -18,6 +18,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -184,7 +185,8 @@ class Engine:
     def kill(self) -> None:
         """Kill every process of the server at once."""
         for process in self._processes():
-            process.kill()
+            with suppress(psutil.NoSuchProcess):  # the first is the parent, and its children end by themselves
+                process.kill()
         self._reap()
 
     def _signal(self, number: int) -> None:
@@ -280,10 +282,8 @@ class Redis(Engine):
 
     def command(self) -> list[str]:
         options = {"port": self.port, "bind": "127.0.0.1", "save": "", "appendonly": "no", "dir": self.folder}
-        return [
-            str(self.binaries / "redis-server"),
-            *(part for name, value in options.items() for part in (f"--{name}", str(value))),
-        ]
+        given = (part for name, value in options.items() for part in (f"--{name}", str(value)))
+        return [str(self.binaries / "redis-server"), *given]
 
     def answers(self) -> bool:
         return self._say("PING") == b"+PONG\r\n"
