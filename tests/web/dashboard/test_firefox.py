@@ -68,8 +68,19 @@ class Editor:
     def press(self, kind: str, name: str) -> None:
         """Click the first of a kind whose name begins so; what comes next is waited for by `sees`."""
         assert self.complaints() == []
-        self.sees(kind, name)
-        self._driver.tap(*self._driver.js(PLACE, kind, name))
+        self._driver.tap(*self._resting_place(kind, name))
+
+    def _resting_place(self, kind: str, name: str) -> tuple[int, int]:
+        """Where it lies, twice in a row: a chart that is drawn meanwhile moves what stands below it away from the mouse."""
+        seen: list[Any] = [None]
+
+        def rests() -> bool:
+            seen.append(self._driver.js(PLACE, kind, name))
+            return seen[-1] is not None and seen[-1] == seen[-2]
+
+        wait_until(rests, f"{kind} {name!r} at rest on {self.text('main')[:400]}")
+        x, y = seen[-1]
+        return x, y
 
     def sees(self, kind: str, name: str) -> None:
         wait_until(lambda: self._driver.js(PLACE, kind, name), f"{kind} {name!r} on {self.text('main')[:400]}")
