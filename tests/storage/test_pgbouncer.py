@@ -24,6 +24,7 @@ from tests.faults.crashes import more_acknowledged
 from tests.faults.stage import LIMITS, UNCAPPED, served_counts
 from tests.service import running_service
 from tests.storage.pgbouncer import PgBouncer, binaries
+from tests.web.terminal import Terminal
 
 VOTES = int(os.environ.get("ENGINE_VOTES", "1000"))
 POOLED = {"database_through_pgbouncer": True}
@@ -108,9 +109,10 @@ def test_tables_are_migrated(pooler: PgBouncer, postgres_databases: PostgresData
 
 @pytest.mark.parametrize("command", [("verify",), ("site", "list"), ("export", "daily", "votes", "--output", "{folder}")])
 def test_commands_work(command: tuple[str, ...], pooled_url: str, tmp_path: Path) -> None:
-    done = run(*(part.format(folder=tmp_path) for part in command), database_url=pooled_url, **POOLED)
+    with Terminal(tmp_path, pooled_url) as terminal:
+        said = terminal.type(*(part.format(folder=tmp_path) for part in command), limiter_url="memory://", **POOLED)
 
-    assert done.returncode == 0, done.stderr
+    assert said.code == 0, said.err
 
 
 @pytest.mark.parametrize("command", ["serve", "verify"])
