@@ -14,7 +14,7 @@ from flask.cli import with_appcontext
 
 from reactions.commands import as_json, print_json
 from reactions.exports import archive as archive_
-from reactions.exports import files, formats, pages, scope
+from reactions.exports import columnar, files, pages, scope
 from reactions.exports.columns import TABLES
 from reactions.exports.files import File, Form
 from reactions.exports.scope import Choice, Scope
@@ -108,7 +108,7 @@ def archive(site: str, folder: Path, precision: str | None, *, anew: bool, as_js
     Each month has a folder, site=KEY/month=2026-10, with articles, series and votes. It is written once: what is dropped from the
     database later stays in it.
     """
-    formats.arrow()
+    columnar.arrow()
     with current.reading() as connection:
         found = sites.get(connection, site)
     finest = current.parts().settings.export_precision
@@ -137,7 +137,7 @@ _ARCHIVED = {
 
 def _form(format_: str, *, gzip: bool, bom: bool) -> Form:
     if format_ != "csv":
-        formats.arrow()
+        columnar.arrow()
         if gzip or bom:
             raise click.UsageError("--gzip and --bom are for CSV; Parquet and Arrow need neither.")
     return Form(format_, bom=bom, gzip=gzip)

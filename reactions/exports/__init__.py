@@ -7,7 +7,7 @@
                    article_numbers has what readers gave: counts, shares, moves, mood and split, held votes
     changes        the changes of votes: summed up by hour (series), and one by one (votes)
     small_groups   hiding counts of so few readers that they could be identified
-    formats        text that is safe in a cell; CSV, Parquet and Arrow
+    formats        text that is safe in a cell, and CSV; columnar has Parquet and Arrow
     files          one file with its checksum; files in a folder or an archive, and their description
 
 The one thing to know: all files of one export are read in one snapshot of the database.

@@ -20,7 +20,7 @@ from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from reactions import __version__
-from reactions.exports import articles, changes, formats, scope
+from reactions.exports import articles, changes, columnar, formats, scope
 from reactions.exports.columns import VERSION, Column, Table
 from reactions.exports.formats import Batch, Sink
 from reactions.exports.scope import Scope
@@ -95,7 +95,7 @@ class File:
     def _written(self, batches: Iterable[Batch]) -> Iterator[bytes]:
         if self.form.format == "csv":
             return formats.csv_lines(self.columns, batches, bom=self.form.bom)
-        return formats.arrow_pieces(self.table, self.columns, batches, parquet=self.form.format == "parquet")
+        return columnar.arrow_pieces(self.table, self.columns, batches, parquet=self.form.format == "parquet")
 
     def _chosen(self, batches: Iterable[Batch]) -> Iterator[Batch]:
         places = _places(self.table.columns_of(self._scope.site.reactions), self.columns)

@@ -1,4 +1,4 @@
-"""How files are written: text that is safe in a cell, CSV, Parquet and Arrow.
+"""How CSV is written, and text that is safe in a cell.
 
 CSV is as RFC 4180 has it: CRLF, UTF-8, a header, quotes where they are needed. This is the only place that writes it: exports
 column by column, because that is quick, the dashboard's tables row by row.
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -23,9 +22,7 @@ from typing import Any
 
 import orjson
 
-from reactions.exports.columns import VERSION, Column, Table
-from reactions.languages import gettext
-from reactions.refusals import MalformedExport
+from reactions.exports.columns import Column
 from reactions.times import rfc3339
 
 MARK = "'"
@@ -45,7 +42,6 @@ _ESCAPED = re.compile(r"\\(?:\\|u([0-9a-f]{4}))")
 BOM = b"\xef\xbb\xbf"  # without it Excel takes UTF-8 for the code page of its own country
 Batch = Sequence[Sequence[Any]]  # some rows, column by column; times are UTC milliseconds, lists are tuples
 _MOST_REMEMBERED = 4096
-ROWS_IN_GROUP = 20_000  # of Parquet and Arrow, at least: a group is held in memory until it is full
 
 
 def cell_of(text: str) -> str:
@@ -214,72 +210,3 @@ class Sink:
     def seekable(self) -> bool:
         """False: it only goes on."""
         return False
-
-
-def arrow() -> Any:
-    """The module pyarrow. Raises MalformedExport where it is not installed."""
-    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # its own keeps 13 MB of what an export has used
-    try:
-        import pyarrow
-    except ImportError:
-        raise MalformedExport(
-            gettext(
-                "This service writes CSV only. Parquet and Arrow need reader-reactions[analysis], which its operator installs."
-            ),
-            pointer="#/format",
-        ) from None
-    return pyarrow
-
-
-def arrow_pieces(table: Table, columns: Sequence[Column], batches: Iterable[Batch], *, parquet: bool) -> Iterator[bytes]:
-    """The file in pieces. The first may be empty: nothing of a group is written before it is full."""
-    pa, sink = arrow(), Sink()
-    schema = _schema(pa, table, columns)
-    with _writer(pa, sink, schema, parquet=parquet) as writer:
-        yield sink.taken()
-        for group in _groups(pa, schema, batches):
-            if parquet:
-                writer.write_table(group, row_group_size=len(group))
-            else:
-                writer.write_table(group, max_chunksize=len(group))
-            yield sink.taken()
-    yield sink.taken()
-
-
-def _writer(pa: Any, sink: Sink, schema: Any, *, parquet: bool) -> Any:
-    if not parquet:
-        return pa.ipc.new_file(sink, schema)
-    import pyarrow.parquet
-
-    return pyarrow.parquet.ParquetWriter(sink, schema, compression="zstd")
-
-
-def _groups(pa: Any, schema: Any, batches: Iterable[Batch]) -> Iterator[Any]:
-    waiting: list[Any] = []
-    for batch in batches:
-        arrays = [pa.array(column, type=field.type) for column, field in zip(batch, schema, strict=True)]
-        waiting.append(pa.record_batch(arrays, schema=schema))
-        if sum(map(len, waiting)) >= ROWS_IN_GROUP:
-            yield pa.Table.from_batches(waiting).combine_chunks()
-            waiting = []
-    if waiting:
-        yield pa.Table.from_batches(waiting).combine_chunks()
-
-
-def _schema(pa: Any, table: Table, columns: Sequence[Column]) -> Any:
-    types = {
-        "string": pa.string(),
-        "array": pa.list_(pa.string()),
-        "integer": pa.int64(),
-        "number": pa.float64(),
-        "boolean": pa.bool_(),
-        "date": pa.date32(),
-        "datetime": pa.timestamp("ms", tz="UTC"),
-    }
-    fields = [
-        pa.field(
-            column.name, types[column.type], nullable=not column.always, metadata={"meaning": column.meaning, "unit": column.unit}
-        )
-        for column in columns
-    ]
-    return pa.schema(fields, metadata={"table": table.name, "version": json.dumps(VERSION)})

@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing
 from flask import Response, request
 from marshmallow import ValidationError
 
-from reactions.exports import changes, files, formats, scope
+from reactions.exports import changes, columnar, files, scope
 from reactions.exports.columns import TABLES, VERSION, Table
 from reactions.exports.files import File, Form
 from reactions.exports.scope import Choice, Scope
@@ -73,7 +73,7 @@ def export(site_key: str, file_name: str) -> Response:
     settings = current.parts().settings
     scope.check(choice, site, tables if file_name != files.DESCRIPTION else [], finest=settings.export_precision)
     if form.format != "csv":
-        formats.arrow()
+        columnar.arrow()
     with ExitStack() as held:
         held.enter_context(closing(export_stream.take_slot(editors.key_id(), most=settings.exports_per_key)))
         key = (

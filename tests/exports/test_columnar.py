@@ -9,9 +9,9 @@ import sys
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reactions.exports import formats
+from reactions.exports import columnar
+from reactions.exports.columnar import ROWS_IN_GROUP
 from reactions.exports.columns import SERIES, Column
-from reactions.exports.formats import ROWS_IN_GROUP
 from tests.databases import product_environment
 
 COLUMNS = [Column("n", "integer", "")]
@@ -21,7 +21,7 @@ AT_ONCE = 2000
 
 def written(*, parquet: bool) -> bytes:
     batches = ([range(first, min(first + AT_ONCE, ROWS))] for first in range(0, ROWS, AT_ONCE))
-    return b"".join(formats.arrow_pieces(SERIES, COLUMNS, batches, parquet=parquet))
+    return b"".join(columnar.arrow_pieces(SERIES, COLUMNS, batches, parquet=parquet))
 
 
 def test_a_group_is_written_as_soon_as_it_is_full() -> None:
@@ -35,7 +35,7 @@ def test_a_group_is_written_as_soon_as_it_is_full() -> None:
 
 def test_what_an_export_has_used_goes_back_to_the_system() -> None:
     """In a process of its own: pyarrow chooses once where its memory comes from."""
-    asked = "from reactions.exports import formats; print(formats.arrow().default_memory_pool().backend_name)"
+    asked = "from reactions.exports import columnar; print(columnar.arrow().default_memory_pool().backend_name)"
 
     answer = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True, env=product_environment())
 
