@@ -26,7 +26,7 @@ from reactions.storage.statements import Listing
 from reactions.times import HOUR_MS
 
 NAME_BYTES = 10
-ROWS_AT_ONCE = 2000
+ROWS_AT_ONCE = 500  # so few that Python does not look for garbage among them each time: it does after 700 new objects
 _e, _h = tables.event.c, tables.hourly.c
 
 

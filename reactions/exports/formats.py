@@ -42,6 +42,7 @@ _ESCAPED = re.compile(r"\\(?:\\|u([0-9a-f]{4}))")
 BOM = b"\xef\xbb\xbf"  # without it Excel takes UTF-8 for the code page of its own country
 Batch = Sequence[Sequence[Any]]  # some rows, column by column; times are UTC milliseconds, lists are tuples
 _MOST_REMEMBERED = 4096
+_PIECE_BYTES = 100_000  # of CSV, at least: to send a piece costs as much as to write hundreds of rows
 
 
 def cell_of(text: str) -> str:
@@ -70,13 +71,19 @@ def _unescape(found: re.Match[str]) -> str:
 def csv_lines(columns: Sequence[Column], batches: Iterable[Batch], *, bom: bool = False) -> Iterator[bytes]:
     """The file in pieces, the header alone first."""
     yield (BOM if bom else b"") + _rows([[column.name for column in columns]])
-    runs = _runs(columns)
+    runs, waiting, size = _runs(columns), list[bytes](), 0
     for batch in batches:
         cells = [write(batch[first:end]) for first, end, write in runs]
         lines = map(",".join, zip(*cells, strict=True)) if len(cells) > 1 else cells[0]
         if len(columns) == 1:
             lines = (cell or _EMPTY_LINE for cell in lines)
-        yield ("\r\n".join(lines) + "\r\n").encode()
+        waiting.append(("\r\n".join(lines) + "\r\n").encode())
+        size += len(waiting[-1])
+        if size >= _PIECE_BYTES:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    if waiting:
+        yield b"".join(waiting)
 
 
 def _runs(columns: Sequence[Column]) -> list[tuple[int, int, Callable[[Batch], Iterable[str]]]]:

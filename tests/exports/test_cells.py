@@ -79,6 +79,15 @@ def test_lines_are_those_of_the_csv_module(rows: list[tuple[object, ...]]) -> No
     assert written.decode() == expected.getvalue()
 
 
+def test_small_batches_are_sent_together() -> None:
+    columns, batch = [Column("a", "string", "", free=True)], [["x" * 998]]
+
+    header, *pieces = formats.csv_lines(columns, [batch] * 250)
+
+    assert header == b"a\r\n"
+    assert [len(piece) for piece in pieces] == [100_000, 100_000, 50_000]
+
+
 def test_small_shares_are_written_as_python_writes_them() -> None:
     shares = [millionths / 10**6 for millionths in [*range(2000), *range(2000, 1_000_001, 997)]]
     shares += [-share for share in shares if share]
