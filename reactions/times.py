@@ -23,7 +23,7 @@ def rfc3339(at_ms: int, *, unit_ms: int = 1000) -> str:
     """A moment as RFC 3339 has it, in UTC: to the second, or to the millisecond where `unit_ms` is less than 1000."""
     hour, rest_ms = divmod(at_ms, HOUR_MS)
     begun = _hour(hour) + _SECONDS[rest_ms // 1000]
-    return f"{begun}.{rest_ms % 1000:03}Z" if unit_ms < 1000 else begun + "Z"
+    return begun + (_MILLISECONDS[rest_ms % 1000] if unit_ms < 1000 else "Z")
 
 
 @lru_cache(maxsize=4096)
@@ -33,3 +33,4 @@ def _hour(hour: int) -> str:
 
 
 _SECONDS = [f"{minute:02}:{second:02}" for minute in range(60) for second in range(60)]  # of an hour
+_MILLISECONDS = [f".{number:03}Z" for number in range(1000)]

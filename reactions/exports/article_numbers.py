@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from operator import add, sub
 from typing import Any
 
@@ -18,7 +17,7 @@ from reactions.exports.pages import Page
 from reactions.exports.scope import Scope
 from reactions.newsroom.reaction_sets import ReactionSet
 from reactions.reports import metrics
-from reactions.reports.metrics import Shares, Votes
+from reactions.reports.metrics import Shares
 from reactions.storage import statements, tables
 from reactions.storage.statements import Question
 from reactions.times import HOUR_MS
@@ -26,6 +25,7 @@ from reactions.times import HOUR_MS
 DIGITS = 6  # of shares and measures
 _SCALE = 10.0**DIGITS
 _SURELY = 0.499999  # so near to a whole number, that number is the nearest however the product was rounded
+_TO_WHOLE = 1.5 * 2**52  # a double this large has no digits after the point: adding it rounds to a whole number, as `round` does
 _NO_MEASURES = (None,) * 6
 _h, _t, _v = tables.hourly.c, tables.tally.c, tables.vote.c
 Column = Sequence[Any]
@@ -80,8 +80,7 @@ class NumbersOfPages:
         self._votes_of = _tallies(scope.site.reactions, _t.n, func.max(_t.imported))
         self._imported_of = _tallies(scope.site.reactions, _t.imported)
         self._moves_of = _moves(scope)
-        # Most articles have few votes, and share them with others.
-        self._measures_of = lru_cache(maxsize=4096)(lambda numbers: _measures(Votes(*numbers), usual))
+        self._bounds_of = metrics.bounds_beside(usual)
 
     def moves(self, page: Page) -> Moves:
         """The articles of a page that anything happened to in the scope, and what."""
@@ -91,7 +90,7 @@ class NumbersOfPages:
         """The numbers of a page whose moves are known; its rows begin with the article, and the one that it was merged into."""
         ids = [row[0] for row in page]
         votes, imported = self._tallies(ids)
-        shown = [list(map(add, *columns)) for columns in zip(votes, imported, strict=True)]
+        shown = [list(map(add, *columns)) if any(columns[1]) else columns[0] for columns in zip(votes, imported, strict=True)]
         total = list(map(sum, zip(*shown, strict=True)))
         added, removed, *hours = zip(*self._moves_and_hours(ids, moves), strict=True)
         numbers = Numbers(
@@ -108,10 +107,12 @@ class NumbersOfPages:
 
     def _tallies(self, ids: Sequence[int]) -> tuple[list[Column], list[Column]]:
         """The votes and the imported ones by reaction. Few articles have imported ones: these alone are asked for them."""
-        nothing = (0,) * len(self._entries)
+        nothing = (0,) * (len(self._entries) + 1)
         *votes, most = _in_order(ids, self._votes_of.ask(self._connection, ids), (*nothing, 0))
         some = [article_id for article_id, imported in zip(ids, most, strict=True) if imported]
-        return votes, _in_order(ids, self._imported_of.ask(self._connection, some) if some else (), nothing)
+        if not some:
+            return votes, [[0] * len(ids)] * len(votes)
+        return votes, _in_order(ids, self._imported_of.ask(self._connection, some), nothing)
 
     def _moves_and_hours(self, ids: Sequence[int], moves: Moves) -> Iterator[Sequence[int | None]]:
         others = [article_id for article_id in ids if article_id not in moves]
@@ -120,7 +121,9 @@ class NumbersOfPages:
 
     def _measures(self, shown: Sequence[Column], total: Column) -> list[Column]:
         votes = zip(*(self._of_mood(mood, shown) for mood in (1, -1)), total, strict=True)
-        return list(zip(*map(self._measures_of, votes), strict=True))
+        bounds_of = self._bounds_of
+        rows = [bounds_of(*counts) if counts[2] else _NO_MEASURES for counts in votes]
+        return list(map(rounded, zip(*rows, strict=True)))
 
     def _of_mood(self, mood: int, counts: Sequence[Column]) -> Column:
         columns = [column for column, entry in zip(counts, self._entries, strict=True) if entry.mood == mood]
@@ -128,25 +131,22 @@ class NumbersOfPages:
 
 
 def _in_order(ids: Sequence[int], rows: Iterable[Sequence[Any]], nothing: Sequence[Any]) -> list[Column]:
-    """The columns of rows that begin with an id, in the order of these ids; `nothing` stands for a row that is missing."""
-    found = {row[0]: row[1:] for row in rows}
-    return list(zip(*[found.get(article_id, nothing) for article_id in ids], strict=True))
+    """The columns of rows after their ids, in the order of these ids; `nothing` stands for a row that is missing."""
+    found = {row[0]: row for row in rows}
+    columns: list[Column] = list(zip(*[found.get(article_id, nothing) for article_id in ids], strict=True))
+    return columns[1:]
 
 
 def rounded(values: Iterable[float | None]) -> list[float | None]:
-    """Numbers of at most 1,000 to `DIGITS` digits, as `round` rounds them, in a quarter of its time. No -0.0."""
+    """Numbers of at most 1,000 to `DIGITS` digits, as `round` rounds them, in an eighth of its time. No -0.0."""
     return [
         None
         if value is None
         else whole / _SCALE
-        if abs((scaled := value * _SCALE) - (whole := round(scaled))) < _SURELY
+        if -_SURELY < (scaled := value * _SCALE) - (whole := scaled + _TO_WHOLE - _TO_WHOLE) < _SURELY
         else round(value, DIGITS) + 0.0
         for value in values
     ]
-
-
-def _measures(votes: Votes, usual: Shares) -> Sequence[float | None]:
-    return rounded([*metrics.mood_bounds(votes, usual), *metrics.split_bounds(votes, usual)]) if votes.total else _NO_MEASURES
 
 
 def _held(connection: Connection, ids: Sequence[int], merged_into: Sequence[int | None]) -> Column:
@@ -181,9 +181,11 @@ def _tallies(reactions: ReactionSet, number: ColumnElement[int], *more: Any) -> 
 def _moves(scope: Scope) -> Question:
     def made(dialect: str) -> Select[Any]:
         sums = (cast(func.sum(column), BigInteger).label(column.name) for column in (_h.added, _h.removed))
-        mine = select(_h.article_id, *sums).where(scope.within, statements.among(dialect, _h.article_id))
-        moved = mine.group_by(_h.article_id).subquery()
-        return select(moved, *_ends(moved.c.article_id))
+        # PostgreSQL finds the ends among the rows that it sums, where these are all, in a third less time than by the key.
+        found = [func.min(_h.hour_utc), func.max(_h.hour_utc)] if scope.hours is None and dialect == "postgresql" else []
+        mine = select(_h.article_id, *sums, *found).where(scope.within, statements.among(dialect, _h.article_id))
+        moved = mine.group_by(_h.article_id)
+        return moved if found else select(inner := moved.subquery(), *_ends(inner.c.article_id))
 
     return Question(made)
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Text, cast, func, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Text, case, cast, exists, func, select
 
 from reactions.exports import pages
 from reactions.exports.article_numbers import Column, Numbers, NumbersOfPages, rounded
@@ -17,8 +16,8 @@ from reactions.exports.pages import OtherKeys, Page
 from reactions.exports.scope import Scope
 from reactions.newsroom.articles import born_ms
 from reactions.newsroom.sites import Site
-from reactions.reports import figures, listings, metrics
-from reactions.reports.metrics import Shares
+from reactions.reports import figures, metrics
+from reactions.reports.metrics import Shares, Votes
 from reactions.reports.query import closed_before
 from reactions.storage import statements, tables
 from reactions.storage.statements import Question
@@ -49,11 +48,19 @@ def batches(scope: Scope) -> Iterator[Batch]:
 def usual_shares(connection: Connection, site: Site, hour: int) -> Shares:
     """The site's shares before a closed hour, as `reports.norms` knows them."""
     mine = select(_a.article_id).where(_a.site_id == site.id)
-    votes = select(_t.reaction, _whole(_t.n + _t.imported)).where(_t.article_id.in_(mine)).group_by(_t.reaction)
-    since = select(_h.reaction, _whole(_h.added - _h.removed)).where(_h.hour_utc >= hour, _h.article_id.in_(mine))
-    counts = Counter(_pairs(connection, votes))
-    counts.subtract(_pairs(connection, since.group_by(_h.reaction)))
-    return metrics.shares_of(listings.votes_of(site.reactions, counts))
+    votes = select(*_by_mood(site, _t.reaction, _t.n + _t.imported)).where(_t.article_id.in_(mine))
+    # Of few rows each is asked whose it is; a list of all articles of the site would have to be made first.
+    is_mine = exists().where(_a.article_id == _h.article_id, _a.site_id == site.id)
+    since = select(*_by_mood(site, _h.reaction, _h.added - _h.removed)).where(_h.hour_utc >= hour, is_mine)
+    now, later = (Votes._make(connection.execute(query).one()) for query in (votes, since))
+    return metrics.shares_of(now.less(later))
+
+
+def _by_mood(site: Site, reaction: Any, number: ColumnElement[int]) -> list[ColumnElement[int]]:
+    """Sums of numbers: of the positive reactions, of the negative ones, of all."""
+    moods = figures.moods(site.reactions)
+    numbers = [case((reaction.in_(moods[mood]), number), else_=0) for mood in (1, -1)]
+    return [func.coalesce(cast(func.sum(each), BigInteger), 0) for each in (*numbers, number)]
 
 
 def _is_born_in(scope: Scope, row: Sequence[Any]) -> bool:
@@ -106,12 +113,3 @@ _KEYS = Question(lambda dialect: select(_a.article_id, _a.key).where(statements.
 _SEEN = Question(
     lambda dialect: select(tables.views.c.article_id).where(statements.among(dialect, tables.views.c.article_id)).distinct()
 )
-
-
-def _pairs(connection: Connection, query: Any) -> dict[Any, Any]:
-    return {one: other for one, other in connection.execute(query)}  # noqa: C416  rows are no pairs to the type checker
-
-
-def _whole(column: Any) -> ColumnElement[int]:
-    """A sum as an integer: PostgreSQL's are decimals."""
-    return cast(func.sum(column), BigInteger)

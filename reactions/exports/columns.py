@@ -23,7 +23,8 @@ class Column:
     """One column. `type` is of Table Schema: string, array, integer, number, boolean, date or datetime.
 
     `always`: never empty. `chosen`: only on request. Strings with `free` come from outside and may hold anything.
-    Times are written to the second unless `precision_ms` is less; `rounded` ones have the precision of the export.
+    Times are written to the second unless `precision_ms` is less; `rounded` ones have the precision of the export. `own`: nearly
+    every row has a value of its own, so that remembering how one is written helps no other.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Column:
     free: bool = False
     precision_ms: int = 1000
     rounded: bool = False
+    own: bool = False
 
     def changed(self, **changes: Any) -> Column:
         """The column with some of this changed."""
@@ -60,8 +62,8 @@ class Table:
         return found
 
 
-def _text(name: str, meaning: str, *, always: bool = False) -> Column:
-    return Column(name, "string", meaning, always=always, free=True)
+def _text(name: str, meaning: str, *, always: bool = False, own: bool = False) -> Column:
+    return Column(name, "string", meaning, always=always, free=True, own=own)
 
 
 def _names(name: str, meaning: str) -> Column:
@@ -69,7 +71,7 @@ def _names(name: str, meaning: str) -> Column:
 
 
 def _time(name: str, meaning: str, *, always: bool = False) -> Column:
-    return Column(name, "datetime", meaning, "UTC, to the millisecond", always, precision_ms=1)
+    return Column(name, "datetime", meaning, "UTC, to the millisecond", always, precision_ms=1, own=True)
 
 
 def _hour(name: str, meaning: str, *, always: bool = False) -> Column:
@@ -90,9 +92,9 @@ ARTICLES = Table(
     "articles",
     "One row for each article, the oldest first, equally old ones by key: its description and its reactions.",
     (
-        _text("article", "The publisher's key of the article.", always=True),
-        _text("url", "Its URL."),
-        _text("title", "Its title."),
+        _text("article", "The publisher's key of the article.", always=True, own=True),
+        _text("url", "Its URL.", own=True),
+        _text("title", "Its title.", own=True),
         _text("section", "The section it stands in."),
         _names("authors", "Who wrote it."),
         _names("tags", "What it is tagged with."),

@@ -33,6 +33,7 @@ _UNSAFE = f"[{_CONTROLS}]"
 _HIDDEN_FORMULA = f"[;\t\n](?=[\\s\"']*{_FORMULA})"
 _TO_MARK = re.compile(f"\\A(?:\\s*{_FORMULA}|['\t\r\n])|{_UNSAFE}|{_HIDDEN_FORMULA}")
 _PLAIN = re.compile(f"[^\\s';{_SIGNS}{_CONTROLS}][^;\t\n{_CONTROLS}]*")  # most text: it is seen at a glance that no mark is due
+_MARKED_FIRST = re.compile(f"[\\s'{_SIGNS}]")
 _TO_ESCAPE = re.compile(f"\\\\|{_UNSAFE}|{_HIDDEN_FORMULA}")
 _UNSAFE_IN_JSON = re.compile(f"{_UNSAFE}|{_HIDDEN_FORMULA}")
 _NUMBERS = ("integer", "number")
@@ -41,6 +42,7 @@ _EMPTY_LINE = '""'  # a line that is empty would be none
 _ESCAPED = re.compile(r"\\(?:\\|u([0-9a-f]{4}))")
 BOM = b"\xef\xbb\xbf"  # without it Excel takes UTF-8 for the code page of its own country
 Batch = Sequence[Sequence[Any]]  # some rows, column by column; times are UTC milliseconds, lists are tuples
+_as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # once: `json.dumps` makes one for each call
 _MOST_REMEMBERED = 4096
 _PIECE_BYTES = 100_000  # of CSV, at least: to send a piece costs as much as to write hundreds of rows
 
@@ -57,7 +59,7 @@ def text_of(cell: str) -> str:
 
 def cell_of_names(names: Sequence[str]) -> str:
     """Names as a JSON array on one line."""
-    return _UNSAFE_IN_JSON.sub(_escape, json.dumps(list(names), ensure_ascii=False, separators=(",", ":")))
+    return _UNSAFE_IN_JSON.sub(_escape, _as_json(names))
 
 
 def _escape(found: re.Match[str]) -> str:
@@ -94,12 +96,34 @@ def _runs(columns: Sequence[Column]) -> list[tuple[int, int, Callable[[Batch], I
         if are_numbers:
             runs.append((run[0], run[-1] + 1, _numbers))
         else:
-            runs += [(place, place + 1, partial(_cells, _form(columns[place]))) for place in run]
+            runs += [(place, place + 1, _written(columns[place])) for place in run]
     return runs
 
 
-def _cells(form: Callable[[Any], str], columns: Batch) -> Iterable[str]:
+def _written(column: Column) -> Callable[[Batch], Iterable[str]]:
+    """How the cells of a column are written that is no number."""
+    if column.own and column.free:
+        return _texts
+    return partial(_each, _moment(column.precision_ms) if column.own else _form(column))
+
+
+def _each(form: Callable[[Any], str], columns: Batch) -> Iterable[str]:
     return map(form, columns[0])
+
+
+def _texts(columns: Batch) -> Iterable[str]:
+    """Cells of texts that hardly repeat. That none is to be marked, and often none to be quoted, is seen of all at once."""
+    texts = [text or "" for text in columns[0]]
+    whole = "".join(texts)
+    if ";" in whole or not whole.isprintable() or _MARKED_FIRST.search("".join([text[:1] for text in texts])):
+        return map(_text, texts)
+    if '"' in whole:
+        return map(_quoted, texts)
+    return [f'"{text}"' if "," in text else text for text in texts]
+
+
+def _moment(unit_ms: int) -> Callable[[int | None], str]:
+    return lambda at_ms: "" if at_ms is None else rfc3339(at_ms, unit_ms=unit_ms)
 
 
 def _numbers(columns: Batch) -> list[str]:

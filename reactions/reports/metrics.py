@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -78,24 +78,9 @@ def shares_of(votes: Votes) -> Shares:
     return Shares(votes.positive / votes.total, votes.negative / votes.total) if votes.total > 0 else Shares(0.0, 0.0)
 
 
-def shrunk(votes: Votes, usual: Shares) -> Shares:
-    """The shares of some votes after `PSEUDO_VOTES` of the usual kind were added to them."""
-    weight = votes.total + PSEUDO_VOTES
-    positive = (votes.positive + PSEUDO_VOTES * usual.positive) / weight
-    return Shares(positive, (votes.negative + PSEUDO_VOTES * usual.negative) / weight)
-
-
 def mood(votes: Votes, usual: Shares) -> Measure | None:
     """The mean mood of votes, -1 to +1, drawn towards the usual; None of no votes: the usual alone would be nobody's mood."""
-    return Measure(*mood_bounds(votes, usual), votes.total < FEW) if votes.total > 0 else None
-
-
-def mood_bounds(votes: Votes, usual: Shares) -> tuple[float, float, float]:
-    """The value of `mood` of one vote or more, and its bounds."""
-    p, q = shrunk(votes, usual)
-    value = mood_of(votes, usual)
-    error = Z_95 * math.sqrt(max(p + q - value * value, 0) / (votes.total + PSEUDO_VOTES))
-    return value, max(value - error, -1.0), min(value + error, 1.0)
+    return Measure(*bounds_beside(usual)(*votes)[:3], votes.total < FEW) if votes.total > 0 else None
 
 
 def split(votes: Votes, usual: Shares) -> Measure | None:
@@ -104,31 +89,54 @@ def split(votes: Votes, usual: Shares) -> Measure | None:
     Drawn towards the usual split, and not made of shrunk shares: a few angry readers beside usual votes that nobody cast would
     look like two camps. The interval is the delta method's of second order: that of first order is empty at half against half.
     """
-    return Measure(*split_bounds(votes, usual), votes.total < FEW) if votes.total > 0 else None
+    return Measure(*bounds_beside(usual)(*votes)[3:], votes.total < FEW) if votes.total > 0 else None
 
 
-def split_bounds(votes: Votes, usual: Shares) -> tuple[float, float, float]:
-    """The value of `split` of one vote or more, and its bounds."""
-    p, q = shrunk(votes, usual)
-    weight = votes.total + PSEUDO_VOTES
-    value = split_of(votes, usual)
-    variance_p, variance_q, covariance = p * (1 - p) / weight, q * (1 - q) / weight, -p * q / weight
-    first = 16 * (q * q * variance_p + p * p * variance_q + 2 * p * q * covariance)
-    second = 16 * (variance_p * variance_q + covariance * covariance)
-    error = Z_95 * math.sqrt(max(first + second, 0))
-    return value, max(value - error, 0.0), min(value + error, 1.0)
+def bounds_beside(usual: Shares) -> Callable[[int, int, int], tuple[float, float, float, float, float, float]]:
+    """What gives the values of `mood` and `split`, each with its bounds, of positive, negative and all votes, one or more.
+
+    One function for all articles of a site: what they are lent is the same for each of them.
+    """
+    lent_positive, lent_negative = PSEUDO_VOTES * usual.positive, PSEUDO_VOTES * usual.negative
+    lent_mood, lent_split = _lent_mood(usual), _lent_split(usual)
+
+    def bounds(positive: int, negative: int, total: int) -> tuple[float, float, float, float, float, float]:
+        weight = total + PSEUDO_VOTES
+        p, q = (positive + lent_positive) / weight, (negative + lent_negative) / weight
+        mean = (positive - negative + lent_mood) / weight
+        error = Z_95 * math.sqrt(max(p + q - mean * mean, 0) / weight)
+        low, high = mean - error, mean + error
+        divided = 4 * (positive * negative / total + lent_split) / weight
+        variance_p, variance_q, covariance = p * (1 - p) / weight, q * (1 - q) / weight, -p * q / weight
+        first = 16 * (q * q * variance_p + p * p * variance_q + 2 * p * q * covariance)
+        second = 16 * (variance_p * variance_q + covariance * covariance)
+        error = Z_95 * math.sqrt(max(first + second, 0))
+        split_low, split_high = divided - error, divided + error
+        return (
+            mean, low if low > -1 else -1.0, high if high < 1 else 1.0,
+            divided, split_low if split_low > 0 else 0.0, split_high if split_high < 1 else 1.0,
+        )  # fmt: skip
+
+    return bounds
 
 
 def mood_of(votes: Votes, usual: Shares) -> float:
     """The value of `mood` alone, for ranking many: the difference of the shrunk shares."""
-    lent = PSEUDO_VOTES * (usual.positive - usual.negative)
-    return (votes.positive - votes.negative + lent) / (votes.total + PSEUDO_VOTES)
+    return (votes.positive - votes.negative + _lent_mood(usual)) / (votes.total + PSEUDO_VOTES)
 
 
 def split_of(votes: Votes, usual: Shares) -> float:
     """The value of `split` alone, for ranking many."""
     own = votes.positive * votes.negative / votes.total if votes.total > 0 else 0.0
-    return 4 * (own + PSEUDO_VOTES * usual.positive * usual.negative) / (votes.total + PSEUDO_VOTES)
+    return 4 * (own + _lent_split(usual)) / (votes.total + PSEUDO_VOTES)
+
+
+def _lent_mood(usual: Shares) -> float:
+    return PSEUDO_VOTES * (usual.positive - usual.negative)
+
+
+def _lent_split(usual: Shares) -> float:
+    return PSEUDO_VOTES * usual.positive * usual.negative
 
 
 def trend(gained: float, expected: float) -> float:

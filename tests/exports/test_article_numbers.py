@@ -9,10 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
-from reactions.exports import article_numbers, articles
+from reactions.exports import article_numbers, articles, scope
 from reactions.exports.scope import Choice
 from reactions.newsroom import interventions
 from reactions.newsroom.sites import Site
+from reactions.reports import metrics
+from reactions.reports.metrics import Votes
+from reactions.reports.query import closed_before
 from reactions.storage.engines import writing
 from reactions.votes.revising import Editor, merge, reset
 from tests import make
@@ -72,6 +75,43 @@ def test_an_export_is_the_same_however_many_articles_are_read_at_once(
         f"again-{number}": [f"moved-{number}", f"story-{number:02}"] for number in (5, 9, 13)
     }
     assert sum(row["imported_like"] for row in rows) > 0
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        Choice(),
+        Choice(about=asked(period="7d")),
+        Choice(since="beginning"),
+        Choice(min_group=5),
+        Choice(about=asked(text="story-1")),
+    ],
+    ids=["all", "7d", "since", "hidden", "text"],
+)
+def test_shares_and_measures_are_those_of_the_formulas_for_each_article(engine: Engine, choice: Choice) -> None:
+    here = crowded(engine)
+    with scope.opened(engine, here.site, choice, now_ms=NOON) as opened:
+        usual = articles.usual_shares(opened.connection, here.site, closed_before(NOON))
+    keys = {mood: [entry.key for entry in here.site.reactions.entries if entry.mood == mood] for mood in (1, -1)}
+
+    rows = exported(engine, here.site, "articles", choice, now_ms=NOON)
+
+    assert sum(row["total"] is not None for row in rows) >= 5
+    for row in rows:
+        counts = {key: row[f"count_{key}"] for key in make.SEVEN}
+        if None in (*counts.values(), row["total"]):  # hidden, because they are of few readers
+            continue
+        shares = {key: metrics.share(n, row["total"]) for key, n in counts.items()}
+        assert {key: row[f"share_{key}"] for key in make.SEVEN} == {key: _rounded(share) for key, share in shares.items()}
+        votes = Votes(*(sum(counts[key] for key in keys[mood]) for mood in (1, -1)), row["total"])
+        for name, measure in (("mood", metrics.mood(votes, usual)), ("split", metrics.split(votes, usual))):
+            found = [row[f"{name}{end}"] for end in ("", "_low", "_high")]
+            expected = (None,) * 3 if measure is None else (measure.value, measure.low, measure.high)
+            assert found == list(map(_rounded, expected))
+
+
+def _rounded(number: float | None) -> float | None:
+    return None if number is None else round(number, DIGITS) + 0.0
 
 
 def hold_on(here: Stage, *keys: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from reactions.exports import formats
 from reactions.exports.columns import Column
+from reactions.times import LATEST_MS
 
 CHARACTERS = st.one_of(st.sampled_from("=+-@'\"\\;,\t\r\n\0u0 a＝＋－＠\u202e\ud800"), st.characters())
 
@@ -77,6 +79,27 @@ def test_lines_are_those_of_the_csv_module(rows: list[tuple[object, ...]]) -> No
     written = b"".join(formats.csv_lines(columns, [list(zip(*rows, strict=True))] if rows else []))
 
     assert written.decode() == expected.getvalue()
+
+
+MOMENTS = st.one_of(st.none(), st.integers(0, LATEST_MS))
+
+
+@given(st.lists(st.tuples(TEXTS, TEXTS, MOMENTS), min_size=1), st.sampled_from([1, 1000]))
+def test_columns_of_hardly_any_repeats_are_written_like_all_others(rows: list[tuple[object, ...]], unit_ms: int) -> None:
+    kinds = ("string", "string", "datetime")
+    columns = [Column(kind, kind, "", free=kind == "string", precision_ms=unit_ms) for kind in kinds]
+    batch = list(zip(*rows, strict=True))
+
+    written = list(formats.csv_lines([column.changed(own=True) for column in columns], [batch]))
+
+    assert written == list(formats.csv_lines(columns, [batch]))
+
+
+def test_text_that_is_printed_and_has_no_semicolon_needs_a_mark_at_its_beginning_alone() -> None:
+    """What columns of hardly any repeats rely on."""
+    printed = "".join(character for character in map(chr, range(sys.maxunicode + 1)) if character.isprintable())
+
+    assert formats.cell_of("a" + printed.replace(";", "")) == "a" + printed.replace(";", "")
 
 
 def test_small_batches_are_sent_together() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from reactions.reports import metrics
 from reactions.reports.metrics import Measure, Shares, Votes
@@ -84,11 +86,18 @@ def test_neutral_votes_unite() -> None:
     assert metrics.split(diluted, EVEN).value < metrics.split(divided, EVEN).value / 4
 
 
-@pytest.mark.parametrize("votes", [Votes(0, 0, 1), Votes(3, 5, 9), Votes(500, 2, 700), Votes(1, 800, 801)])
-@pytest.mark.parametrize("usual", [EVEN, FRIENDLY, Shares(0, 0), Shares(1, 0)])
-def test_the_values_for_ranking_are_those_of_the_measures(votes: Votes, usual: Shares) -> None:
-    assert metrics.mood_of(votes, usual) == pytest.approx(metrics.mood(votes, usual).value)
-    assert metrics.split_of(votes, usual) == pytest.approx(metrics.split(votes, usual).value)
+COUNTS = st.integers(0, 10**6)
+
+
+@given(COUNTS, COUNTS, COUNTS, st.floats(0, 1), st.floats(0, 1))
+def test_the_values_for_ranking_are_those_of_the_measures(
+    positive: int, negative: int, neutral: int, glad: float, sad: float
+) -> None:
+    votes, usual = Votes(positive, negative, positive + negative + neutral), Shares(glad, (1 - glad) * sad)
+    assume(votes.total)
+
+    assert metrics.mood_of(votes, usual) == metrics.mood(votes, usual).value
+    assert metrics.split_of(votes, usual) == metrics.split(votes, usual).value
 
 
 def test_the_shares_of_a_site() -> None:
