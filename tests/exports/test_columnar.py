@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from reactions.exports import columnar
 from reactions.exports.columnar import ROWS_IN_GROUP
@@ -40,3 +42,31 @@ def test_what_an_export_has_used_goes_back_to_the_system() -> None:
     answer = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True, env=product_environment())
 
     assert answer.stdout.strip() == "system"
+
+
+def test_parquet_is_written_without_file_systems_in_memory() -> None:
+    """In a process of its own: here they have long been imported."""
+    asked = (
+        "import sys; from reactions.exports.columnar import arrow_pieces; from reactions.exports.columns import SERIES, Column\n"
+        "size = sum(map(len, arrow_pieces(SERIES, [Column('n', 'integer', '')], [[range(9)]], parquet=True)))\n"
+        "print(size > 0, 'pyarrow.fs' in sys.modules)"
+    )
+
+    answer = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True, env=product_environment())
+
+    assert answer.stdout.split() == ["True", "False"]
+
+
+def test_the_public_writer_writes_the_same_where_the_other_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    as_usual = written(parquet=True)
+    used = []
+
+    def changed(*_: object, **__: object) -> None:
+        used.append("changed")
+        raise TypeError("an argument that is not known")
+
+    # The public class has its own name for the module, so it alone still finds the class.
+    monkeypatch.setattr(pa, "_parquet", SimpleNamespace(ParquetWriter=changed))
+
+    assert written(parquet=True) == as_usual
+    assert used == ["changed"]
