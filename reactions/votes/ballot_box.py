@@ -33,7 +33,7 @@ _T = TypeVar("_T")
 _TRIES = 3
 # Voters who come in a crowd send their next ballots as soon as they are answered, and the first of them wakes the committer.
 # Without a moment for the others, two crowds form of which one waits while the other is counted, in batches of half the size.
-_A_CROWD, _NEXT_BALLOTS_S = 4, 0.001
+_A_CROWD, _NEXT_BALLOTS_S = 4, 0.0002
 _LEAVE_LOCKED_S = 0.5
 
 log = logging.getLogger(__name__)
