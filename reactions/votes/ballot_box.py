@@ -31,9 +31,9 @@ from reactions.votes.rules import Ballot, Receipt
 
 _T = TypeVar("_T")
 _TRIES = 3
-# Voters who come in a crowd send their next ballots as soon as they are answered, and the first of them wakes the committer.
-# Without a moment for the others, two crowds form of which one waits while the other is counted, in batches of half the size.
-_A_CROWD, _NEXT_BALLOTS_S = 4, 0.0002
+# Voters who come in a crowd send their next ballots as soon as they are answered. Without a moment for that, two crowds form of
+# which one waits while the other is counted, in batches of half the size.
+_A_CROWD, _NEXT_BALLOTS_S = 4, 0.0005
 _LEAVE_LOCKED_S = 0.5
 
 log = logging.getLogger(__name__)
@@ -192,22 +192,21 @@ class BallotBox:
             self._committer_of = os.getpid()
 
     def _commit_until_closed(self) -> None:
-        closing = crowd = False
+        closing = False
         while not closing:
-            batch, closing = self._gather(self._waiting, crowd=crowd)
-            crowd = len(batch) >= _A_CROWD
+            batch, closing = self._gather(self._waiting)
             if batch:
                 self._answer(batch, self._settle_batch(batch))
+                if len(batch) >= _A_CROWD:
+                    time.sleep(_NEXT_BALLOTS_S)
 
-    def _gather(self, waiting: queue.SimpleQueue[_Waiting | None], *, crowd: bool) -> tuple[list[_Waiting], bool]:
-        """Wait for one ballot, in a crowd a moment for the others, then take what is there; whether the box is to be closed.
+    def _gather(self, waiting: queue.SimpleQueue[_Waiting | None]) -> tuple[list[_Waiting], bool]:
+        """Wait for one ballot, then take what else is there; whether the box is to be closed.
 
         Ballots that nobody waits for any more are left out: their readers were told to send them again, and a backlog drains.
         """
         batch: list[_Waiting] = []
         first = waiting.get()
-        if crowd and first is not None:
-            time.sleep(_NEXT_BALLOTS_S)
         now = time.monotonic()
         while first is not None:
             if first.until > now:

@@ -18,15 +18,18 @@ from tests.engines import wait_until
 
 
 @pytest.fixture
-def daily(engine: Engine, database_url: str) -> Booth:
-    make.site(database_url)
-    return booth(engine)
+def batches() -> list[int]:
+    """How many ballots each batch had."""
+    return []
 
 
-def test_ballots_that_wait_together_share_one_transaction(engine: Engine, database_url: str) -> None:
+@pytest.fixture
+def daily(engine: Engine, database_url: str, batches: list[int]) -> Booth:
     make.site(database_url)
-    batches: list[int] = []
-    daily = booth(engine, listener=lambda ballots, _: batches.append(len(ballots)))
+    return booth(engine, listener=lambda ballots, _: batches.append(len(ballots)))
+
+
+def test_ballots_that_wait_together_share_one_transaction(daily: Booth, batches: list[int]) -> None:
     with ThreadPoolExecutor(20) as pool:
         vote_as_a_crowd(daily, pool, 20)
 
@@ -52,29 +55,22 @@ def vote_as_a_crowd(daily: Booth, pool: ThreadPoolExecutor, many: int) -> None:
     leave.set()
 
 
-def test_the_first_of_a_crowd_leaves_the_others_a_moment_to_come(
-    engine: Engine, database_url: str, monkeypatch: pytest.MonkeyPatch
+def test_those_who_were_answered_as_a_crowd_have_a_moment_to_come_again(
+    daily: Booth, batches: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make.site(database_url)
-    batches: list[int] = []
-    daily = booth(engine, listener=lambda ballots, _: batches.append(len(ballots)))
-
     with ThreadPoolExecutor(32) as pool:
 
-        def others_come(_pause_s: float) -> None:
-            for number in range(21, 32):
+        def they_come(_pause_s: float) -> None:
+            monkeypatch.undo()
+            for number in range(20, 32):
                 pool.submit(daily.cast, make.reader(number), "like", seq=1)
-            wait_until(lambda: daily.box.waiting == 11, timeout_s=10, why="the others have come")
+            wait_until(lambda: daily.box.waiting == 12, timeout_s=10, why="they have come")
 
+        monkeypatch.setattr(ballot_box, "time", SimpleNamespace(sleep=they_come, monotonic=time.monotonic))
         vote_as_a_crowd(daily, pool, 20)
-        wait_until(lambda: len(batches) == 2, timeout_s=10, why="the crowd is counted")
-        monkeypatch.setattr(ballot_box, "time", SimpleNamespace(sleep=others_come, monotonic=time.monotonic))
-        daily.cast(make.reader(20), "like", seq=1)
-        monkeypatch.undo()
-        wait_until(lambda: len(batches) > 2, timeout_s=10, why="the next ones are counted")
+        wait_until(lambda: daily.shown() == {"like": 32}, timeout_s=10, why="all are counted")
 
     assert batches == [1, 19, 12]
-    assert daily.shown() == {"like": 32}
 
 
 def test_a_process_that_is_forked_later_starts_a_committer_of_its_own(daily: Booth, monkeypatch: pytest.MonkeyPatch) -> None:
