@@ -281,7 +281,7 @@ for at, hit in ipairs(hits) do
         local w = windows[n]
         if math.floor(w.previous * w.previous_left / w.length) + w.count + 1 > w.amount then
             local wait = w.length
-            if w.left > 0 then wait = w.left % w.length end
+            if w.left > 0 then wait = (w.left - 1) % w.length + 1 end
             if w.previous > 0 then wait = math.min(wait, w.previous_left % (w.length / w.previous)) end
             refused[#refused + 1] = {at, n, math.floor(wait)}
             spent = true

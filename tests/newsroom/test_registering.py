@@ -10,10 +10,11 @@ from sqlalchemy import Engine, event, select
 
 from reactions.newsroom import articles, registering
 from reactions.newsroom.articles import Description, Place
-from reactions.refusals import ArticleQuotaSpent, MalformedSite
+from reactions.refusals import ArticleQuotaSpent, MalformedKey, MalformedSite
 from reactions.storage import tables
 from reactions.storage.engines import writing
 from reactions.times import DAY_MS
+from reactions.votes.rules import Receipt
 from tests import make
 from tests.boxes import NOON_MS, Booth, booth
 from tests.make import ADA, BEN
@@ -51,6 +52,22 @@ def test_a_batch_registers_as_many_as_the_quota_allows(engine: Engine, database_
 
     assert sum(isinstance(answer, ArticleQuotaSpent) for answer in answers) == 5
     assert site.differences() == []
+
+
+def test_a_batch_may_name_old_articles_new_ones_and_one_whose_id_is_anothers(engine: Engine, database_url: str) -> None:
+    site = daily(engine, database_url)
+    site.box.count([site.ballot(ADA, "like", seq=1, article="old")])
+    twin = site.ballot(BEN, "like", seq=1, article="old")
+    twin.article = "twin"
+
+    old, new, of_twin = site.box.count(
+        [site.ballot(BEN, "like", seq=1, article="old"), site.ballot(BEN, "like", seq=1, article="new"), twin]
+    )
+
+    assert isinstance(old, Receipt)
+    assert isinstance(new, Receipt)
+    assert isinstance(of_twin, MalformedKey)
+    assert [counts.total for counts in site.counts("old", "new", "twin")] == [2, 1, 0]
 
 
 def test_a_spent_quota_keeps_voting_open_where_the_publisher_is_known(engine: Engine, database_url: str) -> None:

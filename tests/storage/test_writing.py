@@ -9,11 +9,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from reactions.storage import engines
 from reactions.storage.engines import writing
+from tests import make
+from tests.boxes import booth
+from tests.databases import SqliteFiles
 from tests.engines import wait_until
 
 
@@ -118,7 +121,26 @@ def test_a_statement_of_a_batch_needs_no_file_to_be_undone(engine: Engine, in_me
     with writing(engine, undo_in_memory=in_memory) as connection:
         connection.exec_driver_sql("UPDATE wide SET n = n + 1000")
         assert statement_journals() == files
+        assert connection.exec_driver_sql("PRAGMA temp_store").scalar() == 0, "what sorts and lists goes on using files"
     with writing(engine, undo_in_memory=True) as connection, pytest.raises(IntegrityError):
         connection.exec_driver_sql("UPDATE wide SET n = CASE WHEN n > 1090 THEN 1090 ELSE -n END")
     with engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT min(n), count(*) FROM wide").one() == (1001, 100)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="looks at what Linux tells of open files")
+def test_a_batch_of_votes_opens_no_file(sqlite_files: SqliteFiles, tmp_path: Path) -> None:
+    url = sqlite_files.copy_to(tmp_path)
+    make.site(url)
+    engine = create_engine(url)
+    engines.prepare(engine)
+    daily = booth(engine)
+    opened: list[int] = []
+    event.listen(engine, "commit", lambda _: opened.append(statement_journals()))
+
+    for first in range(0, 2000, 250):  # the last ones change many pages that are there already
+        daily.box.count([daily.ballot(make.reader(number), "like", seq=1) for number in range(first, first + 250)])
+
+    assert opened == [0] * 8
+    assert daily.shown() == {"like": 2000}
+    engine.dispose()
