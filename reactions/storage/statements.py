@@ -174,7 +174,7 @@ def _raw(connection: Connection, text: str) -> tuple[Any, bytes]:
     return RawCursor(driver), _numbered(text)
 
 
-@lru_cache(maxsize=4096)  # four of up to 256 rows, and questions
+@lru_cache(maxsize=512)  # about 6 MB at most: four statements have a text for each number of rows up to 256
 def _numbered(text: str) -> bytes:
     """A text with $1, $2 and so on for its %s."""
     numbers = count(1)
