@@ -133,9 +133,7 @@ class _Answer:
         return self._transport.is_closing()
 
     def close(self) -> None:
-        """Send a head that nothing follows, then close."""
-        if self._head:
-            self._transport.write(self._head)
+        """Close, without a head that nothing has followed: the application failed before it had an answer."""
         self._transport.close()
 
 
