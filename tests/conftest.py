@@ -251,8 +251,8 @@ def own_url(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterat
 
 @pytest.fixture
 def engine(database_url: str) -> Iterator[Engine]:
-    """An engine on a fresh, migrated database, prepared as the product prepares it."""
-    engine = create_engine(database_url)
+    """An engine on a fresh, migrated database, prepared as the product prepares that of its ballot box."""
+    engine = create_engine(database_url, connect_args={} if database_url.startswith("sqlite") else {"prepare_threshold": None})
     engines.prepare(engine)
     yield engine
     boxes.close_all()

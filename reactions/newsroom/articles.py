@@ -7,7 +7,7 @@ because how an article is found, what it is then, and why it may be refused are 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -47,6 +47,9 @@ class _ArticleRow(NamedTuple):
     merged_into: int | None
     merged_from: str
     votes_dropped_at: int | None
+
+
+Asked = Callable[[], Mapping[int, _ArticleRow]]  # the articles that were asked for, by id, once they are had
 
 
 class Place(NamedTuple):
@@ -288,10 +291,19 @@ _SELECT_ALIASES = select(_alias.key, _alias.article_id).where(
 )
 
 
-def find_places(connection: Connection, places: Collection[Place]) -> dict[Name, Article | Refusal]:
-    """The articles behind places: by their id, else by an alias; a merged one leads on to where it went."""
+def ask(connection: Connection, article_ids: Collection[int]) -> Asked:
+    """Ask for the articles with these ids, for `find_places`; `statements.in_one_trip` says when they are had."""
+    answer = _ARTICLES.begin(connection, article_ids)
+    return lambda: {row[0]: _ArticleRow._make(row) for row in answer()}
+
+
+def find_places(connection: Connection, places: Collection[Place], asked: Asked | None = None) -> dict[Name, Article | Refusal]:
+    """The articles behind places: by their id, else by an alias; a merged one leads on to where it went.
+
+    `asked` is for the ids of the places, if they were asked for before.
+    """
     named = {place.name: place for place in places}
-    rows = _rows(connection, {place.key.id for place in places})
+    rows = (asked or ask(connection, {place.key.id for place in places}))()
     found = {name: row for name, at in named.items() if (row := rows.get(at.key.id)) and (row.site_id, row.key) == name}
     if len(found) < len(named):
         found |= _find_by_alias(connection, [place for name, place in named.items() if name not in found])
@@ -317,8 +329,8 @@ def _find_by_alias(connection: Connection, places: Collection[Place]) -> dict[Na
     return {name: rows[article_id] for name, article_id in led.items()}
 
 
-def _rows(connection: Connection, ids: Collection[int]) -> dict[int, _ArticleRow]:
-    return {row[0]: _ArticleRow._make(row) for row in _ARTICLES.ask(connection, ids)}
+def _rows(connection: Connection, ids: Collection[int]) -> Mapping[int, _ArticleRow]:
+    return ask(connection, ids)()
 
 
 def _article(row: _ArticleRow, place: Place) -> Article:

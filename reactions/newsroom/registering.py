@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from sqlalchemy import Connection, delete, select
 
 from reactions.newsroom import articles
-from reactions.newsroom.articles import Article, Name, Place
+from reactions.newsroom.articles import Article, Asked, Name, Place
 from reactions.newsroom.sites import Site
 from reactions.refusals import ArticleClosed, ArticleQuotaSpent, Refusal, UnknownArticle
 from reactions.storage import tables
@@ -45,13 +45,15 @@ def signature(signing: str, article: str) -> str:
     return hmac.new(signing.encode(), article.encode(), hashlib.sha256).hexdigest()
 
 
-def find_open(connection: Connection, places: Collection[Place], *, budget: Budget = no_budget) -> dict[Name, Article | Refusal]:
-    """For each place, by its name, its open article, or why it takes no votes.
+def find_open(
+    connection: Connection, places: Collection[Place], *, budget: Budget = no_budget, asked: Asked | None = None
+) -> dict[Name, Article | Refusal]:
+    """For each place, by its name, its open article, or why it takes no votes. `asked` is as in `articles.find_places`.
 
     An article that nobody knows is registered on the way, where the site allows. Needs a writing transaction, at whose end the
     caller notes the change of the sites that have fresh ones.
     """
-    found = articles.find_places(connection, places)
+    found = articles.find_places(connection, places, asked)
     missing = [place for place in places if place.name not in found] if len(found) < len(places) else []
     for site in sorted({place.site for place in missing}, key=lambda site: site.id):  # in order: each locks its quota
         found |= _register(connection, site, [place for place in missing if place.site is site], budget)

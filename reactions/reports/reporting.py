@@ -27,7 +27,7 @@ from reactions.reports.listings import Listing, ListRequest
 from reactions.reports.memory import Memory
 from reactions.reports.periods import Period
 from reactions.reports.query import Filters, Reading, ReportQuery, closed_before
-from reactions.storage import engines
+from reactions.storage import engines, locks
 from reactions.times import DAY_MS, HOUR_MS
 
 CLOSED_HOURS_KEPT_S = 600
@@ -184,7 +184,7 @@ def keep_sums(engine: Engine, *, now_ms: int) -> None:
     for site in every_site:
         with engines.snapshot(engine) as connection:
             reading = Reading(connection, site, now_ms, Memory(keep_s=_KEEPING_S, items=_MOST_SUMS))
-            if not engines.alone(connection, engines.ROLLING_UP) or not _is_due(reading):
+            if not locks.alone(connection, locks.ROLLING_UP) or not _is_due(reading):
                 continue
             made, rewrites = list(reading.to_keep(reading.rolled)), reading.rewrites
         with engines.writing(engine) as connection:

@@ -61,7 +61,10 @@ def options_of_the_ballot_box(settings: Settings, *, batch: bool = False) -> dic
     No connection is tried before it is used: a batch that meets a lost one runs again on a new one.
     """
     chosen = {**options(settings, lock_ms=_BALLOT_LOCK_MS, batch=batch), "pool_pre_ping": False}
-    return chosen if settings.on_sqlite else {**chosen, "pool_size": 1}
+    if not settings.on_sqlite:
+        chosen["pool_size"] = 1
+        chosen["connect_args"]["prepare_threshold"] = None  # its few statements are prepared by `trips`
+    return chosen
 
 
 def options_of_reports(settings: Settings, *, batch: bool = False) -> dict[str, Any]:
@@ -106,6 +109,7 @@ def _connect_args(url: URL, timeouts: Mapping[str, int], *, pooled: bool, settin
         raise InvalidSettings(f"{setting}: prepare_threshold is a number (it is {threshold!r}).")
     _refuse_unknown_options(asked, setting)
     args: dict[str, Any] = {name: value for name, value in _CONNECTION.items() if name not in asked}
+    args["client_encoding"] = "UTF8"  # of the texts of `trips`, in a database of any encoding
     if threshold is not None:
         args["prepare_threshold"] = int(threshold)
     if pooled:

@@ -22,10 +22,8 @@ from reactions.storage import connecting
 
 log = logging.getLogger(__name__)
 
-_COUNTING = 0x766F746573  # among PostgreSQL's advisory locks, the one of transactions that count votes
-_COUNTING_MS = 10_000
-_DURABLE = "current_setting('synchronous_commit'), current_setting('fsync')"
-_TAKE_PART = f"SELECT pg_advisory_xact_lock_shared({_COUNTING}), {_DURABLE}"
+DURABLE = "current_setting('synchronous_commit'), current_setting('fsync')"
+_IS_CITUS = "EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'citus')"
 _POOLED = (
     "The database is reached through a pooler such as PgBouncer, which gives each transaction another connection. "
     "Set database_through_pgbouncer = true."
@@ -33,9 +31,10 @@ _POOLED = (
 _AFTER_WRITING: WeakKeyDictionary[Engine, list[Callable[[Connection], Callable[[], None]]]] = WeakKeyDictionary()
 _WAIT_MS = "wait_ms"  # in the notes on an SQLite connection: for how long it waits for the write lock
 READ_ONLY = "25006"  # SQLSTATE read_only_sql_transaction
+_FORGOTTEN = ("26000", "0A000")  # a prepared statement is not there any more, or its tables have changed since
 _SQLITE = b"SQLite format 3\0"  # with which every file of it begins
-CHECKING = 0x636865636B  # the advisory lock of the rolling check
-ROLLING_UP = 0x726F6C6C  # and that of the rollups
+# In the notes on a connection to PostgreSQL: whether rows are given as arrays, and whether statements may be prepared in it.
+TAKES_ARRAYS, MAY_PREPARE = "takes_arrays", "may_prepare"
 
 
 def keep_private(url: str) -> None:
@@ -58,12 +57,14 @@ def prepare(engine: Engine, *, writes: bool = True) -> None:
     there. A transaction of an engine where nobody does is read-only.
     """
     pooled = bool(engine.get_execution_options().get(connecting.AT_BEGIN))
-    prepare_one = _prepare_sqlite if engine.dialect.name == "sqlite" else partial(_refuse_unsafe, pooled=pooled, writes=writes)
+    prepare_one = (
+        _prepare_sqlite if engine.dialect.name == "sqlite" else partial(_prepare_postgresql, pooled=pooled, writes=writes)
+    )
     driver_error: type[Exception] = engine.dialect.loaded_dbapi.Error
 
-    def prepare_connection(connection: Any, _record: Any) -> None:
+    def prepare_connection(connection: Any, record: Any) -> None:
         try:
-            prepare_one(connection)
+            record.info.update(prepare_one(connection))
         except driver_error as error:  # SQLAlchemy wraps what connecting raises, not what a listener does
             raise OperationalError("a new connection", {}, error) from error
 
@@ -72,7 +73,7 @@ def prepare(engine: Engine, *, writes: bool = True) -> None:
         event.listen(engine, "begin", connecting.say_at_begin)
         if not writes:
             event.listen(engine, "begin", _only_read)
-    event.listen(engine, "handle_error", _leave_read_only)
+    event.listen(engine, "handle_error", _leave_useless)
 
 
 @contextmanager
@@ -159,43 +160,6 @@ def _is_in_place(connection: Connection) -> bool:
     return bool(connection.info.setdefault("files", here) == here)
 
 
-def take_part_in_counting(connection: Connection) -> None:
-    """Let `wait_for_counting` wait for this transaction. Call it before reading what the transaction relies on.
-
-    Costs no write: an advisory lock that all share. SQLite has one writer at a time and needs none. The same round trip asks
-    whether COMMIT still waits for the disk, because that can be turned off while connections are open. Raises Unavailable.
-    """
-    if connection.dialect.name == "postgresql":
-        _check_durable(*connection.exec_driver_sql(_TAKE_PART).one()[1:])
-
-
-def wait_for_counting(engine: Engine) -> None:
-    """Return once every transaction that was counting votes has ended; those that begin later see what was committed before.
-
-    A change that ends voting on an article calls it before it looks at the votes. Raises what a lock time-out raises.
-    """
-    if engine.dialect.name == "postgresql":
-        with engine.begin() as connection:
-            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_COUNTING_MS}")
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_COUNTING})")
-
-
-def alone(connection: Connection, lock: int) -> bool:
-    """True if no other transaction holds the advisory lock `lock`; this one holds it until it ends. Waits for nobody.
-
-    SQLite has no such locks: there it is always true.
-    """
-    if connection.dialect.name != "postgresql":
-        return True
-    return bool(connection.exec_driver_sql(f"SELECT pg_try_advisory_xact_lock({lock})").scalar_one())
-
-
-def stop_counting(connection: Connection) -> None:
-    """Wait until no transaction counts votes, and let none begin before this one ends. Make it short: votes wait."""
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_COUNTING})")
-
-
 @contextmanager
 def snapshot(engine: Engine) -> Iterator[Connection]:
     """A transaction that reads one state of the database throughout."""
@@ -223,25 +187,31 @@ def insert_of(dialect: str) -> Callable[[Any], Any]:
     return sqlite.insert if dialect == "sqlite" else postgresql.insert
 
 
-def _prepare_sqlite(connection: Any) -> None:
+def _prepare_sqlite(connection: Any) -> dict[str, bool]:
     connection.isolation_level = None  # BEGIN is ours, see `writing`; a read alone needs none
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+    return {}
 
 
-def _refuse_unsafe(connection: Any, *, pooled: bool, writes: bool) -> None:
-    """Refuse a PostgreSQL that may lose acknowledged votes in a crash, and a pooler that the settings do not name."""
+def _prepare_postgresql(connection: Any, *, pooled: bool, writes: bool) -> dict[str, bool]:
+    """Refuse a PostgreSQL that may lose acknowledged votes in a crash, and a pooler that the settings do not name.
+
+    Returns what is to be noted of the connection. psycopg, where it prepares statements itself, has the server forget all of them
+    at times, those of others as well.
+    """
     try:
-        *durable, process = connection.execute(f"SELECT {_DURABLE}, pg_backend_pid()").fetchone()
+        *durable, process, is_citus = connection.execute(f"SELECT {DURABLE}, pg_backend_pid(), {_IS_CITUS}").fetchone()
         if writes:
-            _check_durable(*durable)
+            check_durable(*durable)
         _check_direct(pooled or process == connection.info.backend_pid)  # a pooler invents the process that it tells
     except Unavailable:
         connection.close()
         raise
     connection.rollback()
+    return {TAKES_ARRAYS: not is_citus, MAY_PREPARE: not is_citus and not pooled and connection.prepare_threshold is None}
 
 
 def _only_read(connection: Connection) -> None:
@@ -254,7 +224,8 @@ def _check_direct(direct: bool) -> None:
         raise Unavailable(_POOLED)
 
 
-def _check_durable(synchronous_commit: str, fsync: str) -> None:
+def check_durable(synchronous_commit: str, fsync: str) -> None:
+    """Raise Unavailable if the settings of `DURABLE` say that COMMIT does not wait for the disk."""
     for name, value in {"synchronous_commit": synchronous_commit, "fsync": fsync}.items():
         if value == "off":
             log.error("asynchronous commit")
@@ -264,7 +235,10 @@ def _check_durable(synchronous_commit: str, fsync: str) -> None:
             )
 
 
-def _leave_read_only(context: ExceptionContext) -> None:
-    """Give up connections to a server that has become a replica, or was made read-only: the next may lead to the new primary."""
-    if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
+def _leave_useless(context: ExceptionContext) -> None:
+    """Give up connections to a server that has become a replica, or was made read-only: the next may lead to the new primary.
+
+    The same holds for those whose prepared statements are no longer good: the next prepares them anew.
+    """
+    if getattr(context.original_exception, "sqlstate", None) in (READ_ONLY, *_FORGOTTEN):
         context.is_disconnect = True

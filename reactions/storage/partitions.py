@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from reactions.refusals import MigrationRefused
-from reactions.storage import distribution, engines, migrations, outages
+from reactions.storage import distribution, locks, migrations, outages
 from reactions.storage.connecting import with_timeouts, without_timeouts
 from reactions.times import DAY_MS
 
@@ -271,7 +271,7 @@ def _in_short(engine: Engine, work: Callable[[Connection], object]) -> bool:
         with_timeouts(connection, statement_ms=0, lock_ms=_LOCK_WAIT_MS)
         try:
             with connection.begin():
-                if not engines.alone(connection, _PARTITIONING) or not _is_ours(connection):
+                if not locks.alone(connection, _PARTITIONING) or not _is_ours(connection):
                     return False
                 work(connection)
                 return True

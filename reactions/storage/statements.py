@@ -8,16 +8,33 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager
 from functools import cache, lru_cache
 from itertools import chain, count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, Connection, Select, Table, Text, any_, bindparam, func, select
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    Text,
+    any_,
+    bindparam,
+    func,
+    select,
+)
 from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.dialects.sqlite import pysqlite
 
+from reactions.storage import engines
 from reactions.storage.engines import insert_of
+from reactions.storage.parameters import ARRAYS, WrittenArray, in_text
+
+if TYPE_CHECKING:
+    from reactions.storage.trips import Trip
 
 Answer = Callable[[], list[tuple[Any, ...]]]  # the rows, once they are asked for
 
@@ -25,6 +42,8 @@ _MOST_ROWS = 500  # SQLite takes at most 32,766 parameters in one statement
 
 _ROW = re.compile(r"\bVALUES (\((?:[^()]|\([^()]*\))*\))")
 _PARAMETER = re.compile("%s|%%")
+_ANOTHER_ORDER = "the columns stand in another order in the table"
+_TRIP, _NAMED = "trip", "named"  # in the notes on a connection: what it is about to be sent, and what it has prepared
 _listings = count()
 _IDS = object()  # stands where a question's ids go
 _POSITIONAL = {"sqlite": pysqlite.dialect(), "postgresql": psycopg.dialect(paramstyle="format")}  # type: ignore[no-untyped-call]
@@ -34,6 +53,8 @@ class ManyRows:
     """An INSERT of any number of rows, as one statement.
 
     `columns` are those that are given, in the order of the table. `conflict` adds what happens to rows that are there already.
+    PostgreSQL is given an array for each column, so that the text is the same for any number of rows; Citus, which sends each row
+    where it lies, and SQLite, which has no arrays, are given the rows.
     """
 
     def __init__(self, table: Table, columns: Sequence[str], conflict: Callable[[Any], Any] = lambda insert: insert) -> None:
@@ -42,16 +63,28 @@ class ManyRows:
         self._conflict = conflict
         self._parts = cache(self._compiled)
         self._text = cache(self._repeated)
+        self._of_arrays = cache(self._compiled_for_arrays)
 
     def execute(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
         """Write the rows, none of which may stand twice; what the statement returns, if it returns anything."""
-        returned: list[tuple[Any, ...]] = []
+        return self.begin(connection, rows)()
+
+    def begin(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> Answer:
+        """The same; the rows that are returned are had later, after a block `in_one_trip` at the latest."""
+        takes_arrays = connection.info.get(engines.TAKES_ARRAYS)
+        answers: list[Answer] = []
         for first in range(0, len(rows), _MOST_ROWS):
             some = rows[first : first + _MOST_ROWS]
-            text, returns = self._text(connection.dialect.name, len(some))
-            answer = _begin(connection, text, tuple(chain.from_iterable(some)))
-            returned += answer() if returns else []
-        return returned
+            if takes_arrays:
+                text, returns, arrays = self._of_arrays()
+                values: Sequence[Any] = [array(column) for array, column in zip(arrays, zip(*some, strict=True), strict=True)]
+            else:
+                text, returns = self._text(connection.dialect.name, len(some))
+                values = tuple(chain.from_iterable(some))
+            answer = begin(connection, text, values)
+            if returns:
+                answers.append(answer)
+        return lambda: [row for answer in answers for row in answer()]
 
     def _repeated(self, dialect: str, rows: int) -> tuple[str, bool]:
         """The text for so many rows, from that for one: to compile the text for 128 rows takes 30 ms."""
@@ -66,14 +99,43 @@ class ManyRows:
             )
             for rows in (1, 2)
         )
-        assert two.positiontup == [f"{column}_m{row}" for row in (0, 1) for column in self._columns], (
-            "the columns stand in another order in the table"
-        )
+        assert two.positiontup == [f"{column}_m{row}" for row in (0, 1) for column in self._columns], _ANOTHER_ORDER
         found = _ROW.search(str(one))
         assert found, "a statement without rows"
         head, row, tail = str(one)[: found.start(1)], found[1], str(one)[found.end(1) :]
         assert str(two) == f"{head}{row}, {row}{tail}", "two rows are not twice a row"
         return head, row, tail, bool(one.effective_returning)
+
+    def _compiled_for_arrays(self) -> tuple[str, bool, list[WrittenArray]]:
+        """The text, whether it returns anything, and how the array of each column is written."""
+        ordered = [column.name for column in self._table.columns if column.name in self._columns]
+        assert ordered == list(self._columns), _ANOTHER_ORDER
+        kinds = [ARRAYS[self._table.c[name].type.python_type] for name in self._columns]
+        arrays = [bindparam(name, type_=ARRAY(kind)) for name, (kind, _) in zip(self._columns, kinds, strict=True)]
+        given = func.unnest(*arrays).table_valued(*self._columns).render_derived()
+        insert = insert_of("postgresql")(self._table).from_select(self._columns, select(*given.c), include_defaults=False)
+        compiled = self._conflict(insert).compile(dialect=_POSITIONAL["postgresql"])
+        assert compiled.positiontup == list(self._columns), "another parameter than the columns"
+        return str(compiled), bool(compiled.effective_returning), [as_array for _, as_array in kinds]
+
+
+class Each:
+    """A statement that is run for each of some rows of named values."""
+
+    def __init__(self, statement: Any) -> None:
+        self._statement = statement
+        self._compiled = cache(self._compile)
+
+    def execute(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Run it for the rows, one after the other."""
+        text, names = self._compiled(connection.dialect.name)
+        for row in rows:
+            begin(connection, text, [row[name] for name in names])
+
+    def _compile(self, dialect: str) -> tuple[str, Sequence[str]]:
+        """The text, and the names of its parameters in order."""
+        compiled = self._statement.compile(dialect=_POSITIONAL[dialect])
+        return str(compiled), compiled.positiontup
 
 
 class Question:
@@ -92,7 +154,7 @@ class Question:
         dialect = connection.dialect.name
         text, values = self._compiled(dialect)
         listed = _as_text(dialect, numbers)
-        return _begin(connection, text, [listed if value is _IDS else value for value in values])
+        return begin(connection, text, [listed if value is _IDS else value for value in values])
 
     def _compile(self, dialect: str) -> tuple[str, list[Any]]:
         """The text, and the values of its parameters in order."""
@@ -134,28 +196,35 @@ def _large_cursor(connection: Connection) -> Any:
 
 
 @contextmanager
-def in_one_trip(connection: Connection) -> Iterator[None]:
-    """Send PostgreSQL all statements of the block at once, by the driver's pipeline, and wait for their answers at its end.
+def in_one_trip(connection: Connection, *, commits: bool = False) -> Iterator[None]:
+    """Send PostgreSQL all statements of the block at its end, together, and wait for their answers.
 
-    The block holds statements of this file that return nothing, and questions that are begun. On SQLite there is no trip to save.
+    The block holds statements of this file, and asks for no rows. If it `commits`, its statements are the transaction's last,
+    and COMMIT goes with them. On SQLite there is no trip to save, and whoever began the transaction commits it.
     """
     if connection.dialect.name != "postgresql" or _is_sqlalchemys(connection):
         yield
         return
-    driver: Any = connection.connection.driver_connection
-    failures = connection.dialect.loaded_dbapi.Error
-    trip = ExitStack()
+    named = connection.info.setdefault(_NAMED, {}) if connection.info.get(engines.MAY_PREPARE) else None
+    trip = connection.info[_TRIP] = _trip_maker()(connection.connection.driver_connection, named)  # type: ignore[arg-type]
+    if commits:
+        trip.commit()
     try:
-        trip.enter_context(driver.pipeline())
-        try:
-            yield
-        except BaseException:  # it is told; the driver would log, in its own format, that the rest of the trip failed as well
-            with suppress(failures):
-                trip.close()
-            raise
-        trip.close()
-    except failures as error:
+        yield
+    finally:
+        del connection.info[_TRIP]
+    try:
+        trip.go()
+    except connection.dialect.loaded_dbapi.Error as error:
         connection._handle_dbapi_exception(error, "statements in one trip", (), None, None)
+
+
+@cache
+def _trip_maker() -> type[Trip]:
+    """The class, once there is a PostgreSQL: without one its driver need not be installed."""
+    from reactions.storage.trips import Trip
+
+    return Trip
 
 
 def _is_sqlalchemys(connection: Connection) -> bool:
@@ -174,15 +243,21 @@ def _raw(connection: Connection, text: str) -> tuple[Any, bytes]:
     return RawCursor(driver), _numbered(text)
 
 
-@lru_cache(maxsize=512)  # about 6 MB at most: four statements have a text for each number of rows up to 256
+@lru_cache(maxsize=512)
 def _numbered(text: str) -> bytes:
     """A text with $1, $2 and so on for its %s."""
     numbers = count(1)
     return _PARAMETER.sub(lambda found: "%" if found[0] == "%%" else f"${next(numbers)}", text).encode()
 
 
-def _begin(connection: Connection, text: str, parameters: Sequence[Any]) -> Answer:
-    """Have the driver run a text inside SQLAlchemy's transaction; a failure is told as SQLAlchemy tells it."""
+def begin(connection: Connection, text: str, parameters: Sequence[Any] = ()) -> Answer:
+    """Have the driver run a text with %s inside SQLAlchemy's transaction; a failure is told as SQLAlchemy tells it.
+
+    The rows are had later, after a block `in_one_trip` at the latest.
+    """
+    trip: Trip | None = connection.info.get(_TRIP)
+    if trip:
+        return trip.add(_numbered(text), [in_text(value) for value in parameters])
     if _is_sqlalchemys(connection):
         result = connection.exec_driver_sql(text, tuple(parameters))
         rows = [tuple(row) for row in result] if result.returns_rows else []

@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from reactions.languages import gettext
 from reactions.newsroom.registering import Budget, no_budget
 from reactions.refusals import Overloaded, Refusal
-from reactions.storage import engines, outages
+from reactions.storage import locks, outages, statements
 from reactions.storage.engines import writing
 from reactions.times import now_ms
 from reactions.votes import counting
@@ -286,8 +286,19 @@ class BallotBox:
     def _commit(self, ballots: Sequence[Ballot]) -> list[Outcome]:
         def count(connection: Connection) -> list[Outcome]:
             self._guard(connection)
-            engines.take_part_in_counting(connection)
-            return counting.count(connection, ballots, pseudonym_key=self._pseudonym_key, budget=self._budget, clock=self._clock)
+            with statements.in_one_trip(connection):
+                check = locks.begin_to_take_part(connection)
+                asked = counting.ask_articles(connection, ballots)
+            check()
+            return counting.count(
+                connection,
+                ballots,
+                pseudonym_key=self._pseudonym_key,
+                budget=self._budget,
+                clock=self._clock,
+                asked=asked,
+                commits=True,
+            )
 
         outcomes = self._durably(count, undo_in_memory=True)
         self._guard = lambda _: None

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, String, and_, case, func, lite
 
 from reactions.newsroom import articles, registering
 from reactions.newsroom.article_keys import ArticleKey
-from reactions.newsroom.articles import Article, Place
+from reactions.newsroom.articles import Article, Asked, Place
 from reactions.newsroom.registering import Budget
 from reactions.refusals import Refusal, UnknownReaction
 from reactions.storage import statements, tables
@@ -55,18 +55,22 @@ def count(
     pseudonym_key: bytes,
     budget: Budget = registering.no_budget,
     clock: Callable[[], int] | None = None,
+    asked: Asked | None = None,
+    commits: bool = False,
 ) -> list[Outcome]:
     """Count a batch inside the caller's writing transaction; the outcomes stand in the order of the ballots.
 
     Ballots are refused on articles that are closed or unknown, or new and beyond the quota or the `budget` of their network.
     `clock` gives the present time (UTC ms), which decides whether a vote is late; without it the caller calls
-    `tallies.note_rewrite` last.
-    Nothing is durable until the caller commits.
+    `tallies.note_rewrite` last. `asked` is what `ask_articles` has returned, if that was called before.
+    Nothing is durable until the caller commits, which costs no trip to the database of its own if it lets this one do so.
     """
-    placed = _placed(connection, ballots, budget)
+    placed = _placed(connection, ballots, budget, asked)
     voters = _voters(connection, ballots, placed, pseudonym_key)
-    applied = _apply(connection, ballots, voters)
-    _note_fresh(connection, ballots, placed)
+    fresh = {b.site.id: b.site for b, at in zip(ballots, placed, strict=True) if isinstance(at, Article) and at.fresh}
+    applied = _apply(connection, ballots, voters, clock if commits and not fresh else None)
+    for _, site in sorted(fresh.items()):  # last, because others who register some wait here until this transaction ends
+        articles.note_change(connection, site)
     if clock is not None:  # last, because a statement may have waited for long
         tallies.note_late(connection, applied.shifts, at_ms=clock())
     shown: dict[tuple[int, str], Counts] = {}
@@ -84,17 +88,15 @@ def count(
     return outcomes
 
 
-def _note_fresh(connection: Connection, ballots: Sequence[Ballot], placed: Sequence[Article | Refusal]) -> None:
-    """Tell that articles were registered: last, because others who register some wait here until this transaction ends."""
-    fresh = {b.site.id: b.site for b, at in zip(ballots, placed, strict=True) if isinstance(at, Article) and at.fresh}
-    for _, site in sorted(fresh.items()):
-        articles.note_change(connection, site)
+def ask_articles(connection: Connection, ballots: Sequence[Ballot]) -> Asked:
+    """Ask for the articles of a batch, in a trip with what else is asked at its beginning."""
+    return articles.ask(connection, {ballot.article_id for ballot in ballots if ballot.voter is None})
 
 
-def _placed(connection: Connection, ballots: Sequence[Ballot], budget: Budget) -> list[Article | Refusal]:
+def _placed(connection: Connection, ballots: Sequence[Ballot], budget: Budget, asked: Asked | None) -> list[Article | Refusal]:
     """The article of each ballot, or why it is refused. An editor's ballot names its article itself."""
     by_name = {(b.site.id, b.article): b for b in ballots if b.voter is None}
-    found = registering.find_open(connection, list(map(_place, by_name.values())), budget=budget) if by_name else {}
+    found = registering.find_open(connection, list(map(_place, by_name.values())), budget=budget, asked=asked) if by_name else {}
     revised = {b.article_id for b in ballots if b.voter is not None}
     dropped = articles.ids_dropped(connection, revised) if revised else frozenset()
     return [
@@ -148,8 +150,10 @@ def _pseudonym(key: bytes, ballot: Ballot, article_id: int) -> bytes:
     return readers.pseudonym(key, site=ballot.site.key, article_id=scope, reader=ballot.reader)
 
 
-def _apply(connection: Connection, ballots: Sequence[Ballot], voters: dict[int, Voter]) -> _Applied:
-    """Store the votes and all that follows from them."""
+def _apply(
+    connection: Connection, ballots: Sequence[Ballot], voters: dict[int, Voter], clock: Callable[[], int] | None
+) -> _Applied:
+    """Store the votes and all that follows from them; commit if there is a `clock` by which none of it is late."""
     present: dict[Voter, _Standing] = {}
     events: list[ledger.Event] = []
     shifts: list[tallies.Shift] = []
@@ -166,11 +170,12 @@ def _apply(connection: Connection, ballots: Sequence[Ballot], voters: dict[int, 
                 shifts += [] if change.held else [tallies.Shift(voter[0], ballot.at_ms, change.previous, change.reaction, first)]
     if held_by:
         holds.record(connection, [Held(*voter, b.site.id, b.at_ms, b.held) for voter, b in held_by.items() if b.held])
-    with statements.in_one_trip(connection):
+    present |= _stored(connection, set(voters.values()) - present.keys())
+    with statements.in_one_trip(connection, commits=clock is not None and not tallies.are_late(shifts, at_ms=clock())):
         ledger.append(connection, events)
         tallies.shift(connection, shifts)
         counts = tallies.ask_counts(connection, {article_id for article_id, _ in voters.values()})
-    return _Applied(present | _stored(connection, set(voters.values()) - present.keys()), shifts, counts())
+    return _Applied(present, shifts, counts())
 
 
 def _event(voter: Voter, ballot: Ballot, change: _Change) -> ledger.Event:
@@ -202,9 +207,11 @@ def _store(connection: Connection, ballots: Sequence[Ballot], turn: dict[Voter, 
     A ballot whose seq is not above the stored one writes nothing and returns nothing.
     """
     rows = [_row(voter, ballots[turn[voter]]) for voter in sorted(turn)]
+    with statements.in_one_trip(connection):
+        answer = _VOTES.begin(connection, rows)
     return {
         (article_id, voter): _Change(previous or None, reaction, previous is not None, bool(held))
-        for article_id, voter, previous, reaction, held in _VOTES.execute(connection, rows)
+        for article_id, voter, previous, reaction, held in answer()
     }
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, Select, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from reactions.refusals import Unavailable
-from reactions.storage import engines, outages, tables
+from reactions.storage import engines, locks, outages, tables
 from reactions.votes import integrity
 
 log = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ class Rounds:
     def look(self) -> list[Drift]:
         """Check the next articles in one snapshot; the drift that was not known. After the last article it begins anew."""
         with engines.snapshot(self._engine) as connection:
-            if not engines.alone(connection, engines.CHECKING):
+            if not locks.alone(connection, locks.CHECKING):
                 return []
             ids = list(connection.execute(_next(self._last, self._articles)).scalars())
             found = {article_id: _drift(connection, article_id, d) for article_id, d in of_articles(connection, ids).items()}

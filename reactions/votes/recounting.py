@@ -19,7 +19,7 @@ from sqlalchemy import BigInteger, Connection, cast, delete, exists, func, inser
 
 from reactions.newsroom import interventions
 from reactions.newsroom.sites import Site
-from reactions.storage import engines, tables
+from reactions.storage import locks, tables
 from reactions.storage.engines import insert_for
 from reactions.storage.tables import READERS
 from reactions.votes import drift, integrity, ledger, tallies
@@ -67,7 +67,7 @@ def correct(box: BallotBox, article: Article, *, by: str, now_ms: int) -> list[o
     """Set an article's numbers from its votes, and record who did it; return what differs still."""
 
     def work(connection: Connection) -> list[object]:
-        engines.stop_counting(connection)
+        locks.stop_counting(connection)
         rows = select(_t.reaction).where(_t.article_id == article.article_id).order_by(_t.reaction)
         connection.execute(rows.with_for_update()).all()  # an import that is taken back locks them too
         first = tallies.first_hour_of(connection, [article.article_id])

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, Select, delete, exists, func, select,
 
 from reactions.newsroom import api_keys, articles, editor_sessions, outdated, sites
 from reactions.newsroom.sites import Site, patterns
-from reactions.storage import engines, tables
+from reactions.storage import locks, tables
 from reactions.storage.engines import writing
 from reactions.times import DAY_MS, HOUR_MS
 from reactions.votes import imported, imported_views, ledger, retention, tallies
@@ -39,7 +39,7 @@ class _Removal:
             open_ones = _a.article_id.in_(ids) & _a.closed_at.is_(None)
             closed = connection.execute(select(_a.article_id).where(open_ones)).scalars().all()
             connection.execute(update(tables.article).where(open_ones).values(closed_at=self.editor.now_ms))
-        engines.wait_for_counting(engine)  # a batch that read an article as open may not have committed yet
+        locks.wait_for_counting(engine)  # a batch that read an article as open may not have committed yet
         leaving = list(ids)
         if most_votes is not None:
             leaving = self._keep(ids, closed, most_votes)

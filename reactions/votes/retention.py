@@ -19,7 +19,7 @@ from reactions.languages import gettext
 from reactions.newsroom import articles, interventions, outdated
 from reactions.newsroom.sites import Site
 from reactions.refusals import ImportConflict
-from reactions.storage import engines, statements, tables
+from reactions.storage import locks, statements, tables
 from reactions.storage.engines import writing
 from reactions.storage.statements import ManyRows
 from reactions.times import DAY_MS
@@ -125,7 +125,7 @@ def _end_voting(engine: Engine, site: Site, ids: Sequence[int], now_ms: int) -> 
         outdated.note_articles(connection, site.key, list(were_open))
         for article_id in chosen:
             interventions.record(connection, article_id, _MARK, at_ms=now_ms, by=BY)
-    engines.wait_for_counting(engine)  # a batch that read an article as open may not have committed yet
+    locks.wait_for_counting(engine)  # a batch that read an article as open may not have committed yet
     with writing(engine) as connection:
         _, _, *still = _is_old(site, now_ms)
         done = set(connection.execute(select(_a.article_id).where(_a.article_id.in_(chosen), *still)).scalars())

@@ -17,7 +17,7 @@ from sqlalchemy import Boolean, ColumnElement, Connection, Row, bindparam, null,
 
 from reactions import times
 from reactions.storage import tables
-from reactions.storage.engines import take_part_in_counting
+from reactions.storage.locks import take_part_in_counting
 from reactions.votes import ledger, tallies, verdicts
 from reactions.votes.ballot_box import BallotBox
 from reactions.votes.holds import HELD, REJECTED, RELEASED

@@ -15,7 +15,7 @@ from reactions.languages import gettext
 from reactions.newsroom import articles, interventions
 from reactions.newsroom.sites import Site
 from reactions.refusals import VotesDropped
-from reactions.storage import engines, tables
+from reactions.storage import locks, tables
 from reactions.storage.engines import writing
 from reactions.times import DAY_MS, HOUR_MS
 from reactions.votes import holds, imported, imported_views, ledger, tallies, views
@@ -88,7 +88,7 @@ def merge(editor: Editor, key: str, *, into: str) -> int:
         for article in (source, target):
             articles.refuse_dropped(article)
         interventions.close(connection, editor.site, source.key, at_ms=editor.now_ms, by=editor.by)
-    engines.wait_for_counting(editor.engine)  # a batch that read the article as open may not have committed yet
+    locks.wait_for_counting(editor.engine)  # a batch that read the article as open may not have committed yet
     with editor.engine.connect() as connection:
         votes = _standing(connection, source.article_id)
         known = _voters_of(connection, target.article_id) if editor.site.reader_scope == "site" else frozenset()
@@ -101,7 +101,7 @@ def merge(editor: Editor, key: str, *, into: str) -> int:
 
     def hand_over(connection: Connection) -> None:
         """Views and what was imported go with the keys, in one transaction: what came between would stay where nobody looks."""
-        engines.stop_counting(connection)  # whoever writes views has found this article, or finds the other
+        locks.stop_counting(connection)  # whoever writes views has found this article, or finds the other
         articles.lock(connection, [source.article_id, target.article_id])
         imported.merge(connection, editor.site.id, source.article_id, into=target.article_id)
         views.move(connection, source.article_id, into=target.article_id)

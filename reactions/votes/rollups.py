@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Connection, Engine, Table, and_, bindparam, cast, delete, func, select
 
-from reactions.storage import engines, tables
+from reactions.storage import engines, locks, tables
 from reactions.storage.statements import ManyRows
 from reactions.times import HOUR_MS
 from reactions.votes import tallies
@@ -84,7 +84,7 @@ def are_complete(engine: Engine, *, now_ms: int) -> bool:
 def advance(engine: Engine, *, now_ms: int) -> bool:
     """Roll up the next closed hours, of one UTC day at most. False if there are none, or another process is at it."""
     with engines.snapshot(engine) as connection:
-        if not engines.alone(connection, engines.ROLLING_UP):
+        if not locks.alone(connection, locks.ROLLING_UP):
             return False
         mark, rewrites = _mark(connection), tallies.rewrites(connection)
         first, end = _first_hour(connection), now_ms // HOUR_MS - _GRACE_HOURS

@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, Connection, Select, Text, bindparam, case, ca
 
 from reactions.storage import statements, tables
 from reactions.storage.engines import insert_for
-from reactions.storage.statements import ManyRows, Question
+from reactions.storage.statements import Each, ManyRows, Question
 from reactions.storage.tables import READERS
 from reactions.times import HOUR_MS, MINUTE_MS, TEN_MINUTES_MS
 
@@ -36,7 +36,7 @@ class Shift(NamedTuple):
     first: bool = False
 
 
-_LOWER = (
+_LOWER = Each(
     update(tables.tally).where(_t.article_id == bindparam("a"), _t.reaction == bindparam("r")).values(n=_t.n - bindparam("less"))
 )
 _UNDO_HOUR = (
@@ -99,17 +99,25 @@ def shift(connection: Connection, shifts: Collection[Shift]) -> None:
     # They fall in a second step because CHECK (n >= 0) is tested on the row as proposed, before the conflict is seen.
     _TALLY.execute(connection, [(a, r, max(by, 0)) for (a, r), by in sorted(net.items()) if by])
     if falling := [{"a": a, "r": r, "less": -by} for (a, r), by in sorted(net.items()) if by < 0]:
-        connection.execute(_LOWER, falling)
+        _LOWER.execute(connection, falling)
 
 
-def note_late(connection: Connection, shifts: Iterable[Shift], *, at_ms: int) -> None:
+def note_late(connection: Connection, shifts: Collection[Shift], *, at_ms: int) -> None:
     """Note a rewrite if changes are written at `at_ms` into hours that had closed: a process stood still, or a month is seeded.
 
     It is called last in the transaction, as `note_rewrite` is.
     """
-    first = min((change.at_ms // HOUR_MS for change in shifts), default=NO_HOUR)
-    if (first + 1) * HOUR_MS + LATE_MS < at_ms:
-        note_rewrite(connection, from_hour=first)
+    if are_late(shifts, at_ms=at_ms):
+        note_rewrite(connection, from_hour=_first_hour(shifts))
+
+
+def are_late(shifts: Iterable[Shift], *, at_ms: int) -> bool:
+    """True if changes are written at `at_ms` into hours that had closed."""
+    return (_first_hour(shifts) + 1) * HOUR_MS + LATE_MS < at_ms
+
+
+def _first_hour(shifts: Iterable[Shift]) -> int:
+    return min((change.at_ms // HOUR_MS for change in shifts), default=NO_HOUR)
 
 
 def note_rewrite(connection: Connection, *, from_hour: int = 0) -> None:
@@ -150,7 +158,7 @@ def unshift(connection: Connection, shifts: Collection[Shift]) -> None:
     net: Counter[tuple[int, str]] = Counter()
     for a, _, r, plus, minus, *_ in rows:
         net[a, r] += plus - minus
-    connection.execute(_LOWER, [{"a": a, "r": r, "less": n} for (a, r), n in sorted(net.items())])
+    _LOWER.execute(connection, [{"a": a, "r": r, "less": n} for (a, r), n in sorted(net.items())])
 
 
 def shift_imported(connection: Connection, by: Mapping[tuple[int, str], int]) -> None:

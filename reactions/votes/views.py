@@ -21,7 +21,7 @@ from reactions.newsroom import articles
 from reactions.newsroom.article_keys import ArticleKey
 from reactions.newsroom.articles import Article, Place
 from reactions.newsroom.sites import Site
-from reactions.storage import engines, tables
+from reactions.storage import locks, tables
 from reactions.storage.engines import insert_for
 from reactions.times import HOUR_MS
 
@@ -112,7 +112,7 @@ def move(connection: Connection, article_id: int, *, into: int) -> None:
 
 
 def _store(connection: Connection, known: Mapping[int, Site], waiting: _Waiting) -> None:
-    engines.take_part_in_counting(connection)  # or a merge would hand an article over between its being found and its row
+    locks.take_part_in_counting(connection)  # or a merge would hand an article over between its being found and its row
     places = {(site_id, key.text): Place(known[site_id], key, 0) for site_id, key, _ in waiting}
     found = articles.find_places(connection, list(places.values()))
     sums: Counter[tuple[int, int]] = Counter()

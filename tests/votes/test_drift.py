@@ -10,7 +10,7 @@ from sqlalchemy import Engine, delete, update
 
 from reactions.newsroom import article_keys
 from reactions.refusals import Unavailable
-from reactions.storage import engines, tables
+from reactions.storage import engines, locks, tables
 from reactions.storage.engines import writing
 from reactions.votes.drift import Drift, Rounds
 from tests import make
@@ -105,7 +105,7 @@ def test_votes_that_arrive_meanwhile_are_no_drift(daily: Booth) -> None:
 def test_processes_check_one_at_a_time_on_postgresql(daily: Booth) -> None:
     seen = Seen(daily.engine, articles=10)
     with engines.snapshot(daily.engine) as other:
-        assert engines.alone(other, engines.CHECKING)
+        assert locks.alone(other, locks.CHECKING)
         seen.look(1)
 
     seen.look(1)

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, Engine, delete, select, update
 
 from reactions.newsroom import sites
-from reactions.storage import engines, tables
+from reactions.storage import locks, tables
 from reactions.storage.engines import snapshot, writing
 from reactions.times import DAY_MS
 from reactions.votes import counting, recounting, retention, sealing
@@ -146,7 +146,7 @@ def test_a_batch_on_its_way_is_waited_for(daily: Booth) -> None:
     behind_our_back(daily, update(tables.tally).values(n=9), update(tables.hourly).values(added=9))
     correcting = threading.Thread(target=correct, args=(daily,))
     with writing(daily.engine) as connection:
-        engines.take_part_in_counting(connection)
+        locks.take_part_in_counting(connection)
         correcting.start()
         wait_until(lambda: _waits_for_counting(daily), why="the correction did not wait")
         counting.count(connection, [daily.ballot(make.DEE, "like", seq=1)], pseudonym_key=b"k" * 32)

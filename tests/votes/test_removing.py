@@ -118,7 +118,7 @@ def test_junk_is_collected_after_a_week_and_nothing_else_is(daily: Booth) -> Non
 
 def test_junk_that_is_voted_on_meanwhile_stays_open(daily: Booth, monkeypatch: pytest.MonkeyPatch) -> None:
     daily.cast(ADA, "like", seq=1, article="a")
-    waited = removing.engines.wait_for_counting
+    waited = removing.locks.wait_for_counting
 
     def vote_meanwhile(engine: Engine) -> None:
         with writing(engine) as connection:
@@ -126,7 +126,7 @@ def test_junk_that_is_voted_on_meanwhile_stays_open(daily: Booth, monkeypatch: p
         daily.cast(BEN, "like", seq=1, article="a")
         waited(engine)
 
-    monkeypatch.setattr(removing.engines, "wait_for_counting", vote_meanwhile)
+    monkeypatch.setattr(removing.locks, "wait_for_counting", vote_meanwhile)
 
     assert junk(daily) == 0
     assert (daily.shown("a"), faults(daily)) == ({"like": 2}, [])

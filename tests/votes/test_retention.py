@@ -222,7 +222,7 @@ def test_a_vote_that_arrives_while_voting_ends_keeps_the_article_open(daily: Boo
         with writing(daily.engine) as connection:
             connection.execute(update(tables.article).values(closed_at=LATER_MS, votes_dropped_at=LATER_MS))
 
-    monkeypatch.setattr(retention.engines, "wait_for_counting", arrives)
+    monkeypatch.setattr(retention.locks, "wait_for_counting", arrives)
 
     assert drop(daily) == 0
     assert (rows(daily, tables.vote), rows(daily, tables.intervention)) == (2, 0)

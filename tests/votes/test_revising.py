@@ -156,8 +156,8 @@ def test_a_vote_that_is_being_counted_while_its_article_is_merged_goes_with_the_
     other_process, placed, merging = booth(daily.engine), Event(), Event()
     place = counting._placed
 
-    def place_and_wait(connection: Connection, ballots: Sequence[Ballot], budget: Any) -> list[Any]:
-        found = place(connection, ballots, budget)
+    def place_and_wait(connection: Connection, ballots: Sequence[Ballot], *rest: Any) -> list[Any]:
+        found = place(connection, ballots, *rest)
         if ballots[0].cause == "vote":
             placed.set()
             merging.wait(0.4)

@@ -1,0 +1,216 @@
+"""What a batch says to PostgreSQL: in how few trips, and with what the connection remembers of the trips before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import Engine, create_engine, select, text
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from reactions import settings
+from reactions.storage import connecting, engines, statements, tables
+from reactions.storage.engines import writing
+from reactions.storage.statements import ManyRows
+from reactions.storage.trips import Trip
+from reactions.times import HOUR_MS, now_ms
+from tests import make
+from tests.boxes import NOON_MS, Booth, booth
+from tests.engines import Postgres
+from tests.make import ADA, BEN, CIA
+
+pytestmark = [pytest.mark.parametrize("engine_kind", ["postgresql"], indirect=True), pytest.mark.usefixtures("engine_kind")]
+PLAIN = ManyRows(tables.tally, ["article_id", "reaction", "n"])
+
+
+@pytest.fixture
+def daily(engine: Engine, database_url: str) -> Booth:
+    make.site(database_url)
+    return booth(engine)
+
+
+@pytest.fixture
+def trips(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, bool]]:
+    """How many statements each trip took along from now on, and whether it ended with COMMIT."""
+    taken: list[tuple[int, bool]] = []
+    go = Trip.go
+
+    def note(trip: Trip) -> None:
+        taken.append((len(trip._statements), trip._commits))
+        go(trip)
+
+    monkeypatch.setattr(Trip, "go", note)
+    return taken
+
+
+def cursors(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """The statements that psycopg is given outside of trips, from now on."""
+    seen: list[object] = []
+    execute = psycopg.Cursor.execute
+    monkeypatch.setattr(
+        psycopg.Cursor, "execute", lambda self, said, *rest, **how: seen.append(said) or execute(self, said, *rest, **how)
+    )
+    return seen
+
+
+def cast_many(daily: Booth, seq: int, reaction: str | None = "like", readers: int = 9) -> None:
+    answers = daily.box.count(
+        [daily.ballot(make.reader(n), reaction, seq=seq, article=f"{n % 3}", now_ms=now_ms()) for n in range(readers)]
+    )
+    assert [answer for answer in answers if isinstance(answer, Exception)] == []
+
+
+def prepared(engine: Engine) -> int:
+    with engine.connect() as connection:
+        return int(connection.execute(text("select count(*) from pg_prepared_statements")).scalar_one())
+
+
+def test_a_batch_is_counted_in_three_trips_and_commits_on_the_last(
+    daily: Booth, trips: list[tuple[int, bool]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cast_many(daily, 1)
+    trips.clear()
+    others = cursors(monkeypatch)
+
+    cast_many(daily, 2, "love")
+
+    # The lock and the articles; votes; events, hours, tallies, counts, and the likes that fall.
+    assert trips == [(2, False), (1, False), (4 + 3, True)]
+    assert others == []
+    assert daily.counts("0")[0].by_reaction["love"] == 3
+
+
+@pytest.mark.parametrize("readers", [1, 9, 200])
+def test_a_connection_prepares_a_statement_once_for_any_number_of_rows(daily: Booth, readers: int) -> None:
+    cast_many(daily, 1)
+    cast_many(daily, 2, None)
+    before = prepared(daily.engine)
+
+    for seq in range(3, 9):
+        cast_many(daily, seq, [None, "like"][seq % 2], readers + seq)
+
+    assert prepared(daily.engine) == before == 8
+
+
+def test_a_server_that_has_forgotten_what_was_prepared_costs_no_vote(daily: Booth) -> None:
+    cast_many(daily, 1)
+    with daily.engine.connect() as connection:
+        connection.exec_driver_sql("DEALLOCATE ALL")
+
+    cast_many(daily, 2, "love")
+
+    assert daily.shown("0") == {"love": 3}
+    assert daily.differences() == []
+
+
+def test_tables_that_are_altered_under_a_running_service_cost_no_vote(daily: Booth) -> None:
+    cast_many(daily, 1)
+    with psycopg.connect(str(daily.engine.url.set(drivername="postgresql").render_as_string(False))) as other:
+        other.execute("alter table article alter column section type text")
+
+    cast_many(daily, 2, "love")
+
+    assert daily.shown("0") == {"love": 3}
+
+
+def test_after_a_failure_what_was_prepared_before_is_still_used_and_nothing_is_left_behind(engine: Engine) -> None:
+    def write_twice(article_id: int) -> None:
+        with writing(engine) as connection, statements.in_one_trip(connection):
+            PLAIN.execute(connection, [(article_id, "like", 5)])
+            PLAIN.execute(connection, [(article_id, "like", 5)])
+
+    for article_id in range(5):
+        with pytest.raises(IntegrityError):
+            write_twice(article_id)
+
+    with writing(engine) as connection:
+        with statements.in_one_trip(connection):
+            PLAIN.execute(connection, [(9, "like", 5)])
+        stored = connection.execute(select(tables.tally.c.article_id)).scalars().all()
+
+    assert stored == [9]
+    assert prepared(engine) == 1
+
+
+def test_a_batch_that_fails_on_its_way_to_commit_leaves_nothing(daily: Booth, monkeypatch: pytest.MonkeyPatch) -> None:
+    cast_many(daily, 1)
+    with daily.engine.begin() as connection:  # the hours of this batch are refused, after its votes and events were taken
+        connection.exec_driver_sql("ALTER TABLE hourly ADD CONSTRAINT none CHECK (added < 4) NOT VALID")
+
+    answers = daily.box.count([daily.ballot(make.reader(n), "like", seq=9, article="0", now_ms=now_ms()) for n in (50, 51)])
+
+    assert [type(answer).__name__ for answer in answers] == ["IntegrityError"] * 2
+    assert daily.shown("0") == {"like": 3}
+    with daily.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE hourly DROP CONSTRAINT none")
+    assert daily.differences() == []
+
+
+def test_what_has_to_be_noted_is_noted_before_the_vote_is_durable(daily: Booth, trips: list[tuple[int, bool]]) -> None:
+    """Others would go on with sums of closed hours, and without a new article, if the process ended between COMMIT and note."""
+    cast_many(daily, 1)
+    trips.clear()
+
+    daily.cast(ADA, "like", seq=2, article="0", now_ms=NOON_MS + HOUR_MS)  # long past
+    daily.cast(BEN, "like", seq=2, article="new", now_ms=now_ms())
+
+    assert [commits for _, commits in trips] == [False] * 6
+    daily.cast(CIA, "like", seq=2, article="new", now_ms=now_ms())
+    assert [commits for _, commits in trips[6:]] == [False, False, True]
+
+
+def test_texts_are_the_same_in_a_database_of_another_encoding(postgres: Postgres) -> None:
+    postgres.execute("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+    chosen = settings.load({}, database_url=postgres.url("latin"), secret=make.SECRET)
+    engine = create_engine(chosen.engine_url, **connecting.options_of_the_ballot_box(chosen))
+    engines.prepare(engine)
+    with writing(engine) as connection:
+        with statements.in_one_trip(connection):
+            answer = statements.begin(connection, "SELECT %s::text, octet_length(%s::text)", ["ü", "ü"])
+        rows = answer()
+    engine.dispose()
+    postgres.drop_database("latin")
+
+    assert rows == [("ü", 1)]  # one letter there, and the same one back
+
+
+def test_a_failure_is_told_even_if_the_connection_is_lost_after_it(engine: Engine) -> None:
+    """As with a full disk, which ends the server: the reader is told of the disk and not of the connection."""
+
+    def fill() -> None:
+        with writing(engine) as connection, statements.in_one_trip(connection):
+            statements.begin(connection, "SELECT 1 / 0")
+            connection.info["trip"]._receive = lost_after(3, connection.info["trip"]._receive)
+
+    with pytest.raises(DBAPIError, match="division by zero") as caught:
+        fill()
+
+    assert caught.value.connection_invalidated
+
+
+def lost_after(answers: int, receive: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Receive so many answers, then no more."""
+    left = iter(range(answers))
+
+    def receive_some(pgconn: Any) -> Any:
+        if next(left, None) is None:
+            raise psycopg.OperationalError("the connection is lost")
+        return receive(pgconn)
+
+    return receive_some
+
+
+def test_rows_that_are_asked_for_before_their_trip_are_a_fault(engine: Engine) -> None:
+    with writing(engine) as connection, statements.in_one_trip(connection):
+        answer = statements.begin(connection, "SELECT 1")
+        with pytest.raises(AssertionError, match="before the trip"):
+            answer()
+
+
+def test_a_trip_without_statements_is_none(engine: Engine) -> None:
+    with writing(engine) as connection:
+        with statements.in_one_trip(connection):
+            pass
+        assert connection.execute(select(1)).scalar_one() == 1
