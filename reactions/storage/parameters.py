@@ -6,6 +6,7 @@ psycopg looks at each value of a list to find out how to write it, which for a b
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, LargeBinary, Text
@@ -29,6 +30,7 @@ def _array_of(written: Callable[[Any], str]) -> WrittenArray:
     return lambda values: f"{{{','.join(['NULL' if value is None else written(value) for value in values])}}}"
 
 
+@lru_cache(maxsize=1024)  # of a batch nearly all are reactions and causes, of which there are few
 def _quoted(value: str) -> str:
     return '"' + value.replace("\\", r"\\").replace('"', r"\"") + '"'
 
