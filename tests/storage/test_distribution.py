@@ -21,7 +21,7 @@ from sqlalchemy import Engine, Table, UniqueConstraint, create_engine, event, in
 from reactions.newsroom import articles, interventions, sites
 from reactions.newsroom.article_keys import article_key, id_of
 from reactions.newsroom.articles import Description
-from reactions.storage import distribution, tables
+from reactions.storage import distribution, engines, tables
 from reactions.storage.distribution import BY_COLUMN, REFERENCE, column_of
 from reactions.storage.engines import writing
 from reactions.times import DAY_MS, HOUR_MS
@@ -120,11 +120,16 @@ def listening(engine: Engine) -> Iterator[list[str]]:
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         said.append(" ".join(statement.split()))
 
+    def take_for_citus(_driver: Any, record: Any, _proxy: Any) -> None:
+        record.info[engines.TAKES_ARRAYS] = False
+
     event.listen(engine, "before_cursor_execute", note)
+    event.listen(engine, "checkout", take_for_citus)
     try:
         yield said
     finally:
         event.remove(engine, "before_cursor_execute", note)
+        event.remove(engine, "checkout", take_for_citus)
 
 
 def faults_of(statement: str) -> list[str]:
@@ -298,7 +303,7 @@ END $$;
 def like_citus(bare_database_url: str, postgres: Postgres) -> Iterator[Engine]:
     """A PostgreSQL whose functions of Citus keep a list of what they were called for."""
     postgres.execute(_STAND_IN, database=str(make_url(bare_database_url).database))
-    engine = create_engine(bare_database_url)
+    engine = create_engine(bare_database_url, connect_args={"prepare_threshold": None})
     yield engine
     engine.dispose()
 
@@ -326,6 +331,16 @@ def test_distribute_places_every_table_once(like_citus: Engine, bare_database_ur
         assert terminal.do("db", "distribute", "--dry-run") == ""
     finally:
         terminal.close()
+
+
+@only_postgresql
+def test_citus_is_sent_rows_and_prepares_nothing(like_citus: Engine, engine: Engine) -> None:
+    for one, is_citus in ((like_citus, True), (engine, False)):
+        if is_citus:
+            engines.prepare(one)
+        with one.connect() as connection:
+            assert connection.info[engines.TAKES_ARRAYS] is not is_citus
+            assert connection.info[engines.MAY_PREPARE] is not is_citus
 
 
 @only_postgresql

@@ -70,6 +70,7 @@ def test_time_outs_are_said_in_each_transaction_and_left_to_nobody(pooled_url: s
     with closing(psycopg.connect(pooled_url.replace("+psycopg", ""), autocommit=True, prepare_threshold=None)) as other:
         for _ in range(20):  # more than the pooler has connections
             with engine.begin() as connection:
+                assert not connection.info[engines.MAY_PREPARE]
                 assert connection.execute(text("show statement_timeout")).scalar() == "30s"
                 assert connection.execute(text("show lock_timeout")).scalar() == "1s"
             assert other.execute("show statement_timeout").fetchone() == ("0",)

@@ -94,6 +94,21 @@ def test_a_connection_prepares_a_statement_once_for_any_number_of_rows(daily: Bo
     assert prepared(daily.engine) == before == 8
 
 
+@pytest.mark.parametrize("asked", ["", "?prepare_threshold=2"])
+def test_only_the_ballot_box_prepares_for_itself(database_url: str, asked: str) -> None:
+    """Where psycopg prepares, it has the server forget all after a rollback, which every read ends with."""
+    chosen = settings.load({}, database_url=database_url.replace("?", f"{asked}&" if asked else "?"), secret=make.SECRET)
+    may = []
+    for options in (connecting.options_of_the_ballot_box(chosen), connecting.options(chosen)):
+        engine = create_engine(chosen.engine_url, **options)
+        engines.prepare(engine)
+        with engine.connect() as connection:
+            may.append(connection.info[engines.MAY_PREPARE])
+        engine.dispose()
+
+    assert may == [True, False]
+
+
 def test_a_server_that_has_forgotten_what_was_prepared_costs_no_vote(daily: Booth) -> None:
     cast_many(daily, 1)
     with daily.engine.connect() as connection:
