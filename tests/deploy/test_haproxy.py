@@ -14,7 +14,7 @@ from tests.deploy.proxies import HaProxy, binary
 from tests.engines import Redis, wait_until
 from tests.faults.client import Load, first_vote, next_seq
 from tests.faults.crashes import more_acknowledged
-from tests.faults.stage import LIMITS, UNCAPPED, served_counts
+from tests.faults.stage import UNLIMITED, served_counts
 from tests.service import Service, running_service
 
 PROGRAM = binary("haproxy")
@@ -35,8 +35,7 @@ def database_url(postgres_databases: PostgresDatabases) -> Iterator[str]:
 def hosts(database_url: str, redis_server: Redis) -> Iterator[tuple[Service, Service]]:
     """Two hosts for all tests here: who stops one starts it again. The first test judges all votes there are."""
     redis_server.empty()
-    wide = {**UNCAPPED, **{f"votes_per_{whom}": limit for whom, limit in LIMITS.items()}}
-    chosen = {**wide, "limiter_url": redis_server.url, "trusted_proxies": "127.0.0.1/32", "counts_memory_s": 0}
+    chosen = {**UNLIMITED, "limiter_url": redis_server.url, "trusted_proxies": "127.0.0.1/32", "counts_memory_s": 0}
     with ExitStack() as stack:
         one, other = (stack.enter_context(running_service(database_url, settings=chosen)) for _ in range(2))
         yield one, other

@@ -19,16 +19,12 @@ from tests.service import Service, running_service
 
 # The scenarios are about counting; what the limits refuse is tested elsewhere.
 WIDE = "10000000/second"
-LIMITS = {
-    "reader": WIDE,
-    "network": WIDE,
-    "wide_network": WIDE,
-    "network_everywhere": WIDE,
-    "wide_network_everywhere": WIDE,
-    "article": WIDE,
-}
+LIMITS = ("per_reader", "per_network", "per_wide_network", "per_network_everywhere", "per_wide_network_everywhere", "per_article")
 CAPS = ("per_network", "per_ipv4_24", "per_ipv6_56", "per_ipv6_48", "per_ipv6_32", "everywhere")
-UNCAPPED = {**{f"fresh_votes_{whom}": WIDE for whom in CAPS}, "new_articles_per_network": WIDE, "detector_every_s": 0}
+UNLIMITED = {
+    **{f"votes_{whom}": WIDE for whom in LIMITS}, **{f"fresh_votes_{whom}": WIDE for whom in CAPS},
+    "new_articles_per_network": WIDE, "detector_every_s": 0,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +122,7 @@ class Stage:
         self, *, workers: int = 2, settings: Mapping[str, object] | None = None, shipped_limits: bool = False
     ) -> Iterator[Service]:
         """Run one host of the service, with limits that nobody reaches unless those it ships with are wanted."""
-        limits = {} if shipped_limits else {**UNCAPPED, **{f"votes_per_{whom}": limit for whom, limit in LIMITS.items()}}
+        limits = {} if shipped_limits else UNLIMITED
         chosen = {**limits, "limiter_url": self.redis.url, "counts_memory_s": 0, **(settings or {})}
         command, environ = (planted.COMMAND, {"PLANT": self.plant}) if self.plant else (None, {})
         with running_service(

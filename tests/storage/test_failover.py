@@ -12,7 +12,7 @@ from tests.databases import PostgresDatabases
 from tests.engines import Postgres, wait_until
 from tests.faults.client import Load, first_vote
 from tests.faults.crashes import more_acknowledged
-from tests.faults.stage import LIMITS, UNCAPPED, served_counts
+from tests.faults.stage import UNLIMITED, served_counts
 from tests.service import running_service
 from tests.storage.streaming import Replica
 
@@ -45,8 +45,7 @@ def test_the_service_goes_on_with_the_new_primary(
     primary, replica, name = pair
     both = f"host={primary.folder}:{primary.port}&host={replica.folder}:{replica.port}&target_session_attrs=read-write"
     url = f"postgresql+psycopg://postgres@/{name}?{both}"
-    wide = {**UNCAPPED, **{f"votes_per_{whom}": limit for whom, limit in LIMITS.items()}, "counts_memory_s": 0}
-    with running_service(url, settings=wide) as service:
+    with running_service(url, settings={**UNLIMITED, "counts_memory_s": 0}) as service:
         with Load([service], first_vote, clients=8, seed=13) as load:
             more_acknowledged(load, 200)
             primary.kill()

@@ -21,7 +21,7 @@ from tests.databases import PROJECT, PostgresDatabases, product_environment
 from tests.engines import Postgres, free_port
 from tests.faults.client import Load, first_vote
 from tests.faults.crashes import more_acknowledged
-from tests.faults.stage import LIMITS, UNCAPPED, served_counts
+from tests.faults.stage import UNLIMITED, served_counts
 from tests.service import running_service
 from tests.storage.pgbouncer import PgBouncer, binaries
 from tests.web.terminal import Terminal
@@ -52,8 +52,7 @@ def pooled_url(pooler: PgBouncer, postgres_databases: PostgresDatabases) -> Iter
 
 
 def test_no_vote_of_many_fails(pooled_url: str, postgres: Postgres) -> None:
-    wide = {**UNCAPPED, **{f"votes_per_{whom}": limit for whom, limit in LIMITS.items()}, **POOLED}
-    with running_service(pooled_url, settings={**wide, "counts_memory_s": 0}) as service:
+    with running_service(pooled_url, settings={**UNLIMITED, **POOLED, "counts_memory_s": 0}) as service:
         with Load([service], first_vote, clients=16, seed=7) as load:
             more_acknowledged(load, VOTES)
         held = oracles.stored(postgres.url(str(make_url(pooled_url).database)))

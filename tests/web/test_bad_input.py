@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from werkzeug.test import TestResponse
 
 from tests import make
+from tests.faults.stage import UNLIMITED
 from tests.web.asking import NOTHING, VOTE, counted, receipt, rows_stored
 from tests.web.conftest import MakeApp
 from tests.web.corpus import JSON, Case, Expected, accepted, filled, refused
@@ -64,9 +65,7 @@ def echoes(case: Case, answer: str) -> bool:
 @pytest.fixture
 def unlimited(make_app: MakeApp) -> FlaskClient:
     """A client that no rate limit stands in the way of."""
-    every = ("reader", "network", "wide_network", "network_everywhere", "wide_network_everywhere")
-    limits = {f"votes_per_{each}": "1000000/minute" for each in every}
-    return make_app(**limits).test_client(use_cookies=False)
+    return make_app(**UNLIMITED).test_client(use_cookies=False)
 
 
 def test_every_bad_request_is_refused_as_the_corpus_says_and_nothing_is_stored(unlimited: FlaskClient, engine: Engine) -> None:

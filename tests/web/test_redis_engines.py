@@ -17,7 +17,7 @@ from tests.databases import PostgresDatabases
 from tests.engines import Redis, redis_sources, wait_until
 from tests.faults.client import Load, first_vote
 from tests.faults.crashes import more_acknowledged
-from tests.faults.stage import LIMITS, UNCAPPED
+from tests.faults.stage import UNLIMITED
 from tests.service import running_service
 from tests.web.asking import only_sqlite
 from tests.web.conftest import MakeApp
@@ -98,8 +98,7 @@ def test_a_master_is_killed_under_the_votes_of_two_hosts_and_none_of_them_fails(
 ) -> None:
     url = postgres_databases.server.url(postgres_databases.own())
     make.site(url)
-    wide = {**UNCAPPED, **{f"votes_per_{whom}": limit for whom, limit in LIMITS.items()}}
-    chosen = {**wide, "limiter_url": cluster.url, "limiter_retry_s": 0.5, "limiter_timeout_s": 0.2, "answer_within_s": 5}
+    chosen = {**UNLIMITED, "limiter_url": cluster.url, "limiter_retry_s": 0.5, "limiter_timeout_s": 0.2, "answer_within_s": 5}
     with ExitStack() as stack:
         hosts = [stack.enter_context(running_service(url, settings=chosen)) for _ in range(2)]
         with Load(hosts, first_vote, clients=8, seed=3) as load:
