@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -101,6 +102,35 @@ def test_every_example_is_sent_and_answered_as_the_description_shows(seeded_app:
         assert seeded.alike(shown, fresh[name]["response"]), f"`python -m tests.web.seeded` writes the examples anew: {name}"
         headers = {"Content-Type": media, **dict.fromkeys(operation["responses"]["200"]["headers"], "1")}
         check(method.upper(), path, 200, headers, json.dumps(shown).encode() if media == "application/json" else None)
+
+
+@pytest.fixture
+def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the examples are written; at first as they are shipped."""
+    path = tmp_path / "examples.json"
+    path.write_bytes(seeded.EXAMPLES.read_bytes())
+    monkeypatch.setattr(seeded, "EXAMPLES", path)
+    return path
+
+
+def test_examples_that_are_written_anew_stay_as_they_are_where_only_values_differ(written: Path) -> None:
+    shipped = written.read_bytes()
+
+    assert seeded.main([]) == 0
+
+    assert written.read_bytes() == shipped
+
+
+@pytest.mark.parametrize("words", [["--help"], ["fuz"]])
+def test_words_that_seeded_does_not_know_write_no_examples(
+    written: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    shipped = written.read_bytes()
+
+    assert seeded.main(words) == 2
+
+    assert written.read_bytes() == shipped
+    assert "python -m tests.web.seeded fuzz" in capsys.readouterr().err
 
 
 @only_sqlite
