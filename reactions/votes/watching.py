@@ -222,7 +222,7 @@ class Watch:
     ) -> _Found | None:
         """A new verdict, or the one there is, which goes on; None if an editor has ended that."""
         fitting = [v for v in window if v.fresh and finding.pattern.fits(v.reaction, v.networks)]
-        from_ms, to_ms = fitting[0].at_ms, fitting[-1].at_ms
+        from_ms, to_ms = min(v.at_ms for v in fitting), max(v.at_ms for v in fitting)
         verdict = Verdict(
             id=verdicts.new_id(),
             site_id=site.id,

@@ -65,6 +65,11 @@ class Process:
             self.booth.box.submit(replace(ballot, sender=sender), None, door=ballot_box._THREADS, token=answers)
         return [answers.get(timeout=10) for _ in range(count)]
 
+    def vote_again(self, number: int, reaction: str, *, network: str) -> None:
+        """A later vote of a fresh reader who has voted."""
+        ballot = self.booth.ballot(make.reader(number), reaction, seq=2, now_ms=self.now_ms)
+        self.booth.box.cast(replace(ballot, sender=Sender((network, f"w{number}"), proven=False)))
+
 
 @pytest.fixture
 def process(engine: Engine, database_url: str) -> Process:
@@ -336,3 +341,16 @@ def test_after_a_long_look_the_next_one_waits(process: Process, monkeypatch: pyt
 
     assert waited[0] == 0.1
     assert waited[1] >= 0.05 / MOST_OF_CPU
+
+
+def test_a_verdict_is_of_the_time_from_its_first_vote_to_its_last_whoever_voted_again(process: Process) -> None:
+    """A reader who votes again keeps their place among the votes, and has the time of their latest."""
+    process.vote(0, 1, "angry", network="one")
+    process.now_ms += MINUTE_MS
+    process.vote(100, 60, "angry", network="one")
+    process.now_ms += MINUTE_MS
+    process.vote_again(0, "sad", network="one")
+
+    (verdict,) = process.watch.look()
+
+    assert (verdict.from_ms, verdict.to_ms) == (NOON_MS + MINUTE_MS, NOON_MS + 2 * MINUTE_MS)
