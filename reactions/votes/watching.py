@@ -288,7 +288,10 @@ class Watch:
         self._holding = dict(holding)
         self._own = {key: verdict for key, verdict in self._own.items() if verdict.until_ms > now_ms}
         in_force = {verdict.id for verdict in (*self._own.values(), *others)}
-        self._votes_named = {id_: named for id_, named in self._votes_named.items() if id_ in in_force}
+        since_ms = now_ms - WINDOWS_MS[-1]  # older votes are remembered no more, so nothing names them again
+        self._votes_named = {
+            id_: {vote for vote in named if vote[1] >= since_ms} for id_, named in self._votes_named.items() if id_ in in_force
+        }
 
 
 def _by_site(seen: _All) -> dict[int, list[int]]:

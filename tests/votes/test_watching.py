@@ -354,3 +354,17 @@ def test_a_verdict_is_of_the_time_from_its_first_vote_to_its_last_whoever_voted_
     (verdict,) = process.watch.look()
 
     assert (verdict.from_ms, verdict.to_ms) == (NOON_MS + MINUTE_MS, NOON_MS + 2 * MINUTE_MS)
+
+
+def test_what_a_verdict_has_named_is_forgotten_with_the_votes_it_named(process: Process) -> None:
+    """A flood that goes on for days is one verdict all the time; what is remembered of it is of the last hour."""
+    for number in range(9):
+        process.vote(1_000 * number, 50, "angry", network="one")
+        process.watch.look()
+        process.now_ms += 20 * MINUTE_MS
+
+    assert len(process.told) == 1
+    (named,) = process.watch._votes_named.values()
+    assert len(named) == 200  # of the last look and the hour before it
+    assert process.booth.shown() == {}
+    assert right(process.booth)
