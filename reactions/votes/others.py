@@ -21,16 +21,19 @@ class _Sums:
 
 @dataclass(frozen=True, slots=True)
 class Others:
-    """The votes on all other articles of a site: how many, and how many of them are fresh readers'.
-
-    `beside` is how many of them a window has, by article.
-    """
+    """The votes on all articles of a site but one: how many, and how many of them are fresh readers'."""
 
     votes: int
     fresh: int
-    beside: Mapping[int, int]
     _all: _Sums
     _own: _Sums
+    _lately: Mapping[int, int]
+    _but: int
+
+    @property
+    def beside(self) -> Mapping[int, int]:
+        """How many of them a window has, by article. Made only if asked for: a site has thousands, each of which has others."""
+        return {article_id: n for article_id, n in self._lately.items() if article_id != self._but}
 
     @property
     def proven(self) -> int:
@@ -64,8 +67,8 @@ class SiteVotes:
     def but(self, article_id: int, window_ms: int) -> Others:
         """The votes on all but one article."""
         own = self._of.get(article_id, _Sums())
-        beside = {a: n for a, n in self._lately[window_ms].items() if a != article_id}
-        return Others(self._all.votes - own.votes, self._all.fresh - own.fresh, beside, self._all, own)
+        votes, fresh = self._all.votes - own.votes, self._all.fresh - own.fresh
+        return Others(votes, fresh, self._all, own, self._lately[window_ms], article_id)
 
     def _add(self, sums: _Sums, times: int) -> None:
         self._all.votes += times * sums.votes

@@ -107,15 +107,14 @@ class Past:
         likely = {key: before.get(key, 0) + weight * elsewhere.get(key, 0) for key in before.keys() | elsewhere.keys()}
         mix = {key: n / max(sum(likely.values()), 1) for key, n in likely.items()}
         fresh = (others.fresh + _FRESH * _FRESH_WEIGHT) / (others.votes + _FRESH_WEIGHT)
-        networks = {network for vote in window if vote.fresh for network in vote.networks}
-        shares = others.shares(networks) if others.proven >= _LEAST_FOR_SHARES else {}
-        return Usual(mix, total, self.expected(window_ms), fresh, shares, self._sight(window_ms, others.beside))
+        shares = others.shares(_networks_of(window)) if others.proven >= _LEAST_FOR_SHARES else {}
+        return Usual(mix, total, self.expected(window_ms), fresh, shares, self._sight(window_ms, others))
 
-    def _sight(self, window_ms: int, beside: Mapping[int, int]) -> Sight | None:
+    def _sight(self, window_ms: int, others: Others) -> Sight | None:
         if self.views is None:
             return None
         hours = range(self.hour - -(-window_ms // HOUR_MS), self.hour + 1)
-        return self.views.sight(self.article_id, self.added, hours, beside)
+        return self.views.sight(self.article_id, self.added, hours, others.beside)
 
     def expected(self, window_ms: int) -> float:
         """How many votes the article's age, its own past and the hour of the day predict for a window."""
@@ -125,6 +124,11 @@ class Past:
         own = (observed + 5) / (predicted + 5)
         by_age = self.curve.at(self.hour - self.first_hour) * own * self.curve.by_hour.get(self.hour % 24, 1.0)
         return max(by_age, 0.7 * self.added.get(self.hour - 1, 0)) * window_ms / HOUR_MS
+
+
+def _networks_of(window: Sequence[Seen]) -> set[str]:
+    """Where its fresh votes come from."""
+    return {network for vote in window if vote.fresh for network in vote.networks}
 
 
 class History:

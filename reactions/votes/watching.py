@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 import threading
 import time
 from collections import defaultdict, deque
@@ -93,7 +92,7 @@ class Watch:
         self._lock = threading.Lock()
         self._holding: Mapping[int, Sequence[Verdict]] = {}
         self._own: dict[tuple[int, str], Verdict] = {}
-        self._votes_named: dict[str, set[tuple[bytes, int]]] = {}  # by verdict: what a flood brought is named once, not each time
+        self._votes_named: dict[str, set[Seen]] = {}  # by verdict: what a flood brought is named once, not each time
         self._history = History()
         self._pid: int | None = None
 
@@ -113,8 +112,7 @@ class Watch:
         if article is None:
             article = self._articles[receipt.article_id] = _Article(ballot.site)
         networks, proven = (ballot.sender.networks, ballot.sender.proven) if ballot.sender else ((), True)
-        reaction = sys.intern(receipt.reaction or "")  # the driver makes a text of its own for each of 300,000 votes
-        article.votes.append(Seen(ballot.at_ms, receipt.voter, reaction, networks, not proven, receipt.held))
+        article.votes.append(Seen(ballot.at_ms, receipt.voter, receipt.reaction or "", networks, not proven, receipt.held))
         article.news = True
         self._remembered += 1
         if self._remembered > MOST_REMEMBERED:
@@ -211,10 +209,12 @@ class Watch:
             of_site.take(article_id, self._without_suspects(article_id, votes))
         return every
 
-    def _without_suspects(self, article_id: int, votes: Sequence[Seen]) -> list[Seen]:
+    def _without_suspects(self, article_id: int, votes: Sequence[Seen]) -> Sequence[Seen]:
         """The votes that no verdict names: suspect ones are no measure for others."""
         own = [verdict.pattern for (of, _), verdict in self._own.items() if of == article_id]
         patterns = [*own, *(verdict.pattern for verdict in self._holding.get(article_id, ()))]
+        if not patterns:
+            return votes
         return [v for v in votes if not (v.fresh and any(pattern.fits(v.reaction, v.networks) for pattern in patterns))]
 
     def _follow(
@@ -258,13 +258,13 @@ class Watch:
             written = [verdict for verdict, _ in found[first : first + _VERDICTS_AT_ONCE]]
             box.transact(lambda connection, written=written: verdicts.write(connection, *written))  # type: ignore[misc]
         known = {verdict.id: self._votes_named.setdefault(verdict.id, set()) for verdict, _ in found}
-        new = [(v, vote) for v, votes in found for vote in votes if (vote.voter, vote.at_ms) not in known[v.id]]
+        new = [(v, vote) for v, votes in found for vote in votes if vote not in known[v.id]]
         for first in range(0, len(new), _NAMED_AT_ONCE):
             some = new[first : first + _NAMED_AT_ONCE]
             named = [self._named(verdict, vote) for verdict, vote in some]
             box.transact(lambda connection, named=named: verdicts.name_votes(connection, named))  # type: ignore[misc]
             for verdict, vote in some:
-                known[verdict.id].add((vote.voter, vote.at_ms))
+                known[verdict.id].add(vote)
         for verdict, _ in found:
             if verdict.enforced:
                 suspects = Choice(site_id=verdict.site_id, verdict=verdict.id, states=(SUSPECT,))
@@ -290,7 +290,7 @@ class Watch:
         in_force = {verdict.id for verdict in (*self._own.values(), *others)}
         since_ms = now_ms - WINDOWS_MS[-1]  # older votes are remembered no more, so nothing names them again
         self._votes_named = {
-            id_: {vote for vote in named if vote[1] >= since_ms} for id_, named in self._votes_named.items() if id_ in in_force
+            id_: {vote for vote in named if vote.at_ms >= since_ms} for id_, named in self._votes_named.items() if id_ in in_force
         }
 
 

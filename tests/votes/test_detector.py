@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reactions.votes import detector
 from reactions.votes.detector import MIX, NETWORKS, REPEATS, Seen, Usual, judge
@@ -35,12 +38,35 @@ def votes(
 
 def apart(seen: list[Seen]) -> list[Seen]:
     """The same votes, each from a wide network of its own."""
-    return [vote._replace(networks=(vote.networks[0], f"w{at}")) for at, vote in enumerate(seen)]
+    return [
+        Seen(vote.at_ms, vote.voter, vote.reaction, (vote.networks[0], f"w{at}"), vote.fresh, vote.held)
+        for at, vote in enumerate(seen)
+    ]
 
 
 def cause(seen: list[Seen], usual: Usual = USUAL) -> str | None:
     finding = judge(seen, usual)
     return finding.cause if finding else None
+
+
+@given(
+    st.integers(0, 2**53), st.binary(min_size=1, max_size=16), st.sampled_from(SEVEN),
+    st.lists(st.text("0123456789abcdef", min_size=1), max_size=4), st.booleans(), st.booleans(),
+)  # fmt: skip
+def test_a_vote_that_is_remembered_says_what_it_was_packed_from(
+    at_ms: int, voter: bytes, reaction: str, networks: list[str], fresh: bool, held: bool
+) -> None:
+    vote = Seen(at_ms, voter, reaction, networks, fresh, held)
+
+    assert (vote.at_ms, vote.voter, vote.reaction, vote.networks) == (at_ms, voter, reaction, networks)
+    assert (vote.fresh, vote.held) == (fresh, held)
+
+
+def test_a_vote_that_is_remembered_takes_little_memory() -> None:
+    """300,000 are remembered at most. In parts, with networks of its own, one took 385 bytes."""
+    vote = Seen(1_764_072_000_000, b"v" * 16, "dislike", ("a" * 24, "b" * 24), fresh=True, held=False)
+
+    assert sys.getsizeof(vote) <= 144
 
 
 def test_a_finding_has_how_many_of_how_many_from_where() -> None:

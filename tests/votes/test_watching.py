@@ -135,7 +135,7 @@ def test_a_look_at_many_articles_goes_through_each_vote_a_few_times(process: Pro
     looked_at = 0
     without_suspects = Watch._without_suspects
 
-    def counted(self: Watch, article_id: int, votes: Sequence[Seen]) -> list[Seen]:
+    def counted(self: Watch, article_id: int, votes: Sequence[Seen]) -> Sequence[Seen]:
         nonlocal looked_at
         looked_at += len(votes)
         return without_suspects(self, article_id, votes)
