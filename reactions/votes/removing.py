@@ -72,7 +72,8 @@ class _Removal:
         if voters:
             shifts = ledger.strike_out_voters(connection, voters, what=self.what, at_ms=self.editor.now_ms)
             tallies.unshift(connection, shifts)
-            tallies.note_rewrite(connection, from_hour=min(shift.at_ms for shift in shifts) // HOUR_MS if shifts else 0)
+            first = min((shift.at_ms // HOUR_MS for shift in shifts), default=tallies.NO_HOUR)  # none of held votes counted
+            tallies.note_rewrite(connection, from_hour=first)
         return len(voters)
 
 
