@@ -287,10 +287,11 @@ class Watch:
                 self._carry_out([(verdict, [v for v in remembered if verdict.pattern.fits(v.reaction, v.networks)])])
         self._holding = dict(holding)
         self._own = {key: verdict for key, verdict in self._own.items() if verdict.until_ms > now_ms}
-        in_force = {verdict.id for verdict in (*self._own.values(), *others)}
-        since_ms = now_ms - WINDOWS_MS[-1]  # older votes are remembered no more, so nothing names them again
-        self._votes_named = {
-            id_: {vote for vote in named if vote.at_ms >= since_ms} for id_, named in self._votes_named.items() if id_ in in_force
+        in_force = {verdict.id: verdict.article_id for verdict in (*self._own.values(), *others)}
+        self._votes_named = {  # what is remembered no more is not found again
+            id_: named.intersection(seen[in_force[id_]][1])
+            for id_, named in self._votes_named.items()
+            if id_ in in_force and in_force[id_] in seen
         }
 
 

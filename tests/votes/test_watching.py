@@ -18,7 +18,7 @@ from reactions.newsroom.sites import Site
 from reactions.storage import tables
 from reactions.storage.engines import snapshot, writing
 from reactions.times import HOUR_MS, MINUTE_MS
-from reactions.votes import ballot_box, forgetting, integrity, review, verdicts
+from reactions.votes import ballot_box, forgetting, integrity, review, verdicts, watching
 from reactions.votes.ballot_box import Answer
 from reactions.votes.detector import MIX, NETWORKS, Pattern, Seen
 from reactions.votes.holds import HELD, SUSPECT, Held, Sender
@@ -368,3 +368,14 @@ def test_what_a_verdict_has_named_is_forgotten_with_the_votes_it_named(process: 
     assert len(named) == 200  # of the last look and the hour before it
     assert process.booth.shown() == {}
     assert right(process.booth)
+
+
+def test_of_a_flood_beyond_what_is_remembered_no_more_stays_named(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "MOST_REMEMBERED", 100)
+    for number in range(5):
+        process.vote(1_000 * number, 50, "angry", network="one")
+        process.watch.look()
+
+    (named,) = process.watch._votes_named.values()
+    assert len(named) == 100
+    assert process.booth.shown() == {}
