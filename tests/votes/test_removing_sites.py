@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, func, select
 
 from reactions.newsroom import api_keys, editor_sessions, sites
 from reactions.newsroom.sites import Site
@@ -59,6 +59,12 @@ def test_a_site_goes_with_all_it_has_and_nothing_of_another_does(
             key, _ = api_keys.create(connection, each.site, scopes=["admin"], label="a test", now_ms=NOON_MS)
             sessions[each.site.key] = editor_sessions.begin(connection, key, now_ms=NOON_MS)
             with_webhook(connection, each.site.id)
+    with writing(daily.engine) as connection:  # another site may get the id that a person's session names
+        grants = {site.id: frozenset(["editor"]) for site in (daily.site, weekly.site)}
+        people = [
+            editor_sessions.begin_for(connection, "ann@daily.example", grants, now_ms=NOON_MS),
+            editor_sessions.begin_for(connection, "bob", {weekly.site.id: frozenset(["editor"])}, now_ms=NOON_MS),
+        ]
     before = left_of(daily.engine, weekly.site)
     waited = []
 
@@ -79,5 +85,6 @@ def test_a_site_goes_with_all_it_has_and_nothing_of_another_does(
         assert [*integrity.differences(connection), *integrity.left_behind(connection), *sealing.differences(connection)] == []
     assert weekly.shown("a") == {"like": 1}
     with daily.engine.connect() as connection:
-        found = [editor_sessions.find(connection, token, now_ms=NOON_MS) is not None for token in sessions.values()]
-    assert found == [False, True]
+        found = [editor_sessions.find(connection, token, now_ms=NOON_MS) is not None for token in [*sessions.values(), *people]]
+        kept = connection.execute(select(func.count()).select_from(tables.editor_session)).scalar_one()
+    assert (found, kept) == ([False, True, False, True], 2)
