@@ -12,9 +12,10 @@ from sqlalchemy import Connection, Engine, delete, select, update
 from reactions.newsroom import sites
 from reactions.storage import locks, tables
 from reactions.storage.engines import snapshot, writing
-from reactions.times import DAY_MS
-from reactions.votes import counting, recounting, retention, sealing
+from reactions.times import DAY_MS, HOUR_MS
+from reactions.votes import counting, recounting, retention, revising, rollups, sealing
 from reactions.votes.recounting import Finding
+from reactions.votes.revising import Editor
 from tests import make
 from tests.boxes import NOON_MS, Booth, booth
 from tests.engines import wait_until
@@ -138,6 +139,45 @@ def test_only_the_tally_is_set_once_votes_were_dropped(daily: Booth) -> None:
 
     behind_our_back(daily, update(tables.hourly).where(_h.reaction == "sad").values(added=9))
     assert len(correct(daily)) == 1
+
+
+def test_the_series_of_votes_that_were_dropped_stays_even_if_they_amount_to_nothing(daily: Booth) -> None:
+    """A vote that a merge brought, and its reader took back: no vote, no net event and no reader is there to be told of."""
+    daily.cast(make.DEE, "love", seq=1, article="before")
+    daily.cast(ADA, "like", seq=1, article="after")
+    editor = Editor(daily.engine, daily.box, daily.site, by="a test", now_ms=NOON_MS)
+    revising.merge(editor, "before", into="after")
+    daily.cast(make.DEE, None, seq=NOON_MS + 9, article="after", now_ms=NOON_MS + 9)
+    daily.cast(ADA, None, seq=2, article="after")
+    with writing(daily.engine) as connection:
+        sites.change(connection, "daily", keep_votes_days=30)
+        site = sites.get(connection, "daily")
+    retention.drop_old_votes(daily.engine, daily.box, site, now_ms=NOON_MS + 90 * DAY_MS)
+    of_love = select(tables.hourly).where(_h.reaction == "love").order_by(_h.article_id)
+    with daily.engine.connect() as connection:
+        before = connection.execute(of_love).all()
+    behind_our_back(daily, update(tables.tally).where(_t.reaction == "love").values(n=9))
+
+    assert correct(daily) == []
+    with daily.engine.connect() as connection:
+        assert connection.execute(of_love).all() == before
+
+
+@pytest.mark.parametrize("hours", [-30, 30], ids=["a row stands too early", "a row stands too late"])
+def test_rollups_are_made_anew_from_the_first_hour_that_was_or_is_wrong(daily: Booth, hours: int) -> None:
+    now_ms = NOON_MS + 5 * DAY_MS
+    moved = _h.reaction == ("like" if hours > 0 else "sad"), _h.removed == 0
+    behind_our_back(
+        daily, update(tables.hourly).where(*moved).values(hour_utc=_h.hour_utc + hours), update(tables.tally).values(n=9)
+    )
+    assert rollups.roll_up(daily.engine, now_ms=now_ms, within_s=60)
+
+    correct(daily)
+
+    with snapshot(daily.engine) as connection:
+        covered = rollups.covered_before(connection) - NOON_MS // HOUR_MS
+        assert [each for day in rollups.days(connection) for each in rollups.differences(connection, day)] == []
+    assert covered == (-6 if hours < 0 else 0)
 
 
 def test_a_batch_on_its_way_is_waited_for(daily: Booth) -> None:

@@ -149,13 +149,14 @@ def test_more_votes_than_one_step_removes(daily: Booth) -> None:
     assert (rows(daily), faults(daily)) == (0, [])
 
 
-def test_a_pattern_deletes_what_nobody_described(daily: Booth) -> None:
-    for key in ("junk/1", "junk/2", "junk/3", "news/1"):
+def test_a_pattern_deletes_what_nobody_described(daily: Booth, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(removing, "_ARTICLES_AT_ONCE", 2)
+    for key in ("junk/1", "junk/2", "junk/3", "junk/4", "news/1"):
         daily.cast(ADA, "like", seq=1, article=key)
     with writing(daily.engine) as connection:
         articles.describe(connection, daily.site, [Description("junk/3", "A title")], at_ms=NOON_MS)
 
-    assert removing.delete_matching(editor(daily), "junk/*") == 2
+    assert removing.delete_matching(editor(daily), "junk/*") == 3
     assert (keys(daily), faults(daily)) == (["junk/3", "news/1"], [])
     with pytest.raises(MalformedSite):
         removing.delete_matching(editor(daily), "*")
