@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 
 import pytest
-from sqlalchemy import Engine, delete, update
+from sqlalchemy import Engine, Update, delete, update
 
 from reactions.newsroom import article_keys
 from reactions.refusals import Unavailable
@@ -83,6 +83,38 @@ def test_drift_is_told_once_and_counted_until_it_is_gone(daily: Booth) -> None:
     seen.look(6)
 
     assert (len(seen.named), seen.differing[-1]) == (5, 3)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        update(tables.tally).values(n=7),
+        update(tables.tally).values(imported=7),
+        update(tables.hourly).values(added=7),
+        update(tables.hourly).values(readers_00=7),
+    ],
+    ids=["votes", "imported", "series", "readers"],
+)
+def test_every_number_that_reports_are_made_of_is_checked(daily: Booth, fault: Update) -> None:
+    with writing(daily.engine) as connection:
+        connection.execute(fault)
+    seen = Seen(daily.engine, articles=10)
+
+    seen.look(1)
+
+    assert sorted(seen.named) == list(ARTICLES)
+
+
+def test_drift_that_is_corrected_is_forgotten_wherever_a_round_was_cut(daily: Booth) -> None:
+    seen = Seen(daily.engine, articles=2)
+    for article in ARTICLES:
+        tamper(daily, article, 7)
+    seen.look(3)
+    for article in ARTICLES:
+        tamper(daily, article, 1)
+    seen.look(3)
+
+    assert seen.differing == [2, 4, 5, 3, 1, 0]
 
 
 def test_votes_that_arrive_meanwhile_are_no_drift(daily: Booth) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from reactions.storage import tables
 from reactions.storage.engines import snapshot, writing
-from reactions.times import DAY_MS
+from reactions.times import DAY_MS, HOUR_MS
 from reactions.votes import ledger, sealing
 from reactions.votes.sealing import SealBroken
 from tests import make
@@ -78,6 +78,27 @@ def test_every_day_that_is_over_is_sealed_once(daily: Booth) -> None:
 
     assert (first[0], second[0], sealed(daily)) == (1, 1, (0, second[1]))
     assert first[1] != second[1]
+    assert broken(daily) == []
+
+
+def test_a_day_is_sealed_when_it_has_been_over_for_an_hour(daily: Booth) -> None:
+    """A ballot is counted some seconds after the time that it bears."""
+    an_hour_later = (DAY + 1) * DAY_MS + HOUR_MS
+
+    assert sealing.seal(daily.engine, now_ms=an_hour_later - 1)[0] == 0
+    assert sealing.seal(daily.engine, now_ms=an_hour_later)[0] == 1
+
+
+def test_what_is_removed_of_a_day_before_it_is_sealed_is_missed_by_nobody(daily: Booth) -> None:
+    sealed(daily, days_later=1)
+    with daily.engine.connect() as connection:
+        voters = [(a, bytes(v)) for a, v in connection.execute(select(_e.article_id, _e.voter).where(_e.seq == 2))]
+    with writing(daily.engine) as connection:
+        ledger.strike_out_voters(connection, voters, what="test", at_ms=NOON_MS)
+    daily.cast(make.CIA, "like", seq=1, now_ms=NOON_MS + DAY_MS)
+
+    assert broken(daily) == []
+    assert sealed(daily)[0] == 1
     assert broken(daily) == []
 
 
