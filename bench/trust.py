@@ -1,4 +1,4 @@
-"""`python -m bench.trust [sources|attacks|month|cost|all] [--votes 1000] [--shadow]`: what scripts achieve.
+"""`python -m bench.trust [sources|attacks|month|cost|memory|all] [--votes 1000] [--shadow]`: what scripts achieve.
 
 In one process with a clock that is turned, on an SQLite file: the product's own tokens, caps, detector, ballot box and tables,
 without HTTP, so that ten minutes and a month pass quickly. `python -m tests.faults I05` drives a part of it through HTTP. The
@@ -8,10 +8,12 @@ file is longer than others because the attacks and the honest month share one wo
 from __future__ import annotations
 
 import argparse
+import gc
 import random
 import sys
 import tempfile
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -296,10 +298,34 @@ def _cost(here: World, ballots: Sequence[Ballot], *, proven: bool, votes: int) -
     return (time.process_time() - begun) / votes * 1e6
 
 
+def memory(votes: int, *, articles: int) -> tuple[float, float]:
+    """What the watch takes of an hour of honest votes: bytes for each that it remembers, and MB more during a look."""
+    with world() as here:
+        here.cast([here.honest("hello")])
+        here.parts.watch.look()
+        tracemalloc.start(1)
+        for first in range(0, votes, BATCH):
+            here.now_ms = START_MS + 58 * MINUTE_MS * first // votes
+            here.cast([here.honest(f"a{here.chance.randrange(articles)}") for _ in range(min(BATCH, votes - first))])
+        gc.collect()
+        remembered, before = here.parts.watch._remembered, tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        here.parts.watch.look()
+        look_mb = (tracemalloc.get_traced_memory()[1] - before) / 1e6
+        gc.collect()
+        held = tracemalloc.get_traced_memory()[0]
+        here.now_ms += 2 * HOUR_MS
+        here.parts.watch.look()  # it forgets all of them
+        gc.collect()
+        freed = held - tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+        return freed / remembered, look_mb
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.trust", description=__doc__)
-    parser.add_argument("what", choices=["sources", "attacks", "month", "cost", "all"], nargs="?", default="all")
-    parser.add_argument("--votes", type=int, default=1000, help="how many each source sends")
+    parser.add_argument("what", choices=["sources", "attacks", "month", "cost", "memory", "all"], nargs="?", default="all")
+    parser.add_argument("--votes", type=int, default=1000, help="how many each source sends, or the watch remembers")
     parser.add_argument("--only", default="", help="a part of the name of the sources to try")
     parser.add_argument("--shadow", action="store_true", help="with hold_automatically off, as shipped")
     chosen = parser.parse_args()
@@ -315,6 +341,10 @@ def main() -> int:
     if chosen.what in ("cost", "all"):
         proven, fresh = cost()
         print(f"\ntrust adds {proven:.1f} µs of CPU to a proven reader's vote, {fresh:.1f} µs to a fresh one's")
+    if chosen.what in ("memory", "all"):
+        for articles in (1, 1000):
+            each, look_mb = memory(chosen.votes, articles=articles)
+            print(f"\n{chosen.votes:,} votes on {articles:,} articles: {each:.0f} bytes each, {look_mb:.1f} MB more in a look")
     return 0
 
 

@@ -21,3 +21,10 @@ def test_a_day_of_honest_votes_is_counted() -> None:
     assert votes > 500
     assert ever_held <= 0.005 * votes
     assert held_at_the_end == 0
+
+
+def test_what_the_watch_takes_of_votes_is_measured() -> None:
+    each, look_mb = trust.memory(2_000, articles=50)
+
+    assert 100 < each < 400
+    assert 0 < look_mb < 20
