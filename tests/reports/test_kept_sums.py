@@ -123,6 +123,22 @@ def test_what_is_packed_comes_back(engine: Engine) -> None:
         assert kept_sums.find(connection, here.site, "votes", range(150, 250), 0) is None
 
 
+def test_what_is_kept_is_of_one_site_one_past_and_goes_as_far_as_the_shortest_of_it(engine: Engine) -> None:
+    here, other = stage(engine), stage(engine, "weekly")
+    mine, theirs, older = {7: Votes(1, 2, 3)}, {8: Votes(4, 5, 9)}, {9: Votes(0, 0, 1)}
+    with engines.writing(engine) as connection:
+        assert kept_sums.upto(connection, here.site, 3) == 0
+        kept_sums.put(connection, here.site, "votes", range(100, 200), 3, mine)
+        kept_sums.put(connection, here.site, "votes old", range(100, 180), 2, older)
+        kept_sums.put(connection, here.site, "votes 7d", range(100, 190), 3, mine)
+        kept_sums.put(connection, other.site, "votes", range(100, 205), 3, theirs)
+
+        assert kept_sums.upto(connection, here.site, 3) == 190
+        assert kept_sums.read(connection, here.site, 3) == [("votes", range(100, 200), mine), ("votes 7d", range(100, 190), mine)]
+        assert kept_sums.find(connection, here.site, "votes", range(100, 205), 3) == (range(100, 200), mine)
+        assert kept_sums.find(connection, other.site, "votes", range(100, 205), 3) == (range(100, 205), theirs)
+
+
 def found_wrong(here: Stage) -> set[str]:
     with engines.snapshot(here.engine) as connection:
         return {each.what for each in reporting.kept_differences(connection, here.site, now_ms=here.now_ms)}

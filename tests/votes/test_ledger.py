@@ -129,6 +129,34 @@ def test_an_event_that_was_slipped_in_is_reported(daily: Booth) -> None:
     assert [(seal.day, seal.sealed, seal.found) for seal in broken(daily)] == [(DAY, 2, 3)]
 
 
+def test_a_day_that_had_no_event_when_others_were_sealed_has_none(daily: Booth) -> None:
+    sealed(daily)
+
+    with writing(daily.engine) as connection:
+        ledger.append(connection, [ledger.Event(1, b"x" * 16, 1, None, "like", "vote", NOON_MS - DAY_MS)])
+
+    assert [(seal.day, seal.sealed, seal.found) for seal in broken(daily)] == [(DAY - 1, 0, 1)]
+
+
+def test_a_chain_value_that_was_changed_is_reported_though_all_events_are_there(daily: Booth) -> None:
+    sealed(daily)
+    behind_our_back(daily, update(tables.ledger_digest).where(tables.ledger_digest.c.day == DAY).values(chain=b"x" * 64))
+
+    assert [(seal.day, seal.chained) for seal in broken(daily)] == [(DAY, False), (DAY + 1, False)]
+
+
+def test_days_begin_and_end_at_midnight(daily: Booth) -> None:
+    for reader, at_ms in ((make.CIA, (DAY + 1) * DAY_MS - 1), (make.DEE, (DAY + 1) * DAY_MS)):
+        daily.cast(reader, "like", seq=1, now_ms=at_ms)
+
+    assert (sealed(daily, days_later=1)[0], sealed(daily)[0]) == (1, 1)
+
+    d = tables.ledger_digest.c
+    with daily.engine.connect() as connection:
+        assert connection.execute(select(d.day, d.events).order_by(d.day)).all() == [(DAY, 3), (DAY + 1, 2)]
+    assert broken(daily) == []
+
+
 def test_a_named_procedure_leaves_every_seal_whole_and_is_on_record(daily: Booth) -> None:
     sealed(daily)
     with daily.engine.connect() as connection:
