@@ -116,8 +116,18 @@ class Watch:
         article.news = True
         self._remembered += 1
         if self._remembered > MOST_REMEMBERED:
-            article.votes.popleft()
-            self._remembered -= 1
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Forget the oldest votes of the articles that have most: a flood displaces its own, and hides nobody else's."""
+        room = max(MOST_REMEMBERED // 100, 1)
+        for article in sorted(self._articles.values(), key=lambda article: len(article.votes), reverse=True):
+            for _ in range(min(room, (len(article.votes) + 1) // 2)):
+                article.votes.popleft()
+                self._remembered -= 1
+                room -= 1
+            if not room:
+                return
 
     def hold_for(self, ballot: Ballot) -> Hold | None:
         """Why a fresh vote is held, if it has the pattern of a verdict that holds votes."""

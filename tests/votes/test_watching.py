@@ -379,3 +379,32 @@ def test_of_a_flood_beyond_what_is_remembered_no_more_stays_named(process: Proce
     (named,) = process.watch._votes_named.values()
     assert len(named) == 100
     assert process.booth.shown() == {}
+
+
+@pytest.mark.parametrize("articles", [1, 3])
+def test_a_flood_beyond_what_is_remembered_hides_no_other_articles_flood(
+    process: Process, monkeypatch: pytest.MonkeyPatch, articles: int
+) -> None:
+    monkeypatch.setattr(watching, "MOST_REMEMBERED", 300)
+    for number in range(articles):
+        process.vote(1_000 * number, 450 // articles, "like", network=f"one-{number}", article=f"flooded-{number}")
+
+    process.vote(90_000, 60, "angry", network="another")
+
+    assert HELLO in {verdict.article_id for verdict in process.watch.look()}
+    assert sum(len(votes) for _, votes, _ in process.watch._seen(process.now_ms).values()) <= 300
+    assert process.booth.shown() == {}
+    assert right(process.booth)
+
+
+def test_of_many_articles_that_are_remembered_each_keeps_its_latest_vote(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "MOST_REMEMBERED", 40)
+    for number in range(39):
+        process.vote(number, 1, "like", article=f"quiet-{number}")
+    process.vote(1_000, 30, "like", article="loud")
+
+    remembered = [len(votes) for _, votes, _ in process.watch._seen(process.now_ms).values()]
+
+    assert sorted(remembered) == [1] * 40
