@@ -124,9 +124,14 @@ def closes_at_ms(site: Site, published_at: int | None, first_seen_at: int) -> in
     return born_ms(published_at, first_seen_at) + site.close_after_days * DAY_MS
 
 
-def find(connection: Connection, site: Site, keys: Collection[ArticleKey], *, now_ms: int) -> dict[str, Article]:
-    """The registered ones among the articles with these keys, aliases included, by key. Creates nothing."""
-    found = find_places(connection, [Place(site, key, now_ms) for key in keys])
+def find(
+    connection: Connection, site: Site, keys: Collection[ArticleKey], *, now_ms: int, asked: Asked | None = None
+) -> dict[str, Article]:
+    """The registered ones among the articles with these keys, aliases included, by key. Creates nothing.
+
+    `asked` is as in `find_places`.
+    """
+    found = find_places(connection, [Place(site, key, now_ms) for key in keys], asked)
     return {key: article for (_, key), article in found.items() if isinstance(article, Article)}
 
 

@@ -29,9 +29,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.dialects.sqlite import pysqlite
 
-from reactions.storage import engines
+from reactions.storage import connecting, engines
 from reactions.storage.engines import insert_of
-from reactions.storage.parameters import ARRAYS, WrittenArray, in_text
+from reactions.storage.parameters import ARRAYS, WrittenArray, ids_in_text, in_text
 
 if TYPE_CHECKING:
     from reactions.storage.trips import Trip
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 Answer = Callable[[], list[tuple[Any, ...]]]  # the rows, once they are asked for
 
 _MOST_ROWS = 500  # SQLite takes at most 32,766 parameters in one statement
-
 _ROW = re.compile(r"\bVALUES (\((?:[^()]|\([^()]*\))*\))")
 _PARAMETER = re.compile("%s|%%")
 _ANOTHER_ORDER = "the columns stand in another order in the table"
@@ -153,7 +152,7 @@ class Question:
         """Ask; the rows are had later, after a block `in_one_trip` at the latest."""
         dialect = connection.dialect.name
         text, values = self._compiled(dialect)
-        listed = _as_text(dialect, numbers)
+        listed = ids_in_text(dialect, numbers)
         return begin(connection, text, [listed if value is _IDS else value for value in values])
 
     def _compile(self, dialect: str) -> tuple[str, list[Any]]:
@@ -200,9 +199,12 @@ def in_one_trip(connection: Connection, *, commits: bool = False) -> Iterator[No
     """Send PostgreSQL all statements of the block at its end, together, and wait for their answers.
 
     The block holds statements of this file, and asks for no rows. If it `commits`, its statements are the transaction's last,
-    and COMMIT goes with them. On SQLite there is no trip to save, and whoever began the transaction commits it.
+    or all of it where none has begun, and COMMIT goes with them. On SQLite there is no trip to save, and whoever began the
+    transaction commits it.
     """
-    if connection.dialect.name != "postgresql" or _is_sqlalchemys(connection):
+    is_whole = commits and not connection.get_execution_options().get(connecting.AT_BEGIN)  # nothing has to be said before it
+    travels = connection.dialect.name == "postgresql" and (connection.in_transaction() or is_whole)
+    if not travels or _is_traced(connection):
         yield
         return
     named = connection.info.setdefault(_NAMED, {}) if connection.info.get(engines.MAY_PREPARE) else None
@@ -229,7 +231,11 @@ def _trip_maker() -> type[Trip]:
 
 def _is_sqlalchemys(connection: Connection) -> bool:
     """True if SQLAlchemy has to run a statement: a reader's first one begins a transaction, and whoever traces sees all."""
-    return not connection.in_transaction() or bool(connection.dispatch.before_cursor_execute)
+    return not connection.in_transaction() or _is_traced(connection)
+
+
+def _is_traced(connection: Connection) -> bool:
+    return bool(connection.dispatch.before_cursor_execute)
 
 
 def _raw(connection: Connection, text: str) -> tuple[Any, bytes]:
@@ -290,10 +296,4 @@ def among(dialect: str, column: Any) -> ColumnElement[bool]:
 
 def ids(dialect: str, numbers: Iterable[int]) -> dict[str, Any]:
     """The parameter of a statement with `among`."""
-    return {"ids": _as_text(dialect, numbers) if dialect == "sqlite" else list(numbers)}
-
-
-def _as_text(dialect: str, numbers: Iterable[int]) -> str:
-    """Ids as the driver itself takes them: psycopg's way with a list takes seven times as long."""
-    listed = ",".join(map(str, numbers))
-    return f"[{listed}]" if dialect == "sqlite" else f"{{{listed}}}"
+    return {"ids": ids_in_text(dialect, numbers) if dialect == "sqlite" else list(numbers)}

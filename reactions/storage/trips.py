@@ -24,7 +24,7 @@ _BINARY = 1  # the format of answers
 
 
 class Trip:
-    """What one connection is sent together; a transaction begins with it where none is open.
+    """What one connection is sent together; a transaction begins with it where none is open, unless it commits.
 
     `named` is what the connection has prepared before, and grows; None where nothing may be prepared.
     """
@@ -43,7 +43,7 @@ class Trip:
         return lambda: self._rows(place)
 
     def commit(self) -> None:
-        """Let the trip end with COMMIT, which does not run if anything before it fails."""
+        """Let the trip end a transaction, or be one of its own: if anything fails, nothing of it was done."""
         self._commits = True
 
     def go(self) -> None:
@@ -74,7 +74,8 @@ class Trip:
     def _send(self, pgconn: PGconn) -> list[Callable[[PGresult], None]]:
         """Send all in one call to the system; who takes each of the answers."""
         takers: list[Callable[[PGresult], None]] = []
-        if pgconn.transaction_status == TransactionStatus.IDLE and not self._driver.autocommit:
+        is_open = pgconn.transaction_status != TransactionStatus.IDLE
+        if not (is_open or self._commits or self._driver.autocommit):
             pgconn.send_query_params(b"BEGIN", None)
             takers.append(_ignore)
         fresh: Named = {}
@@ -89,7 +90,7 @@ class Trip:
                     takers.append(partial(self._name, text, name))
                 pgconn.send_query_prepared(name, values, result_format=_BINARY)
             takers.append(self._results.append)
-        if self._commits:
+        if self._commits and is_open:  # else PostgreSQL takes all up to the end of a trip as one transaction
             pgconn.send_query_params(b"COMMIT", None)
             takers.append(_ignore)
         pgconn.pipeline_sync()

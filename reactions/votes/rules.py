@@ -13,6 +13,7 @@ from reactions.newsroom.articles import Article
 from reactions.newsroom.reaction_sets import ReactionSet
 from reactions.newsroom.sites import Site
 from reactions.refusals import SeqOutOfRange
+from reactions.storage import statements
 from reactions.times import DAY_MS
 from reactions.votes import tallies
 from reactions.votes.holds import Hold, Sender
@@ -116,7 +117,13 @@ def with_one_more(counts: Counts, reaction: str | None) -> Counts:
 
 def counts_of(connection: Connection, site: Site, keys: Sequence[ArticleKey], *, now_ms: int) -> list[Counts]:
     """The counts of articles, in the order asked. An article nobody voted on has zeros; nothing is created."""
-    found = articles.find(connection, site, set(keys), now_ms=now_ms)
-    counted = tallies.counts_of(connection, {article.article_id for article in found.values()})
+    ids = {key.id for key in keys}
+    with statements.in_one_trip(connection, commits=not connection.in_transaction()):
+        asked_for = articles.ask(connection, ids)
+        answer = tallies.ask_counts(connection, ids)
+    found = articles.find(connection, site, set(keys), now_ms=now_ms, asked=asked_for)
+    counted = answer()
+    if elsewhere := {article.article_id for article in found.values()} - ids:  # which aliases and merged articles lead to
+        counted |= tallies.counts_of(connection, elsewhere)
     asked = [(key.text, found.get(key.text)) for key in keys]
     return [shown(site, key, counted[article.article_id] if article else {}, article) for key, article in asked]

@@ -7,15 +7,19 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.pq import TransactionStatus
 from sqlalchemy import Engine, create_engine, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from reactions import settings
+from reactions.newsroom import article_keys, articles
 from reactions.storage import connecting, engines, statements, tables
 from reactions.storage.engines import writing
 from reactions.storage.statements import ManyRows
 from reactions.storage.trips import Trip
 from reactions.times import HOUR_MS, now_ms
+from reactions.votes import revising, rules
+from reactions.votes.revising import Editor
 from tests import make
 from tests.boxes import NOON_MS, Booth, booth
 from tests.engines import Postgres
@@ -80,6 +84,41 @@ def test_a_batch_is_counted_in_three_trips_and_commits_on_the_last(
     assert trips == [(2, False), (1, False), (4 + 3, True)]
     assert others == []
     assert daily.counts("0")[0].by_reaction["love"] == 3
+
+
+def test_counts_are_read_in_one_trip_which_is_a_transaction(
+    daily: Booth, trips: list[tuple[int, bool]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cast_many(daily, 1)
+    trips.clear()
+    others = cursors(monkeypatch)
+
+    assert [sum(counts.by_reaction.values()) for counts in daily.counts("0", "1", "2")] == [3, 3, 3]
+
+    assert trips == [(2, True)]
+    assert others == []
+    with daily.engine.connect() as connection:
+        assert connection.connection.driver_connection.info.transaction_status == TransactionStatus.IDLE
+
+
+def test_counts_of_articles_under_other_keys_are_read_too(daily: Booth) -> None:
+    cast_many(daily, 1)
+    with writing(daily.engine) as connection:
+        articles.add_aliases(connection, daily.site, {"other": article_keys.id_of("daily", "0")})
+    revising.merge(Editor(daily.engine, daily.box, daily.site, by="a test", now_ms=now_ms()), "1", into="2")
+
+    assert [(counts.article, counts.by_reaction["like"]) for counts in daily.counts("other", "0", "1", "2")] == [
+        ("other", 3), ("0", 3), ("1", 6), ("2", 6)
+    ]  # fmt: skip
+
+
+def test_counts_that_are_read_within_a_transaction_do_not_end_it(daily: Booth) -> None:
+    with daily.engine.connect() as connection:
+        with connection.begin() as transaction:
+            PLAIN.execute(connection, [(1, "like", 5)])
+            rules.counts_of(connection, daily.site, [article_keys.article_key("daily", "0")], now_ms=NOON_MS)
+            transaction.rollback()
+        assert connection.execute(select(tables.tally.c.n)).all() == []
 
 
 @pytest.mark.parametrize("readers", [1, 9, 200])
