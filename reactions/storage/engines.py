@@ -33,8 +33,8 @@ _WAIT_MS = "wait_ms"  # in the notes on an SQLite connection: for how long it wa
 READ_ONLY = "25006"  # SQLSTATE read_only_sql_transaction
 _FORGOTTEN = ("26000", "0A000")  # a prepared statement is not there any more, or its tables have changed since
 _SQLITE = b"SQLite format 3\0"  # with which every file of it begins
-# In the notes on a connection to PostgreSQL: whether rows are given as arrays, and whether statements may be prepared in it.
-TAKES_ARRAYS, MAY_PREPARE = "takes_arrays", "may_prepare"
+# In the notes on a connection to PostgreSQL: whether rows are given as arrays, whether statements may be prepared, and which are.
+TAKES_ARRAYS, MAY_PREPARE, PREPARED = "takes_arrays", "may_prepare", "prepared"
 
 
 def keep_private(url: str) -> None:
@@ -240,5 +240,7 @@ def _leave_useless(context: ExceptionContext) -> None:
 
     The same holds for those whose prepared statements are no longer good: the next prepares them anew.
     """
-    if getattr(context.original_exception, "sqlstate", None) in (READ_ONLY, *_FORGOTTEN):
+    code = getattr(context.original_exception, "sqlstate", None)
+    prepares = context.connection is not None and context.connection.info.get(PREPARED)
+    if code == READ_ONLY or (prepares and code in _FORGOTTEN):
         context.is_disconnect = True

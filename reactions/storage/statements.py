@@ -42,7 +42,7 @@ _MOST_ROWS = 500  # SQLite takes at most 32,766 parameters in one statement
 _ROW = re.compile(r"\bVALUES (\((?:[^()]|\([^()]*\))*\))")
 _PARAMETER = re.compile("%s|%%")
 _ANOTHER_ORDER = "the columns stand in another order in the table"
-_TRIP, _NAMED = "trip", "named"  # in the notes on a connection: what it is about to be sent, and what it has prepared
+_TRIP = "trip"  # in the notes on a connection: what it is about to be sent
 _listings = count()
 _IDS = object()  # stands where a question's ids go
 _POSITIONAL = {"sqlite": pysqlite.dialect(), "postgresql": psycopg.dialect(paramstyle="format")}  # type: ignore[no-untyped-call]
@@ -207,7 +207,7 @@ def in_one_trip(connection: Connection, *, commits: bool = False) -> Iterator[No
     if not travels or _is_traced(connection):
         yield
         return
-    named = connection.info.setdefault(_NAMED, {}) if connection.info.get(engines.MAY_PREPARE) else None
+    named = connection.info.setdefault(engines.PREPARED, {}) if connection.info.get(engines.MAY_PREPARE) else None
     trip = connection.info[_TRIP] = _trip_maker()(connection.connection.driver_connection, named)  # type: ignore[arg-type]
     if commits:
         trip.commit()

@@ -169,6 +169,15 @@ def test_tables_that_are_altered_under_a_running_service_cost_no_vote(daily: Boo
     assert daily.shown("0") == {"love": 3}
 
 
+def test_what_postgresql_does_not_do_is_no_lost_connection_where_nothing_is_prepared(engine: Engine) -> None:
+    """It says that with the same code as of a prepared statement that it cannot run any more."""
+    with pytest.raises(DBAPIError) as caught, engine.connect() as connection:
+        connection.exec_driver_sql("SELECT count(*) FROM tally FOR UPDATE")
+
+    assert getattr(caught.value.orig, "sqlstate", None) == "0A000"
+    assert not caught.value.connection_invalidated
+
+
 def test_after_a_failure_what_was_prepared_before_is_still_used_and_nothing_is_left_behind(engine: Engine) -> None:
     def write_twice(article_id: int) -> None:
         with writing(engine) as connection, statements.in_one_trip(connection):
