@@ -107,9 +107,24 @@ def test_counts_of_articles_under_other_keys_are_read_too(daily: Booth) -> None:
         articles.add_aliases(connection, daily.site, {"other": article_keys.id_of("daily", "0")})
     revising.merge(Editor(daily.engine, daily.box, daily.site, by="a test", now_ms=now_ms()), "1", into="2")
 
-    assert [(counts.article, counts.by_reaction["like"]) for counts in daily.counts("other", "0", "1", "2")] == [
-        ("other", 3), ("0", 3), ("1", 6), ("2", 6)
-    ]  # fmt: skip
+    for asked, likes in {"other": 3, "0": 3, "1": 6, "2": 6}.items():
+        assert [(counts.article, counts.by_reaction["like"]) for counts in daily.counts(asked)] == [(asked, likes)]
+    assert [counts.by_reaction["like"] for counts in daily.counts("other", "0", "1", "2")] == [3, 3, 6, 6]
+
+
+def test_behind_a_pooler_counts_are_read_after_the_time_outs_are_said(
+    daily: Booth, database_url: str, trips: list[tuple[int, bool]]
+) -> None:
+    """A transaction that PostgreSQL makes of a trip by itself has no beginning at which to say them."""
+    said: list[str] = []
+    engine = create_engine(database_url, execution_options={connecting.AT_BEGIN: "SET LOCAL statement_timeout = 7777"})
+    engines.prepare(engine)
+    with engine.connect() as connection:
+        rules.counts_of(connection, daily.site, [article_keys.article_key("daily", "0")], now_ms=NOON_MS)
+        said += connection.exec_driver_sql("SHOW statement_timeout").scalars()
+    engine.dispose()
+
+    assert (said, trips) == (["7777ms"], [])
 
 
 def test_counts_that_are_read_within_a_transaction_do_not_end_it(daily: Booth) -> None:

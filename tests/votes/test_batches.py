@@ -11,9 +11,10 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy import Engine, event
 
-from reactions.votes import ballot_box
+from reactions.times import HOUR_MS
+from reactions.votes import ballot_box, tallies
 from tests import make
-from tests.boxes import Booth, booth
+from tests.boxes import NOON_MS, Booth, booth
 from tests.engines import wait_until
 
 
@@ -86,3 +87,18 @@ def test_a_process_that_is_forked_later_starts_a_committer_of_its_own(daily: Boo
         daily.box.submit(daily.ballot(make.reader(2), "like", seq=1), None, door=ballot_box._THREADS, token=None)
         os._exit(0 if started else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.parametrize(("after_ms", "told"), [(-HOUR_MS, 0), (0, 0), (60_000, 0), (60_001, 1), (HOUR_MS, 1)])
+def test_a_vote_is_late_a_minute_after_its_hour_has_ended(engine: Engine, database_url: str, after_ms: int, told: int) -> None:
+    """Before that nobody goes by what the hour had; from then on each process has to hear that it changed."""
+    make.site(database_url)
+    daily = booth(engine, clock=lambda: NOON_MS + HOUR_MS + after_ms)
+    daily.cast(make.BEN, "like", seq=1, now_ms=NOON_MS + 3 * HOUR_MS)  # registers the article
+    with engine.connect() as connection:
+        before = tallies.rewrites(connection)
+
+    daily.cast(make.ADA, "like", seq=1, now_ms=NOON_MS + HOUR_MS - 1)
+
+    with engine.connect() as connection:
+        assert tallies.rewrites(connection) - before == told

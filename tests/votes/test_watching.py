@@ -397,6 +397,14 @@ def test_a_flood_beyond_what_is_remembered_hides_no_other_articles_flood(
     assert right(process.booth)
 
 
+def test_articles_of_one_vote_each_are_no_more_than_may_be_remembered(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "MOST_REMEMBERED", 20)
+    for number in range(30):
+        process.vote(number, 1, "like", article=f"quiet-{number}")
+
+    assert sum(len(votes) for _, votes, _ in process.watch._seen(process.now_ms).values()) == 20
+
+
 def test_of_many_articles_that_are_remembered_each_keeps_its_latest_vote(
     process: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
