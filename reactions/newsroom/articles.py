@@ -313,7 +313,7 @@ def find_places(connection: Connection, places: Collection[Place], asked: Asked 
     if len(found) < len(named):
         found |= _find_by_alias(connection, [place for name, place in named.items() if name not in found])
     if any(row.merged_into is not None for row in found.values()):
-        targets = _rows(connection, [row.merged_into for row in found.values() if row.merged_into is not None])
+        targets = ask(connection, [row.merged_into for row in found.values() if row.merged_into is not None])()
         found = {name: row if row.merged_into is None else targets[row.merged_into] for name, row in found.items()}
     outcome: dict[Name, Article | Refusal] = {}
     for name, place in named.items():
@@ -330,12 +330,8 @@ def _find_by_alias(connection: Connection, places: Collection[Place]) -> dict[Na
         asked = {place.key.text for place in places if place.site.id == site_id}
         for key, article_id in connection.execute(_SELECT_ALIASES, {"site_id": site_id, "keys": list(asked)}):
             led[site_id, key] = article_id
-    rows = _rows(connection, set(led.values())) if led else {}
+    rows = ask(connection, set(led.values()))() if led else {}
     return {name: rows[article_id] for name, article_id in led.items()}
-
-
-def _rows(connection: Connection, ids: Collection[int]) -> Mapping[int, _ArticleRow]:
-    return ask(connection, ids)()
 
 
 def _article(row: _ArticleRow, place: Place) -> Article:

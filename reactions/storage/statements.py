@@ -208,9 +208,8 @@ def in_one_trip(connection: Connection, *, commits: bool = False) -> Iterator[No
         yield
         return
     named = connection.info.setdefault(engines.PREPARED, {}) if connection.info.get(engines.MAY_PREPARE) else None
-    trip = connection.info[_TRIP] = _trip_maker()(connection.connection.driver_connection, named)  # type: ignore[arg-type]
-    if commits:
-        trip.commit()
+    driver: Any = connection.connection.driver_connection
+    trip = connection.info[_TRIP] = _trip_maker()(driver, named, commits=commits)
     try:
         yield
     finally:

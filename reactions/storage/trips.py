@@ -26,14 +26,15 @@ _BINARY = 1  # the format of answers
 class Trip:
     """What one connection is sent together; a transaction begins with it where none is open, unless it commits.
 
-    `named` is what the connection has prepared before, and grows; None where nothing may be prepared.
+    `named` is what the connection has prepared before, and grows; None where nothing may be prepared. If it `commits`, the
+    trip ends the transaction, or is one of its own; if anything fails, nothing of it was done.
     """
 
-    def __init__(self, driver: Connection[Any], named: Named | None) -> None:
+    def __init__(self, driver: Connection[Any], named: Named | None, *, commits: bool = False) -> None:
         self._driver = driver
         self._named = named
         self._statements: list[tuple[bytes, Values]] = []
-        self._commits = False
+        self._commits = commits
         self._results: list[PGresult] = []
 
     def add(self, text: bytes, values: Values) -> Callable[[], Rows]:
@@ -41,10 +42,6 @@ class Trip:
         place = len(self._statements)
         self._statements.append((text, values))
         return lambda: self._rows(place)
-
-    def commit(self) -> None:
-        """Let the trip end a transaction, or be one of its own: if anything fails, nothing of it was done."""
-        self._commits = True
 
     def go(self) -> None:
         """Send all and wait for the answers.

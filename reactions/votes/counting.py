@@ -63,7 +63,8 @@ def count(
     Ballots are refused on articles that are closed or unknown, or new and beyond the quota or the `budget` of their network.
     `clock` gives the present time (UTC ms), which decides whether a vote is late; without it the caller calls
     `tallies.note_rewrite` last. `asked` is what `ask_articles` has returned, if that was called before.
-    Nothing is durable until the caller commits, which costs no trip to the database of its own if it lets this one do so.
+    Nothing is durable until the caller commits. With `commits`, PostgreSQL does so with the last statements, unless there is
+    something that others must be told before.
     """
     placed = _placed(connection, ballots, budget, asked)
     voters = _voters(connection, ballots, placed, pseudonym_key)

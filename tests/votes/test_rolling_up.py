@@ -50,6 +50,13 @@ def rows(here: Stage, table: Table) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in connection.execute(select(table).order_by(*table.primary_key))]
 
 
+def rewrite_past(here: Stage) -> None:
+    """Change every hour, and tell that those from two before the midnight on are not what they were."""
+    with engines.writing(here.engine) as connection:
+        connection.execute(update(tables.hourly).values(added=tables.hourly.c.added + 1))
+        tallies.note_rewrite(connection, from_hour=HOUR - 2)
+
+
 def covered(here: Stage) -> int:
     """Before which hour after the midnight the rollups are believed."""
     with engines.snapshot(here.engine) as connection:
@@ -192,9 +199,7 @@ def test_nobody_makes_rollups_of_a_past_that_was_rewritten_while_they_were_compu
 
     def rewritten(connection: Any, hours: range) -> Any:
         computed = changes(connection, hours)
-        with engines.writing(here.engine) as another:
-            another.execute(update(tables.hourly).values(added=tables.hourly.c.added + 1))
-            tallies.note_rewrite(another, from_hour=HOUR - 2)
+        rewrite_past(here)
         return computed
 
     with monkeypatch.context() as patched:
@@ -214,17 +219,13 @@ def test_who_is_overtaken_by_a_rewrite_between_two_steps_leaves_the_mark_alone(
     monkeypatch.setattr(rollups, "_ROWS_AT_ONCE", rows_at_once)
     now_ms = MIDNIGHT_MS + 3 * HOUR_MS
     roll_up(here, now_ms=now_ms)
-    with engines.writing(here.engine) as connection:
-        connection.execute(update(tables.hourly).values(added=tables.hourly.c.added + 1))
-        tallies.note_rewrite(connection, from_hour=HOUR - 2)
+    rewrite_past(here)
     parts = rollups._parts
 
     def overtaken(found: Any) -> Any:
         for place, part in enumerate(parts(found)):
             if place == 1 or rows_at_once > 1:
-                with engines.writing(here.engine) as another:
-                    another.execute(update(tables.hourly).values(added=tables.hourly.c.added + 1))
-                    tallies.note_rewrite(another, from_hour=HOUR - 2)
+                rewrite_past(here)
             yield part
 
     with monkeypatch.context() as patched:
