@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
@@ -20,8 +20,9 @@ from reactions.storage.trips import Trip
 from reactions.times import HOUR_MS, now_ms
 from reactions.votes import revising, rules
 from reactions.votes.revising import Editor
-from tests import make
+from tests import boxes, make
 from tests.boxes import NOON_MS, Booth, booth
+from tests.databases import PostgresDatabases
 from tests.engines import Postgres
 from tests.make import ADA, BEN, CIA
 
@@ -33,6 +34,20 @@ PLAIN = ManyRows(tables.tally, ["article_id", "reaction", "n"])
 def daily(engine: Engine, database_url: str) -> Booth:
     make.site(database_url)
     return booth(engine)
+
+
+@pytest.fixture
+def altered(postgres_databases: PostgresDatabases) -> Iterator[Booth]:
+    """The same on a database of its own, whose tables a test may alter: the other one is used again."""
+    name = postgres_databases.own()
+    url = postgres_databases.server.url(name)
+    make.site(url)
+    engine = create_engine(url, connect_args={"prepare_threshold": None})
+    engines.prepare(engine)
+    yield booth(engine)
+    boxes.close_all()
+    engine.dispose()
+    postgres_databases.server.drop_database(name)
 
 
 @pytest.fixture
@@ -174,14 +189,14 @@ def test_a_server_that_has_forgotten_what_was_prepared_costs_no_vote(daily: Boot
     assert daily.differences() == []
 
 
-def test_tables_that_are_altered_under_a_running_service_cost_no_vote(daily: Booth) -> None:
-    cast_many(daily, 1)
-    with psycopg.connect(str(daily.engine.url.set(drivername="postgresql").render_as_string(False))) as other:
+def test_tables_that_are_altered_under_a_running_service_cost_no_vote(altered: Booth) -> None:
+    cast_many(altered, 1)
+    with psycopg.connect(str(altered.engine.url.set(drivername="postgresql").render_as_string(False))) as other:
         other.execute("alter table article alter column section type text")
 
-    cast_many(daily, 2, "love")
+    cast_many(altered, 2, "love")
 
-    assert daily.shown("0") == {"love": 3}
+    assert altered.shown("0") == {"love": 3}
 
 
 def test_what_postgresql_does_not_do_is_no_lost_connection_where_nothing_is_prepared(engine: Engine) -> None:
@@ -212,18 +227,18 @@ def test_after_a_failure_what_was_prepared_before_is_still_used_and_nothing_is_l
     assert prepared(engine) == 1
 
 
-def test_a_batch_that_fails_on_its_way_to_commit_leaves_nothing(daily: Booth, monkeypatch: pytest.MonkeyPatch) -> None:
-    cast_many(daily, 1)
-    with daily.engine.begin() as connection:  # the hours of this batch are refused, after its votes and events were taken
+def test_a_batch_that_fails_on_its_way_to_commit_leaves_nothing(altered: Booth) -> None:
+    cast_many(altered, 1)
+    with altered.engine.begin() as connection:  # the hours of this batch are refused, after its votes and events were taken
         connection.exec_driver_sql("ALTER TABLE hourly ADD CONSTRAINT none CHECK (added < 4) NOT VALID")
 
-    answers = daily.box.count([daily.ballot(make.reader(n), "like", seq=9, article="0", now_ms=now_ms()) for n in (50, 51)])
+    answers = altered.box.count([altered.ballot(make.reader(n), "like", seq=9, article="0", now_ms=now_ms()) for n in (50, 51)])
 
     assert [type(answer).__name__ for answer in answers] == ["IntegrityError"] * 2
-    assert daily.shown("0") == {"like": 3}
-    with daily.engine.begin() as connection:
+    assert altered.shown("0") == {"like": 3}
+    with altered.engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE hourly DROP CONSTRAINT none")
-    assert daily.differences() == []
+    assert altered.differences() == []
 
 
 def test_what_has_to_be_noted_is_noted_before_the_vote_is_durable(daily: Booth, trips: list[tuple[int, bool]]) -> None:
