@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from reactions import times
 from reactions.newsroom import sites
 from reactions.newsroom.article_keys import article_key
 from reactions.newsroom.sites import Site
@@ -14,6 +15,7 @@ from reactions.storage.engines import snapshot
 from reactions.votes import integrity, rules
 from reactions.votes.ballot_box import BallotBox
 from reactions.votes.rules import Ballot, Counts, Receipt
+from tests import make
 
 NOON_MS = 1_764_072_000_000  # 2025-11-25 12:00 UTC
 
@@ -32,6 +34,13 @@ class Booth:
 
     def cast(self, reader: str, reaction: str | None, *, seq: int, article: str = "hello", now_ms: int = NOON_MS) -> Receipt:
         return self.box.cast(self.ballot(reader, reaction, seq=seq, article=article, now_ms=now_ms))
+
+    def cast_many(self, seq: int, reaction: str | None = "like", readers: int = 9) -> None:
+        """Count a batch of readers' ballots, in turn on three articles, at the present time."""
+        ballots = [
+            self.ballot(make.reader(n), reaction, seq=seq, article=f"{n % 3}", now_ms=times.now_ms()) for n in range(readers)
+        ]
+        assert [answer for answer in self.box.count(ballots) if isinstance(answer, Exception)] == []
 
     def counts(self, *articles: str) -> list[Counts]:
         with self.engine.connect() as connection:

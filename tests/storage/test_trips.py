@@ -1,15 +1,15 @@
-"""What a batch says to PostgreSQL: in how few trips, and with what the connection remembers of the trips before."""
+"""What a batch of votes and a read of counts say to PostgreSQL, and in how few trips."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
 import pytest
 from psycopg.pq import TransactionStatus
-from sqlalchemy import Engine, create_engine, select, text
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy import Engine, create_engine, select
+from sqlalchemy.exc import DBAPIError
 
 from reactions import settings
 from reactions.newsroom import article_keys, articles
@@ -18,11 +18,10 @@ from reactions.storage.engines import writing
 from reactions.storage.statements import ManyRows
 from reactions.storage.trips import Trip
 from reactions.times import HOUR_MS, now_ms
-from reactions.votes import revising, rules
+from reactions.votes import revising, rules, tallies
 from reactions.votes.revising import Editor
-from tests import boxes, make
+from tests import make
 from tests.boxes import NOON_MS, Booth, booth
-from tests.databases import PostgresDatabases
 from tests.engines import Postgres
 from tests.make import ADA, BEN, CIA
 
@@ -34,20 +33,6 @@ PLAIN = ManyRows(tables.tally, ["article_id", "reaction", "n"])
 def daily(engine: Engine, database_url: str) -> Booth:
     make.site(database_url)
     return booth(engine)
-
-
-@pytest.fixture
-def altered(postgres_databases: PostgresDatabases) -> Iterator[Booth]:
-    """The same on a database of its own, whose tables a test may alter: the other one is used again."""
-    name = postgres_databases.own()
-    url = postgres_databases.server.url(name)
-    make.site(url)
-    engine = create_engine(url, connect_args={"prepare_threshold": None})
-    engines.prepare(engine)
-    yield booth(engine)
-    boxes.close_all()
-    engine.dispose()
-    postgres_databases.server.drop_database(name)
 
 
 @pytest.fixture
@@ -74,26 +59,14 @@ def cursors(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     return seen
 
 
-def cast_many(daily: Booth, seq: int, reaction: str | None = "like", readers: int = 9) -> None:
-    answers = daily.box.count(
-        [daily.ballot(make.reader(n), reaction, seq=seq, article=f"{n % 3}", now_ms=now_ms()) for n in range(readers)]
-    )
-    assert [answer for answer in answers if isinstance(answer, Exception)] == []
-
-
-def prepared(engine: Engine) -> int:
-    with engine.connect() as connection:
-        return int(connection.execute(text("select count(*) from pg_prepared_statements")).scalar_one())
-
-
 def test_a_batch_is_counted_in_three_trips_and_commits_on_the_last(
     daily: Booth, trips: list[tuple[int, bool]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cast_many(daily, 1)
+    daily.cast_many(1)
     trips.clear()
     others = cursors(monkeypatch)
 
-    cast_many(daily, 2, "love")
+    daily.cast_many(2, "love")
 
     # The lock and the articles; votes; events, hours, tallies, counts, and the likes that fall.
     assert trips == [(2, False), (1, False), (4 + 3, True)]
@@ -104,7 +77,7 @@ def test_a_batch_is_counted_in_three_trips_and_commits_on_the_last(
 def test_counts_are_read_in_one_trip_which_is_a_transaction(
     daily: Booth, trips: list[tuple[int, bool]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cast_many(daily, 1)
+    daily.cast_many(1)
     trips.clear()
     others = cursors(monkeypatch)
 
@@ -117,7 +90,7 @@ def test_counts_are_read_in_one_trip_which_is_a_transaction(
 
 
 def test_counts_of_articles_under_other_keys_are_read_too(daily: Booth) -> None:
-    cast_many(daily, 1)
+    daily.cast_many(1)
     with writing(daily.engine) as connection:
         articles.add_aliases(connection, daily.site, {"other": article_keys.id_of("daily", "0")})
     revising.merge(Editor(daily.engine, daily.box, daily.site, by="a test", now_ms=now_ms()), "1", into="2")
@@ -151,99 +124,22 @@ def test_counts_that_are_read_within_a_transaction_do_not_end_it(daily: Booth) -
         assert connection.execute(select(tables.tally.c.n)).all() == []
 
 
-@pytest.mark.parametrize("readers", [1, 9, 200])
-def test_a_connection_prepares_a_statement_once_for_any_number_of_rows(daily: Booth, readers: int) -> None:
-    cast_many(daily, 1)
-    cast_many(daily, 2, None)
-    before = prepared(daily.engine)
+def test_a_batch_that_fails_on_its_way_to_commit_leaves_nothing(daily: Booth, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An hour that the table cannot hold is refused after the votes and events were taken."""
+    daily.cast_many(1)
+    row = (article_keys.id_of("daily", "0"), 2**40, "like", *[1] * (len(tables.hourly.columns) - 3))
+    with monkeypatch.context() as patched:
+        patched.setattr(tallies, "hourly_rows", lambda _: [row])
+        answers = daily.box.count([daily.ballot(make.reader(n), "like", seq=9, article="0", now_ms=now_ms()) for n in (50, 51)])
 
-    for seq in range(3, 9):
-        cast_many(daily, seq, [None, "like"][seq % 2], readers + seq)
-
-    assert prepared(daily.engine) == before == 8
-
-
-@pytest.mark.parametrize("asked", ["", "?prepare_threshold=2"])
-def test_only_the_ballot_box_prepares_for_itself(database_url: str, asked: str) -> None:
-    """Where psycopg prepares, it has the server forget all after a rollback, which every read ends with."""
-    chosen = settings.load({}, database_url=database_url.replace("?", f"{asked}&" if asked else "?"), secret=make.SECRET)
-    may = []
-    for options in (connecting.options_of_the_ballot_box(chosen), connecting.options(chosen)):
-        engine = create_engine(chosen.engine_url, **options)
-        engines.prepare(engine)
-        with engine.connect() as connection:
-            may.append(connection.info[engines.MAY_PREPARE])
-        engine.dispose()
-
-    assert may == [True, False]
-
-
-def test_a_server_that_has_forgotten_what_was_prepared_costs_no_vote(daily: Booth) -> None:
-    cast_many(daily, 1)
-    with daily.engine.connect() as connection:
-        connection.exec_driver_sql("DEALLOCATE ALL")
-
-    cast_many(daily, 2, "love")
-
-    assert daily.shown("0") == {"love": 3}
+    assert [type(answer).__name__ for answer in answers] == ["DataError"] * 2
+    assert daily.shown("0") == {"like": 3}
     assert daily.differences() == []
-
-
-def test_tables_that_are_altered_under_a_running_service_cost_no_vote(altered: Booth) -> None:
-    cast_many(altered, 1)
-    with psycopg.connect(str(altered.engine.url.set(drivername="postgresql").render_as_string(False))) as other:
-        other.execute("alter table article alter column section type text")
-
-    cast_many(altered, 2, "love")
-
-    assert altered.shown("0") == {"love": 3}
-
-
-def test_what_postgresql_does_not_do_is_no_lost_connection_where_nothing_is_prepared(engine: Engine) -> None:
-    """It says that with the same code as of a prepared statement that it cannot run any more."""
-    with pytest.raises(DBAPIError) as caught, engine.connect() as connection:
-        connection.exec_driver_sql("SELECT count(*) FROM tally FOR UPDATE")
-
-    assert getattr(caught.value.orig, "sqlstate", None) == "0A000"
-    assert not caught.value.connection_invalidated
-
-
-def test_after_a_failure_what_was_prepared_before_is_still_used_and_nothing_is_left_behind(engine: Engine) -> None:
-    def write_twice(article_id: int) -> None:
-        with writing(engine) as connection, statements.in_one_trip(connection):
-            PLAIN.execute(connection, [(article_id, "like", 5)])
-            PLAIN.execute(connection, [(article_id, "like", 5)])
-
-    for article_id in range(5):
-        with pytest.raises(IntegrityError):
-            write_twice(article_id)
-
-    with writing(engine) as connection:
-        with statements.in_one_trip(connection):
-            PLAIN.execute(connection, [(9, "like", 5)])
-        stored = connection.execute(select(tables.tally.c.article_id)).scalars().all()
-
-    assert stored == [9]
-    assert prepared(engine) == 1
-
-
-def test_a_batch_that_fails_on_its_way_to_commit_leaves_nothing(altered: Booth) -> None:
-    cast_many(altered, 1)
-    with altered.engine.begin() as connection:  # the hours of this batch are refused, after its votes and events were taken
-        connection.exec_driver_sql("ALTER TABLE hourly ADD CONSTRAINT none CHECK (added < 4) NOT VALID")
-
-    answers = altered.box.count([altered.ballot(make.reader(n), "like", seq=9, article="0", now_ms=now_ms()) for n in (50, 51)])
-
-    assert [type(answer).__name__ for answer in answers] == ["IntegrityError"] * 2
-    assert altered.shown("0") == {"like": 3}
-    with altered.engine.begin() as connection:
-        connection.exec_driver_sql("ALTER TABLE hourly DROP CONSTRAINT none")
-    assert altered.differences() == []
 
 
 def test_what_has_to_be_noted_is_noted_before_the_vote_is_durable(daily: Booth, trips: list[tuple[int, bool]]) -> None:
     """Others would go on with sums of closed hours, and without a new article, if the process ended between COMMIT and note."""
-    cast_many(daily, 1)
+    daily.cast_many(1)
     trips.clear()
 
     daily.cast(ADA, "like", seq=2, article="0", now_ms=NOON_MS + HOUR_MS)  # long past
