@@ -130,6 +130,7 @@ def deferred_begin() -> None:
         with engine.begin() as connection:
             connection.exec_driver_sql("BEGIN")
             connection.execute(select(tables.site.c.id)).all()
+            time.sleep(0.005)  # as on a busy machine: without it the other process seldom writes just then
             yield connection
 
     _put(ballot_box, "writing", writing)
