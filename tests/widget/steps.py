@@ -88,6 +88,11 @@ def stored(page: Page) -> dict[str, str]:
     return found
 
 
+def expect_stored(page: Page, name: str, pattern: str) -> None:
+    """Wait until the page origin's localStorage has a text that fits the pattern: what is kept of a vote follows its answer."""
+    page.wait_for_function("([name, pattern]) => RegExp(`^(?:${pattern})$`).test(localStorage[name])", arg=[name, pattern])
+
+
 def at_first(page: Page, pattern: str, fault: Callable[[Route], None], *, times: int = 1) -> None:
     """Answer the first `times` requests with `fault`, and let later ones through.
 
