@@ -138,6 +138,8 @@ class _Client:
         self._receive = receive
         self._send = send
         self._parts = 0
+        self._left: int | None = None  # of the answer's length, where it tells one
+        self._is_whole = False
         self._watching: asyncio.Task[None] | None = None
         self.gone = False
 
@@ -148,7 +150,7 @@ class _Client:
 
     async def send(self, message: Message) -> None:
         """Send a part of the answer, or drop it: whoever makes the parts must never wait for a client that is gone."""
-        if self.gone:
+        if self.gone or not self._is_due(message):
             return
         self._parts += 1
         if self._parts == 3:  # a head and two parts: a stream, so see whether anybody reads on
@@ -158,6 +160,21 @@ class _Client:
                 await self._send(message)
         except (TimeoutError, OSError):
             self.gone = True
+
+    def _is_due(self, message: Message) -> bool:
+        """Mark the part with which an answer is whole as its last; what a2wsgi then says, that nothing follows, is not due.
+
+        A server that were to wait for that might send the head alone: it sends what is whole in one piece.
+        """
+        if message["type"] == "http.response.start":
+            self._left = next((int(value) for name, value in message["headers"] if name == b"content-length"), None)
+        elif self._is_whole:
+            return bool(message["body"])  # more than it said is the server's to refuse
+        elif self._left is not None:
+            self._left -= len(message["body"])
+            if self._left == 0:
+                self._is_whole, message["more_body"] = True, False
+        return True
 
     async def _watch(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
