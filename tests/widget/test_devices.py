@@ -136,9 +136,11 @@ def test_a_stored_number_that_is_not_ours_keeps_nobody_from_voting(failing_page:
 
 def test_answers_that_take_six_seconds_are_shown_and_votes_counted_as_saved(page: Page, publisher: Publisher) -> None:
     key = publisher.key()
+    reached: list[str] = []
 
     def slowly(route: Route) -> None:
         answer = route.fetch()
+        reached.append(route.request.method)
         page.wait_for_timeout(6_000)
         route.fulfill(response=answer)
 
@@ -152,6 +154,7 @@ def test_answers_that_take_six_seconds_are_shown_and_votes_counted_as_saved(page
     button(reactions, "like").click()
 
     expect(button(reactions, "like")).to_have_attribute("aria-pressed", "true")
+    until(page, lambda: "PUT" in reached)
     publisher.expect_counts(key, {"like": 1})
     page.wait_for_timeout(6_500)
     expect_shown(reactions, {"like": 1}, pressed="like")
