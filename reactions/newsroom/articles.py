@@ -19,8 +19,9 @@ from reactions.newsroom.article_keys import ArticleKey
 from reactions.newsroom.sites import Site
 from reactions.refusals import KeyTaken, MalformedKey, Refusal, UnknownArticle, VotesDropped
 from reactions.storage import statements, tables
-from reactions.storage.engines import insert_for
-from reactions.storage.statements import Question
+from reactions.storage.engines import insert_for, insert_of
+from reactions.storage.parameters import texts_in_text
+from reactions.storage.statements import Finished, Question
 from reactions.times import DAY_MS
 
 IMPORTED = "imported"  # the mark, among what was done to an article, of one that an import registered
@@ -226,8 +227,7 @@ def note_change(connection: Connection, site: Site) -> None:
 
     Whoever writes articles calls it last in the same transaction, or in one of a few rows: all who do so wait for this row.
     """
-    statement = insert_for(connection)(tables.article_change).values(site_id=site.id, n=1)
-    connection.execute(statement.on_conflict_do_update(index_elements=["site_id"], set_={"n": _change.n + 1}))
+    _CHANGED.begin(connection, {"site": site.id})
 
 
 def changes(connection: Connection, site: Site) -> int:
@@ -291,9 +291,19 @@ _ARTICLES = Question(lambda dialect: select(*_ROW).where(statements.among(dialec
 
 _LOCK = select(_a.article_id).where(_a.article_id == bindparam("id")).with_for_update()
 
-_SELECT_ALIASES = select(_alias.key, _alias.article_id).where(
-    _alias.site_id == bindparam("site_id"), _alias.key.in_(bindparam("keys", expanding=True))
+_ALIASES = Finished(
+    lambda dialect: select(_alias.key, _alias.article_id).where(
+        _alias.site_id == bindparam("site"), statements.among_texts(dialect, _alias.key)
+    )
 )
+
+
+def _note(dialect: str) -> Any:
+    changed = insert_of(dialect)(tables.article_change).values(site_id=bindparam("site"), n=1)
+    return changed.on_conflict_do_update(index_elements=["site_id"], set_={"n": _change.n + 1})
+
+
+_CHANGED = Finished(_note)
 
 
 def ask(connection: Connection, article_ids: Collection[int]) -> Asked:
@@ -328,7 +338,8 @@ def _find_by_alias(connection: Connection, places: Collection[Place]) -> dict[Na
     led: dict[Name, int] = {}
     for site_id in {place.site.id for place in places}:
         asked = {place.key.text for place in places if place.site.id == site_id}
-        for key, article_id in connection.execute(_SELECT_ALIASES, {"site_id": site_id, "keys": list(asked)}):
+        texts = texts_in_text(connection.dialect.name, asked)
+        for key, article_id in _ALIASES.ask(connection, {"site": site_id, "texts": texts}):
             led[site_id, key] = article_id
     rows = ask(connection, set(led.values()))() if led else {}
     return {name: rows[article_id] for name, article_id in led.items()}

@@ -10,15 +10,17 @@ import hashlib
 import hmac
 from collections.abc import Callable, Collection, Sequence
 from fnmatch import fnmatchcase
+from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, bindparam, delete, select
 
 from reactions.newsroom import articles
 from reactions.newsroom.articles import Article, Asked, Name, Place
 from reactions.newsroom.sites import Site
 from reactions.refusals import ArticleClosed, ArticleQuotaSpent, Refusal, UnknownArticle
-from reactions.storage import tables
-from reactions.storage.engines import insert_for
+from reactions.storage import statements, tables
+from reactions.storage.engines import insert_of
+from reactions.storage.statements import Finished, ManyRows
 from reactions.times import DAY_MS
 
 SIGNED = "signed"  # the mark of an article whose key the publisher had signed when a reader registered it
@@ -108,25 +110,39 @@ def _take(connection: Connection, site: Site, wanted: int, *, day: int) -> int:
 
     A spent quota is only read: a flood of made-up keys then neither writes nor waits for a lock.
     """
-    spent = connection.execute(select(_q.n).where(_q.site_id == site.id, _q.day == day)).scalar() or 0
+    of_day = {"site": site.id, "day": day}
+    spent = sum(n for (n,) in _SPENT.ask(connection, of_day))
     if not wanted or spent >= site.new_articles_per_day:
         return 0
-    statement = insert_for(connection)(tables.article_quota).values(site_id=site.id, day=day, n=wanted)
-    counted = statement.on_conflict_do_update(index_elements=["site_id", "day"], set_={"n": _q.n + statement.excluded.n})
-    after = connection.execute(counted.returning(_q.n)).scalar_one()
+    [(after,)] = _COUNT.ask(connection, {**of_day, "wanted": wanted})
     return max(0, wanted - max(0, int(after) - site.new_articles_per_day))
 
 
 def _write(connection: Connection, site: Site, places: Sequence[Place]) -> None:
     places = sorted(places, key=lambda place: place.key.id)  # in order: two batches cannot wait for each other
-    rows = [{"article_id": p.key.id, "site_id": site.id, "key": p.key.text, "first_seen_at": p.at_ms} for p in places]
-    connection.execute(insert_for(connection)(tables.article).on_conflict_do_nothing(), rows)
-    marks = [{"article_id": p.key.id, "at": p.at_ms, "what": SIGNED, "by": "the publisher"} for p in places if p.signed]
-    if marks:
-        connection.execute(insert_for(connection)(tables.intervention).on_conflict_do_nothing(), marks)
+    with statements.in_one_trip(connection):
+        _ARTICLES.execute(connection, [(p.key.id, site.id, p.key.text, p.at_ms) for p in places])
+        _MARKS.execute(connection, [(p.key.id, p.at_ms, SIGNED, "the publisher") for p in places if p.signed])
 
 
 def _refused_if_closed(article: Article | Refusal) -> Article | Refusal:
     if isinstance(article, Article) and article.closed:
         return ArticleClosed("Voting on this article has ended. Its counts stay visible.")
     return article
+
+
+def _counted(dialect: str) -> Any:
+    first = insert_of(dialect)(tables.article_quota).values(
+        site_id=bindparam("site"), day=bindparam("day"), n=bindparam("wanted")
+    )
+    return first.on_conflict_do_update(index_elements=["site_id", "day"], set_={"n": _q.n + first.excluded.n}).returning(_q.n)
+
+
+def _unless_there(insert: Any) -> Any:
+    return insert.on_conflict_do_nothing()
+
+
+_SPENT = Finished(lambda _: select(_q.n).where(_q.site_id == bindparam("site"), _q.day == bindparam("day")))
+_COUNT = Finished(_counted)
+_ARTICLES = ManyRows(tables.article, ["article_id", "site_id", "key", "first_seen_at"], _unless_there)
+_MARKS = ManyRows(tables.intervention, ["article_id", "at", "what", "by"], _unless_there)

@@ -44,7 +44,6 @@ _PARAMETER = re.compile("%s|%%")
 _ANOTHER_ORDER = "the columns stand in another order in the table"
 _TRIP = "trip"  # in the notes on a connection: what it is about to be sent
 _listings = count()
-_IDS = object()  # stands where a question's ids go
 _POSITIONAL = {"sqlite": pysqlite.dialect(), "postgresql": psycopg.dialect(paramstyle="format")}  # type: ignore[no-untyped-call]
 
 
@@ -118,31 +117,35 @@ class ManyRows:
         return str(compiled), bool(compiled.effective_returning), [as_array for _, as_array in kinds]
 
 
-class Each:
-    """A statement that is run for each of some rows of named values."""
+class Finished:
+    """Any other statement, which `made` makes for a dialect. Its parameters that have no value yet are given by name."""
 
-    def __init__(self, statement: Any) -> None:
-        self._statement = statement
+    def __init__(self, made: Callable[[str], Any]) -> None:
+        self._made = made
         self._compiled = cache(self._compile)
 
-    def execute(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Run it for the rows, one after the other."""
-        text, names = self._compiled(connection.dialect.name)
-        for row in rows:
-            begin(connection, text, [row[name] for name in names])
+    def ask(self, connection: Connection, given: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """The rows that it returns, had at once. It is no part of a block `in_one_trip`, but a trip by itself."""
+        with in_one_trip(connection):
+            answer = self.begin(connection, given)
+        return answer()
 
-    def _compile(self, dialect: str) -> tuple[str, Sequence[str]]:
-        """The text, and the names of its parameters in order."""
-        compiled = self._statement.compile(dialect=_POSITIONAL[dialect])
-        return str(compiled), compiled.positiontup
+    def begin(self, connection: Connection, given: Mapping[str, Any]) -> Answer:
+        """Run it; its rows are had later, after a block `in_one_trip` at the latest. Never ask for those of one without any."""
+        text, values = self._compiled(connection.dialect.name)
+        return begin(connection, text, [given.get(name, value) for name, value in values])
+
+    def _compile(self, dialect: str) -> tuple[str, list[tuple[str, Any]]]:
+        """The text, and the names of its parameters in order, each with its value if it has one."""
+        compiled = self._made(dialect).compile(dialect=_POSITIONAL[dialect])
+        return str(compiled), [(name, compiled.params[name]) for name in compiled.positiontup or ()]
 
 
 class Question:
     """A SELECT of `among`, which `made` makes for a dialect: the one parameter that it still lacks are ids."""
 
     def __init__(self, made: Callable[[str], Select[Any]]) -> None:
-        self._made = made
-        self._compiled = cache(self._compile)
+        self._finished = Finished(made)
 
     def ask(self, connection: Connection, numbers: Iterable[int]) -> list[tuple[Any, ...]]:
         """The rows, as the driver gives them."""
@@ -150,16 +153,7 @@ class Question:
 
     def begin(self, connection: Connection, numbers: Iterable[int]) -> Answer:
         """Ask; the rows are had later, after a block `in_one_trip` at the latest."""
-        dialect = connection.dialect.name
-        text, values = self._compiled(dialect)
-        listed = ids_in_text(dialect, numbers)
-        return begin(connection, text, [listed if value is _IDS else value for value in values])
-
-    def _compile(self, dialect: str) -> tuple[str, list[Any]]:
-        """The text, and the values of its parameters in order."""
-        compiled = self._made(dialect).compile(dialect=_POSITIONAL[dialect])
-        values = compiled.construct_params({"ids": _IDS})
-        return str(compiled), [values[name] for name in compiled.positiontup or ()]
+        return self._finished.begin(connection, {"ids": ids_in_text(connection.dialect.name, numbers)})
 
 
 class Listing:
@@ -291,6 +285,14 @@ def among(dialect: str, column: Any) -> ColumnElement[bool]:
         listed = func.json_each(bindparam("ids", type_=Text)).table_valued("value")
         return column.in_(select(listed.c.value))  # type: ignore[no-any-return]
     return column == any_(bindparam("ids", type_=ARRAY(BigInteger)))  # type: ignore[no-any-return]
+
+
+def among_texts(dialect: str, column: Any) -> ColumnElement[bool]:
+    """A condition that takes any number of texts as the one parameter `texts`, written by `texts_in_text`."""
+    if dialect == "sqlite":
+        listed = func.json_each(bindparam("texts", type_=Text)).table_valued("value")
+        return column.in_(select(listed.c.value))  # type: ignore[no-any-return]
+    return column == any_(bindparam("texts", type_=ARRAY(Text)))  # type: ignore[no-any-return]
 
 
 def ids(dialect: str, numbers: Iterable[int]) -> dict[str, Any]:

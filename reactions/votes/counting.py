@@ -15,6 +15,7 @@ from reactions.newsroom import articles, registering
 from reactions.newsroom.article_keys import ArticleKey
 from reactions.newsroom.articles import Article, Asked, Place
 from reactions.newsroom.registering import Budget
+from reactions.newsroom.sites import Site
 from reactions.refusals import Refusal, UnknownReaction
 from reactions.storage import statements, tables
 from reactions.storage.statements import ManyRows
@@ -63,15 +64,13 @@ def count(
     Ballots are refused on articles that are closed or unknown, or new and beyond the quota or the `budget` of their network.
     `clock` gives the present time (UTC ms), which decides whether a vote is late; without it the caller calls
     `tallies.note_rewrite` last. `asked` is what `ask_articles` has returned, if that was called before.
-    Nothing is durable until the caller commits. With `commits`, PostgreSQL does so with the last statements, unless there is
-    something that others must be told before.
+    Nothing is durable until the caller commits. With `commits`, PostgreSQL does so with the last statements, unless some of it
+    is late.
     """
     placed = _placed(connection, ballots, budget, asked)
     voters = _voters(connection, ballots, placed, pseudonym_key)
     fresh = {b.site.id: b.site for b, at in zip(ballots, placed, strict=True) if isinstance(at, Article) and at.fresh}
-    applied = _apply(connection, ballots, voters, clock if commits and not fresh else None)
-    for _, site in sorted(fresh.items()):  # last, because others who register some wait here until this transaction ends
-        articles.note_change(connection, site)
+    applied = _apply(connection, ballots, voters, [site for _, site in sorted(fresh.items())], clock if commits else None)
     if clock is not None:  # last, because a statement may have waited for long
         tallies.note_late(connection, applied.shifts, at_ms=clock())
     shown: dict[tuple[int, str], Counts] = {}
@@ -152,9 +151,16 @@ def _pseudonym(key: bytes, ballot: Ballot, article_id: int) -> bytes:
 
 
 def _apply(
-    connection: Connection, ballots: Sequence[Ballot], voters: dict[int, Voter], clock: Callable[[], int] | None
+    connection: Connection,
+    ballots: Sequence[Ballot],
+    voters: dict[int, Voter],
+    grown: Sequence[Site],
+    clock: Callable[[], int] | None,
 ) -> _Applied:
-    """Store the votes and all that follows from them; commit if there is a `clock` by which none of it is late."""
+    """Store the votes and all that follows from them; commit if there is a `clock` by which none of it is late.
+
+    `grown` are the sites that have fresh articles.
+    """
     present: dict[Voter, _Standing] = {}
     events: list[ledger.Event] = []
     shifts: list[tallies.Shift] = []
@@ -176,6 +182,8 @@ def _apply(
         ledger.append(connection, events)
         tallies.shift(connection, shifts)
         counts = tallies.ask_counts(connection, {article_id for article_id, _ in voters.values()})
+        for site in grown:  # last, because others who register some wait here until this transaction ends
+            articles.note_change(connection, site)
     return _Applied(present, shifts, counts())
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, Connection, Select, Text, bindparam, case, ca
 
 from reactions.storage import statements, tables
 from reactions.storage.engines import insert_for
-from reactions.storage.statements import Each, ManyRows, Question
+from reactions.storage.statements import Finished, ManyRows, Question
 from reactions.storage.tables import READERS
 from reactions.times import HOUR_MS, MINUTE_MS, TEN_MINUTES_MS
 
@@ -36,8 +36,12 @@ class Shift(NamedTuple):
     first: bool = False
 
 
-_LOWER = Each(
-    update(tables.tally).where(_t.article_id == bindparam("a"), _t.reaction == bindparam("r")).values(n=_t.n - bindparam("less"))
+_LOWER = Finished(
+    lambda _: (
+        update(tables.tally)
+        .where(_t.article_id == bindparam("a"), _t.reaction == bindparam("r"))
+        .values(n=_t.n - bindparam("less"))
+    )
 )
 _UNDO_HOUR = (
     update(tables.hourly)
@@ -98,8 +102,12 @@ def shift(connection: Connection, shifts: Collection[Shift]) -> None:
     # Every row is locked here, in order, the falling ones by adding 0: two batches then cannot wait for each other.
     # They fall in a second step because CHECK (n >= 0) is tested on the row as proposed, before the conflict is seen.
     _TALLY.execute(connection, [(a, r, max(by, 0)) for (a, r), by in sorted(net.items()) if by])
-    if falling := [{"a": a, "r": r, "less": -by} for (a, r), by in sorted(net.items()) if by < 0]:
-        _LOWER.execute(connection, falling)
+    _lower(connection, {row: -by for row, by in net.items() if by < 0})
+
+
+def _lower(connection: Connection, less: Mapping[tuple[int, str], int]) -> None:
+    for (article_id, reaction), by in sorted(less.items()):
+        _LOWER.begin(connection, {"a": article_id, "r": reaction, "less": by})
 
 
 def note_late(connection: Connection, shifts: Collection[Shift], *, at_ms: int) -> None:
@@ -158,7 +166,7 @@ def unshift(connection: Connection, shifts: Collection[Shift]) -> None:
     net: Counter[tuple[int, str]] = Counter()
     for a, _, r, plus, minus, *_ in rows:
         net[a, r] += plus - minus
-    _LOWER.execute(connection, [{"a": a, "r": r, "less": n} for (a, r), n in sorted(net.items())])
+    _lower(connection, net)
 
 
 def shift_imported(connection: Connection, by: Mapping[tuple[int, str], int]) -> None:

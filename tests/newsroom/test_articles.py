@@ -81,6 +81,19 @@ def test_after_a_move_both_keys_show_and_take_the_same_votes(daily: Booth) -> No
     assert [row["key"] for row in rows(daily)] == ["new"]
 
 
+@pytest.mark.parametrize("other", ["ü 👍", 'a"b', "a,b", "{a}", "?p=1&q=%s", "null", "NULL"])
+def test_a_vote_by_another_key_goes_to_the_article_it_leads_to(daily: Booth, other: str) -> None:
+    daily.cast(ADA, "like", seq=1, article="a")
+    with writing(daily.engine) as connection:
+        articles.add_aliases(connection, daily.site, {other: article_keys.id_of("daily", "a")})
+
+    receipt = daily.cast(BEN, "love", seq=1, article=other)
+
+    assert receipt.article_id == article_keys.id_of("daily", "a")
+    assert daily.counts(other)[0].by_reaction == daily.counts("a")[0].by_reaction
+    assert daily.counts("a")[0].total == 2
+
+
 def test_an_article_can_move_again_and_all_its_keys_work(daily: Booth) -> None:
     daily.cast(ADA, "like", seq=1, article="a")
     change(daily, interventions.move, "a", to="b")

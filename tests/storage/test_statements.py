@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import pytest
-from sqlalchemy import Engine, bindparam, event, func, literal, literal_column, select
+from sqlalchemy import Engine, bindparam, event, func, literal, literal_column, select, update
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError
 
 from reactions.storage import engines, statements, tables
 from reactions.storage.engines import writing
-from reactions.storage.statements import Listing, ManyRows, Question
+from reactions.storage.parameters import texts_in_text
+from reactions.storage.statements import Finished, Listing, ManyRows, Question
 
 _t = tables.tally.c
 TALLIES = ManyRows(tables.tally, ["article_id", "reaction", "n"], lambda insert: insert.returning(_t.article_id, _t.n))
@@ -66,6 +70,38 @@ def test_every_value_is_written_as_it_is(engine: Engine, text: str) -> None:
     assert [tuple(row) for row in stored] == [*rows, *((row[0] + 10, *row[1:]) for row in rows)]
     assert [tuple(row) for row in returned] == rows
     assert [row[1:] for row in map(tuple, again)] == [row[1:] for row in rows]
+
+
+ODD = ["", "NULL", "null", '"', "a\\b", "{}", "[]", "a,b", " ", "ü 👍", "'", "$1 %s", "%"]
+
+
+def test_texts_are_found_as_they_are(engine: Engine) -> None:
+    found = Finished(lambda dialect: select(_t.reaction).where(statements.among_texts(dialect, _t.reaction)))
+    texts = partial(texts_in_text, engine.dialect.name)
+    with writing(engine) as connection:
+        TALLIES.execute(connection, [(1, text, 5) for text in ODD])
+
+        assert {row[0] for row in found.ask(connection, {"texts": texts(ODD)})} == set(ODD)
+        assert found.ask(connection, {"texts": texts(["A,B", "a\\\\b", "\\'"])}) == []
+        assert found.ask(connection, {"texts": texts([])}) == []
+        for text in ODD:
+            assert found.ask(connection, {"texts": texts([text])}) == [(text,)]
+
+
+def test_a_finished_statement_has_values_of_its_own_beside_those_given(engine: Engine) -> None:
+    def raised(_: str) -> Any:
+        row = _t.reaction == bindparam("reaction")
+        return update(tables.tally).where(row, _t.article_id == 1).values(n=_t.n + bindparam("by")).returning(_t.n, literal(7))
+
+    raise_by = Finished(raised)
+    with writing(engine) as connection:
+        TALLIES.execute(connection, [(1, "like", 5), (2, "like", 6), (1, "love", 8)])
+
+        assert raise_by.ask(connection, {"reaction": "like", "by": 3}) == [(8, 7)]
+        assert raise_by.ask(connection, {"reaction": "love", "by": -1}) == [(7, 7)]
+        with statements.in_one_trip(connection):
+            answers = [raise_by.begin(connection, {"reaction": name, "by": 1}) for name in ("love", "like", "sad")]
+        assert [answer() for answer in answers] == [[(8, 7)], [(9, 7)], []]
 
 
 def test_a_text_that_is_too_long_is_refused_and_not_cut(engine: Engine) -> None:
