@@ -30,6 +30,7 @@ gc.disable()  # until the application is made: what is imported stays, and going
 _door = import_module("reactions._wsgi" if _installed else "wsgi")
 
 from reactions.settings import Settings  # noqa: E402  the path is right only now
+from reactions.web import garbage  # noqa: E402
 from reactions.web.bounds import GRACEFUL_S, HEAD_BUFFER_BYTES, KEEP_ALIVE_S, BoundedHeads  # noqa: E402
 
 _BACKLOG = 2048
@@ -47,9 +48,7 @@ def application(target: str) -> Any:
     module, _, name = target.partition(":")
     made = getattr(import_module(module), name.removesuffix("()"))
     bounded = BoundedHeads(made() if name.endswith("()") else made)
-    gc.collect()
-    gc.freeze()
-    gc.enable()
+    garbage.begin()
     return bounded
 
 

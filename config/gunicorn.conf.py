@@ -23,7 +23,7 @@ from prometheus_client import multiprocess
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn_worker import UvicornWorker
 
-from reactions.web import problems
+from reactions.web import garbage, problems
 from reactions.web.bounds import GRACEFUL_S, HEAD_BYTES, HEAD_S, HEADERS, KEEP_ALIVE_S, LINE_BYTES
 from reactions.web.requests import too_short
 
@@ -63,10 +63,8 @@ def on_starting(server: Any) -> None:
 
 
 def post_worker_init(_worker: Any) -> None:
-    """Keep what the worker is made of out of every later garbage collection: going through it takes 60 ms, and votes wait."""
-    gc.collect()
-    gc.freeze()
-    gc.enable()
+    """Look for garbage again, but not among what the worker is made of."""
+    garbage.begin()
 
 
 def child_exit(_server: Any, worker: Any) -> None:

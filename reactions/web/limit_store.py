@@ -96,9 +96,8 @@ class WindowMemory(Storage, SlidingWindowCounterSupport):
         hits = Counter(chain.from_iterable(asks))
         with self._lock:
             turned = self._turned(hits)
-            if any(self._weighted(turned[policy.name], who) + n > policy.amount for (policy, who), n in hits.items()):
+            if not self._add_if_all_may(hits, turned):
                 return [self._hit(ask, turned) for ask in asks]  # some are refused: each depends on those before it
-            self._add_all(hits, turned)
         return [None] * len(asks)
 
     def note(self, asks: Sequence[Sequence[Ask]]) -> None:
@@ -130,6 +129,22 @@ class WindowMemory(Storage, SlidingWindowCounterSupport):
         for policy, who in ask:
             self._add(turned[policy.name][0], who, 1)
         return None
+
+    def _add_if_all_may(self, hits: Mapping[Ask, int], turned: Mapping[str, _Turned]) -> bool:
+        """Add hits unless a limit would then be exceeded: `_weighted` and `_add` in one, as most hits come this way."""
+        sums = []
+        for (policy, who), n in hits.items():
+            windows, passed = turned[policy.name]
+            n += windows.present.get(who, 0)
+            if n + int(windows.previous.get(who, 0) * (1 - passed)) > policy.amount:
+                return False
+            sums.append((windows, who, n))
+        if any(len(windows.present) + len(hits) > self.most_keys for windows, _ in turned.values()):
+            self._add_all(hits, turned)
+        else:
+            for windows, who, n in sums:
+                windows.present[who] = n
+        return True
 
     def _add_all(self, hits: Mapping[Ask, int], turned: Mapping[str, _Turned]) -> None:
         for (policy, who), n in hits.items():

@@ -304,6 +304,24 @@ def test_the_limits_of_flask_limiter_push_each_other_out_as_little() -> None:
     assert not memory.acquire_sliding_window_entry(sign_in % "guesser", 1, 60)
 
 
+@pytest.mark.parametrize("most_keys", [1, 2, 3, 4, 5, 100])
+def test_a_batch_counts_what_its_hits_would_count_alone(most_keys: int) -> None:
+    """In a window that it fills, too: what was pushed out on the way is not counted twice."""
+    policy, other = Policy("network", 50, 86_400), Policy("reader", 50, 86_400)
+    together, alone = WindowMemory(), WindowMemory()
+    for memory in (together, alone):
+        memory.clock, memory.most_keys = Clock(86_400.0 * 9), most_keys
+        memory.note([[(policy, "a")], [(policy, "b")], [(other, "b")]])
+    asks = [[(policy, who), (other, "x")] for who in "bcbdea"]
+
+    assert together.hit_all([1] * len(asks), asks) == [None] * len(asks)
+    for ask, n in [((policy, "b"), 2), ((other, "x"), 6), *(((policy, who), 1) for who in "cdea")]:
+        for _ in range(n):  # in the order in which a batch adds its sums
+            alone.note([[ask]])
+    kept = [{name: (w.present, w.previous) for name, w in memory._of.items()} for memory in (together, alone)]
+    assert kept[0] == kept[1]
+
+
 def test_one_limits_keys_are_not_pushed_out_by_anothers() -> None:
     memory, network, reader = WindowMemory(), Policy("network", 2, 86_400), Policy("reader", 9, 86_400)
     memory.clock, memory.most_keys = Clock(86_400.0 * 9), 100
