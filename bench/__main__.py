@@ -1,4 +1,4 @@
-"""`python -m bench votes|reads|ladder|all --seconds 5 --repeats 3 --json out.json`; `--quick` to see that it works.
+"""`python -m bench votes|reads|ladder|production|all --seconds 5 --repeats 3 --json out.json`; `--quick` to see that it works.
 
 `python -m bench exports`, `peers` and `growth` have options of their own.
 """
@@ -17,7 +17,7 @@ from bench.peers import others
 from bench.rounds import Turns
 from bench.servers import Stand
 
-_CASES = {"votes": cases.votes, "reads": cases.reads, "ladder": cases.ladder}
+_CASES = {"votes": cases.votes, "reads": cases.reads, "ladder": cases.ladder, "production": cases.production}
 _OTHERS = {"exports": exports.main, "growth": growth.main, "peers": others.main}
 _USUAL = {"seconds": 5, "repeats": 3, "patience": 30, "connections": [1, 32, 128], "engines": ["sqlite", "postgresql"]}
 _QUICK = {"seconds": 1, "repeats": 1, "patience": 0, "connections": [32], "engines": ["sqlite"]}

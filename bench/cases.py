@@ -1,4 +1,4 @@
-"""What is compared: votes, reads, and where a vote's time goes."""
+"""What is compared: votes, reads, what production runs, and where a vote's time goes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import http.client
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from bench import load
+from bench import load, machine
 from bench.load import Load
 from bench.proofs import Untrue, proof
 from bench.rounds import Entrant, Ledger, Row, Turns, take_turns
@@ -17,6 +17,8 @@ CROWD_HOT, CROWD_SPREAD = load.votes_of_a_crowd(articles=1), load.votes_of_a_cro
 _ENGINES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 _PEERS_AT = 32  # connections at which the peers take part
 _BATCH = 20
+_WORKERS = (2, 4)
+NO_NGINX = "Behind nginx: left out, nginx is not installed (Debian, Ubuntu: apt-get install nginx-light)."
 
 
 @dataclass(frozen=True)
@@ -107,8 +109,39 @@ def reads(stand: Stand, plan: Plan) -> Iterator[Outcome]:
             entrants += _readers("ours behind nginx", cached)
         outcome = _compared("Counts, SQLite, 32 connections", entrants, _PEERS_AT, plan)
         if not cached:
-            outcome.notes.append("Behind nginx: left out, nginx is not installed (Debian, Ubuntu: apt-get install nginx-light).")
+            outcome.notes.append(NO_NGINX)
         yield outcome
+
+
+def production(_: Stand, plan: Plan) -> Iterator[Outcome]:
+    """PostgreSQL, Redis, nginx and several workers: all of them, and the load, on the same two cores."""
+    for workers in _WORKERS:
+        title = f"Production: {workers} workers, PostgreSQL, limits in Redis, all on the same cores, {_PEERS_AT} connections"
+        with machine.sharing_cores(), Stand() as stand, stand.comparison() as servers:
+            entrants = _in_production(servers, workers)
+            outcome = _compared(title, entrants, _PEERS_AT, plan)
+            if not any(entrant.server.front for entrant in entrants):
+                outcome.notes.append(NO_NGINX)
+            yield outcome
+
+
+def _in_production(servers: Servers, workers: int) -> list[Entrant]:
+    ceiling, ours = servers.ceiling(workers=workers), servers.ours("postgresql", limiter="redis", workers=workers)
+    entrants = [
+        Entrant("ceiling: Flask, constant JSON", ceiling, HOT),
+        Entrant("ours, one hot article", ours, HOT),
+        Entrant("ours, 1,000 articles", ours, SPREAD),
+        Entrant("ours, counts of one article", ours, load.reads(articles=1)),
+    ]
+    faced = servers.behind_nginx(servers.ours("postgresql", limiter="redis", workers=workers, trusted_proxies="127.0.0.1"))
+    if faced:
+        entrants += [
+            Entrant("behind nginx: ceiling", servers.behind_nginx(ceiling) or ceiling, HOT),
+            Entrant("behind nginx: ours, one hot article", faced, HOT),
+            Entrant("behind nginx: ours, 1,000 articles", faced, SPREAD),
+            Entrant("behind nginx: ours, counts of one article", faced, load.reads(articles=1)),
+        ]
+    return entrants
 
 
 def _readers(name: str, server: Server) -> list[Entrant]:

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,24 @@ _BUSY = 0.5  # load average over the last minute from which on figures suffer
 _MEMORY_ONLY = {"tmpfs", "ramfs"}
 
 
+_APART = ContextVar("apart", default=True)
+
+
+@contextmanager
+def sharing_cores() -> Iterator[None]:
+    """Let all that is started in this block run on any core, whatever `on_core` says."""
+    before = _APART.set(False)
+    try:
+        yield
+    finally:
+        _APART.reset(before)
+
+
 @contextmanager
 def on_core(core: int) -> Iterator[None]:
     """Start processes in this block to have them, and whatever they start, run on that core alone."""
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
+    os.sched_setaffinity(0, {core} if _APART.get() else CORES)
     try:
         yield
     finally:

@@ -159,9 +159,10 @@ class Servers:
         """The customary way."""
         return self._served(f"ORM {kind}", "bench.peers.orm:app", kind, {}, runs_on="gthread", counts=True)
 
-    def ceiling(self, name: str = "app") -> Server:
+    def ceiling(self, name: str = "app", *, workers: int = 1) -> Server:
         """Flask that always answers the same; `bare` is gunicorn without Flask."""
-        return self._served("ceiling", f"bench.peers.ceiling:{name}", "sqlite", {}, runs_on="gthread")
+        several = {"workers": workers, "limiter_url": self._stand.redis_url()} if workers > 1 else {}
+        return self._served("ceiling", f"bench.peers.ceiling:{name}", "sqlite", several, runs_on="gthread")
 
     def empty(self) -> Server:
         """An ASGI application that does nothing, under the product's server: the floor."""

@@ -79,6 +79,22 @@ def test_beacons_are_measured_beside_an_application_that_does_nothing_and_beside
     assert re.search(r"^votes beside beacons, median of 1 turns: [0-9]+% of those alone$", done.stdout, re.MULTILINE)
 
 
+@needs_wrk
+@only_at_length
+def test_production_is_measured_with_several_workers_behind_nginx(tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+
+    done = bench("production", "--quick", "--json", str(figures))
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    comparisons = json.loads(figures.read_text(encoding="utf-8"))["comparisons"]
+    assert [f"{n} workers" in each["title"] for n, each in zip((2, 4), comparisons, strict=True)] == [True, True]
+    for comparison in comparisons:
+        assert len(comparison["rows"]) == (8 if binary() else 4)
+        assert {row["errors"] for row in comparison["rows"]} == {0}
+        assert sum("votes recounted, 0 numbers differ" in note for note in comparison["notes"]) == (2 if binary() else 1)
+
+
 def test_a_missing_load_generator_is_named_with_the_way_to_get_it(tmp_path: Path) -> None:
     done = bench("votes", "--quick", path=str(tmp_path))
 
