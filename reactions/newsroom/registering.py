@@ -74,48 +74,59 @@ def _register(connection: Connection, site: Site, places: Sequence[Place], budge
         )
         return {place.name: refusal for place in places}
     first_of = {place.key.id: place for place in reversed(places)}
-    welcome, refused = _admitted(connection, site, [place for _, place in sorted(first_of.items())], budget)
+    welcome, others = _admitted(connection, site, [place for _, place in sorted(first_of.items())], budget)
     if welcome:
         _write(connection, site, welcome)
     outcome: dict[Name, Article | Refusal] = {
         place.name: articles.same_id() for place in places if first_of[place.key.id].name != place.name
     }
-    return outcome | refused | {place.name: Article(place.key.id, place.key.text, fresh=True) for place in welcome}
+    return outcome | others | {place.name: Article(place.key.id, place.key.text, fresh=True) for place in welcome}
 
 
 def _admitted(
     connection: Connection, site: Site, places: Sequence[Place], budget: Budget
-) -> tuple[list[Place], dict[Name, Refusal]]:
-    """The places whose articles may be registered, and why the others may not."""
+) -> tuple[list[Place], dict[Name, Article | Refusal]]:
+    """The places whose articles may be registered; of the others why they may not, or the article that is there by now."""
     welcome = [place for place in places if place.signed]
     strangers = [place for place in places if not place.signed]
     allowed = dict(zip((place.name for place in strangers), budget(strangers) if strangers else (), strict=True))
-    refused: dict[Name, Refusal] = {
+    others: dict[Name, Article | Refusal] = {
         place.name: ArticleQuotaSpent(_NETWORK_SPENT) for place in strangers if not allowed[place.name]
     }
     within = [place for place in strangers if allowed[place.name]]
     welcome += [place for place in within if _matches(site, place)]
     counted = [place for place in within if not _matches(site, place)]
-    room = _take(connection, site, len(counted), day=max(place.at_ms for place in places) // DAY_MS)
-    refused |= {place.name: ArticleQuotaSpent(_SITE_SPENT) for place in counted[room:]}
-    return welcome + counted[:room], refused
+    taken, found = _take(connection, site, counted, day=max(place.at_ms for place in places) // DAY_MS)
+    others |= {place.name: ArticleQuotaSpent(_SITE_SPENT) for place in counted if place not in taken} | found
+    return welcome + taken, others
 
 
 def _matches(site: Site, place: Place) -> bool:
     return any(fnmatchcase(place.key.text, pattern) for pattern in site.article_patterns)
 
 
-def _take(connection: Connection, site: Site, wanted: int, *, day: int) -> int:
-    """How many of the articles wanted the site's quota for the day still allows; they are counted.
+def _take(
+    connection: Connection, site: Site, wanted: Sequence[Place], *, day: int
+) -> tuple[list[Place], dict[Name, Article | Refusal]]:
+    """The places whose articles the site's quota for the day still allows, which are counted; and what others have registered.
 
     A spent quota is only read: a flood of made-up keys then neither writes nor waits for a lock.
     """
     of_day = {"site": site.id, "day": day}
     spent = sum(n for (n,) in _SPENT.ask(connection, of_day))
     if not wanted or spent >= site.new_articles_per_day:
-        return 0
-    [(after,)] = _COUNT.ask(connection, {**of_day, "wanted": wanted})
-    return max(0, wanted - max(0, int(after) - site.new_articles_per_day))
+        return [], {}
+    with statements.in_one_trip(connection):
+        answer = _COUNT.begin(connection, {**of_day, "wanted": len(wanted)})
+        asked = articles.ask(connection, [place.key.id for place in wanted])  # anew: the counter's lock was waited for
+    [(after,)] = answer()
+    rows = asked()
+    there = [place for place in wanted if place.key.id in rows]
+    room = max(0, site.new_articles_per_day - (int(after) - len(wanted)))
+    taken = [place for place in wanted if place.key.id not in rows][:room]
+    if len(taken) < len(wanted):
+        _COUNT.ask(connection, {**of_day, "wanted": len(taken) - len(wanted)})
+    return taken, articles.find_places(connection, there, lambda: rows) if there else {}
 
 
 def _write(connection: Connection, site: Site, places: Sequence[Place]) -> None:

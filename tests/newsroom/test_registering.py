@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Engine, event, select
 
-from reactions.newsroom import articles, registering
+from reactions.newsroom import articles, interventions, registering
 from reactions.newsroom.articles import Description, Place
-from reactions.refusals import ArticleQuotaSpent, MalformedKey, MalformedSite
+from reactions.refusals import ArticleClosed, ArticleQuotaSpent, MalformedKey, MalformedSite
 from reactions.storage import tables
 from reactions.storage.engines import writing
 from reactions.times import DAY_MS
@@ -52,6 +52,34 @@ def test_a_batch_registers_as_many_as_the_quota_allows(engine: Engine, database_
 
     assert sum(isinstance(answer, ArticleQuotaSpent) for answer in answers) == 5
     assert site.differences() == []
+
+
+def test_the_quota_counts_no_article_that_was_refused(engine: Engine, database_url: str) -> None:
+    site = daily(engine, database_url, new_articles_per_day=3)
+
+    site.box.count([site.ballot(ADA, "like", seq=1, article=f"a{n}") for n in range(8)])
+
+    assert quota(site) == [(NOON_MS // DAY_MS, 3)]
+
+
+@pytest.mark.parametrize("engine_kind", ["postgresql"], indirect=True)  # on SQLite nobody else writes meanwhile
+def test_an_article_that_two_batches_register_at_once_is_counted_once(engine: Engine, database_url: str) -> None:
+    first = daily(engine, database_url, new_articles_per_day=3)
+
+    def another_is_faster(places: Sequence[Place]) -> list[bool]:
+        first.box.count([first.ballot(ADA, "like", seq=1, article=article) for article in ("same", "closed")])
+        with writing(engine) as connection:
+            interventions.close(connection, first.site, "closed", at_ms=NOON_MS, by="a test")
+        return [True] * len(places)
+
+    second = booth(engine, budget=another_is_faster)
+
+    answers = second.box.count([second.ballot(BEN, "like", seq=1, article=article) for article in ("same", "closed", "new")])
+
+    assert [type(answer) for answer in answers] == [Receipt, ArticleClosed, Receipt]
+    assert quota(first) == [(NOON_MS // DAY_MS, 3)]
+    assert [counts.total for counts in first.counts("same", "closed", "new")] == [2, 1, 1]
+    assert first.differences() == []
 
 
 def test_a_batch_may_name_old_articles_new_ones_and_one_whose_id_is_anothers(engine: Engine, database_url: str) -> None:
