@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, String, and_, case, func, literal_column, or_, select, tuple_
 
+from reactions.languages import gettext
 from reactions.newsroom import articles, registering
 from reactions.newsroom.article_keys import ArticleKey
 from reactions.newsroom.articles import Article, Asked, Place
 from reactions.newsroom.registering import Budget
 from reactions.newsroom.sites import Site
-from reactions.refusals import Refusal, UnknownReaction
+from reactions.refusals import Refusal, UnknownArticle, UnknownReaction
 from reactions.storage import statements, tables
 from reactions.storage.statements import ManyRows
 from reactions.votes import holds, ledger, readers, rules, tallies
@@ -98,16 +99,19 @@ def _placed(connection: Connection, ballots: Sequence[Ballot], budget: Budget, a
     by_name = {(b.site.id, b.article): b for b in ballots if b.voter is None}
     found = registering.find_open(connection, list(map(_place, by_name.values())), budget=budget, asked=asked) if by_name else {}
     revised = {b.article_id for b in ballots if b.voter is not None}
-    dropped = articles.ids_dropped(connection, revised) if revised else frozenset()
-    return [
-        _checked(b, found[b.site.id, b.article]) if b.voter is None else _revised(b, dropped=b.article_id in dropped)
-        for b in ballots
-    ]
+    known, dropped = _standing_of(connection, revised) if revised else (frozenset(), frozenset())
+    return [_checked(b, found[b.site.id, b.article]) if b.voter is None else _revised(b, known, dropped) for b in ballots]
 
 
-def _revised(ballot: Ballot, *, dropped: bool) -> Article | Refusal:
-    """The article of an editor's ballot, which is counted on closed articles too; not where votes were dropped."""
-    return articles.votes_dropped() if dropped else Article(ballot.article_id, ballot.article)
+def _standing_of(connection: Connection, article_ids: Collection[int]) -> tuple[frozenset[int], frozenset[int]]:
+    return articles.ids_known(connection, article_ids), articles.ids_dropped(connection, article_ids)
+
+
+def _revised(ballot: Ballot, known: Collection[int], dropped: Collection[int]) -> Article | Refusal:
+    """The article of an editor's ballot, which is counted on closed articles too; not where it or its votes are gone."""
+    if ballot.article_id not in known:
+        return UnknownArticle(gettext("%(site)s has no article %(key)s.", site=ballot.site.key, key=repr(ballot.article)))
+    return articles.votes_dropped() if ballot.article_id in dropped else Article(ballot.article_id, ballot.article)
 
 
 def _place(ballot: Ballot) -> Place:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Engine, Text, bindparam, cast, select, update
 
 from reactions.newsroom.sites import Site
-from reactions.refusals import VotesDropped
+from reactions.refusals import UnknownArticle, VotesDropped
 from reactions.storage import tables
 from reactions.votes import holds, ledger, readers, sealing
 from reactions.votes.ballot_box import BallotBox
@@ -80,7 +80,7 @@ def _tried(dialect: str, pairs: int) -> str:
 def _withdraw(box: BallotBox, site: Site, votes: Sequence[_Vote], now_ms: int) -> None:
     ballots = [Ballot(site, "", v.article_id, None, b"", v.seq + 1, now_ms, "forget", v.voter) for v in votes]
     for answer in box.count(ballots):
-        if not isinstance(answer, Receipt | VotesDropped):  # a vote that is gone is nobody's already
+        if not isinstance(answer, Receipt | VotesDropped | UnknownArticle):  # a vote that is gone is nobody's already
             raise answer
 
 

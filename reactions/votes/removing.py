@@ -47,7 +47,7 @@ class _Removal:
             self._finish_dropping(leaving)
             while box.transact(lambda connection: self._strike_some(connection, leaving)) == _VOTES_AT_ONCE:
                 pass
-            box.transact(lambda connection: _erase(connection, self.editor.site, leaving))
+            box.transact(lambda connection: self._erase_rest(connection, leaving))
         return len(leaving)
 
     def _finish_dropping(self, ids: Sequence[int]) -> None:
@@ -75,6 +75,13 @@ class _Removal:
             first = min((shift.at_ms // HOUR_MS for shift in shifts), default=tallies.NO_HOUR)  # none of held votes counted
             tallies.note_rewrite(connection, from_hour=first)
         return len(voters)
+
+    def _erase_rest(self, connection: Connection, ids: Sequence[int]) -> None:
+        """Erase articles with the votes that a merge or another revision has brought meanwhile; none comes after this."""
+        locks.stop_counting(connection)
+        while self._strike_some(connection, ids):
+            pass
+        _erase(connection, self.editor.site, ids)
 
 
 def delete_article(editor: Editor, key: str) -> int:

@@ -267,6 +267,33 @@ def test_nobody_votes_on_what_is_removed_and_what_is_none_is_not_closed_for_a_mo
     assert len(refused) == 2  # before the votes go, and before the rest does
 
 
+@pytest.mark.parametrize("step", ["_strike_some", "_erase"])
+def test_a_merge_into_an_article_that_is_deleted_meanwhile_leaves_nothing_there(
+    daily: Booth, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """Votes that it brings between two steps of the removal go as well, and none come after the last."""
+    daily.cast(ADA, "like", seq=1, article="goes")
+    daily.cast(BEN, "love", seq=1, article="merged")
+    article_id = article_keys.id_of("daily", "goes")
+    transact, steps = daily.box.transact, []
+
+    def merge_before(work: Callable[[Connection], Any]) -> Any:
+        steps.append(work)
+        if len(steps) == {"_strike_some": 1, "_erase": 2}[step]:
+            daily.box.count([replace(daily.ballot(BEN, "love", seq=1, article="goes"), voter=b"v" * 16, cause="merge")])
+        return transact(work)
+
+    monkeypatch.setattr(daily.box, "transact", merge_before)
+
+    assert removing.delete_article(editor(daily), "goes") == 1
+
+    assert naming(daily, article_id) == set()
+    assert faults(daily) == []
+    (late,) = daily.box.count([replace(daily.ballot(BEN, "love", seq=1, article="goes"), voter=b"v" * 16, cause="merge")])
+    assert isinstance(late, UnknownArticle)
+    assert naming(daily, article_id) == set()
+
+
 def test_every_number_agrees_when_a_removal_is_cut_short_and_the_next_one_finishes_it(
     daily: Booth, monkeypatch: pytest.MonkeyPatch
 ) -> None:
