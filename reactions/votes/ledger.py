@@ -207,12 +207,13 @@ def _strike_out(
     connection: Connection, of_event: ColumnElement[bool], of_vote: ColumnElement[bool], *, what: str, at_ms: int
 ) -> list[Shift]:
     sealing.take_turn(connection)
+    # First, because whoever is changing one of these votes is then waited for: their events would go unread otherwise.
+    connection.execute(delete(tables.vote).where(of_vote))
     events = [Event(*row) for row in connection.execute(EVENTS.where(of_event))]
     if events:
         with procedure(connection, what, at_ms=at_ms) as removed:
             connection.execute(delete(tables.event).where(of_event))
             removed += events
-    connection.execute(delete(tables.vote).where(of_vote))
     return list(shifts_of(sorted(events, key=lambda event: event.seq)))
 
 

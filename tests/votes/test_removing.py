@@ -6,6 +6,7 @@ The file is longer than 300 lines because the ways in which articles go share wh
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +20,7 @@ from reactions.storage import tables
 from reactions.storage.engines import snapshot, writing
 from reactions.times import DAY_MS, HOUR_MS
 from reactions.votes import (
+    counting,
     imported,
     integrity,
     months,
@@ -37,6 +39,7 @@ from reactions.votes.revising import Editor
 from reactions.votes.verdicts import Verdict
 from tests import make
 from tests.boxes import NOON_MS, Booth, booth
+from tests.engines import wait_until
 from tests.make import ADA, BEN, CIA
 
 
@@ -292,6 +295,22 @@ def test_a_merge_into_an_article_that_is_deleted_meanwhile_leaves_nothing_there(
     (late,) = daily.box.count([replace(daily.ballot(BEN, "love", seq=1, article="goes"), voter=b"v" * 16, cause="merge")])
     assert isinstance(late, UnknownArticle)
     assert naming(daily, article_id) == set()
+
+
+@pytest.mark.parametrize("engine_kind", ["postgresql"], indirect=True)  # SQLite has one writer
+def test_a_vote_that_an_editor_is_just_changing_is_struck_out_with_all_its_events(daily: Booth) -> None:
+    voter = daily.cast(ADA, "like", seq=1, article="goes").voter
+    changed = replace(daily.ballot(ADA, "love", seq=2, article="goes"), voter=voter, cause="merge")
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
+    with ThreadPoolExecutor(1) as pool, daily.engine.connect() as looks:
+        with writing(daily.engine) as connection:
+            counting.count(connection, [changed], pseudonym_key=b"k" * 32)
+            deleted = pool.submit(removing.delete_article, editor(daily), "goes")
+            wait_until(lambda: looks.exec_driver_sql(waiting).scalar_one() == 1, why="the deletion waits for the vote")
+        assert deleted.result(20) == 1
+
+    assert naming(daily, article_keys.id_of("daily", "goes")) == set()
+    assert faults(daily) == []
 
 
 def test_every_number_agrees_when_a_removal_is_cut_short_and_the_next_one_finishes_it(
