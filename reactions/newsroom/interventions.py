@@ -15,7 +15,7 @@ from reactions.newsroom import article_keys, articles, outdated
 from reactions.newsroom.articles import Article, Description
 from reactions.newsroom.sites import Site
 from reactions.refusals import ChangedMeanwhile, KeyTaken, UnknownArticle
-from reactions.storage import tables
+from reactions.storage import locks, tables
 from reactions.storage.engines import insert_for
 
 _a, _i = tables.article.c, tables.intervention.c
@@ -61,6 +61,7 @@ def move(connection: Connection, site: Site, key: str, *, to: str, at_ms: int, b
     article = articles.get(connection, site, key)
     if to == article.key:
         return
+    locks.stop_counting(connection)  # whoever is registering `to` has done so, or finds this article there
     taken = articles.find(connection, site, [article_keys.article_key(site.key, to)], now_ms=at_ms).get(to)
     if taken is not None and taken.article_id != article.article_id:
         raise KeyTaken(
@@ -95,6 +96,8 @@ def undo(connection: Connection, site: Site, key: str, done: tuple[int, str], *,
     A reset is undone by `revising.undo_reset`.
     """
     article = articles.get(connection, site, key)
+    if done[1] == "moved":
+        locks.stop_counting(connection)  # before the article's lock, as a merge takes them
     articles.lock(connection, [article.article_id])
     found = next((each for each in log_of(connection, article.article_id) if (each.at, each.what) == done), None)
     if found is None or not found.may_undo or found.what == "reset":

@@ -88,8 +88,9 @@ def _rename(connection: Connection, voters: Sequence[Voter], now_ms: int) -> Non
     sealing.take_turn(connection)  # the start of the ledger does not move meanwhile
     start = ledger.start(connection)
     to = {voter: _another(voter, start) for voter in voters}
-    ledger.rename(connection, to, what="forget", at_ms=now_ms)
+    # First, because a vote that its reader is just changing is then waited for: its event would keep the old name otherwise.
     connection.execute(_RENAME_VOTE, [{"a": a, "v": v, "to": new} for (a, v), new in to.items()])
+    ledger.rename(connection, to, what="forget", at_ms=now_ms)
     names = [{"a": a, "v": v, "to": new, "name": holds.id_of(a, new)} for (a, v), new in to.items()]
     connection.execute(_RENAME_HOLD, names)
 

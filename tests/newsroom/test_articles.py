@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -10,11 +11,13 @@ from sqlalchemy import Engine, select
 from reactions.newsroom import article_keys, articles, interventions
 from reactions.newsroom.articles import Description
 from reactions.refusals import ArticleClosed, KeyTaken, MalformedKey, UnknownArticle, UnknownReaction
-from reactions.storage import tables
+from reactions.storage import locks, tables
 from reactions.storage.engines import writing
 from reactions.times import DAY_MS
+from reactions.votes import counting
 from tests import make
 from tests.boxes import NOON_MS, Booth, booth
+from tests.engines import wait_until
 from tests.make import ADA, BEN, CIA
 
 CUP = Description("sport/cup", "Cup final", "https://daily.example/cup", "Sport", ["Ada Berg"], ["football"], NOON_MS)
@@ -119,6 +122,23 @@ def test_an_article_cannot_move_to_a_key_that_is_taken(daily: Booth) -> None:
 
     with pytest.raises(KeyTaken, match="Merge"):
         change(daily, interventions.move, "a", to="b")
+
+
+@pytest.mark.parametrize("engine_kind", ["postgresql"], indirect=True)  # SQLite has one writer
+def test_an_article_cannot_move_to_a_key_that_a_reader_is_just_registering(daily: Booth) -> None:
+    """Two articles would have one key, and whoever votes by it would vote on the new one."""
+    daily.cast(ADA, "like", seq=1, article="a")
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"
+    with ThreadPoolExecutor(1) as pool, daily.engine.connect() as looks:
+        with writing(daily.engine) as connection:
+            locks.take_part_in_counting(connection)
+            counting.count(connection, [daily.ballot(BEN, "love", seq=1, article="b")], pseudonym_key=b"k" * 32)
+            moved = pool.submit(change, daily, interventions.move, "a", to="b")
+            wait_until(lambda: moved.done() or looks.exec_driver_sql(waiting).scalar_one() == 1, why="the move waits")
+        with pytest.raises(KeyTaken):
+            moved.result(20)
+
+    assert [counts.total for counts in daily.counts("a", "b")] == [1, 1]
 
 
 def test_an_article_that_is_not_there_cannot_be_changed(daily: Booth) -> None:

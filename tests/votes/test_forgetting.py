@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 from sqlalchemy import Engine, select
 
 from reactions.storage import tables
-from reactions.storage.engines import snapshot
+from reactions.storage.engines import snapshot, writing
 from reactions.times import DAY_MS
-from reactions.votes import forgetting, holds, integrity, readers, revising, sealing
+from reactions.votes import counting, forgetting, holds, integrity, readers, revising, sealing
 from reactions.votes.holds import Hold
 from reactions.votes.revising import Editor
 from tests import make
 from tests.boxes import NOON_MS, Booth, booth
+from tests.engines import wait_until
 from tests.make import ADA, BEN
 
 KEY = b"k" * 32  # of tests/boxes.py
@@ -83,3 +85,21 @@ def test_a_held_vote_is_forgotten_with_its_hold(daily: Booth) -> None:
         kept = connection.execute(select(h.article_id, h.voter, h.id)).one()
         assert bytes(kept.voter) == bytes(connection.execute(select(v.voter)).scalar_one()) != voter
         assert kept.id == holds.id_of(kept.article_id, bytes(kept.voter))
+
+
+def test_a_vote_that_is_just_being_changed_is_forgotten_with_all_its_events(daily: Booth) -> None:
+    if daily.engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has one writer")
+    daily.cast(ADA, "like", seq=1, article="a")
+    daily.cast(BEN, "wow", seq=1, article="a")
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
+    with ThreadPoolExecutor(1) as pool, daily.engine.connect() as looks:
+        with writing(daily.engine) as connection:
+            counting.count(connection, [daily.ballot(ADA, "love", seq=2, article="a")], pseudonym_key=KEY)
+            forgotten = pool.submit(forget, daily, ADA)
+            wait_until(lambda: looks.exec_driver_sql(waiting).scalar_one() == 1, why="forgetting waits for the vote")
+        assert forgotten.result(20) > 0
+
+    assert names(daily, reader=ADA) == 0
+    with snapshot(daily.engine) as connection:
+        assert [*integrity.differences(connection), *integrity.left_behind(connection)] == []
