@@ -132,8 +132,12 @@ def _take(
 def _write(connection: Connection, site: Site, places: Sequence[Place]) -> None:
     places = sorted(places, key=lambda place: place.key.id)  # in order: two batches cannot wait for each other
     with statements.in_one_trip(connection):
-        _ARTICLES.execute(connection, [(p.key.id, site.id, p.key.text, p.at_ms) for p in places])
-        _MARKS.execute(connection, [(p.key.id, p.at_ms, SIGNED, "the publisher") for p in places if p.signed])
+        answer = _ARTICLES.begin(connection, [(p.key.id, site.id, p.key.text, p.at_ms) for p in places])
+    written = {article_id for (article_id,) in answer()}  # others may have been faster
+    marks = [(p.key.id, p.at_ms, SIGNED, "the publisher") for p in places if p.signed and p.key.id in written]
+    if marks:
+        with statements.in_one_trip(connection):
+            _MARKS.execute(connection, marks)
 
 
 def _refused_if_closed(article: Article | Refusal) -> Article | Refusal:
@@ -150,10 +154,10 @@ def _counted(dialect: str) -> Any:
 
 
 def _unless_there(insert: Any) -> Any:
-    return insert.on_conflict_do_nothing()
+    return insert.on_conflict_do_nothing().returning(tables.article.c.article_id)
 
 
 _SPENT = Finished(lambda _: select(_q.n).where(_q.site_id == bindparam("site"), _q.day == bindparam("day")))
 _COUNT = Finished(_counted)
 _ARTICLES = ManyRows(tables.article, ["article_id", "site_id", "key", "first_seen_at"], _unless_there)
-_MARKS = ManyRows(tables.intervention, ["article_id", "at", "what", "by"], _unless_there)
+_MARKS = ManyRows(tables.intervention, ["article_id", "at", "what", "by"])

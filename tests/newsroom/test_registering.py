@@ -8,13 +8,13 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Engine, event, select
 
-from reactions.newsroom import articles, interventions, registering
+from reactions.newsroom import article_keys, articles, interventions, registering
 from reactions.newsroom.articles import Description, Place
 from reactions.refusals import ArticleClosed, ArticleQuotaSpent, MalformedKey, MalformedSite
 from reactions.storage import tables
 from reactions.storage.engines import writing
 from reactions.times import DAY_MS
-from reactions.votes.rules import Receipt
+from reactions.votes.rules import Ballot, Receipt
 from tests import make
 from tests.boxes import NOON_MS, Booth, booth
 from tests.make import ADA, BEN
@@ -80,6 +80,30 @@ def test_an_article_that_two_batches_register_at_once_is_counted_once(engine: En
     assert quota(first) == [(NOON_MS // DAY_MS, 3)]
     assert [counts.total for counts in first.counts("same", "closed", "new")] == [2, 1, 1]
     assert first.differences() == []
+
+
+@pytest.mark.parametrize("engine_kind", ["postgresql"], indirect=True)
+def test_a_signed_article_that_two_batches_register_at_once_is_marked_once(engine: Engine, database_url: str) -> None:
+    site = daily(engine, database_url)
+
+    def signed(by: Booth, reader: str, article: str, at_ms: int) -> Ballot:
+        return replace(by.ballot(reader, "like", seq=1, article=article, now_ms=at_ms), signed=True)
+
+    def another_is_faster(places: Sequence[Place]) -> list[bool]:
+        site.box.count([signed(site, ADA, "same", NOON_MS)])
+        return [True] * len(places)
+
+    second = booth(engine, budget=another_is_faster)
+    unsigned = second.ballot(BEN, "like", seq=1, article="unsigned")  # whose network has a budget
+
+    answers = second.box.count([signed(second, BEN, key, NOON_MS + 1) for key in ("same", "own")] + [unsigned])
+
+    assert [type(answer) for answer in answers] == [Receipt] * 3
+    with engine.connect() as connection:
+        i = tables.intervention.c
+        marks = connection.execute(select(i.article_id, i.at, i.what).order_by(i.at)).all()
+    same, own = (article_keys.id_of("daily", key) for key in ("same", "own"))
+    assert [tuple(mark) for mark in marks] == [(same, NOON_MS, "signed"), (own, NOON_MS + 1, "signed")]
 
 
 def test_a_batch_may_name_old_articles_new_ones_and_one_whose_id_is_anothers(engine: Engine, database_url: str) -> None:
