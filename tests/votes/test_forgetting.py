@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -11,9 +12,11 @@ from sqlalchemy import Engine, select
 from reactions.storage import tables
 from reactions.storage.engines import snapshot, writing
 from reactions.times import DAY_MS
-from reactions.votes import counting, forgetting, holds, integrity, readers, revising, sealing
+from reactions.votes import counting, forgetting, holds, integrity, readers, removing, revising, sealing
+from reactions.votes.ballot_box import Answer
 from reactions.votes.holds import Hold
 from reactions.votes.revising import Editor
+from reactions.votes.rules import Ballot
 from tests import make
 from tests.boxes import NOON_MS, Booth, booth
 from tests.engines import wait_until
@@ -99,6 +102,26 @@ def test_a_vote_that_is_just_being_changed_is_forgotten_with_all_its_events(dail
             forgotten = pool.submit(forget, daily, ADA)
             wait_until(lambda: looks.exec_driver_sql(waiting).scalar_one() == 1, why="forgetting waits for the vote")
         assert forgotten.result(20) > 0
+
+    assert names(daily, reader=ADA) == 0
+    with snapshot(daily.engine) as connection:
+        assert [*integrity.differences(connection), *integrity.left_behind(connection)] == []
+
+
+def test_a_reader_whose_article_is_deleted_meanwhile_is_forgotten_too(daily: Booth, monkeypatch: pytest.MonkeyPatch) -> None:
+    daily.cast(ADA, "like", seq=1, article="a")
+    daily.cast(ADA, "love", seq=1, article="b")
+    editor, count = Editor(daily.engine, daily.box, daily.site, by="a test", now_ms=NOON_MS), daily.box.count
+
+    def count_later(ballots: Sequence[Ballot]) -> list[Answer]:
+        monkeypatch.setattr(daily.box, "count", count)
+        removing.delete_article(editor, "a")
+        return count(ballots)
+
+    if daily.site.forgotten_votes == "withdrawn":
+        monkeypatch.setattr(daily.box, "count", count_later)
+
+    assert forget(daily, ADA) > 0
 
     assert names(daily, reader=ADA) == 0
     with snapshot(daily.engine) as connection:

@@ -5,8 +5,9 @@ The file is longer than 300 lines because the ways in which articles go share wh
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,7 @@ from sqlalchemy import Connection, Engine, func, select
 from reactions.newsroom import article_keys, articles, interventions, sites
 from reactions.newsroom.articles import Description
 from reactions.refusals import ArticleClosed, MalformedSite, UnknownArticle
-from reactions.storage import tables
+from reactions.storage import locks, tables
 from reactions.storage.engines import snapshot, writing
 from reactions.times import DAY_MS, HOUR_MS
 from reactions.votes import (
@@ -295,6 +296,39 @@ def test_a_merge_into_an_article_that_is_deleted_meanwhile_leaves_nothing_there(
     (late,) = daily.box.count([replace(daily.ballot(BEN, "love", seq=1, article="goes"), voter=b"v" * 16, cause="merge")])
     assert isinstance(late, UnknownArticle)
     assert naming(daily, article_id) == set()
+
+
+@pytest.mark.parametrize("engine_kind", ["postgresql"], indirect=True)  # SQLite has one writer
+def test_the_last_step_of_a_deletion_waits_for_a_merge_that_is_being_counted(
+    daily: Booth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daily.cast(ADA, "like", seq=1, article="goes")
+    brought = replace(daily.ballot(BEN, "love", seq=1, article="goes"), voter=b"v" * 16, cause="merge")
+    counted = threading.Event()
+
+    def bring() -> None:
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"
+        with daily.engine.connect() as looks, writing(daily.engine) as connection:
+            locks.take_part_in_counting(connection)
+            counting.count(connection, [brought], pseudonym_key=b"k" * 32)
+            counted.set()
+            wait_until(lambda: looks.exec_driver_sql(waiting).scalar_one() == 1, timeout_s=5, why="the deletion waits")
+
+    erase_rest = removing._Removal._erase_rest
+    with ThreadPoolExecutor(1) as pool:
+        merging: list[Future[None]] = []
+
+        def erase_after(removal: Any, connection: Connection, ids: Any) -> None:
+            merging.append(pool.submit(bring))
+            counted.wait(10)
+            erase_rest(removal, connection, ids)
+
+        monkeypatch.setattr(removing._Removal, "_erase_rest", erase_after)
+        removing.delete_article(editor(daily), "goes")
+        merging[0].result(20)
+
+    assert naming(daily, article_keys.id_of("daily", "goes")) == set()
+    assert faults(daily) == []
 
 
 @pytest.mark.parametrize("engine_kind", ["postgresql"], indirect=True)  # SQLite has one writer
