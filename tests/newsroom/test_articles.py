@@ -141,6 +141,28 @@ def test_an_article_cannot_move_to_a_key_that_a_reader_is_just_registering(daily
     assert [counts.total for counts in daily.counts("a", "b")] == [1, 1]
 
 
+@pytest.mark.parametrize("engine_kind", ["postgresql"], indirect=True)  # SQLite has one writer
+def test_undoing_a_move_and_a_merge_that_stops_counting_do_not_wait_for_each_other(daily: Booth) -> None:
+    daily.cast(ADA, "like", seq=1, article="a")
+    change(daily, interventions.move, "a", to="b")
+    article_id = article_keys.id_of("daily", "a")
+
+    def undo() -> None:
+        with writing(daily.engine) as connection:
+            interventions.undo(connection, daily.site, "b", (NOON_MS + 5, "moved"), at_ms=NOON_MS + 9, by="a test")
+
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"
+    with ThreadPoolExecutor(1) as pool, daily.engine.connect() as looks:
+        with writing(daily.engine) as connection:
+            locks.stop_counting(connection)
+            undone = pool.submit(undo)
+            wait_until(lambda: looks.exec_driver_sql(waiting).scalar_one() == 1, why="the undoing waits")
+            articles.lock(connection, [article_id])
+        undone.result(20)
+
+    assert [row["key"] for row in rows(daily)] == ["a"]
+
+
 def test_an_article_that_is_not_there_cannot_be_changed(daily: Booth) -> None:
     for what in (interventions.close, interventions.reopen, interventions.hide, interventions.show):
         with pytest.raises(UnknownArticle):
