@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
 from bench import cases, exports, growth, load, machine, report
@@ -16,10 +15,12 @@ from bench.cases import Outcome, Plan
 from bench.peers import others
 from bench.rounds import Turns
 from bench.servers import Stand
+from tests.command_line import CommandLine, at_least, file_to_write
 
 _CASES = {"votes": cases.votes, "reads": cases.reads, "ladder": cases.ladder, "production": cases.production}
 _OTHERS = {"exports": exports.main, "growth": growth.main, "peers": others.main}
 _USUAL = {"seconds": 5, "repeats": 3, "patience": 30, "connections": [1, 32, 128], "engines": ["sqlite", "postgresql"]}
+_TAKERS = {"connections": ("votes",), "engines": ("votes", "ladder")}  # the others choose these themselves
 _QUICK = {"seconds": 1, "repeats": 1, "patience": 0, "connections": [32], "engines": ["sqlite"]}
 
 
@@ -63,18 +64,24 @@ def _plan(chosen: argparse.Namespace) -> Plan:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("case", nargs="?", choices=[*_CASES, "all"], default="all")
-    parser.add_argument("--seconds", type=int, help="how long each turn takes (5)")
-    parser.add_argument("--repeats", type=int, help="how many turns each has (3)")
-    parser.add_argument("--patience", type=int, help="seconds for which a turn is repeated that others disturbed (30)")
-    parser.add_argument("--connections", type=int, nargs="+", help="for votes (1 32 128)")
+    parser = CommandLine(prog="python -m bench", description=__doc__)
+    parser.add_argument("case", nargs="?", choices=[*_CASES, "all", *_OTHERS], default="all")
+    parser.add_argument("--seconds", type=at_least(1), help="how long each turn takes (5)")
+    parser.add_argument("--repeats", type=at_least(1), help="how many turns each has (3)")
+    parser.add_argument("--patience", type=at_least(0), help="seconds for which a turn is repeated that others disturbed (30)")
+    parser.add_argument("--connections", type=at_least(1), nargs="+", help="for votes (1 32 128)")
     parser.add_argument("--engines", nargs="+", choices=["sqlite", "postgresql"], help="for votes and ladder (both)")
     parser.add_argument(
         "--quick", action="store_true", help="one turn of a second, SQLite, 32 connections, unless said otherwise"
     )
-    parser.add_argument("--json", type=Path, help="file for the figures")
-    return parser.parse_args()
+    parser.add_argument("--json", type=file_to_write, help="file for the figures")
+    chosen = parser.parse_args()
+    if chosen.case in _OTHERS:
+        parser.error(f"{chosen.case} comes first, and its own options after it")
+    for option, takers in _TAKERS.items():
+        if getattr(chosen, option) and chosen.case not in (*takers, "all"):
+            parser.error(f"--{option} is for {' and '.join(takers)}; {chosen.case} has no choice of them")
+    return chosen
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ the same voting alone beside it. Times in ms.
 
 from __future__ import annotations
 
-import argparse
 import gc
 import json
 import subprocess
@@ -30,6 +29,7 @@ from reactions.times import DAY_MS, now_ms
 from reactions.votes import retention, rules
 from reactions.votes.ballot_box import BallotBox
 from tests import make
+from tests.command_line import CommandLine, at_least
 from tests.engines import Postgres
 
 _PAUSE_S = 0.001  # a service that is never idle for a moment would measure its own load
@@ -154,8 +154,8 @@ def _shown(took: list[float]) -> str:
 
 def main() -> None:
     """Print a table."""
-    options = argparse.ArgumentParser()
-    options.add_argument("--votes", type=int, default=50_000)
+    options = CommandLine()
+    options.add_argument("--votes", type=at_least(1), default=50_000)
     options.add_argument("--drop", metavar="URL", help="only drop there, and print the times of the steps as JSON")
     chosen = options.parse_args()
     if chosen.drop:

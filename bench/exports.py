@@ -21,6 +21,7 @@ from bench.servers import Server, Stand
 from reactions.newsroom import api_keys, sites
 from reactions.storage import engines
 from reactions.storage.engines import writing
+from tests.command_line import CommandLine, at_least
 
 _FILES = ("votes.csv", "votes.csv.gz", "series.csv", "articles.csv", "votes.parquet")
 _DAYS = 90
@@ -53,12 +54,12 @@ def main(words: Sequence[str]) -> int:
 
 
 def _arguments(words: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench exports", description=__doc__)
-    parser.add_argument("--events", type=int, nargs="+", default=[1_000_000])
-    parser.add_argument("--articles", type=int, default=10_000)
+    parser = CommandLine(prog="python -m bench exports", description=__doc__)
+    parser.add_argument("--events", type=at_least(1), nargs="+", default=[1_000_000])
+    parser.add_argument("--articles", type=at_least(1), default=10_000)
     parser.add_argument("--engines", nargs="+", choices=["sqlite", "postgresql"], default=["sqlite", "postgresql"])
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=8, help="how long votes are cast, alone and beside exports; 0 for not")
+    parser.add_argument("--repeats", type=at_least(1), default=3)
+    parser.add_argument("--seconds", type=at_least(0), default=8, help="of votes, alone and beside exports; 0 for none")
     return parser.parse_args(words)
 
 

@@ -20,6 +20,7 @@ import psycopg
 from bench import ledger_rows, load, machine, paper
 from bench.load import Load, NoLoadGenerator
 from bench.servers import Server, Stand
+from tests.command_line import CommandLine, at_least, duration, file_to_write
 
 _DAYS = 90
 _CONNECTIONS = 32
@@ -69,14 +70,14 @@ def main(words: Sequence[str]) -> int:
 
 
 def _arguments(words: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench growth", description=__doc__)
-    parser.add_argument("--votes", type=int, nargs="+", default=_VOTES, help=f"with {_USUAL_ARTICLES:,} articles")
-    parser.add_argument("--articles", type=int, nargs="+", default=_ARTICLES, help="with 100,000 votes")
+    parser = CommandLine(prog="python -m bench growth", description=__doc__)
+    parser.add_argument("--votes", type=at_least(1), nargs="+", default=_VOTES, help=f"with {_USUAL_ARTICLES:,} articles")
+    parser.add_argument("--articles", type=at_least(1), nargs="+", default=_ARTICLES, help="with 100,000 votes")
     parser.add_argument("--engines", nargs="+", choices=["sqlite", "postgresql"], default=["sqlite"])
-    parser.add_argument("--seconds", type=int, default=3)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--minutes", type=float, default=3, help="of load, for the memory; 0 for none")
-    parser.add_argument("--svg", type=Path, help="file for the picture, of the last engine")
+    parser.add_argument("--seconds", type=at_least(1), default=3)
+    parser.add_argument("--repeats", type=at_least(1), default=3)
+    parser.add_argument("--minutes", type=duration, default=3, help="of load, for the memory; 0 for none")
+    parser.add_argument("--svg", type=file_to_write, help="file for the picture, of the last engine")
     return parser.parse_args(words)
 
 

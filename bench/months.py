@@ -6,7 +6,6 @@ votes on another article, one vote at a time. Prints seconds, the longest wait o
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from reactions.times import now_ms
 from reactions.votes import integrity, months, sealing
 from reactions.votes.ballot_box import BallotBox
 from tests import make
+from tests.command_line import CommandLine, at_least
 from tests.engines import Postgres
 
 # 10,000 articles, the busiest with a hundredth of the votes; an event and a vote for each reader.
@@ -163,8 +163,8 @@ def _convert(url: str) -> None:
 
 def main() -> None:
     """Measure, or only drop."""
-    options = argparse.ArgumentParser()
-    options.add_argument("--votes", type=int, default=1_000_000)
+    options = CommandLine()
+    options.add_argument("--votes", type=at_least(1), default=1_000_000)
     options.add_argument("--unchecked", action="store_true", help="do not read the events beside their seals before they go")
     options.add_argument("--convert", action="store_true", help="measure `reactions db partition` instead")
     options.add_argument("--partition", metavar="URL", help="only convert the ledger there")

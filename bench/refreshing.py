@@ -24,6 +24,7 @@ from bench.reports import ARTICLES, DAYS
 from bench.servers import Server, Stand
 from reactions.newsroom import api_keys, sites
 from reactions.storage import engines
+from tests.command_line import CommandLine, at_least
 
 _CONNECTIONS = 32
 _PATH = f"/v1/sites/{load.SITE}/dashboard?period=28d"
@@ -68,11 +69,11 @@ class Editor:
 
 def main() -> None:
     """Measure and print Markdown."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--votes", type=int, default=1_000_000)
+    parser = CommandLine(description=__doc__)
+    parser.add_argument("--votes", type=at_least(1), default=1_000_000)
     parser.add_argument("--engines", nargs="+", choices=("sqlite", "postgresql"), default=["sqlite", "postgresql"])
-    parser.add_argument("--seconds", type=int, default=10)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--seconds", type=at_least(1), default=10)
+    parser.add_argument("--repeats", type=at_least(1), default=3)
     chosen = parser.parse_args()
     machine.introduce()
     print("| | votes/s alone | beside a dashboard | share | p99 ms | p99 ms beside | dashboard median ms |")

@@ -29,6 +29,7 @@ from reactions.reports.reporting import Reports, keep_sums
 from reactions.storage import engines
 from reactions.votes import rollups
 from tests import make
+from tests.command_line import CommandLine, at_least
 from tests.databases import PROJECT, PostgresDatabases, SqliteFiles
 from tests.engines import Postgres
 
@@ -40,11 +41,11 @@ Report = Callable[[Reports], object]
 
 def main() -> None:
     """Measure and print Markdown."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--votes", type=int, nargs="+", default=[100_000, 1_000_000, 10_000_000])
+    parser = CommandLine(description=__doc__)
+    parser.add_argument("--votes", type=at_least(1), nargs="+", default=[100_000, 1_000_000, 10_000_000])
     parser.add_argument("--engines", nargs="+", choices=("sqlite", "postgresql"), default=["sqlite", "postgresql"])
-    parser.add_argument("--repeats", type=int, default=15)
-    parser.add_argument("--articles", type=int, default=ARTICLES)
+    parser.add_argument("--repeats", type=at_least(1), default=15)
+    parser.add_argument("--articles", type=at_least(1), default=ARTICLES)
     parser.add_argument("--index", nargs="*", default=[], help="SQL to run on SQLite before measuring, such as another index")
     chosen = parser.parse_args()
     machine.introduce()

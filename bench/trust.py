@@ -7,7 +7,6 @@ file is longer than others because the attacks and the honest month share one wo
 
 from __future__ import annotations
 
-import argparse
 import gc
 import random
 import sys
@@ -33,6 +32,7 @@ from reactions.votes.rules import Ballot, Receipt
 from reactions.web.current import Parts
 from reactions.web.extensions import db
 from tests import make
+from tests.command_line import CommandLine, at_least
 
 START_MS = 1_764_028_800_000  # a midnight, UTC
 MIX = {"like": 0.5, "love": 0.2, "funny": 0.1, "angry": 0.1, "sad": 0.05, "wow": 0.03, "dislike": 0.02}
@@ -323,12 +323,14 @@ def memory(votes: int, *, articles: int) -> tuple[float, float]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.trust", description=__doc__)
+    parser = CommandLine(prog="python -m bench.trust", description=__doc__)
     parser.add_argument("what", choices=["sources", "attacks", "month", "cost", "memory", "all"], nargs="?", default="all")
-    parser.add_argument("--votes", type=int, default=1000, help="how many each source sends, or the watch remembers")
+    parser.add_argument("--votes", type=at_least(1), default=1000, help="how many each source sends, or the watch remembers")
     parser.add_argument("--only", default="", help="a part of the name of the sources to try")
     parser.add_argument("--shadow", action="store_true", help="with hold_automatically off, as shipped")
     chosen = parser.parse_args()
+    if not any(chosen.only in name for name in SOURCES):
+        parser.error(f"--only {chosen.only!r} is in the name of no source: {', '.join(SOURCES)}")
     automatic = not chosen.shadow
     if chosen.what in ("sources", "all"):
         print(f"\n{HEAD}", *sources(chosen.votes, automatic=automatic, only=chosen.only), sep="\n", flush=True)

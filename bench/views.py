@@ -6,7 +6,6 @@ are beyond its share: read, checked and turned away. Without nginx each comes fr
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import subprocess
@@ -21,14 +20,15 @@ from bench.load import SITE
 from bench.servers import Server, Stand
 from reactions.newsroom import sites
 from reactions.storage.engines import prepare, writing
+from tests.command_line import CommandLine, at_least
 
 _ARTICLES, _CONNECTIONS = 50, 32
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.views", description=__doc__)
-    parser.add_argument("--seconds", type=int, default=5)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser = CommandLine(prog="python -m bench.views", description=__doc__)
+    parser.add_argument("--seconds", type=at_least(1), default=5)
+    parser.add_argument("--repeats", type=at_least(1), default=3)
     chosen = parser.parse_args()
     print(machine.description())
     with Stand() as stand, stand.comparison() as servers:

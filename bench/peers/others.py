@@ -24,6 +24,7 @@ from bench.peers import packages
 from bench.peers.packages import ARTICLES, ISSO, PEERS, NotInstalled, Peer
 from bench.rounds import Entrant, Ledger, Row, Turns, take_turns
 from bench.servers import Server, Servers, Stand
+from tests.command_line import CommandLine, at_least
 from tests.engines import free_port
 from tests.make import ORIGIN
 from tests.service import Service
@@ -75,12 +76,12 @@ def main(words: Sequence[str]) -> int:
 
 
 def _arguments(words: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench peers", description=__doc__)
-    parser.add_argument("--peers", nargs="*", choices=[peer.name for peer in PEERS], default=[peer.name for peer in PEERS])
+    parser = CommandLine(prog="python -m bench peers", description=__doc__)
+    parser.add_argument("--peers", nargs="+", choices=[peer.name for peer in PEERS], default=[peer.name for peer in PEERS])
     parser.add_argument("--environments", type=Path, default=Path(tempfile.gettempdir()) / "bench-peers", help="a folder to keep")
-    parser.add_argument("--seconds", type=int, default=4)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--patience", type=int, default=0, help="seconds for which a turn is repeated that others disturbed")
+    parser.add_argument("--seconds", type=at_least(1), default=4)
+    parser.add_argument("--repeats", type=at_least(1), default=3)
+    parser.add_argument("--patience", type=at_least(0), default=0, help="seconds to repeat a turn that others disturbed")
     return parser.parse_args(words)
 
 

@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
+from tests.command_line import CommandLine, at_least, duration, file_to_write
 from tests.databases import PostgresDatabases, SqliteFiles
 from tests.engines import Postgres, Redis
 from tests.faults.scenarios import PLAYS, SCENARIOS
@@ -26,14 +27,13 @@ ORACLES = ("O1 lost", "O2 double", "O3 drift", "O4 fold", "O5 served", "O7 last 
 def main() -> int:
     chosen = _arguments()
     reports = []
-    for name, store in PLAYS:
-        if chosen.scenario in (name, "all") and chosen.store in (store, "all"):
-            reports.append(play(name, store, seconds=chosen.seconds, clients=chosen.clients, seed=chosen.seed))
-            print(reports[-1], flush=True)
+    for name, store in _plays(chosen):
+        reports.append(play(name, store, seconds=chosen.seconds, clients=chosen.clients, seed=chosen.seed))
+        print(reports[-1], flush=True)
     print(_summary(reports))
     if chosen.json:
         chosen.json.write_text(json.dumps([asdict(report) for report in reports], indent=2, default=str))
-    return 1 if not reports or any(report.broken for report in reports) else 0
+    return 1 if any(report.broken for report in reports) else 0
 
 
 def play(name: str, store: str, *, seconds: float, clients: int, seed: int) -> Report:
@@ -82,15 +82,23 @@ def _stage(name: str, store: str) -> Iterator[Stage]:
         yield stage
 
 
+def _plays(chosen: argparse.Namespace) -> list[tuple[str, str]]:
+    return [(name, store) for name, store in PLAYS if chosen.scenario in (name, "all") and chosen.store in (store, "all")]
+
+
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser = CommandLine(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("scenario", choices=[*SCENARIOS, "all"])
     parser.add_argument("--store", choices=["sqlite", "postgresql", "all"], default="all")
-    parser.add_argument("--seconds", type=float, default=20, help="how long evidence is gathered")
-    parser.add_argument("--clients", type=int, default=16)
+    parser.add_argument("--seconds", type=duration, default=20, help="how long evidence is gathered")
+    parser.add_argument("--clients", type=at_least(1), default=16)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--json", type=Path, help="file for the figures")
-    return parser.parse_args()
+    parser.add_argument("--json", type=file_to_write, help="file for the figures")
+    chosen = parser.parse_args()
+    if not _plays(chosen):
+        stores = " and ".join(store for name, store in PLAYS if name == chosen.scenario)
+        parser.error(f"{chosen.scenario} is played on {stores} only, not on {chosen.store}")
+    return chosen
 
 
 if __name__ == "__main__":

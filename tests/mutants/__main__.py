@@ -7,7 +7,6 @@ signs for `|` are not tried: most of them stand in annotations, which nobody eva
 
 from __future__ import annotations
 
-import argparse
 import random
 import shutil
 import sqlite3
@@ -15,6 +14,8 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from tests.command_line import CommandLine, at_least
 
 PROJECT = Path(__file__).parent.parent.parent
 
@@ -47,9 +48,9 @@ exclude-operators = ["core/ReplaceBinaryOperator_BitOr_.*"]
 
 def main() -> int:
     """Run the chosen targets; 1 if a mutant survives."""
-    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description="See that tests notice changes of the code.")
+    parser = CommandLine(prog="python -m tests.mutants", description="See that tests notice changes of the code.")
     parser.add_argument("targets", nargs="*", choices=[*TARGETS, []], default=list(TARGETS), help="All unless some are named.")
-    parser.add_argument("--most", type=int, default=0, help="A random choice of this many mutants for each target. 0: all.")
+    parser.add_argument("--most", type=at_least(0), default=0, help="A random choice of this many for each target. 0: all.")
     chosen = parser.parse_args()
     survivors = sum(_run(name, most=chosen.most) for name in chosen.targets)
     return 1 if survivors else 0
