@@ -12,12 +12,13 @@ from reactions import languages
 from reactions.demo import seeding
 from reactions.newsroom import outdated, sites
 from reactions.newsroom.sites import Site
+from reactions.notations import proxy_networks
 from reactions.notices import suspicion
 from reactions.notices.purging import Outcome, Purger
 from reactions.reports import reporting
 from reactions.reports.reporting import Reports
 from reactions.secret_keys import Keys, keys_of
-from reactions.settings import InvalidSettings, Settings, proxy_networks
+from reactions.settings import InvalidSettings, Settings
 from reactions.storage import connecting, engines, partitions, replica
 from reactions.storage.replica import Source
 from reactions.times import HOUR_MS

@@ -1,4 +1,4 @@
-"""Settings: read once, typed, frozen. The file is longer than others because a setting and the rule for its value are one idea.
+"""Settings: read once, typed, frozen.
 
 `load` takes the environment as an argument, so only the two doors of the program (wsgi.py and the command line) read it.
 An unknown, missing or mistyped setting raises `InvalidSettings`, whose text names it and says what was expected.
@@ -9,20 +9,16 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from email.utils import parseaddr
 from functools import cache
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, get_type_hints
-from urllib.parse import urlsplit
 
-from limits import parse_many
 from marshmallow import EXCLUDE, Schema, ValidationError, validate
 from marshmallow import fields as wire
 
-from reactions import texts
+from reactions import notations
 
 PREFIX = "REACTIONS_"
 NOT_SETTINGS = {"CONFIG"}  # read by `load` itself
@@ -30,169 +26,6 @@ NOT_SETTINGS = {"CONFIG"}  # read by `load` itself
 
 class InvalidSettings(Exception):
     """The settings cannot be used; the text has one line for each fault."""
-
-
-Network = IPv4Network | IPv6Network
-Proxies = tuple[frozenset[Network], bool]
-
-
-def proxy_networks(texts: Sequence[str]) -> Proxies:
-    """The networks whose forwarded headers are believed, and whether a Unix socket is. Raises ValueError."""
-    networks = set()
-    for text in texts:
-        if text == "unix":
-            continue
-        try:
-            networks.add(ip_network(text))
-        except ValueError:
-            raise ValueError(f'{text!r} is no network. Write "10.0.0.0/8", "127.0.0.1/32" or "unix".') from None
-    return frozenset(networks), "unix" in texts
-
-
-def _is_network_list(value: list[str]) -> None:
-    """Networks, or "unix"."""
-    try:
-        proxy_networks(value)
-    except ValueError as error:
-        raise ValidationError(str(error)) from None
-
-
-def _is_port_list(value: list[str]) -> None:
-    """Ports of TCP."""
-    if wrong := [port for port in value if not re.fullmatch("[1-9][0-9]{0,4}", port) or int(port) > 65535]:
-        raise ValidationError(f'{wrong[0]!r} is not a port. Write "443".')
-
-
-def _is_limit(value: str) -> None:
-    """Limits in the notation of Flask-Limiter."""
-    try:
-        smallest = min(item.amount for item in parse_many(value))
-    except ValueError:
-        smallest = 0
-    if smallest < 1:
-        raise ValidationError('Not a limit. Write it as "30/minute" or "30/minute; 500/day".')
-
-
-def _is_bind(value: str) -> None:
-    """An address to listen on."""
-    _, _, port = value.rpartition(":")
-    host_and_port = re.fullmatch(r"[^\s/]+:[0-9]{1,5}", value) and 0 < int(port) < 65536
-    if not host_and_port and not value.startswith("unix:/"):
-        raise ValidationError('Write it as "127.0.0.1:8000" or "unix:/run/reactions.sock".')
-
-
-# A host, and perhaps a port up to 65535.
-_HOST = r"(\[[\w:.]+\]|[^\s:/?#@\"'<>\[\]]+)(:0*(?:[1-9]\d{0,3}|[1-5]\d{4}|6(?:[0-4]\d{3}|5(?:[0-4]\d\d|5(?:[0-2]\d|3[0-5])))))?"
-
-
-def _is_limiter_url(value: str) -> None:
-    """The address of a limiter's storage."""
-    scheme, sign, rest = value.partition("://")
-    known = {"memory", "redis", "rediss", "redis+cluster", "redis+sentinel", "unix", "redis+unix"}
-    readable = scheme not in ("redis", "rediss") or re.fullmatch(rf"{_HOST}([/?].*)?", rest.rpartition("@")[2])
-    if scheme not in known or not sign or not readable or (scheme != "memory" and not rest):
-        raise ValidationError('Write it as "memory://" or "redis://host:6379/0".')
-    if scheme == "redis+sentinel" and not re.fullmatch(r"[^/]+/[^/?]+(\?.*)?", rest):
-        raise ValidationError('Write it as "redis+sentinel://host1:26379,host2:26379/name-of-the-primary".')
-
-
-def _is_public_url(value: str) -> None:
-    """The service's address, or nothing."""
-    if value and not re.fullmatch(rf"https?://{_HOST}(/[^\s?#\"'<>]*)?", value):
-        raise ValidationError('Write it as "https://reactions.example.org".')
-
-
-def _is_issuer(value: str) -> None:
-    """The issuer of an identity provider, or nothing. Only on this machine may it do without https."""
-    here = r"http://(localhost|127\.0\.0\.1)(:[0-9]+)?(/[^\s?#]*)?"
-    if value and not re.fullmatch(rf"https://[^\s/?#@]+(/[^\s?#]*)?|{here}", value):
-        raise ValidationError('Write it as "https://login.example.org/realms/newsroom", exactly as the provider does.')
-
-
-def _is_contact(value: str) -> None:
-    """Where to report a weakness, or nothing."""
-    if value and not re.fullmatch(r"(mailto:[^\s@]+@[^\s@]+|https://[^\s]+)", value):
-        raise ValidationError('Write it as "mailto:security@example.org" or "https://example.org/security".')
-
-
-def _is_unsubscribe(value: str) -> None:
-    """Where recipients of mail say that it should end, or nothing."""
-    if value and not re.fullmatch(r"(mailto:[^\s<>@]+@[^\s<>@]+|https://[^\s<>]+)", value):
-        raise ValidationError('Write it as "mailto:newsroom@example.org" or "https://example.org/unsubscribe".')
-
-
-def _is_folder(value: str) -> None:
-    """A folder's name."""
-    try:
-        Path(value).expanduser()
-    except RuntimeError:
-        raise ValidationError("There is no such home folder.") from None
-    if not value or "\0" in value:
-        raise ValidationError("Name a folder.")
-
-
-def _is_secret(value: str) -> None:
-    """A long secret, or nothing."""
-    if value and len(value) < 32:
-        raise ValidationError("Must have at least 32 characters: `openssl rand -hex 32` makes one.")
-
-
-def _are_caches(value: list[str]) -> None:
-    """Addresses of caches: a scheme, a host and perhaps a port."""
-    for each in value:
-        try:
-            host = re.fullmatch(r"https?://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+)(:[1-9][0-9]{0,4})?/?", each)
-            usable = host and urlsplit(each).port != 0 and host[1].encode("idna")
-        except ValueError:
-            usable = None
-        if not usable:
-            raise ValidationError('Write each as "http://10.0.0.5:6081": http or https, a host, perhaps a port, no path.')
-
-
-def _are_secrets(value: list[str]) -> None:
-    """Long secrets."""
-    for each in value:
-        _is_secret(each)
-
-
-def _is_smtp_url(value: str) -> None:
-    """The address of a mail server, or nothing."""
-    if value and not re.fullmatch(rf"smtps?://([^\s/?#]*@)?{_HOST}/?", value):
-        raise ValidationError('Write it as "smtp://user:password@mail.example.org:587" or "smtps://mail.example.org".')
-
-
-def _is_mail_from(value: str) -> None:
-    """A sender of mail, or nothing."""
-    _, address = parseaddr(value)
-    if value and not (re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", address) and texts.unusable(value) is None):
-        raise ValidationError('Write it as "reactions@example.org" or "Reader Reactions <reactions@example.org>".')
-
-
-class _Whole(wire.Integer):
-    """A whole number, or the text of one; 1.5 and true are none."""
-
-    def _validated(self, value: Any) -> int:
-        if isinstance(value, bool | float):
-            raise self.make_error("invalid", input=value)
-        return super()._validated(value)
-
-
-class _Decimal(wire.Float):
-    """A number, or the text of one; true is none."""
-
-    def _validated(self, value: Any) -> float:
-        if isinstance(value, bool):
-            raise self.make_error("invalid", input=value)
-        return super()._validated(value)
-
-
-class _Comma(wire.List[Any]):
-    """A list that may be written "a, b" in the environment, or in lines in a file."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
-        if isinstance(value, str):
-            value = [part.strip() for part in re.split("[,\n]", value) if part.strip()]
-        return super()._deserialize(value, attr, data, **kwargs)
 
 
 def _at_least(minimum: float) -> dict[str, Any]:
@@ -219,22 +52,22 @@ def _between(least: float, most: float) -> Any:
 class Settings:
     """Everything an operator can choose. config/default.toml gives each its default, unit and meaning."""
 
-    data_dir: str = _checked(_is_folder)
+    data_dir: str = _checked(notations.is_folder)
     database_url: str = _plain()
     database_pool_size: int = _number(1)
     database_through_pgbouncer: bool = _plain()
     reports_database_url: str = _plain()
-    secret: str = _checked(_is_secret)
-    previous_secrets: list[str] = _checked(_are_secrets)  # noqa: RUF009
-    pseudonym_secret: str = _checked(_is_secret)
+    secret: str = _checked(notations.is_secret)
+    previous_secrets: list[str] = _checked(notations.are_secrets)  # noqa: RUF009
+    pseudonym_secret: str = _checked(notations.is_secret)
     upgrade_on_start: bool = _plain()
-    bind: str = _checked(_is_bind)
+    bind: str = _checked(notations.is_bind)
     server: str = _checked(validate.OneOf(["gunicorn", "granian"]))
     workers: int = _number(1)
     worker_class: str = _checked(validate.OneOf(["uvicorn", "gthread", "sync"]))
     threads: int = _number(1)
-    trusted_proxies: list[str] = _checked(_is_network_list)  # noqa: RUF009
-    public_url: str = _checked(_is_public_url)
+    trusted_proxies: list[str] = _checked(notations.is_network_list)  # noqa: RUF009
+    public_url: str = _checked(notations.is_public_url)
     batch_size: int = _number(1)
     queue_size: int = _number(1)
     answer_within_s: float = _number(0.1)
@@ -246,27 +79,27 @@ class Settings:
     counts_stale_if_error_s: int = _number(0)
     counts_memory_s: float = _number(0)
     counts_memory_entries: int = _number(1)
-    purge_urls: list[str] = _checked(_are_caches)  # noqa: RUF009
-    limiter_url: str = _checked(_is_limiter_url)
+    purge_urls: list[str] = _checked(notations.are_caches)  # noqa: RUF009
+    limiter_url: str = _checked(notations.is_limiter_url)
     limiter_timeout_s: float = _number(0.001)
     limiter_retry_s: float = _number(0.1)
-    votes_per_reader: str = _checked(_is_limit)
-    votes_per_network: str = _checked(_is_limit)
-    votes_per_wide_network: str = _checked(_is_limit)
-    votes_per_network_everywhere: str = _checked(_is_limit)
-    votes_per_wide_network_everywhere: str = _checked(_is_limit)
-    votes_per_article: str = _checked(_is_limit)
-    keyed_requests_per_network: str = _checked(_is_limit)
-    wrong_keys_per_network: str = _checked(_is_limit)
-    sign_ins_per_network: str = _checked(_is_limit)
-    new_articles_per_network: str = _checked(_is_limit)
-    forgettings_per_network: str = _checked(_is_limit)
-    fresh_votes_per_network: str = _checked(_is_limit)
-    fresh_votes_per_ipv4_24: str = _checked(_is_limit)
-    fresh_votes_per_ipv6_56: str = _checked(_is_limit)
-    fresh_votes_per_ipv6_48: str = _checked(_is_limit)
-    fresh_votes_per_ipv6_32: str = _checked(_is_limit)
-    fresh_votes_everywhere: str = _checked(_is_limit)
+    votes_per_reader: str = _checked(notations.is_limit)
+    votes_per_network: str = _checked(notations.is_limit)
+    votes_per_wide_network: str = _checked(notations.is_limit)
+    votes_per_network_everywhere: str = _checked(notations.is_limit)
+    votes_per_wide_network_everywhere: str = _checked(notations.is_limit)
+    votes_per_article: str = _checked(notations.is_limit)
+    keyed_requests_per_network: str = _checked(notations.is_limit)
+    wrong_keys_per_network: str = _checked(notations.is_limit)
+    sign_ins_per_network: str = _checked(notations.is_limit)
+    new_articles_per_network: str = _checked(notations.is_limit)
+    forgettings_per_network: str = _checked(notations.is_limit)
+    fresh_votes_per_network: str = _checked(notations.is_limit)
+    fresh_votes_per_ipv4_24: str = _checked(notations.is_limit)
+    fresh_votes_per_ipv6_56: str = _checked(notations.is_limit)
+    fresh_votes_per_ipv6_48: str = _checked(notations.is_limit)
+    fresh_votes_per_ipv6_32: str = _checked(notations.is_limit)
+    fresh_votes_everywhere: str = _checked(notations.is_limit)
     proven_after_hours: int = _number(0)
     proven_articles: int = _between(0, 16)
     held_for_minutes: int = _number(1)
@@ -274,14 +107,14 @@ class Settings:
     hold_automatically: bool = _plain()
     detector_every_s: float = _number(0)
     verify_articles_per_minute: int = _number(0)
-    smtp_url: str = _checked(_is_smtp_url)
-    mail_from: str = _checked(_is_mail_from)
-    mail_unsubscribe: str = _checked(_is_unsubscribe)
+    smtp_url: str = _checked(notations.is_smtp_url)
+    mail_from: str = _checked(notations.is_mail_from)
+    mail_unsubscribe: str = _checked(notations.is_unsubscribe)
     webhook_timeout_s: float = _between(0.1, 20)
     webhook_attempts: int = _between(1, 20)
-    webhook_ports: list[str] = _checked(_is_port_list)  # noqa: RUF009
+    webhook_ports: list[str] = _checked(notations.is_port_list)  # noqa: RUF009
     webhook_private_targets: bool = _plain()
-    oidc_issuer: str = _checked(_is_issuer)
+    oidc_issuer: str = _checked(notations.is_issuer)
     oidc_name: str = _plain()
     oidc_client_id: str = _plain()
     oidc_client_secret: str = _plain()
@@ -296,7 +129,7 @@ class Settings:
     export_within_s: float = _number(1)
     log_level: str = _checked(validate.OneOf(["debug", "info", "warning", "error"]))
     metrics_token: str = _plain()
-    security_contact: str = _checked(_is_contact)
+    security_contact: str = _checked(notations.is_contact)
     demo: bool = _plain()
 
     @property
@@ -332,8 +165,8 @@ ADDRESSES = {"database_url", "reports_database_url", "limiter_url", "smtp_url"} 
 
 
 _FIELD_OF: dict[Any, type[wire.Field[Any]]] = {
-    int: _Whole,
-    float: _Decimal,
+    int: notations.Whole,
+    float: notations.Decimal,
     bool: wire.Boolean,
     str: wire.String,
 }
@@ -346,7 +179,7 @@ def _schema() -> Schema:
     for item in fields(Settings):
         options = {"required": True, **item.metadata}
         kind = hints[item.name]
-        shapes[item.name] = _FIELD_OF[kind](**options) if kind in _FIELD_OF else _Comma(wire.String(), **options)
+        shapes[item.name] = _FIELD_OF[kind](**options) if kind in _FIELD_OF else notations.Comma(wire.String(), **options)
     return Schema.from_dict(shapes)(unknown=EXCLUDE)
 
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from socket import AF_INET, inet_pton
 
-from reactions.settings import Proxies
+from reactions.notations import Proxies
 
 _NAT64 = IPv6Network("64:ff9b::/96")
 

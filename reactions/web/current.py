@@ -9,9 +9,10 @@ from flask import current_app
 from sqlalchemy import Connection, Engine
 
 from reactions.newsroom import sites
+from reactions.notations import Proxies
 from reactions.reports.reporting import Reports
 from reactions.secret_keys import Keys
-from reactions.settings import Proxies, Settings
+from reactions.settings import Settings
 from reactions.storage.replica import Source
 from reactions.times import now_ms as now_ms
 from reactions.votes.ballot_box import BallotBox

@@ -18,8 +18,8 @@ from marshmallow import ValidationError
 from reactions.newsroom import article_keys, registering
 from reactions.newsroom.article_keys import ArticleKey
 from reactions.newsroom.sites import Directory, Site
+from reactions.notations import Proxies
 from reactions.refusals import MalformedKey, ViewsNotCounted
-from reactions.settings import Proxies
 from reactions.times import now_ms
 from reactions.votes import networks, rules
 from reactions.votes.ballot_box import BallotBox

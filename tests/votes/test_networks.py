@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reactions import settings
+from reactions import notations
 from reactions.votes import networks
 
 KEY = b"a key of the tests"
@@ -70,7 +70,7 @@ def test_an_ipv4_address_in_ipv6_never_shares_the_network_around_it() -> None:
     assert networks.prefixes_of("::")[0] != networks.prefixes_of("::ffff:0:0")[0]
 
 
-PROXIES = settings.proxy_networks(["10.0.0.0/24", "unix"])
+PROXIES = notations.proxy_networks(["10.0.0.0/24", "unix"])
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_the_client_is_the_right_most_address_that_is_no_trusted_proxy(peer: str
 @given(st.lists(st.text(max_size=20) | IPV4.map(str) | IPV6.map(str), max_size=8).map(",".join))
 def test_nobody_gets_past_a_proxy_that_is_not_trusted(forwarded: str) -> None:
     assert networks.client_address("192.0.2.1", forwarded, PROXIES) == "192.0.2.1"
-    assert networks.client_address("192.0.2.1", forwarded, settings.proxy_networks([])) == "192.0.2.1"
+    assert networks.client_address("192.0.2.1", forwarded, notations.proxy_networks([])) == "192.0.2.1"
 
 
 @given(
@@ -123,11 +123,11 @@ def test_no_header_breaks_the_count(forwarded: str) -> None:
 @pytest.mark.parametrize("text", ["10.0.0.1/8", "nginx", "", "10.0.0.0/33", "10.0.0.0-10.0.0.9", "UNIX", "*"])
 def test_a_proxy_that_is_no_network_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"is no network\. Write"):
-        settings.proxy_networks([text])
+        notations.proxy_networks([text])
 
 
 def test_a_single_address_is_a_network_of_one() -> None:
-    found, unix = settings.proxy_networks(["192.0.2.1", "2001:db8::/32", "unix"])
+    found, unix = notations.proxy_networks(["192.0.2.1", "2001:db8::/32", "unix"])
 
     assert found == {ip_network("192.0.2.1/32"), ip_network("2001:db8::/32")}
     assert unix

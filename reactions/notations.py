@@ -1,0 +1,179 @@
+"""How the values of settings are written: a rule for each notation, which says how to write it to whoever did not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from email.utils import parseaddr
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from limits import parse_many
+from marshmallow import ValidationError
+from marshmallow import fields as wire
+
+from reactions import texts
+
+Network = IPv4Network | IPv6Network
+Proxies = tuple[frozenset[Network], bool]
+
+
+def proxy_networks(texts: Sequence[str]) -> Proxies:
+    """The networks whose forwarded headers are believed, and whether a Unix socket is. Raises ValueError."""
+    networks = set()
+    for text in texts:
+        if text == "unix":
+            continue
+        try:
+            networks.add(ip_network(text))
+        except ValueError:
+            raise ValueError(f'{text!r} is no network. Write "10.0.0.0/8", "127.0.0.1/32" or "unix".') from None
+    return frozenset(networks), "unix" in texts
+
+
+def is_network_list(value: list[str]) -> None:
+    """Networks, or "unix"."""
+    try:
+        proxy_networks(value)
+    except ValueError as error:
+        raise ValidationError(str(error)) from None
+
+
+def is_port_list(value: list[str]) -> None:
+    """Ports of TCP."""
+    if wrong := [port for port in value if not re.fullmatch("[1-9][0-9]{0,4}", port) or int(port) > 65535]:
+        raise ValidationError(f'{wrong[0]!r} is not a port. Write "443".')
+
+
+def is_limit(value: str) -> None:
+    """Limits in the notation of Flask-Limiter."""
+    try:
+        smallest = min(item.amount for item in parse_many(value))
+    except ValueError:
+        smallest = 0
+    if smallest < 1:
+        raise ValidationError('Not a limit. Write it as "30/minute" or "30/minute; 500/day".')
+
+
+def is_bind(value: str) -> None:
+    """An address to listen on."""
+    _, _, port = value.rpartition(":")
+    host_and_port = re.fullmatch(r"[^\s/]+:[0-9]{1,5}", value) and 0 < int(port) < 65536
+    if not host_and_port and not value.startswith("unix:/"):
+        raise ValidationError('Write it as "127.0.0.1:8000" or "unix:/run/reactions.sock".')
+
+
+# A host, and perhaps a port up to 65535.
+_HOST = r"(\[[\w:.]+\]|[^\s:/?#@\"'<>\[\]]+)(:0*(?:[1-9]\d{0,3}|[1-5]\d{4}|6(?:[0-4]\d{3}|5(?:[0-4]\d\d|5(?:[0-2]\d|3[0-5])))))?"
+
+
+def is_limiter_url(value: str) -> None:
+    """The address of a limiter's storage."""
+    scheme, sign, rest = value.partition("://")
+    known = {"memory", "redis", "rediss", "redis+cluster", "redis+sentinel", "unix", "redis+unix"}
+    readable = scheme not in ("redis", "rediss") or re.fullmatch(rf"{_HOST}([/?].*)?", rest.rpartition("@")[2])
+    if scheme not in known or not sign or not readable or (scheme != "memory" and not rest):
+        raise ValidationError('Write it as "memory://" or "redis://host:6379/0".')
+    if scheme == "redis+sentinel" and not re.fullmatch(r"[^/]+/[^/?]+(\?.*)?", rest):
+        raise ValidationError('Write it as "redis+sentinel://host1:26379,host2:26379/name-of-the-primary".')
+
+
+def is_public_url(value: str) -> None:
+    """The service's address, or nothing."""
+    if value and not re.fullmatch(rf"https?://{_HOST}(/[^\s?#\"'<>]*)?", value):
+        raise ValidationError('Write it as "https://reactions.example.org".')
+
+
+def is_issuer(value: str) -> None:
+    """The issuer of an identity provider, or nothing. Only on this machine may it do without https."""
+    here = r"http://(localhost|127\.0\.0\.1)(:[0-9]+)?(/[^\s?#]*)?"
+    if value and not re.fullmatch(rf"https://[^\s/?#@]+(/[^\s?#]*)?|{here}", value):
+        raise ValidationError('Write it as "https://login.example.org/realms/newsroom", exactly as the provider does.')
+
+
+def is_contact(value: str) -> None:
+    """Where to report a weakness, or nothing."""
+    if value and not re.fullmatch(r"(mailto:[^\s@]+@[^\s@]+|https://[^\s]+)", value):
+        raise ValidationError('Write it as "mailto:security@example.org" or "https://example.org/security".')
+
+
+def is_unsubscribe(value: str) -> None:
+    """Where recipients of mail say that it should end, or nothing."""
+    if value and not re.fullmatch(r"(mailto:[^\s<>@]+@[^\s<>@]+|https://[^\s<>]+)", value):
+        raise ValidationError('Write it as "mailto:newsroom@example.org" or "https://example.org/unsubscribe".')
+
+
+def is_folder(value: str) -> None:
+    """A folder's name."""
+    try:
+        Path(value).expanduser()
+    except RuntimeError:
+        raise ValidationError("There is no such home folder.") from None
+    if not value or "\0" in value:
+        raise ValidationError("Name a folder.")
+
+
+def is_secret(value: str) -> None:
+    """A long secret, or nothing."""
+    if value and len(value) < 32:
+        raise ValidationError("Must have at least 32 characters: `openssl rand -hex 32` makes one.")
+
+
+def are_caches(value: list[str]) -> None:
+    """Addresses of caches: a scheme, a host and perhaps a port."""
+    for each in value:
+        try:
+            host = re.fullmatch(r"https?://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+)(:[1-9][0-9]{0,4})?/?", each)
+            usable = host and urlsplit(each).port != 0 and host[1].encode("idna")
+        except ValueError:
+            usable = None
+        if not usable:
+            raise ValidationError('Write each as "http://10.0.0.5:6081": http or https, a host, perhaps a port, no path.')
+
+
+def are_secrets(value: list[str]) -> None:
+    """Long secrets."""
+    for each in value:
+        is_secret(each)
+
+
+def is_smtp_url(value: str) -> None:
+    """The address of a mail server, or nothing."""
+    if value and not re.fullmatch(rf"smtps?://([^\s/?#]*@)?{_HOST}/?", value):
+        raise ValidationError('Write it as "smtp://user:password@mail.example.org:587" or "smtps://mail.example.org".')
+
+
+def is_mail_from(value: str) -> None:
+    """A sender of mail, or nothing."""
+    _, address = parseaddr(value)
+    if value and not (re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", address) and texts.unusable(value) is None):
+        raise ValidationError('Write it as "reactions@example.org" or "Reader Reactions <reactions@example.org>".')
+
+
+class Whole(wire.Integer):
+    """A whole number, or the text of one; 1.5 and true are none."""
+
+    def _validated(self, value: Any) -> int:
+        if isinstance(value, bool | float):
+            raise self.make_error("invalid", input=value)
+        return super()._validated(value)
+
+
+class Decimal(wire.Float):
+    """A number, or the text of one; true is none."""
+
+    def _validated(self, value: Any) -> float:
+        if isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return super()._validated(value)
+
+
+class Comma(wire.List[Any]):
+    """A list that may be written "a, b" in the environment, or in lines in a file."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
+        if isinstance(value, str):
+            value = [part.strip() for part in re.split("[,\n]", value) if part.strip()]
+        return super()._deserialize(value, attr, data, **kwargs)
