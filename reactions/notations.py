@@ -19,6 +19,8 @@ from reactions import texts
 Network = IPv4Network | IPv6Network
 Proxies = tuple[frozenset[Network], bool]
 
+_MOST_HITS, _LONGEST_WINDOW_S = 1_000_000_000, 366 * 86_400  # far from where Redis and the RateLimit fields cannot count on
+
 
 def proxy_networks(texts: Sequence[str]) -> Proxies:
     """The networks whose forwarded headers are believed, and whether a Unix socket is. Raises ValueError."""
@@ -48,13 +50,22 @@ def is_port_list(value: list[str]) -> None:
 
 
 def is_limit(value: str) -> None:
-    """Limits in the notation of Flask-Limiter."""
+    """Limits in the notation of Flask-Limiter, each of another window. It reads "10/0 minute" as 10 a minute."""
     try:
-        smallest = min(item.amount for item in parse_many(value))
+        items = parse_many(value)
     except ValueError:
-        smallest = 0
-    if smallest < 1:
+        items = []
+    if not items or any(item.amount < 1 for item in items) or re.search(r"(/|per)\s*0+\s*[a-z]", value, re.IGNORECASE):
         raise ValidationError('Not a limit. Write it as "30/minute" or "30/minute; 500/day".')
+    if any(item.amount > _MOST_HITS or item.get_expiry() > _LONGEST_WINDOW_S for item in items):
+        raise ValidationError(f"A limit is of at most {_MOST_HITS:,} in at most a year.")
+    smallest: dict[int, tuple[int, str]] = {}
+    for item, written in zip(items, re.split("[,;|]", value), strict=True):
+        limit, window_s = (item.amount, written.strip()), item.get_expiry()
+        smallest[window_s] = min(limit, smallest.get(window_s, limit))
+    if len(smallest) < len(items):
+        once = "; ".join(written for _, written in smallest.values())
+        raise ValidationError(f'Two limits of the same window, of which only the smaller holds. Write it as "{once}".')
 
 
 def is_bind(value: str) -> None:
