@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, create_engine, event
 
 from reactions import times
 from reactions.newsroom import sites
 from reactions.newsroom.article_keys import article_key
 from reactions.newsroom.sites import Site
+from reactions.storage import engines
 from reactions.storage.engines import snapshot
 from reactions.votes import integrity, rules
 from reactions.votes.ballot_box import BallotBox
@@ -67,6 +71,18 @@ def close_all() -> None:
         _OPEN.pop().close()
 
 
+@contextmanager
+def prepared(url: str) -> Iterator[Engine]:
+    """An engine on a migrated database, prepared as the product prepares that of its ballot box, until the block ends."""
+    engine = create_engine(url, connect_args={} if url.startswith("sqlite") else {"prepare_threshold": None})
+    engines.prepare(engine)
+    try:
+        yield engine
+    finally:
+        close_all()
+        engine.dispose()
+
+
 def booth(engine: Engine, site: str = "daily", **choices: Any) -> Booth:
     """A booth on a site that is there already."""
     with engine.connect() as connection:
@@ -74,3 +90,15 @@ def booth(engine: Engine, site: str = "daily", **choices: Any) -> Booth:
     given = {"batch_size": 256, "queue_size": 2000, "answer_within_s": 10, **choices}
     _OPEN.append(BallotBox(engine, pseudonym_key=b"k" * 32, **given))
     return Booth(engine, found, _OPEN[-1])
+
+
+def hanging(engine: Engine) -> tuple[threading.Event, threading.Event]:
+    """Let the statements of an engine hang from now on: an event that tells when one does, and one that lets them go on."""
+    entered, leave = threading.Event(), threading.Event()
+
+    def hang(*_: object) -> None:
+        entered.set()
+        leave.wait(10)
+
+    event.listen(engine, "before_cursor_execute", hang)
+    return entered, leave

@@ -14,13 +14,13 @@ import psutil
 import pytest
 from flask import Flask
 from jinja2.bccache import Bucket, BytecodeCache
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine
 from sqlalchemy.util import LRUCache
 from werkzeug.routing import Rule
 from xdist.scheduler import LoadScopeScheduling
 
-from reactions.storage import engines
 from tests import boxes, make, preloaded
+from tests.boxes import Booth
 from tests.browsers import browser, complaints  # noqa: F401 - fixtures
 from tests.databases import GivenDatabase, PostgresDatabases, SqliteFiles
 from tests.engines import Postgres, Redis, free_port
@@ -251,12 +251,16 @@ def own_url(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterat
 
 @pytest.fixture
 def engine(database_url: str) -> Iterator[Engine]:
-    """An engine on a fresh, migrated database, prepared as the product prepares that of its ballot box."""
-    engine = create_engine(database_url, connect_args={} if database_url.startswith("sqlite") else {"prepare_threshold": None})
-    engines.prepare(engine)
-    yield engine
-    boxes.close_all()
-    engine.dispose()
+    """An engine on a fresh, migrated database."""
+    with boxes.prepared(database_url) as engine:
+        yield engine
+
+
+@pytest.fixture
+def daily(engine: Engine, database_url: str) -> Booth:
+    """A booth on the site "daily", where nobody has voted yet."""
+    make.site(database_url)
+    return boxes.booth(engine)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
-"""How long a play is: short in `make test`, where every rule is played once; at full length in `make fuzz` (AT_LENGTH=1).
+"""How long a play is, and on which engines.
 
-A play that has both forms is marked `at_length`: `make fuzz` runs those, and each must come to the same verdict.
+It is short in `make test`, where every rule is played once; at full length in `make fuzz` (AT_LENGTH=1). A play that has both
+forms is marked `at_length`: `make fuzz` runs those, and each must come to the same verdict.
 """
 
 from __future__ import annotations
@@ -14,6 +15,10 @@ import pytest
 AT_LENGTH = "AT_LENGTH" in os.environ
 BOTH = ("sqlite", "postgresql")
 Amount = TypeVar("Amount")
+
+only_sqlite = pytest.mark.parametrize("engine_kind", ["sqlite"], indirect=True)  # what asks no database needs no second one
+only_postgresql = pytest.mark.parametrize("engine_kind", ["postgresql"], indirect=True)
+on_both_engines = pytest.mark.parametrize("engine_kind", BOTH, indirect=True)  # where one is usual
 
 played_at_length = pytest.mark.at_length
 

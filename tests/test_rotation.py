@@ -21,7 +21,8 @@ from reactions.storage.engines import writing
 from reactions.times import now_ms
 from tests import make
 from tests.engines import free_port
-from tests.web.asking import counts, only_sqlite, vote
+from tests.lengths import only_sqlite
+from tests.web.asking import counts, vote
 from tests.web.conftest import MakeApp, make_app
 from tests.web.terminal import Terminal
 

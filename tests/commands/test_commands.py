@@ -18,8 +18,9 @@ from reactions.settings import NAMES
 from reactions.storage.engines import writing
 from reactions.web import widget
 from tests import make
+from tests.lengths import only_sqlite
 from tests.make import ADA, BEN
-from tests.web.asking import counts, only_sqlite, problem, row, vote
+from tests.web.asking import counts, problem, row, vote
 from tests.web.conftest import MakeApp
 from tests.web.terminal import Terminal
 

@@ -16,7 +16,7 @@ from reactions.storage.engines import writing
 from tests import make
 from tests.databases import PROJECT, product_environment
 from tests.engines import Redis, free_port, redis_sources
-from tests.web.asking import only_sqlite
+from tests.lengths import only_sqlite
 from tests.web.conftest import MakeApp
 from tests.web.terminal import Terminal
 

@@ -7,7 +7,8 @@ from flask import Flask
 
 from reactions.commands.holds import holds
 from tests import make
-from tests.web.asking import counts, only_sqlite, vote
+from tests.lengths import only_sqlite
+from tests.web.asking import counts, vote
 from tests.web.conftest import MakeApp
 
 pytestmark = only_sqlite

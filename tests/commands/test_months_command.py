@@ -12,17 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine
 
 from reactions.exports import scope
 from reactions.refusals import VotesDropped
-from reactions.storage import engines, partitions
+from reactions.storage import partitions
 from reactions.storage.engines import snapshot
 from reactions.times import DAY_MS, HOUR_MS, now_ms, rfc3339
 from reactions.votes import ledger, revising
 from reactions.votes.revising import Editor
-from tests import boxes, make
-from tests.boxes import Booth, booth
+from tests import make
+from tests.boxes import Booth, booth, prepared
 from tests.databases import PROJECT, product_environment
 from tests.make import ADA, BEN, CIA
 from tests.web.terminal import Terminal
@@ -34,14 +33,11 @@ KEEP_TWO = ("db", "drop-months", "--keep-months", "2")
 
 @pytest.fixture
 def daily(own_url: str, kind: str) -> Iterator[Booth]:
-    engine = create_engine(own_url)
-    engines.prepare(engine)
-    if kind == "in months":
-        partitions.partition(engine, now_ms=OLD_MS - 40 * DAY_MS)
-        partitions.keep_ahead(engine, now_ms=OLD_MS)
-    yield booth(engine)
-    boxes.close_all()
-    engine.dispose()
+    with prepared(own_url) as engine:
+        if kind == "in months":
+            partitions.partition(engine, now_ms=OLD_MS - 40 * DAY_MS)
+            partitions.keep_ahead(engine, now_ms=OLD_MS)
+        yield booth(engine)
 
 
 @pytest.fixture

@@ -18,9 +18,8 @@ from reactions.reports.query import ReportQuery
 from reactions.storage import engines
 from tests import make
 from tests.exports.asking import exported
-from tests.lengths import each_on_one_engine
+from tests.lengths import each_on_one_engine, only_sqlite
 from tests.reports.stage import HOUR_MS, Stage, at, stage
-from tests.web.asking import only_sqlite
 from tests.web.terminal import Terminal
 
 NOW_MS = at("2026-02-03 10:00")

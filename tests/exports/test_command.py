@@ -17,7 +17,7 @@ import pytest
 from reactions.exports import files
 from tests import make
 from tests.databases import PROJECT, product_environment
-from tests.web.asking import only_sqlite
+from tests.lengths import only_sqlite
 from tests.web.terminal import Terminal
 
 pytestmark = only_sqlite

@@ -16,8 +16,8 @@ from reactions.exports.columns import TABLES
 from reactions.exports.files import Form
 from reactions.exports.scope import Choice
 from tests.exports.test_totals import NOWS, paper
+from tests.lengths import only_sqlite
 from tests.reports.stage import NOON, Stage
-from tests.web.asking import only_sqlite
 
 pytestmark = only_sqlite
 

@@ -13,12 +13,6 @@ from tests import make
 from tests.boxes import NOON_MS, Booth, booth
 
 
-@pytest.fixture
-def daily(engine: Engine, database_url: str) -> Booth:
-    make.site(database_url)
-    return booth(engine)
-
-
 def created(daily: Booth, *scopes: str) -> tuple[api_keys.ApiKey, str]:
     with writing(daily.engine) as connection:
         return api_keys.create(connection, daily.site, scopes=scopes or ("read",), label="CMS", now_ms=NOON_MS)

@@ -18,15 +18,10 @@ from reactions.votes import counting
 from tests import make
 from tests.boxes import NOON_MS, Booth, booth
 from tests.engines import wait_until
+from tests.lengths import only_postgresql
 from tests.make import ADA, BEN, CIA
 
 CUP = Description("sport/cup", "Cup final", "https://daily.example/cup", "Sport", ["Ada Berg"], ["football"], NOON_MS)
-
-
-@pytest.fixture
-def daily(engine: Engine, database_url: str) -> Booth:
-    make.site(database_url)
-    return booth(engine)
 
 
 def described(daily: Booth, *descriptions: Description, at_ms: int = NOON_MS) -> None:
@@ -124,7 +119,7 @@ def test_an_article_cannot_move_to_a_key_that_is_taken(daily: Booth) -> None:
         change(daily, interventions.move, "a", to="b")
 
 
-@pytest.mark.parametrize("engine_kind", ["postgresql"], indirect=True)  # SQLite has one writer
+@only_postgresql  # SQLite has one writer
 def test_an_article_cannot_move_to_a_key_that_a_reader_is_just_registering(daily: Booth) -> None:
     """Two articles would have one key, and whoever votes by it would vote on the new one."""
     daily.cast(ADA, "like", seq=1, article="a")
@@ -141,7 +136,7 @@ def test_an_article_cannot_move_to_a_key_that_a_reader_is_just_registering(daily
     assert [counts.total for counts in daily.counts("a", "b")] == [1, 1]
 
 
-@pytest.mark.parametrize("engine_kind", ["postgresql"], indirect=True)  # SQLite has one writer
+@only_postgresql  # SQLite has one writer
 def test_undoing_a_move_and_a_merge_that_stops_counting_do_not_wait_for_each_other(daily: Booth) -> None:
     daily.cast(ADA, "like", seq=1, article="a")
     change(daily, interventions.move, "a", to="b")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
 
 from reactions.newsroom import articles, interventions, outdated, sites
 from reactions.newsroom.articles import Description
@@ -14,15 +13,8 @@ from reactions.storage.engines import writing
 from reactions.times import DAY_MS
 from reactions.votes import removing, retention, revising
 from reactions.votes.revising import Editor
-from tests import make
-from tests.boxes import NOON_MS, Booth, booth
+from tests.boxes import NOON_MS, Booth
 from tests.make import ADA
-
-
-@pytest.fixture
-def daily(engine: Engine, database_url: str) -> Booth:
-    make.site(database_url)
-    return booth(engine)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from reactions.times import DAY_MS
 from reactions.votes.rules import Ballot, Receipt
 from tests import make
 from tests.boxes import NOON_MS, Booth, booth
+from tests.lengths import only_postgresql
 from tests.make import ADA, BEN
 
 
@@ -62,7 +63,7 @@ def test_the_quota_counts_no_article_that_was_refused(engine: Engine, database_u
     assert quota(site) == [(NOON_MS // DAY_MS, 3)]
 
 
-@pytest.mark.parametrize("engine_kind", ["postgresql"], indirect=True)  # on SQLite nobody else writes meanwhile
+@only_postgresql  # on SQLite nobody else writes meanwhile
 def test_an_article_that_two_batches_register_at_once_is_counted_once(engine: Engine, database_url: str) -> None:
     first = daily(engine, database_url, new_articles_per_day=3)
 
@@ -82,7 +83,7 @@ def test_an_article_that_two_batches_register_at_once_is_counted_once(engine: En
     assert first.differences() == []
 
 
-@pytest.mark.parametrize("engine_kind", ["postgresql"], indirect=True)
+@only_postgresql
 def test_a_signed_article_that_two_batches_register_at_once_is_marked_once(engine: Engine, database_url: str) -> None:
     site = daily(engine, database_url)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -16,6 +15,8 @@ from reactions.newsroom.sites import Directory, origin_of
 from reactions.refusals import MalformedSite, UnknownSite
 from reactions.storage.engines import writing
 from tests import make
+from tests.boxes import hanging
+from tests.lengths import only_sqlite
 from tests.web.test_limit_store import Clock
 
 CANONICAL = {
@@ -161,7 +162,7 @@ WRONG = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("engine_kind", ["sqlite"], indirect=True)
+@only_sqlite
 def test_what_cannot_be_used_is_refused_and_nothing_is_stored(engine: Engine) -> None:
     for given_wrong, detail in WRONG:
         with pytest.raises(MalformedSite) as refused:
@@ -172,7 +173,7 @@ def test_what_cannot_be_used_is_refused_and_nothing_is_stored(engine: Engine) ->
         assert sites.all_sites(connection) == []
 
 
-@pytest.mark.parametrize("engine_kind", ["sqlite"], indirect=True)
+@only_sqlite
 def test_a_change_is_checked_like_the_first_word(engine: Engine) -> None:
     add(engine)
     before = vars(read(engine))
@@ -237,7 +238,7 @@ def test_a_directory_remembers_what_is_unknown_and_asks_for_nothing_that_cannot_
     assert len(asked) == 1
 
 
-@pytest.mark.parametrize("engine_kind", ["sqlite"], indirect=True)
+@only_sqlite
 def test_a_directory_remembers_only_so_many_unknown_sites(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sites, "_REMEMBERED", 10)
     directory = Directory(engine, memory_s=60, clock=Clock())
@@ -254,13 +255,7 @@ def test_while_a_site_is_read_again_everybody_else_goes_on_however_long_that_tak
     clock = Clock()
     directory = Directory(engine, memory_s=2.0, clock=clock)
     directory.find("weekly")
-    reading, leave = threading.Event(), threading.Event()
-
-    def hang(*_: object) -> None:
-        reading.set()
-        leave.wait(10)
-
-    event.listen(engine, "before_cursor_execute", hang)
+    reading, leave = hanging(engine)
     with ThreadPoolExecutor(1) as pool:
         clock.now = 2.0
         stuck = pool.submit(directory.find, "weekly")
@@ -274,7 +269,7 @@ def test_while_a_site_is_read_again_everybody_else_goes_on_however_long_that_tak
         assert stuck.result(10).name == "The Weekly"
 
 
-@pytest.mark.parametrize("engine_kind", ["sqlite"], indirect=True)
+@only_sqlite
 def test_a_name_may_be_written_in_any_script(engine: Engine) -> None:
     name = "رئیس\u200cجمهور 👩\u200d💻 🫨"
     add(engine, name=name)

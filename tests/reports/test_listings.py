@@ -13,9 +13,8 @@ from reactions.refusals import MalformedCursor, MalformedFilter, UnknownSort
 from reactions.reports.ranking import SORTS
 from reactions.reports.reporting import Reports
 from tests import make
-from tests.lengths import each_on_one_engine
+from tests.lengths import each_on_one_engine, only_sqlite
 from tests.reports.stage import DAY_MS, HOUR_MS, NOON, Stage, asked, stage
-from tests.web.asking import only_sqlite
 
 
 @pytest.fixture

@@ -46,11 +46,11 @@ from tests import make
 from tests.boxes import NOON_MS, Booth, booth
 from tests.databases import PROJECT, GivenDatabase
 from tests.engines import Postgres
+from tests.lengths import only_postgresql
 from tests.make import ADA, BEN, CIA
 from tests.web.terminal import Terminal
 
 _EVERY = tables.metadata.tables
-only_postgresql = pytest.mark.parametrize("engine_kind", ["postgresql"], indirect=True)
 
 # What an editor does seldom may ask every node; what votes and views do may not. By the beginning of the statement, the reason.
 MAY_SPAN = {

@@ -26,7 +26,7 @@ from reactions.storage.engines import snapshot
 from reactions.times import DAY_MS, now_ms
 from reactions.votes import forgetting, integrity, months, sealing
 from tests import boxes, make
-from tests.boxes import Booth, booth
+from tests.boxes import Booth, booth, prepared
 from tests.databases import PROJECT, product_environment
 from tests.engines import Postgres, postgres_sources
 from tests.make import ADA, BEN
@@ -42,11 +42,8 @@ def kind() -> str:
 
 @pytest.fixture
 def daily(own_url: str) -> Iterator[Booth]:
-    engine = create_engine(own_url)
-    engines.prepare(engine)
-    yield booth(engine)
-    boxes.close_all()
-    engine.dispose()
+    with prepared(own_url) as engine:
+        yield booth(engine)
 
 
 @pytest.fixture

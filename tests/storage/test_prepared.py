@@ -16,15 +16,10 @@ from reactions.storage.statements import ManyRows
 from tests import boxes, make
 from tests.boxes import Booth, booth
 from tests.databases import PostgresDatabases
+from tests.lengths import only_postgresql
 
-pytestmark = [pytest.mark.parametrize("engine_kind", ["postgresql"], indirect=True), pytest.mark.usefixtures("engine_kind")]
+pytestmark = [only_postgresql, pytest.mark.usefixtures("engine_kind")]
 PLAIN = ManyRows(tables.tally, ["article_id", "reaction", "n"])
-
-
-@pytest.fixture
-def daily(engine: Engine, database_url: str) -> Booth:
-    make.site(database_url)
-    return booth(engine)
 
 
 @pytest.fixture
@@ -33,11 +28,8 @@ def altered(postgres_databases: PostgresDatabases) -> Iterator[Booth]:
     name = postgres_databases.own()
     url = postgres_databases.server.url(name)
     make.site(url)
-    engine = create_engine(url, connect_args={"prepare_threshold": None})
-    engines.prepare(engine)
-    yield booth(engine)
-    boxes.close_all()
-    engine.dispose()
+    with boxes.prepared(url) as engine:
+        yield booth(engine)
     postgres_databases.server.drop_database(name)
 
 

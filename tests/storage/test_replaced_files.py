@@ -7,12 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine
 
 from reactions.refusals import Unavailable
-from reactions.storage import engines
-from tests import boxes, make
-from tests.boxes import Booth, booth
+from tests import make
+from tests.boxes import Booth, booth, prepared
 from tests.databases import SqliteFiles
 from tests.engines import wait_until
 from tests.storage.test_unsafe import accepted
@@ -26,11 +24,8 @@ def file(sqlite_files: SqliteFiles, tmp_path: Path) -> Path:
 @pytest.fixture
 def daily(file: Path) -> Iterator[Booth]:
     make.site(f"sqlite:///{file}")
-    engine = create_engine(f"sqlite:///{file}")
-    engines.prepare(engine)
-    yield booth(engine)
-    boxes.close_all()
-    engine.dispose()
+    with prepared(f"sqlite:///{file}") as engine:
+        yield booth(engine)
 
 
 def vote(daily: Booth, number: int) -> bool:

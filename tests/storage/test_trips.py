@@ -21,18 +21,13 @@ from reactions.times import HOUR_MS, now_ms
 from reactions.votes import revising, rules, tallies
 from reactions.votes.revising import Editor
 from tests import make
-from tests.boxes import NOON_MS, Booth, booth
+from tests.boxes import NOON_MS, Booth
 from tests.engines import Postgres
+from tests.lengths import only_postgresql
 from tests.make import ADA, BEN, CIA
 
-pytestmark = [pytest.mark.parametrize("engine_kind", ["postgresql"], indirect=True), pytest.mark.usefixtures("engine_kind")]
+pytestmark = [only_postgresql, pytest.mark.usefixtures("engine_kind")]
 PLAIN = ManyRows(tables.tally, ["article_id", "reaction", "n"])
-
-
-@pytest.fixture
-def daily(engine: Engine, database_url: str) -> Booth:
-    make.site(database_url)
-    return booth(engine)
 
 
 @pytest.fixture

@@ -6,12 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import create_engine
 
 from reactions.refusals import Unavailable
-from reactions.storage import engines
-from tests import boxes, make
-from tests.boxes import Booth, booth
+from tests import make
+from tests.boxes import Booth, booth, prepared
 from tests.databases import PostgresDatabases
 from tests.engines import Postgres, wait_until
 
@@ -27,11 +25,8 @@ def name(postgres_databases: PostgresDatabases) -> Iterator[str]:
 def daily(name: str, postgres_databases: PostgresDatabases) -> Iterator[Booth]:
     url = postgres_databases.server.url(name)
     make.site(url)
-    engine = create_engine(url)
-    engines.prepare(engine)
-    yield booth(engine)
-    boxes.close_all()
-    engine.dispose()
+    with prepared(url) as engine:
+        yield booth(engine)
 
 
 def reconnect(server: Postgres, name: str) -> None:
@@ -102,11 +97,8 @@ def started(server: Postgres) -> Iterator[tuple[Postgres, Booth]]:
         server.start()
         url = server.url(PostgresDatabases(server).own())
         make.site(url)
-        engine = create_engine(url)
-        engines.prepare(engine)
-        yield server, booth(engine)
-        boxes.close_all()
-        engine.dispose()
+        with prepared(url) as engine:
+            yield server, booth(engine)
     finally:
         server.close()
 

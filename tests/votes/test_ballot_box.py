@@ -18,15 +18,9 @@ from reactions.votes import counting
 from reactions.votes.ballot_box import BallotBox
 from reactions.votes.rules import Receipt
 from tests import make
-from tests.boxes import Booth, booth
+from tests.boxes import Booth, booth, hanging
 from tests.engines import wait_until
 from tests.make import ADA, BEN, CIA
-
-
-@pytest.fixture
-def daily(engine: Engine, database_url: str) -> Booth:
-    make.site(database_url)
-    return booth(engine)
 
 
 @contextmanager
@@ -157,16 +151,9 @@ def test_a_deadlock_is_repeated_and_not_shown(daily: Booth) -> None:
 def test_a_ballot_that_is_not_answered_in_time_is_told_to_come_again(engine: Engine, database_url: str) -> None:
     make.site(database_url)
     daily = booth(engine, answer_within_s=0.1)
-    entered, leave = threading.Event(), threading.Event()
-
-    def hang(*_: object) -> None:
-        entered.set()
-        leave.wait(10)
-
-    event.listen(engine, "before_cursor_execute", hang)
+    entered, leave = hanging(engine)
     with pytest.raises(Unavailable) as caught:
         daily.cast(ADA, "like", seq=1)
-    event.remove(engine, "before_cursor_execute", hang)
     leave.set()
 
     assert caught.value.retry_after_s == 2
@@ -176,13 +163,7 @@ def test_a_ballot_that_is_not_answered_in_time_is_told_to_come_again(engine: Eng
 def test_more_ballots_than_may_wait_are_told_to_come_again(engine: Engine, database_url: str) -> None:
     make.site(database_url)
     daily = booth(engine, queue_size=1)
-    began, leave = threading.Event(), threading.Event()
-
-    def hold(*_: object) -> None:
-        began.set()
-        leave.wait(10)
-
-    event.listen(engine, "before_cursor_execute", hold)
+    began, leave = hanging(engine)
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(daily.cast, make.reader(1), "like", seq=1)
         began.wait(10)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine
 
 from reactions.times import HOUR_MS
 from reactions.votes import ballot_box, tallies
 from tests import make
-from tests.boxes import NOON_MS, Booth, booth
+from tests.boxes import NOON_MS, Booth, booth, hanging
 from tests.engines import wait_until
 
 
@@ -40,13 +39,7 @@ def test_ballots_that_wait_together_share_one_transaction(daily: Booth, batches:
 
 def vote_as_a_crowd(daily: Booth, pool: ThreadPoolExecutor, many: int) -> None:
     """Let a first reader vote, and the others while that vote is counted."""
-    entered, leave = threading.Event(), threading.Event()
-
-    def hold(*_: object) -> None:
-        entered.set()
-        leave.wait(10)
-
-    event.listen(daily.engine, "before_cursor_execute", hold)
+    entered, leave = hanging(daily.engine)
     pool.submit(daily.cast, make.reader(0), "like", seq=1)
     entered.wait(10)
     for number in range(1, many):

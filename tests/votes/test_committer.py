@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import Engine, create_engine, event, select
+from sqlalchemy import Engine, create_engine, select
 
 from reactions.refusals import Unavailable
 from reactions.storage import engines, tables
 from reactions.votes import counting
 from tests import make
-from tests.boxes import Booth, booth
+from tests.boxes import Booth, booth, hanging
 from tests.engines import wait_until
 from tests.make import ADA, BEN, CIA
-
-
-@pytest.fixture
-def daily(engine: Engine, database_url: str) -> Booth:
-    make.site(database_url)
-    return booth(engine)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
@@ -54,13 +47,7 @@ def test_a_ballot_whose_reader_was_told_to_come_back_leaves_the_backlog(engine: 
     make.site(database_url)
     batches: list[int] = []
     daily = booth(engine, answer_within_s=0.3, listener=lambda ballots, _: batches.append(len(ballots)))
-    entered, leave = threading.Event(), threading.Event()
-
-    def hold(*_: object) -> None:
-        entered.set()
-        leave.wait(10)
-
-    event.listen(engine, "before_cursor_execute", hold)
+    entered, leave = hanging(engine)
     with ThreadPoolExecutor(4) as pool:
         first = pool.submit(daily.cast, ADA, "like", seq=1)
         entered.wait(10)

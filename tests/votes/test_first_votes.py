@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import select
 
 from reactions.storage import migrations, tables
 from reactions.votes import ledger, removing, review, revising
@@ -14,18 +14,11 @@ from reactions.votes.holds import HELD, REJECTED, RELEASED, SOFT_CAP, Hold
 from reactions.votes.review import Choice
 from reactions.votes.revising import Editor
 from reactions.votes.tallies import READERS_OF_HOUR
-from tests import make
-from tests.boxes import NOON_MS, Booth, booth
+from tests.boxes import NOON_MS, Booth
 from tests.make import ADA, BEN, CIA
 
 HOUR_MS = 3_600_000
 _h, _a = tables.hourly.c, tables.article.c
-
-
-@pytest.fixture
-def daily(engine: Engine, database_url: str) -> Booth:
-    make.site(database_url)
-    return booth(engine)
 
 
 def readers(daily: Booth, article: str = "hello") -> dict[tuple[int, str], int]:

@@ -11,13 +11,8 @@ from hypothesis import strategies as st
 from reactions import notations
 from reactions.votes import networks
 
-KEY = b"a key of the tests"
-READER = st.binary(min_size=16, max_size=16)
 IPV4 = st.ip_addresses(v=4)
 IPV6 = st.ip_addresses(v=6)
-PINNED_KEY = "54c162d338f2b54ac1869b816d58421d5fbd79133b6e2ca96ea6cff5e9b52f99"
-PINNED_ARTICLE = "9e1d5a7dc5e6bf0e6495f71c4ae5bd48"
-PINNED_SITE = "db80e2026e299c9d798f85d92f0d9e9a"
 
 
 @pytest.mark.parametrize(

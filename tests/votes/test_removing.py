@@ -41,19 +41,8 @@ from reactions.votes.verdicts import Verdict
 from tests import make
 from tests.boxes import NOON_MS, Booth, booth
 from tests.engines import wait_until
+from tests.lengths import only_postgresql
 from tests.make import ADA, BEN, CIA
-
-
-@pytest.fixture
-def daily(engine: Engine, database_url: str) -> Booth:
-    make.site(database_url)
-    return booth(engine)
-
-
-@pytest.fixture(autouse=True)
-def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No votes wait here for whoever rolls up."""
-    monkeypatch.setattr(rollups, "_PAUSE_S", 0)
 
 
 def editor(daily: Booth) -> Editor:
@@ -298,7 +287,7 @@ def test_a_merge_into_an_article_that_is_deleted_meanwhile_leaves_nothing_there(
     assert naming(daily, article_id) == set()
 
 
-@pytest.mark.parametrize("engine_kind", ["postgresql"], indirect=True)  # SQLite has one writer
+@only_postgresql  # SQLite has one writer
 def test_the_last_step_of_a_deletion_waits_for_a_merge_that_is_being_counted(
     daily: Booth, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -331,7 +320,7 @@ def test_the_last_step_of_a_deletion_waits_for_a_merge_that_is_being_counted(
     assert faults(daily) == []
 
 
-@pytest.mark.parametrize("engine_kind", ["postgresql"], indirect=True)  # SQLite has one writer
+@only_postgresql  # SQLite has one writer
 def test_a_vote_that_an_editor_is_just_changing_is_struck_out_with_all_its_events(daily: Booth) -> None:
     voter = daily.cast(ADA, "like", seq=1, article="goes").voter
     changed = replace(daily.ballot(ADA, "love", seq=2, article="goes"), voter=voter, cause="merge")

@@ -16,12 +16,6 @@ from tests.boxes import NOON_MS, Booth, booth
 from tests.make import ADA, BEN
 
 
-@pytest.fixture
-def daily(engine: Engine, database_url: str) -> Booth:
-    make.site(database_url)
-    return booth(engine)
-
-
 def with_webhook(connection: Connection, site_id: int) -> None:
     hook = {"id": f"hook {site_id}", "site_id": site_id, "url": "https://chat.example", "created_at": NOON_MS}
     connection.execute(tables.webhook.insert().values(hook))

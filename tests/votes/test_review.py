@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import Engine, func, select, update
+from sqlalchemy import func, select, update
 
 from reactions.newsroom import article_keys
 from reactions.refusals import Unavailable
@@ -29,12 +29,6 @@ from tests.tampering import open_ledger
 DUE_MS = NOON_MS + HOUR_MS
 HELLO = article_keys.id_of("daily", "hello")
 EVERY = ("held", "rejected")
-
-
-@pytest.fixture
-def daily(engine: Engine, database_url: str) -> Booth:
-    make.site(database_url)
-    return booth(engine)
 
 
 def cast_held(

@@ -24,12 +24,6 @@ from tests.boxes import NOON_MS, Booth, booth
 from tests.make import ADA, BEN, CIA
 
 
-@pytest.fixture
-def daily(engine: Engine, database_url: str) -> Booth:
-    make.site(database_url)
-    return booth(engine)
-
-
 def editor(booth: Booth) -> Editor:
     return Editor(booth.engine, booth.box, booth.site, by="a test", now_ms=NOON_MS + 10)
 

@@ -17,12 +17,6 @@ DAY, HOUR = MIDNIGHT_MS // HOUR_MS // 24, MIDNIGHT_MS // HOUR_MS  # of this midn
 _upto = tables.rolled_upto.c
 
 
-@pytest.fixture(autouse=True)
-def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No votes wait here for whoever rolls up."""
-    monkeypatch.setattr(rollups, "_PAUSE_S", 0)
-
-
 @pytest.fixture
 def here(engine: Engine) -> Stage:
     """A site with votes around a midnight, beside another with one vote."""

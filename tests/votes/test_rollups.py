@@ -75,12 +75,6 @@ def told(here: Stage, queries: Sequence[dict[str, str]]) -> list[Any]:
     return found
 
 
-@pytest.fixture(autouse=True)
-def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No votes wait here for whoever rolls up."""
-    monkeypatch.setattr(rollups, "_PAUSE_S", 0)
-
-
 @contextmanager
 def without_rollups(engine: Engine) -> Iterator[None]:
     with engines.writing(engine) as connection:
@@ -308,7 +302,6 @@ def test_processes_that_roll_up_at_once_and_a_rewrite_meanwhile_do_no_harm(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rollups, "_ROWS_AT_ONCE", 5)
-    monkeypatch.setattr(rollups, "_PAUSE_S", 0)
     here = newspaper(engine, 10)
     start, finished = threading.Barrier(4), []
 

@@ -25,12 +25,6 @@ from tests.boxes import NOON_MS, Booth, booth
 from tests.make import ADA, BEN, CIA
 
 
-@pytest.fixture
-def daily(engine: Engine, database_url: str) -> Booth:
-    make.site(database_url)
-    return booth(engine)
-
-
 def events(engine: Engine) -> list[tuple[str | None, str | None, int]]:
     e = tables.event.c
     with engine.connect() as connection:

@@ -23,7 +23,7 @@ from reactions.votes.holds import HELD, REJECTED, SOFT_CAP, Hold
 from reactions.votes.review import Choice
 from tests import boxes, make
 from tests.boxes import Booth
-from tests.lengths import amount, each_on_one_engine
+from tests.lengths import amount, each_on_one_engine, only_sqlite
 from tests.tampering import open_ledger
 
 READERS = [make.ADA, make.BEN, make.CIA, make.DEE]
@@ -161,7 +161,7 @@ def test_the_database_equals_a_dictionary_after_every_step(engine: Engine, datab
     run_state_machine_as_test(Here, settings=settings(**chosen, suppress_health_check=list(HealthCheck)))
 
 
-@pytest.mark.parametrize("engine_kind", ["sqlite"], indirect=True)
+@only_sqlite
 def test_the_machine_notices_a_lost_event(engine: Engine, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     make.site(database_url)
     monkeypatch.setattr("reactions.votes.ledger.append", lambda *_: None)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-from sqlalchemy import Engine
-
 from reactions.times import HOUR_MS
 from reactions.votes import review, under_review
 from reactions.votes.holds import HELD, NOT_COUNTED, REJECTED, RELEASED, SOFT_CAP, STATES, Hold
@@ -16,12 +13,6 @@ from tests.boxes import NOON_MS, Booth, booth
 from tests.make import ADA, BEN
 
 EVERY = tuple(STATES)
-
-
-@pytest.fixture
-def daily(engine: Engine, database_url: str) -> Booth:
-    make.site(database_url)
-    return booth(engine)
 
 
 def hold(daily: Booth, reader: str, *, at_ms: int = NOON_MS, network: str = "one", article: str = "hello") -> None:

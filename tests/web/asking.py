@@ -8,15 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, func, select
 from werkzeug.test import TestResponse
 
 from reactions.storage import tables
 from tests import make
-
-only_sqlite = pytest.mark.parametrize("engine_kind", ["sqlite"], indirect=True)  # what asks no database needs no second one
 
 VOTE = "/v1/sites/daily/vote"
 ZEROS = dict.fromkeys(make.SEVEN, 0)

@@ -11,7 +11,8 @@ from flask.testing import FlaskClient
 from reactions.web import headers, problems
 from tests import make
 from tests.databases import PROJECT
-from tests.web.asking import VOTE, only_sqlite, problem, row, vote
+from tests.lengths import only_sqlite
+from tests.web.asking import VOTE, problem, row, vote
 from tests.web.conftest import MakeApp
 
 pytestmark = only_sqlite

@@ -6,7 +6,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests import make
-from tests.web.asking import counts, only_sqlite, row, vote
+from tests.lengths import only_sqlite
+from tests.web.asking import counts, row, vote
 from tests.web.conftest import MakeApp
 
 pytestmark = only_sqlite

@@ -14,8 +14,9 @@ from reactions.web import conditional
 from tests import make
 from tests.databases import SqliteFiles
 from tests.engines import free_port
+from tests.lengths import only_sqlite
 from tests.service import Service, running_service
-from tests.web.asking import NOTHING, VOTE, ballot, only_sqlite, row, rows_stored, vote
+from tests.web.asking import NOTHING, VOTE, ballot, row, rows_stored, vote
 from tests.web.conftest import MakeApp
 from tests.web.test_newsroom_api import key_of
 

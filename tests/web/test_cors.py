@@ -9,7 +9,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine
 
 from tests import make
-from tests.web.asking import NOTHING, VOTE, ballot, only_sqlite, problem, rows_stored, vote
+from tests.lengths import only_sqlite
+from tests.web.asking import NOTHING, VOTE, ballot, problem, rows_stored, vote
 
 pytestmark = only_sqlite
 READ = "/v1/sites/daily/reactions?article=a"

@@ -13,7 +13,8 @@ from reactions.web import counts as counts_module
 from reactions.web.counts import CachedResponse, CountsMemory
 from reactions.web.hot_path import WsgiDoor
 from tests import make
-from tests.web.asking import counted, counts, only_sqlite, row, vote
+from tests.lengths import only_sqlite
+from tests.web.asking import counted, counts, row, vote
 from tests.web.conftest import MakeApp
 from tests.web.test_limit_store import Clock
 

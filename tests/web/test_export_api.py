@@ -27,8 +27,9 @@ from reactions.storage import engines
 from reactions.storage.engines import writing
 from tests import make
 from tests.deploy import proxies
+from tests.lengths import only_sqlite
 from tests.service import running_service
-from tests.web.asking import only_sqlite, vote
+from tests.web.asking import vote
 from tests.web.conftest import MakeApp
 from tests.web.test_newsroom_api import key_of
 

@@ -6,7 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests import make
-from tests.web.asking import only_sqlite
+from tests.lengths import only_sqlite
 
 pytestmark = only_sqlite
 

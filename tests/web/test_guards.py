@@ -13,7 +13,8 @@ from werkzeug.test import TestResponse
 from reactions.web import metrics
 from reactions.web.extensions import limiter
 from tests.engines import Redis
-from tests.web.asking import counts, only_sqlite, problem, row, vote
+from tests.lengths import only_sqlite
+from tests.web.asking import counts, problem, row, vote
 from tests.web.conftest import MakeApp
 from tests.web.test_limit_store import Clock
 from tests.web.test_newsroom_api import key_of

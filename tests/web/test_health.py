@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from flask.testing import FlaskClient
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
@@ -16,7 +15,8 @@ from reactions.votes.rules import Counts, Receipt
 from reactions.web import metrics
 from tests import make
 from tests.engines import Postgres, free_port
-from tests.web.asking import only_sqlite, problem, row, vote
+from tests.lengths import only_postgresql, only_sqlite
+from tests.web.asking import problem, row, vote
 from tests.web.conftest import MakeApp
 
 TOKEN = "a token that only tests use"
@@ -92,7 +92,7 @@ def test_a_service_that_cannot_reach_its_database_is_not_ready_and_says_when_to_
         assert answer.headers["Retry-After"] == "2"
 
 
-@pytest.mark.parametrize("engine_kind", ["postgresql"], indirect=True)
+@only_postgresql
 def test_a_service_is_ready_again_as_soon_as_its_database_is_back(make_app: MakeApp, postgres: Postgres) -> None:
     client = make_app().test_client()
     before = vote(client)

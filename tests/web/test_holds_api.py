@@ -13,7 +13,8 @@ from reactions.times import now_ms, rfc3339
 from reactions.web import current
 from reactions.web.current import Parts
 from tests import make
-from tests.web.asking import counts, only_sqlite, vote
+from tests.lengths import only_sqlite
+from tests.web.asking import counts, vote
 from tests.web.conftest import MakeApp
 from tests.web.test_newsroom_api import Editor, key_of
 

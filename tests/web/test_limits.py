@@ -9,8 +9,9 @@ from werkzeug.test import TestResponse
 
 from reactions.web.current import Parts
 from tests import make
+from tests.lengths import only_sqlite
 from tests.make import ADA, BEN
-from tests.web.asking import ballot, counts, only_sqlite, rows_stored, vote
+from tests.web.asking import ballot, counts, rows_stored, vote
 from tests.web.conftest import MakeApp
 from tests.web.test_limit_store import Clock
 

@@ -14,8 +14,9 @@ from flask.testing import FlaskClient
 from reactions.web import metrics
 from tests import make
 from tests.engines import Redis, free_port, wait_until
+from tests.lengths import only_sqlite
 from tests.make import ADA
-from tests.web.asking import ballot, counted, only_sqlite, receipt, vote
+from tests.web.asking import ballot, counted, receipt, vote
 from tests.web.conftest import MakeApp
 
 pytestmark = only_sqlite

@@ -11,7 +11,8 @@ from sqlalchemy import Engine
 
 from reactions.votes import rules
 from tests import make
-from tests.web.asking import VOTE, ballot, only_sqlite, problem, row
+from tests.lengths import only_sqlite
+from tests.web.asking import VOTE, ballot, problem, row
 from tests.web.conftest import MakeApp
 
 pytestmark = only_sqlite

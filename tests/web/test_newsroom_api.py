@@ -17,7 +17,7 @@ from reactions.storage import tables
 from reactions.storage.engines import writing
 from reactions.web import current
 from tests import make
-from tests.web.asking import only_sqlite
+from tests.lengths import only_sqlite
 
 CUP = {
     "key": "sport/cup",

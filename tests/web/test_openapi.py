@@ -12,9 +12,9 @@ import pytest
 from flask import Flask
 
 from tests.described import check, document
+from tests.lengths import only_sqlite
 from tests.service import running_service
 from tests.web import seeded
-from tests.web.asking import only_sqlite
 from tests.web.conftest import MakeApp
 
 METHODS = ("get", "put", "post", "patch", "delete")

@@ -8,10 +8,11 @@ from contextlib import ExitStack
 import pytest
 
 from reactions.web.extensions import db
+from tests.lengths import only_postgresql
 from tests.web.asking import counted, row, vote
 from tests.web.conftest import MakeApp
 
-pytestmark = pytest.mark.parametrize("engine_kind", ["postgresql"], indirect=True)
+pytestmark = only_postgresql
 
 
 def test_a_request_waits_for_a_connection_that_is_in_use(make_app: MakeApp) -> None:

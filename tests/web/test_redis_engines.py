@@ -18,8 +18,8 @@ from tests.engines import Redis, redis_sources, wait_until
 from tests.faults.client import Load, first_vote
 from tests.faults.crashes import more_acknowledged
 from tests.faults.stage import UNLIMITED
+from tests.lengths import only_sqlite
 from tests.service import running_service
-from tests.web.asking import only_sqlite
 from tests.web.conftest import MakeApp
 from tests.web.test_limits_in_redis import away, clicks
 

@@ -17,9 +17,9 @@ from reactions.storage import engines
 from reactions.web import current, report_schemas
 from reactions.web.extensions import db
 from tests import make
+from tests.lengths import only_sqlite
 from tests.reports.stage import DAY_MS, HOUR_MS, Stage
 from tests.web import asking
-from tests.web.asking import only_sqlite
 
 ROUTES = ("dashboard", "articles", "articles/one?article=vote", "series")
 

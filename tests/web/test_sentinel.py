@@ -11,7 +11,7 @@ from reactions import settings
 from reactions.settings import InvalidSettings
 from tests import make
 from tests.engines import Redis, wait_until
-from tests.web.asking import only_sqlite
+from tests.lengths import only_sqlite
 from tests.web.conftest import MakeApp
 from tests.web.test_limits_in_redis import away, clicks
 

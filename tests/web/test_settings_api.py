@@ -27,8 +27,9 @@ from reactions.votes.imported import Change
 from reactions.votes.imported_views import DayChange
 from reactions.web import current
 from tests import make
+from tests.lengths import only_sqlite
 from tests.notices.alerts.receiver import receiving
-from tests.web.asking import counted, counts, only_sqlite, vote
+from tests.web.asking import counted, counts, vote
 from tests.web.conftest import MakeApp
 from tests.web.test_newsroom_api import Editor, key_of
 

@@ -14,8 +14,9 @@ from reactions.times import DAY_MS, now_ms
 from reactions.web.current import Parts
 from reactions.web.trust import DailyKey
 from tests import make
+from tests.lengths import only_sqlite
 from tests.make import ADA
-from tests.web.asking import counts, only_sqlite, vote
+from tests.web.asking import counts, vote
 from tests.web.conftest import MakeApp
 
 pytestmark = only_sqlite

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from reactions.web import widget
 from tests.databases import PROJECT
-from tests.web.asking import only_sqlite
+from tests.lengths import only_sqlite
 
 pytestmark = only_sqlite
 WIDGET = PROJECT / "reactions" / "widget"

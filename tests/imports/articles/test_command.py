@@ -14,8 +14,8 @@ from reactions.storage import tables
 from tests import make
 from tests.boxes import booth
 from tests.imports.articles import samples
+from tests.lengths import only_sqlite
 from tests.make import ADA
-from tests.web.asking import only_sqlite
 from tests.web.terminal import Said, Terminal
 
 BAD = samples.table("a,A,,,,,", ",B,,,,,", "c,C,,,,,yesterday")

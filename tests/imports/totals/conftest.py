@@ -11,21 +11,15 @@ from sqlalchemy import Engine, select
 from reactions.storage import tables
 from reactions.storage.engines import snapshot
 from reactions.votes import integrity
-from tests import make
-from tests.boxes import Booth, booth
+from tests.boxes import Booth
 from tests.web.terminal import Said, Terminal
 
 
 @pytest.fixture
-def terminal(tmp_path: Path, database_url: str) -> Iterator[Terminal]:
-    make.site(database_url)
+def terminal(tmp_path: Path, database_url: str, daily: Booth) -> Iterator[Terminal]:
+    """A terminal at a database with the site "daily"."""
     with Terminal(tmp_path, database_url) as opened:
         yield opened
-
-
-@pytest.fixture
-def daily(terminal: Terminal, engine: Engine) -> Booth:
-    return booth(engine)
 
 
 @pytest.fixture

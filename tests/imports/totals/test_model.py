@@ -22,7 +22,7 @@ from reactions.storage.engines import writing
 from reactions.votes import revising
 from reactions.votes.revising import Editor
 from tests import boxes, make
-from tests.boxes import NOON_MS, Booth, booth
+from tests.boxes import NOON_MS, Booth
 from tests.imports.totals.conftest import everything, faults, imported
 from tests.lengths import amount, played_at_length
 from tests.tampering import open_ledger
@@ -137,12 +137,6 @@ def test_imports_beside_votes_equal_dictionaries(engine: Engine, database_url: s
     examples = amount(16, 40) if engine.dialect.name == "sqlite" else amount(8, 15)
     chosen: dict[str, Any] = {"max_examples": examples, "stateful_step_count": 15, "deadline": None}
     run_state_machine_as_test(Here, settings=settings(**chosen, suppress_health_check=list(HealthCheck)))
-
-
-@pytest.fixture
-def daily(engine: Engine, database_url: str) -> Booth:
-    make.site(database_url)
-    return booth(engine)
 
 
 def test_an_import_that_was_overtaken_changes_nothing(daily: Booth) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, Engine, create_engine, select, text
+from sqlalchemy import Connection, Engine, select, text
 
 from reactions.exports import files, scope
 from reactions.exports.columns import TABLES
@@ -20,21 +20,21 @@ from reactions.imports import apply
 from reactions.imports.own_exports import RestoredArticle
 from reactions.newsroom import sites
 from reactions.refusals import ArticleClosed
-from reactions.storage import engines, tables
+from reactions.storage import tables
 from reactions.storage.engines import snapshot, writing
 from reactions.times import DAY_MS
 from reactions.votes import retention, revising, rollups, tallies
 from reactions.votes.revising import Editor
-from tests import boxes, make
-from tests.boxes import NOON_MS, booth
+from tests import make
+from tests.boxes import NOON_MS, booth, prepared
 from tests.databases import SqliteFiles
 from tests.exports.asking import content
 from tests.exports.test_totals import NOWS, paper
 from tests.imports.totals.conftest import everything, faults
 from tests.imports.totals.test_model import import_totals
+from tests.lengths import only_sqlite
 from tests.make import ADA, BEN, CIA
 from tests.reports.stage import Stage, stage
-from tests.web.asking import only_sqlite
 from tests.web.terminal import Terminal
 
 
@@ -42,11 +42,8 @@ from tests.web.terminal import Terminal
 def elsewhere(sqlite_files: SqliteFiles, tmp_path: Path) -> Iterator[Engine]:
     """The database that exports come from."""
     (tmp_path / "elsewhere").mkdir()
-    engine = create_engine(sqlite_files.copy_to(tmp_path / "elsewhere"))
-    engines.prepare(engine)
-    yield engine
-    boxes.close_all()
-    engine.dispose()
+    with prepared(sqlite_files.copy_to(tmp_path / "elsewhere")) as engine:
+        yield engine
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from tests import engines
 from tests.databases import PROJECT, PostgresDatabases
 from tests.imports.totals import samples
 from tests.imports.totals.conftest import ImportFile, imported
-from tests.web.asking import only_sqlite
+from tests.lengths import only_sqlite
 
 pytestmark = only_sqlite
 

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from tests.imports.totals import samples
 from tests.imports.totals.conftest import ImportFile, faults, imported
-from tests.web.asking import only_sqlite
+from tests.lengths import only_sqlite
 
 WALINE = ("--reaction", "0=like", "--reaction", "reaction1=sad")
 RAIN_AND_SUN = {"/rain": {"love": 7}, "/sun/": {"love": 2}}

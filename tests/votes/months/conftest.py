@@ -5,23 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import create_engine
 
-from reactions.storage import engines, partitions
+from reactions.storage import partitions
 from reactions.times import DAY_MS
-from tests import boxes
-from tests.boxes import Booth, booth
+from tests.boxes import Booth, booth, prepared
 from tests.votes.months.stage import DECEMBER, NOVEMBER, OCTOBER
 
 
 @pytest.fixture
 def daily(kind: str, own_url: str) -> Iterator[Booth]:
-    engine = create_engine(own_url)
-    engines.prepare(engine)
-    if kind == "in months":
-        partitions.partition(engine, now_ms=OCTOBER - 20 * DAY_MS)
-        for month in (OCTOBER, NOVEMBER, DECEMBER):
-            partitions.keep_ahead(engine, now_ms=month)
-    yield booth(engine)
-    boxes.close_all()
-    engine.dispose()
+    with prepared(own_url) as engine:
+        if kind == "in months":
+            partitions.partition(engine, now_ms=OCTOBER - 20 * DAY_MS)
+            for month in (OCTOBER, NOVEMBER, DECEMBER):
+                partitions.keep_ahead(engine, now_ms=month)
+        yield booth(engine)

@@ -39,9 +39,9 @@ STRANGER = "http://cheap.example/watches-and-more-of-that-in-one-word-that-no-co
 
 
 @pytest.fixture
-def engine_kind() -> str:
-    """One engine is enough for pages: they hold no SQL, and the reports have their own tests on both."""
-    return "sqlite"
+def engine_kind(request: pytest.FixtureRequest) -> str:
+    """One engine is enough for most pages: they hold no SQL, and the reports have their own tests on both."""
+    return str(getattr(request, "param", "sqlite"))
 
 
 @pytest.fixture

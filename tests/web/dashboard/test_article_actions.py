@@ -13,18 +13,15 @@ from reactions.newsroom.article_keys import id_of, shown_id
 from reactions.storage.engines import snapshot
 from reactions.votes import integrity
 from reactions.web.extensions import db
+from tests.lengths import on_both_engines
 from tests.web.asking import counted, counts, row, vote
 from tests.web.dashboard.forms import Forms
 from tests.web.dashboard.newsroom import Newsroom, key_of
 from tests.web.dashboard.test_pages import words
 
+pytestmark = on_both_engines  # the log has statements of its own
+
 A, B = (shown_id(id_of("daily", key)) for key in "ab")
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine_kind(request: pytest.FixtureRequest) -> str:
-    """Both engines in turn: the log has statements of its own."""
-    return str(request.param)
 
 
 @pytest.fixture

@@ -10,9 +10,11 @@ from flask.testing import FlaskClient
 
 from reactions.newsroom.article_keys import id_of, shown_id
 from reactions.web.dashboard import settings_pages
-from tests.lengths import amount, played_at_length
+from tests.lengths import amount, on_both_engines, played_at_length
 from tests.web.asking import vote
 from tests.web.dashboard.settings_forms import SETTINGS, admin, app, filled, send, stored
+
+pytestmark = on_both_engines  # what is a text to one is a fault to the other
 
 __all__ = ["admin", "app"]
 
@@ -51,12 +53,6 @@ ON_ARTICLE = {
     "close": ["id"],
     "delete": ["id"],
 }
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine_kind(request: pytest.FixtureRequest) -> str:
-    """Both engines in turn: what is a text to one is a fault to the other."""
-    return str(request.param)
 
 
 @pytest.fixture

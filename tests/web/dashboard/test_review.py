@@ -15,19 +15,16 @@ from reactions.times import now_ms
 from reactions.votes import integrity
 from reactions.web.extensions import db
 from tests import make
+from tests.lengths import on_both_engines
 from tests.web.asking import counted, counts, vote
 from tests.web.dashboard.forms import PAGE, Forms, press, send
 from tests.web.dashboard.newsroom import Newsroom, key_of
 from tests.web.dashboard.test_pages import words
 
+pytestmark = on_both_engines  # this page has statements of its own
+
 A = shown_id(id_of("daily", "a"))
 NETWORK, OTHER = "a" * 16, "b" * 16
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine_kind(request: pytest.FixtureRequest) -> str:
-    """Both engines in turn: this page has statements of its own."""
-    return str(request.param)
 
 
 @pytest.fixture

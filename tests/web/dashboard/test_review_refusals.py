@@ -9,11 +9,13 @@ from werkzeug.test import TestResponse
 
 from reactions.times import now_ms
 from tests import make
+from tests.lengths import on_both_engines
 from tests.web.dashboard.forms import PAGE, Forms
 from tests.web.dashboard.newsroom import Newsroom, key_of
-from tests.web.dashboard.test_review import NETWORK, A, app, engine_kind, everything_agrees, held, reviewer, totals
+from tests.web.dashboard.test_review import NETWORK, A, app, everything_agrees, held, reviewer, totals
 
-__all__ = ["app", "engine_kind", "everything_agrees", "held", "reviewer"]
+pytestmark = on_both_engines
+__all__ = ["app", "everything_agrees", "held", "reviewer"]
 
 
 @pytest.mark.parametrize(
