@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 import statistics
 from collections.abc import Iterator
@@ -41,6 +42,26 @@ def test_a_file_holds_one_idea(path: Path) -> None:
 def test_most_functions_are_short() -> None:
     lengths = [lines for path in SOURCES if "reactions" in path.parts for _, lines in functions(path)]
     assert statistics.median(lengths) < FUNCTION_MEDIAN_LINES
+
+
+_BEFORE_A_PLURAL = re.compile(r" (?!has\b|is\b)(?:\w+ )?\w+s\b")
+
+
+def _numbers_before_plurals(path: Path) -> Iterator[str]:
+    """Where a count stands before a plural in an f-string. A limit in capitals is never 1."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        parts = node.values if isinstance(node, ast.JoinedStr) else []
+        for number, text in itertools.pairwise(parts):
+            if isinstance(number, ast.FormattedValue) and isinstance(text, ast.Constant):
+                told, form = ast.unparse(number.value), ast.unparse(number.format_spec) if number.format_spec else ""
+                counts = "," in form or told.startswith("len(")
+                if counts and _BEFORE_A_PLURAL.match(str(text.value)) and not told.rpartition(".")[2].isupper():
+                    yield f"{path.relative_to(ROOT)}, line {node.lineno}: {told}{text.value}"
+
+
+def test_a_count_and_its_noun_are_said_by_one_who_knows_that_there_may_be_one() -> None:
+    """By `words.counted`, or by ngettext where the text is translated."""
+    assert [each for path in SOURCES if "reactions" in path.parts for each in _numbers_before_plurals(path)] == []
 
 
 def test_every_refusal_has_its_status_and_no_two_share_a_name() -> None:

@@ -15,6 +15,7 @@ from reactions.notices import messages, outbox, rules
 from reactions.notices import webhooks as hooks
 from reactions.notices.alerts import Alert
 from reactions.notices.outbox import GIVEN_UP, SENT, Attempt
+from reactions.reports import words
 from reactions.storage.engines import snapshot, writing
 from reactions.web import current, settings_api
 
@@ -78,7 +79,7 @@ def _report(raised: list[tuple[Site, Alert]], attempts: list[Attempt]) -> None:
         click.echo(f"{site.key}: {alert.headline}. {alert.detail}")
     sent = sum(attempt.state == SENT for attempt in attempts)
     if sent:
-        click.echo(f"{sent:,} message" + "s" * (sent > 1) + " sent.")
+        click.echo(f"{words.counted(sent, 'message')} sent.")
     for attempt in attempts:
         if attempt.state != SENT:
             outcome = "given up" if attempt.state == GIVEN_UP else "will be tried again"
@@ -180,7 +181,7 @@ def retry(site: str, webhook_id: str) -> None:
     with writing(current.engine()) as connection:
         webhook = hooks.get(connection, sites.get(connection, site), webhook_id)
         count = outbox.retry(connection, webhook, now_ms=current.now_ms())
-    click.echo(f"{count:,} message{'s' * (count != 1)} will be sent by the next `reactions alerts`.")
+    click.echo(f"{words.counted(count, 'message')} will be sent by the next `reactions alerts`.")
 
 
 def _without_query(url: str) -> str:

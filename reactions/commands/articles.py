@@ -11,6 +11,7 @@ from flask.cli import AppGroup
 
 from reactions.commands import operator
 from reactions.newsroom import article_keys, interventions, sites
+from reactions.reports import words
 from reactions.storage.engines import writing
 from reactions.votes import removing, revising
 from reactions.votes.revising import Editor
@@ -76,7 +77,7 @@ def move(site: str, key: str, to: str) -> None:
 def merge(site: str, key: str, into: str) -> None:
     """Move the votes and the keys of an article to another."""
     moved = revising.merge(_editor(site), article_keys.canonical_key(key), into=article_keys.canonical_key(into))
-    click.echo(f"{moved:,} votes moved; {key} now leads to {into}.")
+    click.echo(f"{words.counted(moved, 'vote')} moved; {key} now leads to {into}.")
 
 
 @article.command("reset")
@@ -84,7 +85,8 @@ def merge(site: str, key: str, into: str) -> None:
 def reset(site: str, key: str) -> None:
     """Withdraw every vote on an article. `restore` undoes it."""
     count = revising.reset(_editor(site), article_keys.canonical_key(key))
-    click.echo(f"{count:,} votes withdrawn. `reactions article restore {site} {key}` restores them.")
+    them = "it" if count == 1 else "them"
+    click.echo(f"{words.counted(count, 'vote')} withdrawn. `reactions article restore {site} {key}` restores {them}.")
 
 
 @article.command("restore")
@@ -92,7 +94,7 @@ def reset(site: str, key: str) -> None:
 def restore(site: str, key: str) -> None:
     """Undo the last reset, except for readers who have voted since."""
     count = revising.undo_reset(_editor(site), article_keys.canonical_key(key))
-    click.echo(f"{count:,} votes restored.")
+    click.echo(f"{words.counted(count, 'vote')} restored.")
 
 
 @article.command("delete")
@@ -108,7 +110,7 @@ def delete(site: str, key: str | None, pattern: str | None) -> None:
         removing.delete_article(_editor(site), article_keys.canonical_key(key))
         click.echo(f"{key} is deleted.")
     elif pattern is not None:
-        click.echo(f"{removing.delete_matching(_editor(site), pattern):,} articles deleted.")
+        click.echo(f"{words.counted(removing.delete_matching(_editor(site), pattern), 'article')} deleted.")
 
 
 def _intervene(change: Callable[..., None], site: str, key: str, **more: str) -> None:

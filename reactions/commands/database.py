@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from reactions.commands import as_json, failure, print_json
 from reactions.newsroom import sites
-from reactions.reports import reporting
+from reactions.reports import reporting, words
 from reactions.storage import distribution, migrations, partitions
 from reactions.storage.connecting import with_timeouts
 from reactions.storage.engines import snapshot
@@ -137,7 +137,7 @@ def drop_months(*, keep_months: int, unchecked: bool, dry_run: bool) -> None:
     count = 0
     for piece in months.drop(engine, box, keep_months=keep_months, now_ms=current.now_ms, check=not unchecked):
         count += 1
-        events = f"{piece.events:,} event{'s' * (piece.events != 1)}"
+        events = words.counted(piece.events, "event")
         click.echo(f"Before {rfc3339(piece.until_ms)}: {events} dropped in {piece.took_s:.1f} s.")
     if not count:
         click.echo("No month is old enough.")
@@ -227,8 +227,8 @@ def _patient_snapshot() -> Iterator[Connection]:
 def _print(found: _Found) -> None:
     for difference in found.differences:
         click.echo(difference)
-    differing = "1 number differs" if found.differing == 1 else f"{found.differing:,} numbers differ"
-    click.echo(f"{found.votes:,} vote{'s' * (found.votes != 1)} recounted, {differing}.")
+    differing = words.counted(found.differing, "number differs", "numbers differ")
+    click.echo(f"{words.counted(found.votes, 'vote')} recounted, {differing}.")
     if not found.finished:
         further = "" if found.above is None else f" --above {found.above}"
         click.echo(f"Not finished. Go on with: reactions verify{further}")
@@ -242,4 +242,4 @@ def seal() -> None:
     From then on `verify` reports any change of their events. Run it once a day, from cron or a systemd timer.
     """
     days, chain = sealing.seal(current.engine(), now_ms=current.now_ms())
-    click.echo(f"{days:,} days sealed. Keep the last chain value elsewhere: {chain}")
+    click.echo(f"{words.counted(days, 'day')} sealed. Keep the last chain value elsewhere: {chain}")

@@ -20,7 +20,7 @@ from reactions.exports.files import File, Form
 from reactions.exports.scope import Choice, Scope
 from reactions.newsroom import sites
 from reactions.newsroom.sites import Site
-from reactions.reports import periods
+from reactions.reports import periods, words
 from reactions.reports.query import ReportQuery
 from reactions.times import rfc3339
 from reactions.votes import readers
@@ -125,7 +125,7 @@ def archive(site: str, folder: Path, precision: str | None, *, anew: bool, as_js
     if as_json:
         print_json({"site": site, "months": outcome})
     elif all(each["state"] == "kept" for each in outcome):
-        click.echo(f"{len(outcome)} closed months, all archived before." if outcome else "No month is closed yet.")
+        click.echo(f"{words.counted(len(outcome), 'closed month')}, archived before." if outcome else "No month is closed yet.")
 
 
 _ARCHIVED = {
@@ -199,7 +199,8 @@ def _to_stream(file: File) -> File:
 def _report(files: Sequence[File], reading: Scope) -> None:
     """Report on standard error what was written, and the cursor of the next export."""
     for file in files:
-        click.echo(f"{file.name}: {file.rows:,} rows, {file.size:,} bytes, sha256 {file.sha256}", err=True)
+        size = f"{words.counted(file.rows, 'row')}, {words.counted(file.size, 'byte')}"
+        click.echo(f"{file.name}: {size}, sha256 {file.sha256}", err=True)
     if reading.votes_from_ms is not None and any(file.table.name == "votes" for file in files):
         click.echo(f"Single votes before {rfc3339(reading.votes_from_ms)} were dropped.", err=True)
     if reading.next:

@@ -12,6 +12,7 @@ from flask.cli import AppGroup
 from reactions.commands import as_json, operator, print_json
 from reactions.newsroom import article_keys, articles, sites
 from reactions.newsroom.sites import Site
+from reactions.reports import words
 from reactions.times import rfc3339
 from reactions.votes import review, under_review, verdicts
 from reactions.votes.holds import HELD, REJECTED, STATES, SUSPECT
@@ -71,7 +72,7 @@ def list_all(site: str, state: str | None, *, as_json: bool, **chosen: Any) -> N
     for vote in found[:_SHOWN]:
         why = f"{vote.cause} {vote.verdict or ''}".strip()
         click.echo(f"{vote.id}  {vote.state:8}  {rfc3339(vote.at_ms)}  {vote.reaction or '-':10}  {vote.article}  ({why})")
-    click.echo("There are more." if len(found) > _SHOWN else f"{len(found):,} votes.", err=True)
+    click.echo("There are more." if len(found) > _SHOWN else f"{words.counted(len(found), 'vote')}.", err=True)
 
 
 @holds.command("verdicts")
@@ -111,7 +112,7 @@ def release(site: str | None, *, every: bool, due: bool, rejected: bool, **chose
     else:
         states = (HELD, SUSPECT, REJECTED) if rejected else (HELD, SUSPECT)
         count = _decide(review.release, site, states, every=every, chosen=chosen)
-    click.echo(f"{count:,} votes released.")
+    click.echo(f"{words.counted(count, 'vote')} released.")
 
 
 @holds.command("reject")
@@ -121,7 +122,7 @@ def release(site: str | None, *, every: bool, due: bool, rejected: bool, **chose
 def reject(site: str, *, every: bool, **chosen: Any) -> None:
     """Never count votes that are held or suspect. `release --rejected` undoes it."""
     count = _decide(review.reject, site, (HELD, SUSPECT), every=every, chosen=chosen)
-    click.echo(f"{count:,} votes rejected.")
+    click.echo(f"{words.counted(count, 'vote')} rejected.")
 
 
 def _decide(

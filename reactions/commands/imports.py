@@ -30,6 +30,7 @@ from reactions.imports.views import Unknown, ViewsOptions, ViewsStage
 from reactions.newsroom import article_keys, sites
 from reactions.newsroom.articles import key_of
 from reactions.newsroom.sites import Site
+from reactions.reports.words import counted
 from reactions.votes import imported, imported_views
 from reactions.web import current, settings_api
 
@@ -62,11 +63,11 @@ def import_articles(site: str, file: BinaryIO, format_: str | None, key: str | N
     reading = article_files.check(entries, ArticleOptions(key, section, ZoneInfo(target.time_zone)))
     _report_faults(reading, partial=partial)
     outcome = descriptions.store(engine, target, reading.articles, now_ms=current.now_ms())
-    count = _counted(len(reading.articles), "article")
+    count = counted(len(reading.articles), "article")
     click.echo(f"{count} read: {outcome.new:,} new, {outcome.changed:,} changed, {outcome.same:,} unchanged.")
     if missed := descriptions.missed_articles(engine, target, entries, reading.articles):
         click.echo(
-            f"Warning: none of these {len(reading.articles):,} has votes; {_counted(missed.count, 'article')} with votes "
+            f"Warning: none of these {len(reading.articles):,} has votes; {counted(missed.count, 'article')} with votes "
             f"{'has' if missed.count == 1 else 'have'} no title, such as {missed.example!r}. {_how_they_meet(target, missed)}",
             err=True,
         )
@@ -88,13 +89,13 @@ def _report_faults(reading: Reading, *, partial: bool) -> None:
     """Name every bad line; raise unless the good ones may be imported without them."""
     _list_faults(reading.faults)
     if reading.faults and not partial:
-        count = _counted(len(reading.faults) + len(reading.articles), "article")
+        count = counted(len(reading.faults) + len(reading.articles), "article")
         raise click.ClickException(
             f"{len(reading.faults):,} of {count} cannot be imported, so nothing was. Correct the file, or import the rest with "
             "--partial."
         )
     if reading.faults:
-        click.echo(f"{_counted(len(reading.faults), 'line')} left out.", err=True)
+        click.echo(f"{counted(len(reading.faults), 'line')} left out.", err=True)
 
 
 class Typed(NamedTuple):
@@ -212,7 +213,7 @@ def _views(
             return
         new = Import(target.id, name, from_, _name_of(file), opened.hash(), operator(), current.now_ms())
         if apply.apply_import(current.parts().ballot_box, plan, new):
-            click.echo(f"{name}: {_counted(len(stage.hours), 'day')}, {_summary(plan, 'views')}")
+            click.echo(f"{name}: {counted(len(stage.hours), 'day')}, {_summary(plan, 'view')}")
         else:
             click.echo(f"{name}: everything in this file was imported already; nothing was changed.")
 
@@ -220,11 +221,11 @@ def _views(
 def _tell_left_out(unknown: Unknown, unfinished: int) -> None:
     """Say what is not imported: pages that are no article, and a day that is not over."""
     if unknown.pages:
-        count = f"{_counted(unknown.pages, 'page')} with {_counted(unknown.views, 'view')}"
+        count = f"{counted(unknown.pages, 'page')} with {counted(unknown.views, 'view')}"
         examples = ", ".join(map(repr, unknown.examples))
         click.echo(f"{count} left out, because no article has such a key: {examples}{' …' * (unknown.pages > 10)}", err=True)
     if unfinished:
-        click.echo(f"{_counted(unfinished, 'line')} of today left out, because the day is not over.", err=True)
+        click.echo(f"{counted(unfinished, 'line')} of today left out, because the day is not over.", err=True)
 
 
 @import_.command("export")
@@ -244,12 +245,12 @@ def _export(site: str, folder: Path, source: str, dry_run: bool) -> None:
     restoration = Restoration(export, target, source)
     if dry_run:
         count, votes = own_exports.survey(current.engine(), target, restoration)
-        click.echo(f"Would restore {_counted(count, 'article')} and {votes:,} changes of votes. Nothing was changed.")
+        click.echo(f"Would restore {counted(count, 'article')} and {_changes(votes)}. Nothing was changed.")
         return
     name = folder.resolve().name[:200]
     new = Import(target.id, source, own_exports.NAME, name, export.hash, operator(), current.now_ms())
     done = apply.restore_export(current.parts().ballot_box, target, new, restoration)
-    click.echo(f"{source}: {done.votes:,} changes of votes restored.")
+    click.echo(f"{source}: {_changes(done.votes)} restored.")
 
 
 @import_.command("list")
@@ -287,8 +288,8 @@ def _remove(site: str, source: str, dry_run: bool) -> None:
             return
         assert plan.known is not None
         apply.remove_import(current.parts().ballot_box, plan)
-        what = "views" if plan.known.brings_views else "reactions"
-        click.echo(f"{plan.before:,} {what} from {source}{_and_votes(plan.known)} removed.")
+        what = "view" if plan.known.brings_views else "reaction"
+        click.echo(f"{counted(plan.before, what)} from {source}{_and_votes(plan.known)} removed.")
 
 
 def _import_totals(typed: Typed, tool: Tool, *, article: str | None = None) -> None:
@@ -309,7 +310,7 @@ def _import_totals(typed: Typed, tool: Tool, *, article: str | None = None) -> N
             return
         new = Import(site.id, name, tool.name, _name_of(typed.file), source.hash(), operator(), current.now_ms())
         if apply.apply_import(current.parts().ballot_box, plan, new):
-            click.echo(f"{name}: {_summary(plan, 'reactions')}")
+            click.echo(f"{name}: {_summary(plan, 'reaction')}")
         else:
             click.echo(f"{name}: everything in this file was imported already; nothing was changed.")
 
@@ -330,13 +331,13 @@ def _name_of(file: BinaryIO) -> str:
 
 
 def _summary(plan: Plan, what: str) -> str:
-    count = _counted(plan.articles, "article")
-    new = "" if what == "views" else f", {plan.new:,} of them new"
-    return f"{count}{new}; {plan.before:,} {what} before, {plan.after:,} now."
+    count = counted(plan.articles, "article")
+    new = "" if what == "view" else f", {plan.new:,} of them new"
+    return f"{count}{new}; {counted(plan.before, what)} before, {plan.after:,} now."
 
 
 def _preview(plan: Plan) -> None:
-    what = "views" if plan.hours or (plan.known and plan.known.brings_views) else "reactions"
+    what = "view" if plan.hours or (plan.known and plan.known.brings_views) else "reaction"
     shown = 0
     for chunk in plan.stage.changes():
         for change in chunk[: max(_SHOWN - shown, 0)]:
@@ -349,11 +350,11 @@ def _preview(plan: Plan) -> None:
 
 
 def _and_votes(known: Import) -> str:
-    return f", and {known.votes:,} changes of votes" if known.votes else ""
+    return f", and {_changes(known.votes)}" if known.votes else ""
 
 
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" + "s" * (count != 1)
+def _changes(votes: int) -> str:
+    return counted(votes, "change of votes", "changes of votes")
 
 
 def _site(key: str) -> Site:

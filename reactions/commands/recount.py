@@ -9,6 +9,7 @@ from flask.cli import with_appcontext
 
 from reactions.commands import as_json, operator, print_json
 from reactions.newsroom import article_keys, articles, sites
+from reactions.reports import words
 from reactions.storage.engines import snapshot
 from reactions.votes import recounting
 from reactions.votes.integrity import Difference
@@ -59,7 +60,7 @@ def _report(names: dict[int, str], found: list[Finding], *, apply: bool) -> int:
         click.echo("Every number agrees.")
     elif left:
         hint = "" if apply else " --apply sets what can be set."
-        click.echo(f"{left:,} number{'s' * (left != 1)} disagree{'s' * (left == 1)}.{hint}")
+        click.echo(f"{words.counted(left, 'number disagrees', 'numbers disagree')}.{hint}")
     return left
 
 

@@ -7,6 +7,7 @@ from flask.cli import with_appcontext
 
 from reactions.commands import as_json, print_json
 from reactions.newsroom import registering, sites
+from reactions.reports import words
 from reactions.storage import partitions
 from reactions.storage.engines import writing
 from reactions.times import DAY_MS
@@ -34,9 +35,9 @@ def retention(*, as_json: bool) -> None:
         dropped = retention_.drop_old_votes(engine, box, site, now_ms=now_ms)
         outcome.append({"site": site.key, "articles_removed": removed, "articles_with_votes_dropped": dropped})
         if not as_json:
-            click.echo(f"{site.key}: {removed:,} articles without a description removed.")
+            click.echo(f"{site.key}: {words.counted(removed, 'article')} without a description removed.")
         if not as_json and (dropped or site.keep_votes_days is not None):
-            click.echo(f"{site.key}: the votes of {dropped:,} articles dropped.")
+            click.echo(f"{site.key}: the votes of {words.counted(dropped, 'article')} dropped.")
     if as_json:
         print_json({"sites": outcome})
     with writing(engine) as connection:

@@ -20,6 +20,7 @@ from reactions import commands
 from reactions.app import create_app
 from reactions.demo import seeding
 from reactions.newsroom import sites
+from reactions.reports import words
 from reactions.settings import ADDRESSES, SECRETS, Settings, shipped, without_password
 from reactions.storage import migrations
 from reactions.votes import readers
@@ -115,7 +116,7 @@ def _seed(settings: Settings) -> None:
     seeding.add_site(engine, origins=origins, now_ms=now_ms, address=settings.address)
     ballots = seeding.cast_votes(engine, current.parts().ballot_box, now_ms=now_ms)
     seeding.add_key(engine, settings.data_path, now_ms=now_ms)
-    click.echo(f"{ballots:,} ballots counted in {time.monotonic() - started:.1f} s.", err=True)
+    click.echo(f"{words.counted(ballots, 'ballot')} counted in {time.monotonic() - started:.1f} s.", err=True)
 
 
 def _announce(settings: Settings) -> None:

@@ -15,6 +15,7 @@ from reactions.commands import as_json, operator, print_json, tell_changes
 from reactions.commands.reaction_sets import read_set
 from reactions.newsroom import api_keys, articles, registering, sites
 from reactions.newsroom.sites import Site
+from reactions.reports.words import counted
 from reactions.storage.engines import writing
 from reactions.votes import removing
 from reactions.votes.revising import Editor
@@ -205,13 +206,13 @@ def remove(key: str, *, yes: bool) -> None:
         found = sites.get(connection, key)
         count = sum(1 for _ in articles.ids_in(connection, found))
         keys = sum(1 for each in api_keys.all_of(connection, found) if each.revoked_at is None)
-    what = f"{found.name} ({key}), its {count:,} articles with every vote, its {keys:,} API keys, alerts and imports"
+    there = f"its {counted(count, 'article')} with every vote, its {counted(keys, 'API key')}, alerts and imports"
     if not yes:
-        raise click.UsageError(f"This would delete {what}. It cannot be undone. Give --yes to do it.")
+        raise click.UsageError(f"This would delete {found.name} ({key}), {there}. It cannot be undone. Give --yes to do it.")
     parts = current.parts()
     editor = Editor(current.engine(), parts.ballot_box, found, by=operator(), now_ms=current.now_ms())
     removed = removing.remove_site(editor, wait=lambda: time.sleep(parts.settings.site_memory_s + _LATEST_VOTE_S))
-    click.echo(f"{key} is removed, with {removed:,} articles.")
+    click.echo(f"{key} is removed, with {counted(removed, 'article')}.")
 
 
 @site.command("signing-key")
@@ -237,11 +238,11 @@ def fields_of(found: Site) -> dict[str, str | list[str]]:
         "origins": sorted(found.origins),
         "time zone": _time_zone(found),
         "language": f"{found.language} ({languages.own_name(found.language)})",
-        "articles": f"{found.article_policy}, at most {found.new_articles_per_day:,} new ones a day",
+        "articles": f"{found.article_policy}, at most {counted(found.new_articles_per_day, 'new one')} a day",
         "patterns": list(found.article_patterns),
         "forgotten": f"votes are {found.forgotten_votes}",
-        "closing": f"after {found.close_after_days} days" if found.close_after_days else "never",
-        "votes": f"dropped {found.keep_votes_days} days after the last one" if found.keep_votes_days else "kept for ever",
+        "closing": f"after {counted(days, 'day')}" if (days := found.close_after_days) else "never",
+        "votes": f"dropped {counted(days, 'day')} after the last one" if (days := found.keep_votes_days) else "kept for ever",
         "views": ("one in " + f"{found.count_views:,}" if found.count_views > 1 else "each")
         if found.count_views
         else "not counted",

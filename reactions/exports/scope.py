@@ -21,7 +21,7 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, Engine, cast, func
 
 from reactions.exports.columns import TABLES, Column, Table
 from reactions.exports.pages import Page
-from reactions.languages import gettext
+from reactions.languages import gettext, ngettext
 from reactions.newsroom.sites import Site
 from reactions.refusals import MalformedCursor, MalformedExport
 from reactions.reports import periods, query
@@ -158,9 +158,12 @@ def cursor_from(connection: Connection, site: Site, text: str) -> Cursor:
     cursor = Cursor(int(parts[1]), int(parts[2]))
     if (more := cursor_at(connection, site, cursor.hour).changes - cursor.changes) != 0:
         raise MalformedCursor(
-            gettext(
+            ngettext(
+                "Hours in earlier exports have changed since: %(more)s reaction added or removed, as by an import of older "
+                "votes. Start a new chain with since=beginning.",
                 "Hours in earlier exports have changed since: %(more)s reactions added or removed, as by an import of older "
                 "votes. Start a new chain with since=beginning.",
+                abs(more),
                 more=format(more, "+,"),
             ),
             pointer="#/since",

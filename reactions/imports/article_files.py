@@ -17,6 +17,7 @@ from reactions.imports.feeds import Entry
 from reactions.imports.sources import Fault, Row, Source
 from reactions.newsroom import article_keys
 from reactions.refusals import MalformedKey, UnreadableImport
+from reactions.reports.words import counted
 
 FORMATS = ("rss", "atom", "sitemap", "csv")
 MOST_ENTRIES = 50_000
@@ -201,7 +202,7 @@ def _text(name: str, text: str, most: int) -> str:
     if texts.is_blank(text) and not texts.unusable(text):
         raise Unusable(f"has no {name}.")
     if len(text) > most:
-        raise Unusable(f"{name} has {len(text)} characters, more than {most}.")
+        raise Unusable(f"{name} has {counted(len(text), 'character')}, more than {most}.")
     if character := texts.unusable(text):
         raise Unusable(f"{name} contains {character}, a control character or line separator.")
     return text

@@ -26,6 +26,7 @@ from reactions.imports.sources import Source, chunks
 from reactions.newsroom import article_keys
 from reactions.newsroom.sites import Site
 from reactions.refusals import ImportConflict, MalformedKey, UnknownReaction, UnreadableImport
+from reactions.reports.words import counted
 from reactions.votes import imported, ledger
 from reactions.votes.imported import MOST, Change
 from reactions.votes.rules import Ballot
@@ -107,7 +108,7 @@ def _rows(source: Source, name: str, columns: Sequence[str]) -> Iterator[Exporte
         raise UnreadableImport(f"{name}, line 1: the header is not the one that {DESCRIPTION} describes.")
     for line, row in rows:
         if len(row) != len(columns):
-            raise UnreadableImport(f"{name}, line {line:,}: has {len(row)} cells, but the header has {len(columns)}.")
+            raise UnreadableImport(f"{name}, line {line:,}: has {counted(len(row), 'cell')}, but the header has {len(columns)}.")
         yield ExportedRow(f"{name}, line {line:,}", dict(zip(columns, row, strict=True)))
 
 
@@ -231,7 +232,7 @@ def refuse_occupied(connection: Connection, site: Site, chunk: Sequence[Restored
     keys = {article.article_id: article.key for article in chunk}
     ledger.refuse_any_of(connection, site.key, keys)
     if found := imported.first_of(connection, keys):
-        key, has = keys[found.article_id][:80], f"{found.n:,} reactions imported from {found.source}"
+        key, has = keys[found.article_id][:80], f"{counted(found.n, 'reaction')} imported from {found.source}"
         raise ImportConflict(
             f"{key!r} already has {has} in {site.key}, and the export brings its own counts. "
             f"`reactions import remove {site.key} {found.source}` removes what is there; or restore it into an empty site."
@@ -265,7 +266,7 @@ def survey(engine: Engine, site: Site, restoration: Restoration) -> tuple[int, i
 def _text(row: ExportedRow, name: str, most: int) -> str | None:
     text = formats.text_of(row.cells[name])
     if len(text) > most:
-        raise UnreadableImport(f"{row.place}: {name} has {len(text):,} characters, more than {most:,}.")
+        raise UnreadableImport(f"{row.place}: {name} has {counted(len(text), 'character')}, more than {most:,}.")
     return text or None
 
 

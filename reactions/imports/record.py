@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, delete, select, update
 from reactions.languages import gettext
 from reactions.newsroom.sites import Site
 from reactions.refusals import ImportConflict, UnknownImport
+from reactions.reports.words import counted
 from reactions.storage import tables
 from reactions.storage.engines import insert_of
 from reactions.votes import imported, imported_views
@@ -117,13 +118,13 @@ def hold(connection: Connection, begun: Import) -> None:
 def already(connection: Connection, site: Site, known: Import) -> str:
     """How a refusal begins: "daily already has 12 reactions imported from varient (old.csv, 2026-11-27)"."""
     if known.brings_views:
-        n, what = imported_views.total_of(connection, site, known.source), "views"
+        brought = counted(imported_views.total_of(connection, site, known.source), "view")
     elif known.votes:
-        n, what = known.votes, "changes of votes"
+        brought = counted(known.votes, "change of votes", "changes of votes")
     else:
-        n, what = imported.total_of(connection, site, known.source), "reactions"
+        brought = counted(imported.total_of(connection, site, known.source), "reaction")
     day = datetime.fromtimestamp(known.at / 1000, UTC).date()
-    return f"{site.key} already has {n:,} {what} imported from {known.source} ({known.file_name}, {day})"
+    return f"{site.key} already has {brought} imported from {known.source} ({known.file_name}, {day})"
 
 
 def changed() -> ImportConflict:

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, NamedTuple, Protocol, TypeVar
 
 from reactions import strict_json
 from reactions.refusals import UnreadableImport
-from reactions.strict_json import InvalidJson
+from reactions.reports.words import counted
 
 MOST_IN_LINE = 67_108_864  # characters
 MOST_WHOLE = 134_217_728  # bytes of a document that is read as a whole
@@ -196,7 +196,7 @@ def read_json(source: Source) -> Any:
         first, lines = 2, lines[1:]
     try:
         return strict_json.read("".join(lines))
-    except InvalidJson as error:
+    except strict_json.InvalidJson as error:
         if not error.trailing or sum(not line.isspace() for line in lines) < 2:
             raise _unreadable(error, (error.line or 0) + first - 1) from None
     return [_json_line(number, line) for number, line in enumerate(lines, start=first) if not line.isspace()]
@@ -205,11 +205,11 @@ def read_json(source: Source) -> Any:
 def _json_line(number: int, line: str) -> Any:
     try:
         return strict_json.read(line)
-    except InvalidJson as error:
+    except strict_json.InvalidJson as error:
         raise _unreadable(error, number) from None
 
 
-def _unreadable(error: InvalidJson, line: int) -> UnreadableImport:
+def _unreadable(error: strict_json.InvalidJson, line: int) -> UnreadableImport:
     place = f"Line {line}: not JSON" if error.line else "The file is not strict JSON"
     return UnreadableImport(f"{place}: {error}.")
 
@@ -293,7 +293,7 @@ def _check_header(line: int, columns: Sequence[str]) -> None:
 
 def _row(line: int, columns: Sequence[str], cells: Sequence[str | None]) -> Row | Fault:
     if len(cells) < len(columns) or any(cells[len(columns) :]):
-        return Fault(f"Line {line:,}", f"has {len(cells)} cells, but the header has {len(columns)}.")
+        return Fault(f"Line {line:,}", f"has {counted(len(cells), 'cell')}, but the header has {len(columns)}.")
     nameless = [number for number, (name, cell) in enumerate(zip(columns, cells, strict=False), start=1) if cell and not name]
     if nameless:
         return Fault(f"Line {line:,}", f"has something in column {nameless[0]}, which has no name in the header.")

@@ -46,8 +46,8 @@ def percent(share: float) -> str:
 
 
 def counted(value: int, one: str, many: str = "") -> str:
-    """A count with its noun, in English: 1 article, 2 articles."""
-    return f"{number(value)} {one if value == 1 else many or one + 's'}"
+    """A count with its noun, for texts that are in English only: 1 article, 2 articles."""
+    return f"{value:,} {one if value == 1 else many or one + 's'}"
 
 
 def age(hours: float) -> str:

@@ -303,7 +303,7 @@ class BallotBox:
         outcomes = self._durably(count, undo_in_memory=True)
         self._guard = lambda _: None
         if len(outcomes) != len(ballots):
-            raise RuntimeError(f"{len(outcomes)} outcomes of {len(ballots)} ballots")
+            raise RuntimeError(f"not each ballot has its outcome: {len(outcomes)} of {len(ballots)}")
         return outcomes
 
     def _durably(self, work: Callable[[Connection], _T], *, undo_in_memory: bool = False) -> _T:

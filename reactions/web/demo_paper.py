@@ -16,6 +16,7 @@ from flask import Blueprint, current_app, render_template
 from flask.typing import ResponseReturnValue
 
 from reactions import demo
+from reactions.reports import words
 from reactions.times import HOUR_MS
 from reactions.web import headers
 
@@ -118,7 +119,6 @@ def _age(at_ms: int) -> str:
     if minutes < 60:
         return f"{max(1, minutes)} min ago"
     if minutes < 24 * 60:
-        hours = minutes // 60
-        return f"{hours} hour ago" if hours == 1 else f"{hours} hours ago"
+        return f"{words.counted(minutes // 60, 'hour')} ago"
     at = _local_time(at_ms)
     return f"{at.day} {at:%B}"

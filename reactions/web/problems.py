@@ -17,6 +17,7 @@ from werkzeug.exceptions import HTTPException
 
 from reactions import refusals
 from reactions.refusals import Refusal
+from reactions.reports import words
 from reactions.storage import outages
 from reactions.web import cors
 from reactions.web.cors import Forbidden
@@ -232,7 +233,7 @@ def _of_validation(error: ValidationError) -> Problem:
 
 
 def _of_limit(limit: TooMany) -> Problem:
-    wait = f"{limit.retry_after_s} second" + "s" * (limit.retry_after_s > 1)
+    wait = words.counted(limit.retry_after_s, "second")
     fields = {"Retry-After": str(limit.retry_after_s), "RateLimit": f'"{limit.policy}";r=0;t={limit.retry_after_s}'}
     return _problem(document("too-many-votes", f"Too many votes in a short time. Try again in {wait}."), fields)
 

@@ -38,10 +38,10 @@ def test_held_votes_are_listed_released_and_rejected(held_app: Flask) -> None:
     ids = [line.split()[0] for line in listed.splitlines() if "soft cap" in line]
 
     assert len(ids) == 3
-    assert run(held_app, "reject", "daily", "--vote", ids[0]) == (0, "1 votes rejected.\n")
-    assert run(held_app, "release", "daily", "--vote", ids[1]) == (0, "1 votes released.\n")
-    assert run(held_app, "release", "daily", "--all") == (0, "1 votes released.\n")
-    assert run(held_app, "release", "daily", "--all", "--rejected") == (0, "1 votes released.\n")
+    assert run(held_app, "reject", "daily", "--vote", ids[0]) == (0, "1 vote rejected.\n")
+    assert run(held_app, "release", "daily", "--vote", ids[1]) == (0, "1 vote released.\n")
+    assert run(held_app, "release", "daily", "--all") == (0, "1 vote released.\n")
+    assert run(held_app, "release", "daily", "--all", "--rejected") == (0, "1 vote released.\n")
     assert total(held_app) == 4
     assert run(held_app, "verdicts", "daily") == (0, "none yet\n")
 

@@ -109,7 +109,7 @@ def test_the_archive_keeps_what_the_database_has_no_more(daily: Booth, terminal:
     before = file.read_bytes()
     terminal.do(*KEEP_TWO)
 
-    assert "all archived before" in terminal.do("archive", "daily", str(folder), "--anew")
+    assert "closed months, archived before." in terminal.do("archive", "daily", str(folder), "--anew")
     assert file.read_bytes() == before
     assert "not written: its votes were dropped before." in terminal.do("archive", "daily", str(tmp_path / "another"))
 

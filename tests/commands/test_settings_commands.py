@@ -172,7 +172,7 @@ def test_a_site_is_removed_with_everything_it_has_and_nothing_of_another(
     said = terminal.do("site", "remove", "daily", "--yes", **QUICK)
 
     assert asked.code == 2
-    assert "This would delete The Daily (daily), its 3 articles with every vote, its 1 API keys, alerts and imports" in asked.err
+    assert "This would delete The Daily (daily), its 3 articles with every vote, its 1 API key, alerts and imports" in asked.err
     assert said == "daily is removed, with 3 articles.\n"
     assert verified(app) == []
     with app.app_context():

@@ -65,7 +65,7 @@ def test_a_change_in_hours_that_were_exported_is_not_lost_silently(engine: Engin
     _, since = following(here, "votes", "beginning", now_ms=NOON)
     here.vote((2, "a", "like", NOON - 4 * HOUR_MS))
 
-    with pytest.raises(MalformedCursor, match=r"changed since: \+1 reactions"):
+    with pytest.raises(MalformedCursor, match=r"changed since: \+1 reaction added"):
         following(here, "votes", since, now_ms=NOON + HOUR_MS)
 
 

@@ -51,7 +51,7 @@ def test_one_table_goes_to_standard_output(terminal: Terminal) -> None:
     said = terminal.type("export", "daily", "articles", "--columns", "article,title,section", "--section", "Sport")
 
     assert (said.code, said.out) == (0, "article,title,section\na,Ä story,Sport\n")
-    assert said.err.startswith("articles.csv: 1 rows, ")
+    assert said.err.startswith("articles.csv: 1 row, ")
 
 
 def test_forms_are_chosen(terminal: Terminal, tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_lines_are_those_of_the_file() -> None:
     rows = read(b'sep=,\n\nslug,title\na,"one\ntwo"\n\n,,\nb,c\nd\n')
 
     assert [row.line for row in rows if isinstance(row, Row)] == [4, 8]
-    assert rows[-1] == Fault("Line 9", "has 1 cells, but the header has 2.")
+    assert rows[-1] == Fault("Line 9", "has 1 cell, but the header has 2.")
 
 
 @pytest.mark.parametrize("separator", [",", "\t"])

@@ -22,6 +22,14 @@ def test_a_count_has_its_thousands_and_a_median_its_half(value: float, said: str
     assert words.number(value) == said
 
 
+@pytest.mark.parametrize(
+    ("value", "said"), [(0, "0 changes of votes"), (1, "1 change of votes"), (1234, "1,234 changes of votes")]
+)
+def test_a_count_stands_before_its_noun(value: int, said: str) -> None:
+    assert words.counted(value, "change of votes", "changes of votes") == said
+    assert words.counted(value, "vote") == said.replace("changes of ", "").replace("change of votes", "vote")
+
+
 @pytest.mark.parametrize(("value", "said"), [(0.424, "+0.42"), (-0.3, "−0.30"), (0.001, "0.00"), (-0.001, "0.00"), (1, "+1.00")])
 def test_a_mood_has_its_sign(value: float, said: str) -> None:
     assert words.signed(value) == said
