@@ -19,6 +19,7 @@ from reactions import texts
 Network = IPv4Network | IPv6Network
 Proxies = tuple[frozenset[Network], bool]
 
+_SOCKET_BYTES = 107  # of the kernel's
 _MOST_HITS, _LONGEST_WINDOW_S = 1_000_000_000, 366 * 86_400  # far from where Redis and the RateLimit fields cannot count on
 
 
@@ -74,26 +75,39 @@ def is_bind(value: str) -> None:
     host_and_port = re.fullmatch(r"[^\s/]+:[0-9]{1,5}", value) and 0 < int(port) < 65536
     if not host_and_port and not value.startswith("unix:/"):
         raise ValidationError('Write it as "127.0.0.1:8000" or "unix:/run/reactions.sock".')
+    if len(value.removeprefix("unix:").encode(errors="surrogateescape")) > _SOCKET_BYTES:
+        raise ValidationError(f"The path of a socket has at most {_SOCKET_BYTES} bytes.")
 
 
 # A host, and perhaps a port up to 65535.
-_HOST = r"(\[[\w:.]+\]|[^\s:/?#@\"'<>\[\]]+)(:0*(?:[1-9]\d{0,3}|[1-5]\d{4}|6(?:[0-4]\d{3}|5(?:[0-4]\d\d|5(?:[0-2]\d|3[0-5])))))?"
+_NAME = r"(\[[\w:.]+\]|[^\s:/?#@\"'<>\[\],]+)"
+_PORT = r":0*(?:[1-9]\d{0,3}|[1-5]\d{4}|6(?:[0-4]\d{3}|5(?:[0-4]\d\d|5(?:[0-2]\d|3[0-5]))))"
+_HOST = rf"{_NAME}({_PORT})?"
+_HOSTS = rf"{_NAME}{_PORT}(,{_NAME}{_PORT})*"
+
+# Of each scheme: what follows it after the user and the password, and how to write it.
+_LIMITERS = {
+    "memory": (".*", ""),
+    "redis": (rf"{_HOST}(/[0-9]*)?(\?.*)?", ""),
+    "rediss": (rf"{_HOST}(/[0-9]*)?(\?.*)?", ""),
+    "redis+cluster": (rf"{_HOSTS}/?(\?.*)?", "redis+cluster://host1:6379,host2:6379"),
+    "redis+sentinel": (rf"{_HOSTS}/[^/?]+(\?.*)?", "redis+sentinel://host1:26379,host2:26379/name-of-the-primary"),
+    "redis+unix": (r"/[^?]+(\?.*)?", "redis+unix:///run/redis.sock"),
+    "unix": ("(?!)", "redis+unix:///run/redis.sock"),  # as redis-py writes it
+}
 
 
 def is_limiter_url(value: str) -> None:
     """The address of a limiter's storage."""
     scheme, sign, rest = value.partition("://")
-    known = {"memory", "redis", "rediss", "redis+cluster", "redis+sentinel", "unix", "redis+unix"}
-    readable = scheme not in ("redis", "rediss") or re.fullmatch(rf"{_HOST}([/?].*)?", rest.rpartition("@")[2])
-    if scheme not in known or not sign or not readable or (scheme != "memory" and not rest):
-        raise ValidationError('Write it as "memory://" or "redis://host:6379/0".')
-    if scheme == "redis+sentinel" and not re.fullmatch(r"[^/]+/[^/?]+(\?.*)?", rest):
-        raise ValidationError('Write it as "redis+sentinel://host1:26379,host2:26379/name-of-the-primary".')
+    form, example = _LIMITERS.get(scheme, ("(?!)", ""))
+    if not sign or not re.fullmatch(form, rest.rpartition("@")[2]):
+        raise ValidationError(f'Write it as "{example}".' if example else 'Write it as "memory://" or "redis://host:6379/0".')
 
 
 def is_public_url(value: str) -> None:
     """The service's address, or nothing."""
-    if value and not re.fullmatch(rf"https?://{_HOST}(/[^\s?#\"'<>]*)?", value):
+    if value and not re.fullmatch(rf"https?://{_HOST}(/[^\s?#\"'<>\x00-\x1f\x7f]*)?", value):
         raise ValidationError('Write it as "https://reactions.example.org".')
 
 

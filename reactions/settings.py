@@ -22,14 +22,12 @@ from reactions import notations
 
 PREFIX = "REACTIONS_"
 NOT_SETTINGS = {"CONFIG"}  # read by `load` itself
+_OF_ANY_BYTES = {"secret", "previous_secrets", "pseudonym_secret"}
+_MOST = 1_000_000_000  # of anything; beyond, clocks and the database's numbers overflow when the first vote comes
 
 
 class InvalidSettings(Exception):
     """The settings cannot be used; the text has one line for each fault."""
-
-
-def _at_least(minimum: float) -> dict[str, Any]:
-    return {"validate": validate.Range(min=minimum)}
 
 
 def _plain() -> Any:
@@ -41,7 +39,7 @@ def _checked(check: Any) -> Any:
 
 
 def _number(minimum: float) -> Any:
-    return field(metadata=_at_least(minimum))
+    return field(metadata={"validate": [validate.Range(min=minimum), validate.Range(max=_MOST)]})
 
 
 def _between(least: float, most: float) -> Any:
@@ -103,7 +101,7 @@ class Settings:
     proven_after_hours: int = _number(0)
     proven_articles: int = _between(0, 16)
     held_for_minutes: int = _number(1)
-    suspect_held_for_hours: int = _number(1)
+    suspect_held_for_hours: int = _between(1, 1_000_000)
     hold_automatically: bool = _plain()
     detector_every_s: float = _number(0)
     verify_articles_per_minute: int = _number(0)
@@ -215,7 +213,7 @@ def load(environ: Mapping[str, str], **overrides: Any) -> Settings:
 
 def _from_file(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # some editors begin it with a byte order mark
     except OSError as error:
         raise InvalidSettings(f"REACTIONS_CONFIG names {path}, which cannot be read: {error.strerror}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -232,15 +230,21 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
             name, text = name.removesuffix("_FILE"), _secret_from(variable, text)
         if name.lower() in given:
             raise InvalidSettings(f"{name.lower()}: given twice. Keep one of {PREFIX}{name} and {PREFIX}{name}_FILE.")
+        if name.lower() not in _OF_ANY_BYTES and any("\ud800" <= letter <= "\udfff" for letter in text):
+            raise InvalidSettings(f"{name.lower()}: the environment has bytes in it that are not UTF-8.")
         given[name.lower()] = text
     return given
 
 
 def _secret_from(variable: str, path: str) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8").strip()
+        text = Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise InvalidSettings(f"{variable} names {path}, which cannot be read: {error}.") from None
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise InvalidSettings(f"{variable} names {path}, which cannot be read: {why}.") from None
+    if not text:
+        raise InvalidSettings(f"{variable} names {path}, which is empty.")
+    return text
 
 
 def _unknown(name: str) -> str:

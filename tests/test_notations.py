@@ -13,7 +13,9 @@ from tests.test_settings import fault_of
 BIND = 'Write it as "127.0.0.1:8000" or "unix:/run/reactions.sock".'
 NETWORK = 'is no network. Write "10.0.0.0/8", "127.0.0.1/32" or "unix".'
 URL = 'Write it as "memory://" or "redis://host:6379/0".'
+SENTINEL = 'Write it as "redis+sentinel://host1:26379,host2:26379/name-of-the-primary".'
 _CACHE = 'Write each as "http://10.0.0.5:6081": http or https, a host, perhaps a port, no path.'
+LONG = f"unix:/{'a' * 107}"
 WRONG = [
     ("PURGE_URLS", "http://cache/v1", f"{_CACHE} (it is 'http://cache/v1')"),
     ("PURGE_URLS", "http://10.0.0.5:70000", f"{_CACHE} (it is 'http://10.0.0.5:70000')"),
@@ -34,6 +36,16 @@ WRONG = [
     ("LIMITER_URL", "redis://:hunter2@localhost:port", URL),
     ("LIMITER_URL", "rediss://[::1", URL),
     ("LIMITER_URL", "redis://localhost:65536/0", URL),
+    ("LIMITER_URL", "redis://localhost/one", URL),
+    ("LIMITER_URL", "redis://localhost/-1", URL),
+    ("LIMITER_URL", "memcached://localhost", URL),
+    ("LIMITER_URL", "unix:///run/redis.sock", 'Write it as "redis+unix:///run/redis.sock".'),
+    ("LIMITER_URL", "redis+unix://", 'Write it as "redis+unix:///run/redis.sock".'),
+    ("LIMITER_URL", "redis+cluster://:hunter2@h:port", 'Write it as "redis+cluster://host1:6379,host2:6379".'),
+    ("LIMITER_URL", "redis+cluster://h1:6379,h2", 'Write it as "redis+cluster://host1:6379,host2:6379".'),
+    ("LIMITER_URL", "redis+cluster://h:99999", 'Write it as "redis+cluster://host1:6379,host2:6379".'),
+    ("LIMITER_URL", "redis+sentinel://h:26379", SENTINEL),
+    ("LIMITER_URL", "redis+sentinel://h:port/primary", SENTINEL),
     ("SMTP_URL", "smtp://mail:65536", 'Write it as "smtp://user:password@mail.example.org:587" or "smtps://mail.example.org".'),
     ("TRUSTED_PROXIES", "10.0.0.1/8", f"'10.0.0.1/8' {NETWORK} (it is '10.0.0.1/8')"),
     ("TRUSTED_PROXIES", "nginx", f"'nginx' {NETWORK} (it is 'nginx')"),
@@ -42,6 +54,8 @@ WRONG = [
     ("PUBLIC_URL", "http://[", "Write it as \"https://reactions.example.org\". (it is 'http://[')"),
     ("PUBLIC_URL", "https://a:65536", "Write it as \"https://reactions.example.org\". (it is 'https://a:65536')"),
     ("PUBLIC_URL", "https://a:port", "Write it as \"https://reactions.example.org\". (it is 'https://a:port')"),
+    ("PUBLIC_URL", "https://a/\a", "Write it as \"https://reactions.example.org\". (it is 'https://a/\\x07')"),
+    ("BIND", LONG, f"The path of a socket has at most 107 bytes. (it is {LONG!r})"),
     ("DATA_DIR", "", "Name a folder. (it is '')"),
     ("DATA_DIR", "~nobody-has-this-name/x", "There is no such home folder. (it is '~nobody-has-this-name/x')"),
     ("SECRET", "hunter2", "Must have at least 32 characters: `openssl rand -hex 32` makes one."),
@@ -61,10 +75,20 @@ def test_bind_takes_every_way_to_write_an_address() -> None:
         "[::1]:8000",
         "[::]:8000",
         "unix:/run/reactions.sock",
+        f"unix:/{'a' * 106}",
         "reactions:80",
     ]
 
     assert [load({"REACTIONS_BIND": way}).bind for way in ways] == ways
+
+
+def test_a_limiter_takes_every_way_to_write_a_redis() -> None:
+    ways = [
+        "redis://localhost", "redis://user:pass@localhost:6379/0?protocol=3", "rediss://[::1]:6379", "redis+unix:///run/redis.sock",
+        "redis+cluster://u:p@h1:6379,[::1]:6379", "redis+sentinel://:p@h1:26379,h2:26379/primary?db=1", "memory://",
+    ]  # fmt: skip
+
+    assert [load({"REACTIONS_LIMITER_URL": way}).limiter_url for way in ways] == ways
 
 
 MALFORMED = [

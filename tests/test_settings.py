@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
 
@@ -85,6 +86,12 @@ WRONG = [
     ("WORKERS", "0", "Must be greater than or equal to 1. (it is '0')"),
     ("THREADS", "-1", "Must be greater than or equal to 1. (it is '-1')"),
     ("THREADS", "²", "Not a valid integer. (it is '²')"),
+    ("THREADS", "4 threads", "Not a valid integer. (it is '4 threads')"),
+    ("QUEUE_SIZE", "1000000001", "Must be less than or equal to 1000000000. (it is '1000000001')"),
+    ("HELD_FOR_MINUTES", "999999999999999", "Must be less than or equal to 1000000000. (it is '999999999999999')"),
+    ("ANSWER_WITHIN_S", "1e300", "Must be less than or equal to 1000000000. (it is '1e300')"),
+    ("ANSWER_WITHIN_S", "1,5", "Not a valid number. (it is '1,5')"),
+    ("METRICS_TOKEN", os.fsdecode(b"\xff"), "the environment has bytes in it that are not UTF-8."),
     ("ANSWER_WITHIN_S", "soon", "Not a valid number. (it is 'soon')"),
     ("ANSWER_WITHIN_S", "nan", "Special numeric values (nan or infinity) are not permitted. (it is 'nan')"),
     ("ANSWER_WITHIN_S", "inf", "Special numeric values (nan or infinity) are not permitted. (it is 'inf')"),
@@ -151,6 +158,13 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     )
 
 
+def test_a_file_may_begin_as_windows_begins_it(tmp_path: Path) -> None:
+    file = tmp_path / "reactions.toml"
+    file.write_bytes(b"\xef\xbb\xbfthreads = 7\r\n")
+
+    assert load({"REACTIONS_CONFIG": str(file)}).threads == 7
+
+
 @pytest.mark.parametrize("text", [b"bind: 127.0.0.1:8000", b"bind = ", b'bind = "a"\nbind = "b"', b"\xff\xfe", b"= 1"])
 def test_a_file_that_is_no_toml_is_named(tmp_path: Path, text: bytes) -> None:
     file = tmp_path / "reactions.toml"
@@ -181,9 +195,18 @@ def test_a_setting_given_twice_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_of_a_setting_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    told = fault_of({"REACTIONS_SECRET_FILE": str(tmp_path / "none")})
+    (tmp_path / "latin").write_bytes(b"\xff" * 32)
+    (tmp_path / "empty").write_text("\n")
+    whys = {
+        "none": "which cannot be read: No such file or directory.",
+        ".": "which cannot be read: Is a directory.",
+        "latin": "which cannot be read: it is not UTF-8.",
+        "empty": "which is empty.",
+    }
 
-    assert told.startswith(f"REACTIONS_SECRET_FILE names {tmp_path / 'none'}, which cannot be read: ")
+    for name, why in whys.items():
+        file = tmp_path / name
+        assert fault_of({"REACTIONS_SECRET_FILE": str(file)}) == f"REACTIONS_SECRET_FILE names {file}, {why}"
 
 
 CANARY = "hunter2"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, make_url
@@ -28,6 +29,8 @@ _VALUES = {  # of libpq, https://www.postgresql.org/docs/current/libpq-connect.h
     "sslmode": ("prefer", "disable", "allow", "require", "verify-ca", "verify-full"),
     "target_session_attrs": ("any", "read-write", "read-only", "primary", "standby", "prefer-standby"),
 }
+_NUMBERS = ("port", "prepare_threshold", "keepalives", *(name for name, value in _CONNECTION.items() if isinstance(value, int)))
+_DRIVERS = {"sqlite": "sqlite", "sqlite+pysqlite": "sqlite", "postgresql": "postgresql", "postgresql+psycopg": "postgresql"}
 _RECYCLE_S = 60
 _SEVERAL_HOSTS = (
     "a port is not a number. Write several hosts as postgresql://user:password@/database?host=db1:5432&host=db2:5432."
@@ -90,10 +93,14 @@ def _read(address: str, setting: str) -> URL:
         url = None
     except ValueError:
         raise InvalidSettings(f"{setting}: {_SEVERAL_HOSTS}") from None
-    engine = url.get_backend_name() if url else ""
+    engine = _DRIVERS.get(url.drivername, "") if url else ""
     if url and engine == "sqlite" and (not url.database or ":memory:" in url.database or url.query.get("mode") == "memory"):
         raise InvalidSettings(f"{setting}: in memory nothing would last. Name a file, as in sqlite:////path/to/file.db.")
-    if url and engine in {"sqlite", "postgresql"}:
+    if url and engine == "sqlite" and (url.host or url.query or not Path(str(url.database)).is_absolute()):
+        raise InvalidSettings(f"{setting}: name the whole path, and nothing else, as in sqlite:////path/to/file.db.")
+    if url and url.port is not None and not 0 < url.port < 65536:
+        raise InvalidSettings(f"{setting}: a port is a number from 1 to 65535.")
+    if url and engine:
         return url
     raise InvalidSettings(f"{setting}: write sqlite:////path/to/file.db or postgresql://user:password@host/database.")
 
@@ -101,12 +108,13 @@ def _read(address: str, setting: str) -> URL:
 def _connect_args(url: URL, timeouts: Mapping[str, int], *, pooled: bool, setting: str) -> dict[str, Any]:
     """What psycopg is told beside the address, which may decide otherwise. Raises InvalidSettings for what it does not know."""
     asked = {name: value if isinstance(value, str) else ",".join(value) for name, value in url.query.items()}
+    for name in _NUMBERS:
+        if not all(part.isascii() and part.isdecimal() for part in asked.get(name, "0").split(",")):
+            raise InvalidSettings(f"{setting}: {name} is a number (it is {asked[name]!r}).")
     threshold = asked.pop("prepare_threshold", None)
     for name, known in _VALUES.items():
         if asked.get(name, known[0]) not in known:
             raise InvalidSettings(f"{setting}: {name} is one of {', '.join(known)} (it is {asked[name]!r}).")
-    if threshold is not None and not threshold.isdecimal():
-        raise InvalidSettings(f"{setting}: prepare_threshold is a number (it is {threshold!r}).")
     _refuse_unknown_options(asked, setting)
     args: dict[str, Any] = {name: value for name, value in _CONNECTION.items() if name not in asked}
     args["client_encoding"] = "UTF8"  # of the texts of `trips`, in a database of any encoding

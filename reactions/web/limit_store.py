@@ -23,7 +23,7 @@ from limits.errors import ConfigurationError
 from limits.storage import Storage, storage_from_string
 from limits.storage.base import SlidingWindowCounterSupport
 
-from reactions.settings import InvalidSettings, Settings
+from reactions.settings import InvalidSettings, Settings, without_password
 
 
 class Policy(NamedTuple):
@@ -360,14 +360,25 @@ def _asked(settings: Settings, question: Callable[[Any], Any]) -> Any:
 
 def address(settings: Settings) -> tuple[str, dict[str, Any]]:
     """The address of the store and its options, as `limits` and Flask-Limiter take them. Raises InvalidSettings."""
-    return ("windows://", {}) if settings.limiter_url.startswith("memory") else (settings.limiter_url, _redis_options(settings))
+    if settings.limiter_url.startswith("memory"):
+        return "windows://", {}
+    _redis_storage(settings)  # Flask-Limiter would end the start with whatever redis-py says
+    return settings.limiter_url, _redis_options(settings)
 
 
 def _redis_storage(settings: Settings) -> Storage:
+    options = _redis_options(settings)
+    from redis.exceptions import RedisClusterException, RedisError
+
     try:
-        return storage_from_string(settings.limiter_url, **_redis_options(settings))  # type: ignore[return-value]
-    except (ConfigurationError, ImportError, ValueError) as error:
-        raise InvalidSettings(f"limiter_url: {error}") from None
+        storage = storage_from_string(settings.limiter_url, **options)
+        if pool := getattr(storage.storage, "connection_pool", None):  # type: ignore[union-attr]
+            pool.make_connection()  # connects to nothing yet, and knows its options
+    except (ConfigurationError, ImportError, ValueError, RedisError, RedisClusterException) as error:
+        raise InvalidSettings(f"limiter_url: {without_password(str(error))}") from None
+    except TypeError as error:
+        raise InvalidSettings(f"limiter_url: an option that Redis does not have: {str(error).rpartition(' ')[2]}.") from None
+    return storage  # type: ignore[return-value]
 
 
 def _redis_options(settings: Settings) -> dict[str, Any]:

@@ -80,9 +80,19 @@ def test_tables_that_are_missing_are_named_with_what_makes_them(tmp_path: Path) 
 
 
 ENGINES = "database_url: write sqlite:////path/to/file.db or postgresql://user:password@host/database."
+WHOLE_PATH = "database_url: name the whole path, and nothing else, as in sqlite:////path/to/file.db."
 DATABASES = {
     "an engine that is not served": ("mysql://h/d", ENGINES),
     "no address": ("nonsense", ENGINES),
+    "another driver": ("postgresql+asyncpg://u:hunter2@h/d", ENGINES),
+    "a path from where one happens to be": ("sqlite:///reactions.db", WHOLE_PATH),
+    "a file on a host": ("sqlite://host/reactions.db", WHOLE_PATH),
+    "an option of a file": ("sqlite:////tmp/a.db?foo=bar", WHOLE_PATH),
+    "a port that there is not": ("postgresql://u:hunter2@h:99999/d", "database_url: a port is a number from 1 to 65535."),
+    "an option that is a number": (
+        "postgresql://h/d?connect_timeout=2s",
+        "database_url: connect_timeout is a number (it is '2s').",
+    ),
     "in memory": ("sqlite://", "database_url: in memory nothing would last. Name a file, as in sqlite:////path/to/file.db."),
     "in memory, by name": ("sqlite:///:memory:", "database_url: in memory nothing would last."),
     "a folder that does not exist": ("sqlite:////no/such/folder/a.db", "No such file or directory"),
@@ -103,6 +113,22 @@ def test_a_database_that_cannot_be_used_is_said_in_one_line(terminal: Terminal, 
 
         assert said in line or "unable to open database file" in line
         assert "hunter2" not in line
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("redis://:hunter2@127.0.0.1/0?nonsense=1", "an option that Redis does not have: 'nonsense'."),
+        ("redis://:hunter2@127.0.0.1/0?db=x", "Invalid value for 'db' in connection URL."),
+        ("rediss://:hunter2@127.0.0.1/0?ssl_cert_reqs=maybe", "Invalid SSL Certificate Requirements Flag: maybe"),
+        ("redis+cluster://:hunter2@127.0.0.1:{port}", "Redis Cluster cannot be connected."),
+    ],
+)
+def test_an_address_of_redis_that_cannot_be_used_is_said_in_one_line(terminal: Terminal, url: str, said: str) -> None:
+    line = terminal.fail("site", "list", limiter_url=url.format(port=free_port()))
+
+    assert line.startswith(f"limiter_url: {said}")
+    assert "hunter2" not in line
 
 
 def test_a_file_that_is_no_database_is_said_in_one_line(terminal: Terminal, tmp_path: Path) -> None:
