@@ -9,12 +9,15 @@ from __future__ import annotations
 import errno
 import gc
 import getpass
+import io
 import json
 import os
 import re
+import sys
 from contextlib import suppress
 from difflib import get_close_matches
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -116,6 +119,8 @@ _MEANT = {
 
 def _with_nearest(error: click.UsageError) -> click.UsageError:
     """The same error; for a command or an option that there is not, with the nearest, or with all there are."""
+    if isinstance(error, click.MissingParameter):
+        return click.UsageError(" ".join(error.format_message().split()), error.ctx)  # Click writes each choice on a line
     name = getattr(error, "command_name", None) or getattr(error, "option_name", None)
     if name is None or error.ctx is None:
         return error
@@ -215,14 +220,11 @@ def failure(error: Exception) -> str | None:
     if isinstance(error, InvalidSettings | Refusal):
         return str(error)
     if isinstance(error, SQLAlchemyError):
-        cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-        if "startup parameter" in cause:
-            return f"The database reported an error: {cause}. Behind PgBouncer, set database_through_pgbouncer = true."
-        if _UNREACHED.search(cause):
-            return f"The database reported an error: {cause}. Is database_url right, and may this user use it?"
-        return f"The database reported an error: {cause}. Has `reactions db upgrade` been run?"
+        return _database_said(str(getattr(error, "orig", None) or error).strip().splitlines()[0])
     if isinstance(error, ImportError):
         return f"{error}. PostgreSQL needs reader-reactions[postgres], and Redis reader-reactions[redis]."
+    if isinstance(error, UnicodeEncodeError) and error.reason == "surrogates not allowed":
+        return "The command line has bytes in it that are not UTF-8. Is the terminal set to UTF-8?"
     if isinstance(error, CommandError):
         return f"The migrations cannot be applied: {error}"
     if isinstance(error, OSError) and error.errno != errno.EPIPE:
@@ -230,6 +232,24 @@ def failure(error: Exception) -> str | None:
     return None
 
 
+def _database_said(cause: str) -> str:
+    if "startup parameter" in cause:
+        return f"The database reported an error: {cause}. Behind PgBouncer, set database_through_pgbouncer = true."
+    if _UNREACHED.search(cause):
+        return f"The database reported an error: {cause}. Is database_url right, and may this user use it?"
+    return f"The database reported an error: {cause}. Has `reactions db upgrade` been run?"
+
+
 def main() -> None:
     """The entry point."""
+    _ready_streams()
     cli.main(prog_name="reactions")
+
+
+def _ready_streams() -> None:
+    """Write UTF-8 whatever the terminal takes, as what is printed becomes files. Read nothing where nothing is open."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    if sys.stdin is None:
+        sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115  it stays open

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from reactions.commands import as_json, failure, print_json
+from reactions.commands.arguments import ArticleId, Seconds
 from reactions.newsroom import sites
 from reactions.reports import reporting, words
 from reactions.storage import distribution, migrations, partitions
@@ -118,7 +119,7 @@ def partition(*, dry_run: bool) -> None:
 
 
 @db.command("drop-months")
-@click.option("--keep-months", type=click.IntRange(min=1), required=True, help="Whole months to keep, beside the present one.")
+@click.option("--keep-months", type=click.IntRange(1, 1200), required=True, help="Whole months to keep, beside the present one.")
 @click.option("--unchecked", is_flag=True, help="Do not compare the events with their seals before they go.")
 @click.option("--dry-run", is_flag=True, help="Print what would go, and drop nothing.")
 def drop_months(*, keep_months: int, unchecked: bool, dry_run: bool) -> None:
@@ -148,8 +149,8 @@ def _would_go(piece: Partition) -> str:
 
 
 @click.command("verify")
-@click.option("--above", type=int, help="Go on above this article id, where an earlier run has stopped.")
-@click.option("--within", type=click.FloatRange(min=0), help="Stop after so many seconds.")
+@click.option("--above", type=ArticleId(), help="Go on above this article id, where an earlier run has stopped.")
+@click.option("--within", type=Seconds(), help="Stop after so many seconds.")
 @as_json
 @with_appcontext
 def verify(above: int | None, within: float | None, *, as_json: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date
 from email.utils import parseaddr
 from pathlib import Path
 from urllib.parse import urlencode
@@ -12,6 +12,7 @@ import click
 from flask.cli import AppGroup, with_appcontext
 
 from reactions.commands import as_json, operator, print_json
+from reactions.commands.arguments import Day, Place
 from reactions.newsroom import sites
 from reactions.newsroom import subscribers as subscribers_
 from reactions.notices import digest, mail
@@ -25,15 +26,15 @@ from reactions.web import current, settings_api
 
 @click.command("digest")
 @click.argument("site")
-@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="Day in the site's time zone.  [default: yesterday]")
+@click.option("--day", type=Day(), help="Day in the site's time zone.  [default: yesterday]")
 @click.option(
     "--html",
-    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    type=Place(dir_okay=False, allow_dash=True, path_type=Path),
     help="Write HTML to this file, or to standard output (-).",
 )
 @click.option(
     "--text",
-    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    type=Place(dir_okay=False, allow_dash=True, path_type=Path),
     help="Write text to this file, or to standard output (-).",
 )
 @click.option("--smtp", is_flag=True, help="Send it by mail through the smtp_url of the settings.")
@@ -45,13 +46,13 @@ from reactions.web import current, settings_api
 )
 @with_appcontext
 def digest_command(
-    site: str, day: datetime | None, html: Path | None, text: Path | None, smtp: bool, recipients: Sequence[str]
+    site: str, day: date | None, html: Path | None, text: Path | None, smtp: bool, recipients: Sequence[str]
 ) -> None:
     """Write the digest of one day.
 
     Without --html, --text or --smtp it goes to standard output as text.
     """
-    found = _read(site, day.date() if day else None)
+    found = _read(site, day)
     link = _dashboard_url(found)
     if html:
         _write(html, digest.html(found, dashboard_url=link))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import click
 from flask.cli import with_appcontext
 
 from reactions.commands import as_json, print_json
+from reactions.commands.arguments import Day, Place
 from reactions.exports import archive as archive_
 from reactions.exports import columnar, files, pages, scope
 from reactions.exports.columns import TABLES
@@ -26,15 +27,13 @@ from reactions.times import rfc3339
 from reactions.votes import readers
 from reactions.web import current
 
-_DAY = click.DateTime(["%Y-%m-%d"])
-
 
 def _options(command: Any) -> Any:
     """The options that say what is exported, named as in the API."""
     options: list[Any] = [
         click.option("--period", type=click.Choice(periods.NAMES), help="Period to export.  [default: the whole history]"),
-        click.option("--from", "first", type=_DAY, help="The first day, at most 366 before the last."),
-        click.option("--to", "last", type=_DAY, help="The last day, included.  [default: today]"),
+        click.option("--from", "first", type=Day(), help="The first day, at most 366 before the last."),
+        click.option("--to", "last", type=Day(), help="The last day, included.  [default: today]"),
         click.option("--time-zone", default="", help="Time zone of the days.  [default: the site's]"),
         click.option("--section", default="", help="Articles of this section."),
         click.option("--author", default="", help="Articles by this author."),
@@ -61,7 +60,7 @@ def _options(command: Any) -> Any:
 @click.argument("site")
 @click.argument("what", type=click.Choice([*TABLES, "all"]))
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="Folder for the files.  [default: standard output, for one table]"
+    "-o", "--output", type=Place(path_type=Path), help="Folder for the files.  [default: standard output, for one table]"
 )
 @click.option(
     "--format", "format_", type=click.Choice(scope.FORMATS), default="csv", show_default=True, help="Format of the files."
@@ -80,6 +79,8 @@ def export(site: str, what: str, output: Path | None, format_: str, *, gzip: boo
     tables = list(TABLES.values()) if what == "all" else [scope.table_named(what)]
     if output is None and len(tables) > 1:
         raise click.UsageError("Standard output takes one table. Give a folder: --output exports")
+    if output is None and sys.stdout is None:
+        raise click.UsageError("Standard output is closed. Give a folder: --output exports")
     with current.reading() as connection:
         found = sites.get(connection, site)
     choice = _choice(chosen)
@@ -91,7 +92,7 @@ def export(site: str, what: str, output: Path | None, format_: str, *, gzip: boo
 
 @click.command("archive")
 @click.argument("site")
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("folder", type=Place(path_type=Path, file_okay=False))
 @click.option(
     "--precision",
     type=click.Choice(list(scope.PRECISIONS)),
@@ -164,8 +165,8 @@ def _choice(chosen: dict[str, Any]) -> Choice:
     )
 
 
-def _day(moment: datetime | None) -> str:
-    return moment.date().isoformat() if moment else ""
+def _day(day: date | None) -> str:
+    return day.isoformat() if day else ""
 
 
 @contextmanager

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 import click
 from flask.cli import AppGroup
 
 from reactions.commands import as_json, operator, print_json
+from reactions.commands.arguments import Moment
 from reactions.newsroom import article_keys, articles, sites
 from reactions.newsroom.sites import Site
 from reactions.reports import words
@@ -24,21 +24,6 @@ _SHOWN = 100
 holds = AppGroup("holds", help="List, release and reject votes that are held or suspect.")
 
 
-class _Moment(click.ParamType[int]):
-    """A time with an offset, in milliseconds."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value} is no time. Write it as 2026-03-01T07:30:00+01:00.", param, ctx)
-        if moment.tzinfo is None:
-            self.fail(f"{value} has no offset. Write it as 2026-03-01T07:30:00+01:00.", param, ctx)
-        return round(moment.timestamp() * 1000)
-
-
 def _choosing(command: Any) -> Any:
     """The options that choose votes."""
     for option in (
@@ -46,8 +31,8 @@ def _choosing(command: Any) -> Any:
         click.option("--article", metavar="KEY", help="The votes on an article."),
         click.option("--verdict", metavar="ID", help="The votes that a verdict names."),
         click.option("--network", metavar="HASH", help="The votes of a network, by its hash."),
-        click.option("--from", "since", type=_Moment(), help="Votes held at this time or later: 2026-03-01T07:30:00+01:00."),
-        click.option("--until", type=_Moment(), help="Votes held before this time."),
+        click.option("--from", "since", type=Moment(), help="Votes held at this time or later: 2026-03-01T07:30:00+01:00."),
+        click.option("--until", type=Moment(), help="Votes held before this time."),
     ):
         command = option(command)
     return command

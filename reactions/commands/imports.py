@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TextIO
 from xml.sax.saxutils import quoteattr
@@ -17,6 +17,7 @@ import click
 from flask.cli import AppGroup
 
 from reactions.commands import as_json, operator, print_json
+from reactions.commands.arguments import Day, Place
 from reactions.imports import apply, article_files, descriptions, own_exports, record, totals, views
 from reactions.imports.article_files import ArticleOptions, Reading
 from reactions.imports.descriptions import Untitled
@@ -183,7 +184,7 @@ def _csv(typed: Typed, mapping: TextIO) -> None:
 @click.argument("site")
 @click.argument("file", type=click.File("rb"))
 @click.option("--from", "from_", type=click.Choice(list(pages.TOOLS)), required=True, help="The tool that wrote the file.")
-@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="The day that a file without dates is about.")
+@click.option("--day", type=Day(), help="The day that a file without dates is about.")
 @click.option(
     "--key",
     metavar="TEMPLATE",
@@ -191,9 +192,7 @@ def _csv(typed: Typed, mapping: TextIO) -> None:
 )
 @click.option("--source", callback=_source, help="A name for the views of this tool.  [default: the tool's]")
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
-def _views(
-    site: str, file: BinaryIO, from_: str, day: datetime | None, key: str | None, source: str | None, dry_run: bool
-) -> None:
+def _views(site: str, file: BinaryIO, from_: str, day: date | None, key: str | None, source: str | None, dry_run: bool) -> None:
     """Import views by article and day from Plausible, Matomo or GA4.
 
     The days of the file are replaced, others stay. For sites that do not count views themselves.
@@ -201,7 +200,7 @@ def _views(
     target, name, engine = _site(site), source or from_, current.engine()
     with ViewsStage() as stage:
         opened = Source(file)
-        options = ViewsOptions(target, current.now_ms(), day.date().isoformat() if day else None, key)
+        options = ViewsOptions(target, current.now_ms(), day.isoformat() if day else None, key)
         try:
             views.gather(stage, engine, pages.TOOLS[from_], opened, options)
         except Faulty as faulty:
@@ -230,7 +229,7 @@ def _tell_left_out(unknown: Unknown, unfinished: int) -> None:
 
 @import_.command("export")
 @click.argument("site")
-@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("folder", type=Place(path_type=Path, exists=True, file_okay=False))
 @click.option("--source", callback=_source, default=own_exports.NAME, show_default=True, help="A name for this import.")
 @click.option("--dry-run", is_flag=True, help="Read and check everything, and change nothing.")
 def _export(site: str, folder: Path, source: str, dry_run: bool) -> None:

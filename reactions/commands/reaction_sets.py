@@ -10,6 +10,7 @@ import click
 from flask.cli import AppGroup
 
 from reactions.commands import as_json, print_json, tell_changes
+from reactions.commands.arguments import Place
 from reactions.newsroom import reaction_sets, sites
 from reactions.newsroom.reaction_sets import Reaction, ReactionSet
 from reactions.settings import shipped
@@ -43,7 +44,7 @@ def show_set(site: str, *, as_json: bool) -> None:
 
 @reaction_set.command("apply")
 @click.argument("site")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=Place(path_type=Path))
 def apply_set(site: str, file: Path) -> None:
     """Replace the set with that of a TOML file. Reactions missing from the file are retired."""
     new = read_set(file)

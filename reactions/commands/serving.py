@@ -67,6 +67,8 @@ def demo(bind: str) -> None:
 
     Your votes survive a restart.
     """
+    if bind.startswith("unix:"):
+        raise click.UsageError("The demo is for a browser: give it a port, as in --bind 127.0.0.1:8000.")
     extra = {"REACTIONS_DEMO": "true", "REACTIONS_BIND": bind}
     if "REACTIONS_DATA_DIR" not in commands.environment():
         extra["REACTIONS_DATA_DIR"] = str(commands.settings().data_path / "demo")

@@ -12,6 +12,7 @@ from flask.cli import AppGroup
 
 from reactions import languages
 from reactions.commands import as_json, operator, print_json, tell_changes
+from reactions.commands.arguments import Place
 from reactions.commands.reaction_sets import read_set
 from reactions.newsroom import api_keys, articles, registering, sites
 from reactions.newsroom.sites import Site
@@ -94,7 +95,7 @@ def _policies(*, defaults: bool) -> Callable[[Any], Any]:
 )
 @click.option(
     "--reactions",
-    type=click.Path(path_type=Path),
+    type=Place(path_type=Path),
     help="TOML file with the reaction set.  [default: seven reactions in twelve languages]",
 )
 @_policies(defaults=True)
