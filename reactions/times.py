@@ -5,18 +5,30 @@ from __future__ import annotations
 import time
 from datetime import datetime, timedelta
 from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 TEN_MINUTES_MS = 600_000
 MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
 LATEST_MS = 253_402_300_799_999  # the last moment of the year 9999, where calendars end
+_MACHINES_OWN = {"localtime", "posixrules", "Factory"}
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  hours since then are UTC's already
 
 
 def now_ms() -> int:
     """The time, UTC milliseconds."""
     return time.time_ns() // 1_000_000
+
+
+def zone(name: str) -> ZoneInfo | None:
+    """The time zone of a name; None if there is none, or if the name means another one on another machine."""
+    if name in _MACHINES_OWN or name.startswith(("posix/", "right/")):
+        return None
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        return None
 
 
 def rfc3339(at_ms: int, *, unit_ms: int = 1000) -> str:

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from dateutil import parser
 from dateutil.parser import ParserError
 
+from reactions import times
 from reactions.times import LATEST_MS
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -98,10 +99,10 @@ _WORDS = frozenset("jan feb mar apr may jun jul aug sep oct nov dec mon tue wed 
 def _offset_of(name: str, clock: datetime, zone: ZoneInfo) -> timedelta:
     """The offset that a zone's name means: to the site itself first, then by the table."""
     if "/" in name:
-        try:
-            return _utc_offset(clock, ZoneInfo(name))
-        except (KeyError, ValueError, OSError):  # unknown, or no name of a zone at all
-            raise UnreadableDate(f"has the time zone {name[:40]!r}, which is not known") from None
+        named = times.zone(name)
+        if named is None:
+            raise UnreadableDate(f"has the time zone {name[:40]!r}, which is not known")
+        return _utc_offset(clock, named)
     for day in (clock, clock.replace(month=1, day=1), clock.replace(month=7, day=1)):
         if day.replace(tzinfo=zone).tzname() == name.upper():
             return _utc_offset(day, zone)

@@ -13,12 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine, Row, bindparam, insert, select, update
 
-from reactions import languages, texts
-from reactions.languages import gettext
+from reactions import languages, texts, times
+from reactions.languages import decimal, gettext
 from reactions.newsroom import alert_rules, outdated, reaction_sets
 from reactions.newsroom.reaction_sets import ReactionSet
 from reactions.refusals import MalformedSite, UnknownSite
@@ -42,6 +41,7 @@ DEFAULTS: Mapping[str, Any] = {
     "count_views": 0,
 }
 _OF_THE_SET = ("reactions", "section_reactions")
+_MOST_A_DAY, _MOST_DAYS = 2**31 - 1, 36_500
 _KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _WITHOUT_ORIGIN = (
     "",
@@ -251,7 +251,7 @@ def _site(row: Row[Any]) -> Site:
     fields = dict(row._mapping)
     fields["origins"] = frozenset(fields["origins"])
     fields["reactions"] = reaction_sets.from_stored(fields["reactions"])
-    if not _is_time_zone(fields["time_zone"]):  # an update of the system's tables can take one away
+    if times.zone(fields["time_zone"]) is None:  # an update of the system's tables can take one away
         fields |= {"time_zone": "UTC", "vanished_time_zone": fields["time_zone"]}
     return Site(**fields)
 
@@ -280,24 +280,16 @@ def _origins(value: Sequence[str]) -> list[str]:
 
 
 def _time_zone(value: str) -> str:
-    if not _is_time_zone(value):
+    if times.zone(value) is None:
         raise MalformedSite(
             gettext("%(zone)s is not a time zone. Write Europe/Berlin, America/New_York or UTC.", zone=repr(value[:64]))
         )
     return value
 
 
-def _is_time_zone(value: str) -> bool:
-    try:
-        ZoneInfo(value)
-    except (ValueError, OSError, KeyError):
-        return False
-    return True
-
-
 def _quota(value: int) -> int:
-    if not 0 <= value < 2**31:
-        raise MalformedSite(gettext("new_articles_per_day is a number from 0 up."))
+    if not 0 <= value <= _MOST_A_DAY:
+        raise MalformedSite(gettext("new_articles_per_day is a number from 0 to %(most)s.", most=decimal(_MOST_A_DAY)))
     return value
 
 
@@ -309,8 +301,9 @@ def _sampling(value: int) -> int:
 
 def _days(name: str) -> Callable[[int | None], int | None]:
     def days(value: int | None) -> int | None:
-        if value is not None and not 1 <= value <= 36_500:
-            raise MalformedSite(gettext("%(name)s is a number of days from 1 up, or none.", name=name))
+        if value is not None and not 1 <= value <= _MOST_DAYS:
+            said = gettext("%(name)s is a number of days from 1 to %(most)s, or none.", name=name, most=decimal(_MOST_DAYS))
+            raise MalformedSite(said)
         return value
 
     return days

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from reactions import times
 from reactions.languages import gettext
 from reactions.refusals import MalformedPeriod
 from reactions.times import DAY_MS, HOUR_MS
@@ -122,12 +123,11 @@ def read(*, zone: str, now_ms: int, name: str = "", first: str = "", last: str =
 
 def zone_named(name: str) -> ZoneInfo:
     """The time zone `name`. Raises MalformedPeriod."""
-    try:
-        return ZoneInfo(name)
-    except (ValueError, OSError, KeyError):
+    if (zone := times.zone(name)) is None:
         raise MalformedPeriod(
             f"{name[:64]!r} is not a time zone. Write Europe/Berlin, America/New_York or UTC.", pointer="#/time_zone"
-        ) from None
+        )
+    return zone
 
 
 def since(first_ms: int, *, zone: ZoneInfo, now_ms: int, unit: str = "") -> Period:

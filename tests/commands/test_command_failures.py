@@ -36,7 +36,7 @@ REFUSED = [
     (("site", "add", "The Weekly", "--name", "x", "--origin", "https://a.example"), KEY_RULE),
     ((*SITE, "--origin", "a.example"), "'a.example' is no origin. Write https://www.example.org, without a path."),
     ((*SITE, "--time-zone", "Berlin"), "'Berlin' is not a time zone. Write Europe/Berlin, America/New_York or UTC."),
-    ((*SITE, "--new-articles-per-day", "-1"), "new_articles_per_day is a number from 0 up."),
+    ((*SITE, "--new-articles-per-day", "-1"), "new_articles_per_day is a number from 0 to 2,147,483,647."),
     ((*SITE, "--name", "a\nb"), "A site's name has 1 to 200 printable characters."),
 ]
 

@@ -157,8 +157,10 @@ WRONG = [
     ({"time_zone": "UTC\0"}, "'UTC\\x00' is not a time zone. Write Europe/Berlin, America/New_York or UTC."),
     ({"article_policy": "closed"}, "'closed' is not one of open, known."),
     ({"reader_scope": "world"}, "'world' is not one of article, site."),
-    ({"new_articles_per_day": -1}, "new_articles_per_day is a number from 0 up."),
-    ({"new_articles_per_day": 2**31}, "new_articles_per_day is a number from 0 up."),
+    ({"time_zone": "localtime"}, "'localtime' is not a time zone. Write Europe/Berlin, America/New_York or UTC."),
+    ({"new_articles_per_day": -1}, "new_articles_per_day is a number from 0 to 2,147,483,647."),
+    ({"new_articles_per_day": 2**31}, "new_articles_per_day is a number from 0 to 2,147,483,647."),
+    ({"close_after_days": 36_501}, "close_after_days is a number of days from 1 to 36,500, or none."),
 ]  # fmt: skip
 
 
