@@ -52,6 +52,8 @@ def digest_command(
 
     Without --html, --text or --smtp it goes to standard output as text.
     """
+    if recipients and not smtp:
+        raise click.UsageError("--to is for mail: add --smtp.")
     found = _read(site, day)
     link = _dashboard_url(found)
     if html:

@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, TextIO
+from typing import Any, BinaryIO, NamedTuple
 from xml.sax.saxutils import quoteattr
 from zoneinfo import ZoneInfo
 
@@ -173,9 +173,9 @@ for _tool in TOOLS:
 
 
 @import_.command("csv")
-@click.option("--mapping", type=click.File(encoding="utf-8"), required=True, help="What the columns mean, in TOML.")
+@click.option("--mapping", type=click.File("rb"), required=True, help="What the columns mean, in TOML.")
 @_options
-def _csv(typed: Typed, mapping: TextIO) -> None:
+def _csv(typed: Typed, mapping: BinaryIO) -> None:
     """Import any CSV, with a mapping of its columns."""
     _import_totals(typed, tables.mapped_tool(tables.mapping(mapping.read())))
 

@@ -24,9 +24,10 @@ def read_set(path: Path | None) -> ReactionSet:
     """The reaction set in a file; without a file, the one that the product ships."""
     chosen = path or shipped("config") / "reactions.toml"
     try:
-        return reaction_sets.from_toml(chosen.read_text(encoding="utf-8"))
+        return reaction_sets.from_toml(chosen.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
-        raise click.ClickException(f"{chosen} cannot be read: {error}.") from None
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise click.ClickException(f"{chosen} cannot be read: {why}.") from None
 
 
 @reaction_set.command("show")

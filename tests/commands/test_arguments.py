@@ -29,6 +29,7 @@ WRONG = [
     ("site add x --name x --origin https://x.example --reactions=", "Invalid value for '--reactions': the path is empty."),
     ("export daily", "Missing argument '{articles|series|votes|all}'. Choose from: articles, series, votes, all"),
     ("key add daily", "Missing option '--scope'. Choose from: read, write, review, keys, admin"),
+    ("digest daily --to editor@daily.example", "--to is for mail: add --smtp."),
     ("demo --bind unix:/tmp/demo.sock", "The demo is for a browser: give it a port, as in --bind 127.0.0.1:8000."),
 ]
 

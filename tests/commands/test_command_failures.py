@@ -61,9 +61,9 @@ def test_what_a_known_site_refuses_is_said_in_one_line(terminal: Terminal, tmp_p
     assert terminal.fail("set", "order", "weekly", "nope").startswith("This site has no reaction 'nope'.")
     assert terminal.fail("set", "apply", "weekly", str(broken)).startswith("The reaction set is not TOML: ")
     assert terminal.fail("set", "apply", "weekly", str(wrong)).startswith("Reaction 1 must be a [[reaction]] table")
-    assert terminal.fail("set", "apply", "weekly", str(binary)).startswith(f"{binary} cannot be read: ")
-    assert terminal.fail("set", "apply", "weekly", str(tmp_path)).startswith(f"{tmp_path} cannot be read: ")
-    assert "none.toml cannot be read: " in terminal.fail("set", "apply", "weekly", str(tmp_path / "none.toml"))
+    assert terminal.fail("set", "apply", "weekly", str(binary)) == f"{binary} cannot be read: it is not UTF-8."
+    assert terminal.fail("set", "apply", "weekly", str(tmp_path)) == f"{tmp_path} cannot be read: Is a directory."
+    assert terminal.fail("set", "apply", "weekly", "none.toml") == "none.toml cannot be read: No such file or directory."
     assert terminal.fail("article", "close", "weekly", "unheard") == "weekly has no article 'unheard'."
     assert terminal.fail("article", "close", "weekly", " a") == "An article key must not start or end with a space."
     assert terminal.fail("article", "close", "weekly", "k" * 201) == "An article key has 1 to 200 characters; this one has 201."

@@ -101,14 +101,14 @@ def test_what_is_shown_of_a_set_can_be_edited_and_applied(terminal: Terminal, tm
     terminal.do(*ADD)
     file = tmp_path / "edited.toml"
     before = terminal.do("set", "show", "weekly")
-    file.write_text(before.replace('"Like"', '"Agree"').replace("👍", "🤝"), encoding="utf-8")
+    file.write_text(before.replace('"Like"', '"Agree"').replace("👍", "🤝"), encoding="utf-8-sig")  # as Windows saves it
 
     said = terminal.do("set", "apply", "weekly", str(file))
 
     assert reaction_sets.from_toml(before) == make.reactions()
     assert said.startswith(f"weekly offers: {ROW.replace('👍', '🤝')}\n\nChanged:\n")
     assert "  offered: + 🤝 like  - 👍 like\n" in said
-    assert terminal.do("set", "show", "weekly") == file.read_text(encoding="utf-8")
+    assert terminal.do("set", "show", "weekly") == file.read_text(encoding="utf-8-sig")
 
 
 @only_sqlite

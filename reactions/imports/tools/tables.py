@@ -89,10 +89,12 @@ class Mapped:
     url: str | None = None
 
 
-def mapping(text: str) -> Mapped:
+def mapping(content: bytes) -> Mapped:
     """Read a mapping. Raises UnreadableImport."""
     try:
-        document = tomllib.loads(text)
+        document = tomllib.loads(content.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise UnreadableImport("The mapping is not UTF-8.") from None
     except tomllib.TOMLDecodeError as error:
         raise UnreadableImport(f"The mapping is not TOML: {error}.") from None
     reactions = document.pop("reactions", None)

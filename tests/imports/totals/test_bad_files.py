@@ -136,6 +136,8 @@ def test_a_bad_option_is_refused(import_file: ImportFile, engine: Engine, option
     ("mapping", "told"),
     [
         ("key =", "The mapping is not TOML"),
+        ("\ufeffkey =", "The mapping is not TOML: Invalid value (at end of document)."),  # and not of its byte order mark
+        ("key = '\udcff'", "The mapping is not UTF-8."),
         ('[reactions]\na = "like"', 'The mapping needs key = "{slug}"'),
         ('key = "{a}"', "The mapping needs"),
         ('key = "{a}"\nkeys = "x"\n[reactions]\na = "like"', "The mapping has 'keys'."),
@@ -146,7 +148,7 @@ def test_a_bad_option_is_refused(import_file: ImportFile, engine: Engine, option
 )
 def test_a_bad_mapping_is_refused(import_file: ImportFile, tmp_path: object, mapping: str, told: str) -> None:
     file = tmp_path / "mapping.toml"  # type: ignore[operator]
-    file.write_text(mapping, encoding="utf-8")
+    file.write_text(mapping, encoding="utf-8", errors="surrogateescape")
 
     said = import_file("csv", "a,n\nx,1\n", "--mapping", str(file))
 
