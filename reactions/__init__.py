@@ -13,7 +13,8 @@ The map, from the top floor down; an import only points down:
     votes/      THE SUBJECT: rules, the ballot box, counting, tallies, the ledger, readers, the recount
     newsroom/   what editors own: sites, articles, reaction sets, API keys
     storage/    tables, engines, statements, what failures mean, migrations
-    settings, refusals, times, strict_json   what an operator can choose, the ways the service says no, moments, JSON
+    settings, notations, refusals, times, strict_json   what an operator can choose and how it is written, the ways the service
+                says no, moments, JSON
 
 The one thing to know: every change of a vote goes through `votes.ballot_box`.
 """
