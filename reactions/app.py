@@ -43,7 +43,7 @@ from reactions.web import (
     headers,
     health,
     holds_api,
-    limit_store,
+    limit_redis,
     logs,
     metrics,
     nameless_votes,
@@ -90,7 +90,7 @@ def create_app(settings: Settings, *, batch: bool = False) -> Flask:
     _make_data_folder(settings)
     db.init_app(app)
     extensions.babel.init_app(app, locale_selector=languages.spoken)
-    extensions.bind_limiter(app, *limit_store.address(settings))
+    extensions.bind_limiter(app, *limit_redis.address(settings))
     keys = keys_of(settings)
     app.secret_key, *app.config["SECRET_KEY_FALLBACKS"] = keys.accepted("session")
     with app.app_context():
@@ -128,8 +128,7 @@ def _parts(settings: Settings, keys: Keys, *, batch: bool) -> current.Parts:
         settings,
         token_keys=keys.accepted("reader tokens"),
         key=DailyKey(limits.store.client),
-        admit=limits.admit,
-        hit=limits.store.hit,
+        limit=limits.admit,
     )
     memory = CountsMemory(keep_s=settings.counts_memory_s, entries=settings.counts_memory_entries)
     watch = _watch(settings, db.engine, lambda: hot_path.ballot_box)

@@ -24,7 +24,7 @@ from reactions.storage import migrations, tables
 from reactions.storage.replica import Source
 from reactions.times import DAY_MS
 from reactions.votes import readers
-from reactions.web import current, limit_store
+from reactions.web import current, limit_redis
 
 _LEAST_FREE = 1024**3  # bytes on the disk of an SQLite file
 _CLOCKS_APART_S = 2.0
@@ -198,8 +198,8 @@ def _limiter(settings: Settings) -> Iterator[Finding]:
         yield ok("limits", "They are counted in the memory of the one worker.")
         return
     try:
-        limit_store.refuse_node_of_cluster(settings)
-        answers = limit_store.answers(settings)
+        limit_redis.refuse_node_of_cluster(settings)
+        answers = limit_redis.answers(settings)
     except InvalidSettings as fault:
         yield wrong("limits", str(fault))
         return

@@ -24,7 +24,7 @@ from reactions.reports import words
 from reactions.settings import ADDRESSES, SECRETS, Settings, shipped, without_password
 from reactions.storage import migrations
 from reactions.votes import readers
-from reactions.web import current, demo_paper, limit_store
+from reactions.web import current, demo_paper, limit_redis
 from reactions.web.openapi import description
 
 
@@ -35,7 +35,7 @@ def serve() -> None:
     _check_server(settings.server)
     _check_address(settings.bind)
     app = create_app(settings)
-    limit_store.refuse_node_of_cluster(settings)
+    limit_redis.refuse_node_of_cluster(settings)
     with app.app_context():
         if settings.upgrade_on_start:
             _upgrade()

@@ -1,11 +1,11 @@
-"""Where rate-limit windows are counted: in the memory of one process, or in a Redis that several share.
+"""How rate-limit windows are counted, and the memory of one process that counts them; `limit_redis` is what several share.
 
 Both count as the sliding-window counter of `limits` does: the window before, weighted by the part of it that is still in view,
 and the present one. Both take the hits of a whole batch at once.
 
 The storage that comes with `limits` looks at every key it holds on each timer tick, a third of a vote's time in our trials.
 Here a window's counts are one dictionary that is dropped whole when its time is over, so a hit costs the same however many
-readers came. The file is longer than others because memory and Redis must count alike.
+readers came.
 """
 
 from __future__ import annotations
@@ -16,14 +16,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
-import orjson
-from limits.errors import ConfigurationError
-from limits.storage import Storage, storage_from_string
+from limits.storage import Storage
 from limits.storage.base import SlidingWindowCounterSupport
-
-from reactions.settings import InvalidSettings, Settings, without_password
 
 
 class Policy(NamedTuple):
@@ -38,8 +34,6 @@ class Policy(NamedTuple):
     everywhere: bool = False
 
 
-_EVERYWHERE = 0  # stands for all sites; their own ids begin at 1
-
 Ask = tuple[Policy, str]  # a limit, and whose hit it is
 Spent = tuple[Policy, float]  # a limit that is spent, and the seconds until another hit may be
 
@@ -47,8 +41,14 @@ Spent = tuple[Policy, float]  # a limit that is spent, and the seconds until ano
 class Windows(Protocol):
     """Counts hits. `sites` are the ids of the asks' sites, in their order."""
 
-    def hit_all(self, sites: Sequence[int], asks: Sequence[Sequence[Ask]]) -> Sequence[Spent | None]:
-        """Count each entry's hits unless one of its limits is spent; then none of them is counted."""
+    def hit_all(
+        self, sites: Sequence[int], asks: Sequence[Sequence[Ask]], then: Sequence[Sequence[Ask]] = ()
+    ) -> list[Spent | None]:
+        """Count each entry's hits unless one of its limits is spent; then none of them is counted.
+
+        `then` are further entries, one for each of `asks`, which are looked at only where that was counted; their
+        outcomes follow.
+        """
 
 
 def wait_s(previous: int, previous_left_s: float, left_s: float, window_s: int) -> float:
@@ -72,7 +72,19 @@ class _Windows:
             self.number = number
 
 
+_Each = TypeVar("_Each")
 _Turned = tuple[_Windows, float]  # the windows of a limit, and the part of the present one that has passed (0 to 1)
+
+
+def following(spent: Sequence[Spent | None], then: Sequence[Sequence[_Each]]) -> list[Sequence[_Each]]:
+    """Entries that follow others, those left empty that follow a refused one."""
+    return [() if before else ask for before, ask in zip(spent, then, strict=True)] if then else []
+
+
+def counted(spent: Sequence[Spent | None], asks: Sequence[Sequence[Ask]], then: Sequence[Sequence[Ask]]) -> list[Sequence[Ask]]:
+    """The entries that were counted, of those that `hit_all` was given and the outcomes it told."""
+    entries = [*asks, *following(spent[: len(asks)], then)]
+    return [ask for ask, beyond in zip(entries, spent, strict=True) if beyond is None]
 
 
 class WindowMemory(Storage, SlidingWindowCounterSupport):
@@ -91,20 +103,26 @@ class WindowMemory(Storage, SlidingWindowCounterSupport):
         self.clock: Callable[[], float] = time.monotonic  # a wall clock set back would keep spent limits spent for hours
         self.most_keys = 500_000
 
-    def hit_all(self, _sites: Sequence[int], asks: Sequence[Sequence[Ask]]) -> Sequence[Spent | None]:
+    def hit_all(
+        self, _sites: Sequence[int], asks: Sequence[Sequence[Ask]], then: Sequence[Sequence[Ask]] = ()
+    ) -> list[Spent | None]:
         """Count a batch of hits."""
-        hits = Counter(chain.from_iterable(asks))
         with self._lock:
-            turned = self._turned(hits)
-            if not self._add_if_all_may(hits, turned):
-                return [self._hit(ask, turned) for ask in asks]  # some are refused: each depends on those before it
-        return [None] * len(asks)
+            spent = self._hit_each(asks)
+            return spent + self._hit_each(following(spent, then))
 
     def note(self, asks: Sequence[Sequence[Ask]]) -> None:
         """Add hits that another store has let through."""
         hits = Counter(chain.from_iterable(asks))
         with self._lock:
             self._add_all(hits, self._turned(hits))
+
+    def _hit_each(self, asks: Sequence[Sequence[Ask]]) -> list[Spent | None]:
+        hits = Counter(chain.from_iterable(asks))
+        turned = self._turned(hits)
+        if self._add_if_all_may(hits, turned):
+            return [None] * len(asks)
+        return [self._hit(ask, turned) for ask in asks]  # some are refused: each depends on those before it
 
     def _turned(self, asks: Iterable[Ask]) -> dict[str, _Turned]:
         """The windows of each limit that is asked, turned once for a whole batch. A name is hashed sooner than a Policy."""
@@ -139,16 +157,24 @@ class WindowMemory(Storage, SlidingWindowCounterSupport):
             if n + int(windows.previous.get(who, 0) * (1 - passed)) > policy.amount:
                 return False
             sums.append((windows, who, n))
-        if any(len(windows.present) + len(hits) > self.most_keys for windows, _ in turned.values()):
+        if self._may_fill_one(hits, turned):
             self._add_all(hits, turned)
         else:
             for windows, who, n in sums:
                 windows.present[who] = n
         return True
 
+    def _may_fill_one(self, hits: Mapping[Ask, int], turned: Mapping[str, _Turned]) -> bool:
+        return any(len(windows.present) + len(hits) > self.most_keys for windows, _ in turned.values())
+
     def _add_all(self, hits: Mapping[Ask, int], turned: Mapping[str, _Turned]) -> None:
+        if self._may_fill_one(hits, turned):
+            for (policy, who), n in hits.items():
+                self._add(turned[policy.name][0], who, n)
+            return
         for (policy, who), n in hits.items():
-            self._add(turned[policy.name][0], who, n)
+            present = turned[policy.name][0].present
+            present[who] = present.get(who, 0) + n
 
     def _add(self, windows: _Windows, key: str, amount: int) -> None:
         if len(windows.present) >= self.most_keys and key not in windows.present:
@@ -226,170 +252,3 @@ def _policy_in(key: str, expiry: int) -> str:
     """The limit in a key of Flask-Limiter's, which ends `/whose/scope/amount/n/unit`: so each has windows of its own."""
     parts = key.rsplit("/", 4)
     return "/".join([*(parts[1:] if len(parts) == 5 else ()), f"{expiry}s"])
-
-
-class RedisWindows:
-    """Sliding-window counters in Redis: one script call a batch.
-
-    On a cluster a call has the keys of one slot: one for each site, then one for what counts everywhere, of the hits that are let
-    through so far. There, a hit that is refused everywhere has been counted for its site.
-    """
-
-    def __init__(self, client: Any, *, prefix: str = "reactions", cluster: bool = False) -> None:
-        self.client = client
-        self._script = client.register_script(_SCRIPT)
-        self._prefix = prefix
-        self._cluster = cluster
-
-    def hit_all(self, sites: Sequence[int], asks: Sequence[Sequence[Ask]]) -> Sequence[Spent | None]:
-        """Count a batch of hits."""
-        placed = [
-            [(_EVERYWHERE if policy.everywhere else site, policy, who) for policy, who in ask]
-            for site, ask in zip(sites, asks, strict=True)
-        ]
-        if not self._cluster:
-            return self._hit(placed)
-        outcome: list[Spent | None] = [None] * len(placed)
-        for slot in sorted({slot for ask in placed for slot, _, _ in ask}, reverse=True):  # everywhere comes last
-            own = [(at, [each for each in ask if each[0] == slot]) for at, ask in enumerate(placed) if outcome[at] is None]
-            own = [(at, ask) for at, ask in own if ask]
-            for (at, _), spent in zip(own, self._hit([ask for _, ask in own]), strict=True):
-                outcome[at] = spent
-        return outcome
-
-    def _hit(self, asks: Sequence[Sequence[tuple[int, Policy, str]]]) -> list[Spent | None]:
-        if not any(asks):
-            return [None] * len(asks)
-        numbers = {each: number for number, each in enumerate(dict.fromkeys(each for ask in asks for each in ask), start=1)}
-        names = [f"{self._prefix}:{{{slot}}}:{policy.name}:{who}" for slot, policy, who in numbers]
-        limits = [(policy.amount, policy.window_s * 1000) for _, policy, _ in numbers]
-        hits = [[numbers[each] for each in ask] for ask in asks]
-        keys = [key for name in names for key in (f"{name}/-1", name)]
-        spent = list(numbers)
-        outcome: list[Spent | None] = [None] * len(asks)
-        for at, number, wait_ms in self._script(keys=keys, args=[orjson.dumps([limits, hits])]):
-            outcome[at - 1] = spent[number - 1][1], wait_ms / 1000
-        return outcome
-
-
-# Times are milliseconds. A window's key is the present one's, with /-1 the previous one's; both live as long as they are in view.
-_SCRIPT = """
-local limits, hits = unpack(cjson.decode(ARGV[1]))
-local windows = {}
-for n, limit in ipairs(limits) do
-    local before, now, amount, length = KEYS[2 * n - 1], KEYS[2 * n], limit[1], limit[2]
-    local left = redis.call('pttl', now)
-    if left > 0 and left < length then
-        redis.call('rename', now, before)
-        redis.call('set', now, 0, 'PX', left + length)
-    end
-    windows[n] = {
-        amount = amount, length = length, now = now, added = 0,
-        previous = tonumber(redis.call('get', before)) or 0, previous_left = math.max(redis.call('pttl', before), 0),
-        count = tonumber(redis.call('get', now)) or 0, left = math.max(redis.call('pttl', now), 0),
-    }
-end
-local refused = {}
-for at, hit in ipairs(hits) do
-    local spent = false
-    for _, n in ipairs(hit) do
-        local w = windows[n]
-        if math.floor(w.previous * w.previous_left / w.length) + w.count + 1 > w.amount then
-            local wait = w.length
-            if w.left > 0 then wait = (w.left - 1) % w.length + 1 end
-            if w.previous > 0 then wait = math.min(wait, w.previous_left % (w.length / w.previous)) end
-            refused[#refused + 1] = {at, n, math.floor(wait)}
-            spent = true
-            break
-        end
-    end
-    if not spent then
-        for _, n in ipairs(hit) do
-            windows[n].count = windows[n].count + 1
-            windows[n].added = windows[n].added + 1
-        end
-    end
-end
-for _, w in ipairs(windows) do
-    if w.added > 0 then
-        if w.left > 0 then redis.call('incrby', w.now, w.added)
-        else redis.call('set', w.now, w.added, 'PX', w.length * 2) end
-    end
-end
-return refused
-"""
-
-
-def configured(settings: Settings, memory: WindowMemory) -> tuple[Windows, tuple[type[Exception], ...]]:
-    """The store that the settings name, and the exceptions that mean it is away. Raises InvalidSettings."""
-    if settings.limiter_url.startswith("memory"):
-        return memory, ()
-    storage = _redis_storage(settings)
-    failures = storage.base_exceptions
-    client = storage.storage  # type: ignore[attr-defined]
-    cluster = settings.limiter_url.startswith("redis+cluster")
-    return RedisWindows(client, cluster=cluster), (OSError, *(failures if isinstance(failures, tuple) else (failures,)))
-
-
-def refuse_node_of_cluster(settings: Settings) -> None:
-    """Refuse a plain address of a cluster's node: most keys are elsewhere, so most hits would fail. Raises InvalidSettings.
-
-    A Redis that does not answer is no fault of the address: voting goes on without it.
-    """
-    if not settings.limiter_url.startswith(("memory", "redis+cluster")):
-        told = _asked(settings, lambda client: client.info("cluster")) or {}
-        if told.get("cluster_enabled"):
-            raise InvalidSettings("limiter_url: this is a node of a Redis Cluster. Write redis+cluster://host1:6379,host2:6379.")
-
-
-def answers(settings: Settings) -> bool:
-    """True if the Redis of the settings answers within `limiter_timeout_s`. Raises InvalidSettings."""
-    return bool(_asked(settings, lambda client: client.ping()))
-
-
-def _asked(settings: Settings, question: Callable[[Any], Any]) -> Any:
-    """What Redis says; None if it says nothing."""
-    storage = _redis_storage(settings)
-    base = storage.base_exceptions
-    failures: tuple[type[Exception], ...] = (OSError, *(base if isinstance(base, tuple) else (base,)))
-    try:
-        return question(storage.storage)  # type: ignore[attr-defined]
-    except failures:
-        return None
-
-
-def address(settings: Settings) -> tuple[str, dict[str, Any]]:
-    """The address of the store and its options, as `limits` and Flask-Limiter take them. Raises InvalidSettings."""
-    if settings.limiter_url.startswith("memory"):
-        return "windows://", {}
-    _redis_storage(settings)  # Flask-Limiter would end the start with whatever redis-py says
-    return settings.limiter_url, _redis_options(settings)
-
-
-def _redis_storage(settings: Settings) -> Storage:
-    options = _redis_options(settings)
-    from redis.exceptions import RedisClusterException, RedisError
-
-    try:
-        storage = storage_from_string(settings.limiter_url, **options)
-        if pool := getattr(storage.storage, "connection_pool", None):  # type: ignore[union-attr]
-            pool.make_connection()  # connects to nothing yet, and knows its options
-    except (ConfigurationError, ImportError, ValueError, RedisError, RedisClusterException) as error:
-        raise InvalidSettings(f"limiter_url: {without_password(str(error))}") from None
-    except TypeError as error:
-        raise InvalidSettings(f"limiter_url: an option that Redis does not have: {str(error).rpartition(' ')[2]}.") from None
-    return storage  # type: ignore[return-value]
-
-
-def _redis_options(settings: Settings) -> dict[str, Any]:
-    """How redis-py connects: a hit waits `limiter_timeout_s` at most, and is not repeated."""
-    try:
-        from redis.backoff import NoBackoff
-        from redis.retry import Retry
-    except ImportError:
-        raise InvalidSettings("limiter_url: install reader-reactions[redis] to use Redis.") from None
-    timeout_s = settings.limiter_timeout_s
-    options: dict[str, Any] = {"socket_timeout": timeout_s, "socket_connect_timeout": timeout_s}
-    if settings.limiter_url.startswith("redis+sentinel"):
-        options |= {"sentinel_kwargs": options.copy(), "use_replicas": False}  # a replica may not know the last hits
-    return {**options, "retry": Retry(NoBackoff(), 0)}

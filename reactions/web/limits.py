@@ -23,7 +23,7 @@ from reactions.newsroom.sites import Site
 from reactions.settings import Settings
 from reactions.votes import networks, readers
 from reactions.votes.rules import Ballot
-from reactions.web import limit_store, metrics
+from reactions.web import limit_redis, limit_store, metrics
 from reactions.web.limit_store import Ask, Policy, WindowMemory, Windows
 
 log = structlog.get_logger()
@@ -107,16 +107,19 @@ class VoteLimits:
         found = self._networks[site, address] = here, wide_here, tuple(asks)
         return found
 
-    def admit(self, ballots: Sequence[Ballot], facts: Sequence[object]) -> Sequence[Ballot | Exception]:
-        """Count a batch against its limits, in order: each ballot, or the TooMany that turns it down."""
-        asks = [self._asks(ballot, voter) for ballot, voter in zip(ballots, facts, strict=True) if isinstance(voter, Voter)]
-        waits = iter(
-            self.store.hit([b.site.id for b, voter in zip(ballots, facts, strict=True) if isinstance(voter, Voter)], asks)
-        )
-        return [
-            _refused(spent) if isinstance(voter, Voter) and (spent := next(waits)) else ballot
-            for ballot, voter in zip(ballots, facts, strict=True)
-        ]
+    def admit(
+        self, ballots: Sequence[Ballot], facts: Sequence[object], then: Sequence[Sequence[Ask]]
+    ) -> tuple[Sequence[Ballot | Exception], Sequence[bool]]:
+        """Count a batch against its limits, in order: each ballot, or the TooMany that turns it down.
+
+        `then` are further limits of each ballot, counted unless it is turned down; they turn nothing down, and it is told which
+        of them are spent.
+        """
+        asks = [self._asks(b, voter) if isinstance(voter, Voter) else () for b, voter in zip(ballots, facts, strict=True)]
+        spent = self.store.hit([ballot.site.id for ballot in ballots], asks, then)
+        mine, others = spent[: len(ballots)], spent[len(ballots) :]
+        admitted = [_refused(each) if each else ballot for ballot, each in zip(ballots, mine, strict=True)]
+        return admitted, [each is not None for each in others]
 
     def may_register(self, places: Sequence[Place]) -> Sequence[bool]:
         """Whether the network of each place may register one more article; counts those that may."""
@@ -171,7 +174,7 @@ class _Store:
         self._retry_s = settings.limiter_retry_s
         self.memory = WindowMemory()
         self._windows: Windows
-        self._windows, self._failures = limit_store.configured(settings, self.memory)
+        self._windows, self._failures = limit_redis.configured(settings, self.memory)
         self._lock = threading.Lock()
         self._away_until: float | None = None
 
@@ -180,19 +183,21 @@ class _Store:
         """The client of Redis, where that is the store."""
         return getattr(self._windows, "client", None)
 
-    def hit(self, sites: Sequence[int], asks: Sequence[Sequence[Ask]]) -> Sequence[tuple[Policy, float] | None]:
-        """Count hits; for each None, or the limit that is spent and the seconds until another hit may be."""
+    def hit(
+        self, sites: Sequence[int], asks: Sequence[Sequence[Ask]], then: Sequence[Sequence[Ask]] = ()
+    ) -> list[tuple[Policy, float] | None]:
+        """Count hits, as `Windows` does: for each None, or the limit that is spent and the seconds until another hit may be."""
         if self._away_until is not None and not self._may_try():
-            return self.memory.hit_all(sites, asks)
+            return self.memory.hit_all(sites, asks, then)
         try:
-            spent = self._windows.hit_all(sites, asks)
+            spent = self._windows.hit_all(sites, asks, then)
         except self._failures as failure:
             self._leave(failure)
-            return self.memory.hit_all(sites, asks)
+            return self.memory.hit_all(sites, asks, then)
         if self._away_until is not None:
             self._welcome_back()
         if self._windows is not self.memory:
-            self.memory.note([ask for ask, beyond in zip(asks, spent, strict=True) if beyond is None])
+            self.memory.note(limit_store.counted(spent, asks, then))
         return spent
 
     def _may_try(self) -> bool:

@@ -24,11 +24,11 @@ from reactions.votes.tokens import PROVEN, Proof, Tokens
 from reactions.web import limits, metrics
 from reactions.web.limit_store import Ask, Policy
 
-_EVERYWHERE = 0  # the caps count across sites, in one slot of a cluster
 _REMEMBERED = 4096
 
-Admit = Callable[[Sequence[Ballot], Sequence[object]], Sequence[Ballot | Exception]]
-Hit = Callable[[Sequence[int], Sequence[Sequence[Ask]]], Sequence[object | None]]
+Limit = Callable[
+    [Sequence[Ballot], Sequence[object], Sequence[Sequence[Ask]]], tuple[Sequence[Ballot | Exception], Sequence[bool]]
+]
 Watched = Callable[[Ballot], Hold | None]
 
 
@@ -64,16 +64,16 @@ class DailyKey:
 class Trust:
     """What one application believes of the votes it gets. `sender` and `renew` are for routes, `admit` for the ballot box."""
 
-    def __init__(self, settings: Settings, *, token_keys: Sequence[bytes], key: DailyKey, admit: Admit, hit: Hit) -> None:
+    def __init__(self, settings: Settings, *, token_keys: Sequence[bytes], key: DailyKey, limit: Limit) -> None:
         self.tokens = Tokens(token_keys, Proof(settings.proven_after_hours, settings.proven_articles))
         self.watched: Watched = lambda _: None
         self._key = key
         self._hashed: dict[str, tuple[str, ...]] = {}
         self._hashed_with = b""
-        self._limit, self._hit = admit, hit
+        self._limit = limit
         self._held_for_ms = settings.held_for_minutes * MINUTE_MS
         self._caps = {4: _caps(settings, "network", "ipv4_24"), 6: _caps(settings, "network", "ipv6_56", "ipv6_48", "ipv6_32")}
-        self._everywhere = limits.policies("fresh-everywhere", settings.fresh_votes_everywhere)
+        self._everywhere = limits.policies("fresh-everywhere", settings.fresh_votes_everywhere, everywhere=True)
         self._read = {standing: metrics.tokens.labels(standing) for standing in metrics.TOKEN_STANDINGS}
 
     def sender(self, site: Site, *, address: str, reader: bytes, token: str | None, now_ms: int) -> Sender:
@@ -100,16 +100,18 @@ class Trust:
 
     def admit(self, ballots: Sequence[Ballot], facts: Sequence[object]) -> Sequence[Ballot | Exception]:
         """Count a batch against limits and soft caps: each ballot, as a held one where a cap is spent, or why it is refused."""
-        admitted = list(self._limit(ballots, facts))
+        fresh = [_adds_a_fresh_vote(ballot) for ballot in ballots]
+        caps = [self._asks(ballot) if is_fresh else [] for ballot, is_fresh in zip(ballots, fresh, strict=True)]
+        answers, beyond = self._limit(ballots, facts, caps)
         for standing, n in Counter(ballot.sender.standing for ballot in ballots if ballot.sender).items():
             self._read[standing].inc(n)
-        fresh = [at for at, ballot in enumerate(admitted) if isinstance(ballot, Ballot) and _adds_a_fresh_vote(ballot)]
-        if not fresh:
-            return admitted
-        chosen: list[Ballot] = [admitted[at] for at in fresh]  # type: ignore[misc]
-        spent = self._hit([_EVERYWHERE] * len(chosen), [self._asks(ballot) for ballot in chosen])
-        for at, ballot, beyond in zip(fresh, chosen, spent, strict=True):
-            if hold := self.watched(ballot) or (self._beyond(ballot) if beyond else None):
+        admitted = list(answers)
+        for at, ballot in enumerate(answers):
+            if (
+                fresh[at]
+                and isinstance(ballot, Ballot)
+                and (hold := self.watched(ballot) or (self._beyond(ballot) if beyond[at] else None))
+            ):
                 metrics.held.labels(hold.cause).inc()
                 admitted[at] = replace(ballot, held=hold)
         return admitted
@@ -128,7 +130,7 @@ class Trust:
 
 
 def _caps(settings: Settings, *widths: str) -> list[tuple[Policy, ...]]:
-    return [limits.policies(f"fresh-{width}", getattr(settings, f"fresh_votes_per_{width}")) for width in widths]
+    return [limits.policies(f"fresh-{width}", getattr(settings, f"fresh_votes_per_{width}"), everywhere=True) for width in widths]
 
 
 def _adds_a_fresh_vote(ballot: Ballot) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import cast
@@ -21,7 +22,8 @@ from limits.storage import MemoryStorage
 from reactions.newsroom.sites import Site
 from reactions.settings import load
 from reactions.votes.rules import Ballot
-from reactions.web.limit_store import Policy, RedisWindows, WindowMemory
+from reactions.web.limit_redis import RedisWindows
+from reactions.web.limit_store import Policy, WindowMemory
 from reactions.web.limits import TooMany, VoteLimits
 from tests.engines import Redis, wait_until
 from tests.make import SECRET
@@ -171,7 +173,7 @@ def limits_at(clock: Clock, **notations: str) -> VoteLimits:
 def refusal_of(made: VoteLimits, reader: bytes) -> TooMany | None:
     """Ask for one vote of a reader on article 1, from one address."""
     ballot = Ballot(SITE, "a", 1, "like", reader, 1, 0, "vote")
-    (answer,) = made.admit([ballot], [made.voter(site="daily", address="192.0.2.1", reader=reader)])
+    (answer,), _ = made.admit([ballot], [made.voter(site="daily", address="192.0.2.1", reader=reader)], [])
     return answer if isinstance(answer, TooMany) else None
 
 
@@ -239,26 +241,60 @@ def test_redis_and_memory_let_the_same_hits_of_a_batch_through(
     assert len(kept) <= of_all
 
 
+FOLLOWED = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["", "x", "y"])), min_size=1, max_size=6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(FOLLOWED, min_size=1, max_size=5), st.integers(1, 4), st.integers(1, 4))
+def test_what_follows_a_hit_is_counted_only_if_that_was(
+    redis_server: Redis, batches: list[list[tuple[str, str]]], amount: int, of_all: int
+) -> None:
+    """In memory, in Redis and on a cluster, as if all hits of a batch came first and then, one by one, what follows them."""
+    redis_server.empty()
+    each, cap = Policy("reader", amount, 3600), Policy("fresh", of_all, 3600, everywhere=True)
+    memory, seen = WindowMemory(), Counter[tuple[Policy, str]]()
+    memory.clock = Clock(3_600_000.0)
+
+    def may(ask: tuple[Policy, str]) -> bool:
+        seen[ask] += 1
+        return seen[ask] <= ask[0].amount
+
+    with redis.Redis.from_url(redis_server.url) as client:
+        every = memory, RedisWindows(client), RedisWindows(client, prefix="cluster", cluster=True)
+        for batch in batches:
+            asks = [[(each, who)] for who, _ in batch]
+            then = [[(cap, cap_of)] if cap_of else [] for _, cap_of in batch]
+            expected = [may(ask) for (ask,) in asks]
+            expected += [not (is_counted and ask) or may(*ask) for is_counted, ask in zip(expected, then, strict=True)]
+
+            for windows in every:
+                spent = windows.hit_all([1] * len(batch), asks, then)
+
+                assert [one is None for one in spent] == expected
+
+
 EVERYWHERE = Policy("network-everywhere", 2, 60, everywhere=True)
 
 
-@pytest.mark.parametrize(("cluster", "calls"), [(False, 1), (True, 3)])
+@pytest.mark.parametrize(("cluster", "calls"), [(False, 1), (True, 4)])
 def test_a_batch_costs_redis_one_call_and_a_cluster_one_for_each_slot(redis_server: Redis, cluster: bool, calls: int) -> None:
     """A cluster refuses a script whose keys lie in several slots; the braces in a key name its slot."""
     redis_server.empty()
     with redis.Redis.from_url(redis_server.url) as client:
         shared, policy = RedisWindows(client, cluster=cluster), Policy("reader", 3, 60)
+        cap = Policy("fresh", 9, 60, everywhere=True)
         shared.hit_all([1], [[(policy, "first")]])  # the script is loaded with its first call
         keys_of: list[list[str]] = []
         script = shared._script
         shared._script = lambda keys, args: keys_of.append(keys) or script(keys=keys, args=args)
         before = client.info("commandstats")["cmdstat_evalsha"]["calls"]
 
-        shared.hit_all([1, 2, 1, 1, 2], [[(policy, who), (EVERYWHERE, "x")] for who in "abcab"])
+        asks = [[(policy, who), (EVERYWHERE, "x")] for who in "abcab"]
+        shared.hit_all([1, 2, 1, 1, 2], asks, [[(cap, "n")]] * 5)
 
         assert client.info("commandstats")["cmdstat_evalsha"]["calls"] - before == calls
     slots = [{key[key.index("{") : key.index("}")] for key in keys} for keys in keys_of]
-    assert [len(each) for each in slots] == ([1] * 3 if cluster else [3])
+    assert [len(each) for each in slots] == ([1] * 4 if cluster else [3])
 
 
 SITES = st.lists(st.tuples(st.integers(1, 3), st.sampled_from("ab")), min_size=1, max_size=8)

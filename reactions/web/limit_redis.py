@@ -1,0 +1,206 @@
+"""Rate-limit windows in a Redis that several processes share, counted as `limit_store` counts them in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import chain
+from typing import Any
+
+import orjson
+from limits.errors import ConfigurationError
+from limits.storage import Storage, storage_from_string
+
+from reactions.settings import InvalidSettings, Settings, without_password
+from reactions.web.limit_store import Ask, Policy, Spent, WindowMemory, Windows, following
+
+_EVERYWHERE = 0  # stands for all sites; their own ids begin at 1
+_Placed = tuple[int, Policy, str]  # an ask, and the site it counts on
+
+
+class RedisWindows:
+    """Sliding-window counters in Redis: one script call a batch.
+
+    On a cluster a call has the keys of one slot: one for each site, then one for what counts everywhere, of the hits that are let
+    through so far, and then those that follow. There, a hit that is refused everywhere has been counted for its site.
+    """
+
+    def __init__(self, client: Any, *, prefix: str = "reactions", cluster: bool = False) -> None:
+        self.client = client
+        self._script = client.register_script(_SCRIPT)
+        self._prefix = prefix
+        self._cluster = cluster
+
+    def hit_all(
+        self, sites: Sequence[int], asks: Sequence[Sequence[Ask]], then: Sequence[Sequence[Ask]] = ()
+    ) -> list[Spent | None]:
+        """Count a batch of hits."""
+        placed, later = _placed(sites, asks), _placed(sites, then) if then else []
+        if not self._cluster:
+            return self._hit(placed, later)
+        spent = self._hit_by_slot(placed)
+        return spent + self._hit_by_slot(following(spent, later))
+
+    def _hit_by_slot(self, placed: Sequence[Sequence[_Placed]]) -> list[Spent | None]:
+        outcome: list[Spent | None] = [None] * len(placed)
+        for slot in sorted({slot for ask in placed for slot, _, _ in ask}, reverse=True):  # everywhere comes last
+            own = [(at, [each for each in ask if each[0] == slot]) for at, ask in enumerate(placed) if outcome[at] is None]
+            own = [(at, ask) for at, ask in own if ask]
+            for (at, _), spent in zip(own, self._hit([ask for _, ask in own]), strict=True):
+                outcome[at] = spent
+        return outcome
+
+    def _hit(self, asks: Sequence[Sequence[_Placed]], later: Sequence[Sequence[_Placed]] = ()) -> list[Spent | None]:
+        entries = [*asks, *later]
+        if not any(entries):
+            return [None] * len(entries)
+        numbers = {each: number for number, each in enumerate(dict.fromkeys(chain.from_iterable(entries)), start=1)}
+        names = [f"{self._prefix}:{{{slot}}}:{policy.name}:{who}" for slot, policy, who in numbers]
+        limits = [(policy.amount, policy.window_s * 1000) for _, policy, _ in numbers]
+        hits = [[numbers[each] for each in ask] for ask in entries]
+        keys = [key for name in names for key in (f"{name}/-1", name)]
+        spent = list(numbers)
+        outcome: list[Spent | None] = [None] * len(entries)
+        for at, number, wait_ms in self._script(keys=keys, args=[orjson.dumps([limits, hits, len(asks)])]):
+            outcome[at - 1] = spent[number - 1][1], wait_ms / 1000
+        return outcome
+
+
+def _placed(sites: Sequence[int], asks: Sequence[Sequence[Ask]]) -> list[list[_Placed]]:
+    return [
+        [(_EVERYWHERE if policy.everywhere else site, policy, who) for policy, who in ask]
+        for site, ask in zip(sites, asks, strict=True)
+    ]
+
+
+# Times are milliseconds. A window's key is the present one's, with /-1 the previous one's; both live as long as they are in view.
+# Most keys of a batch are readers' first, of which nothing but that they are missing is asked.
+# Hits after the `first` so many follow those before them.
+_SCRIPT = """
+local limits, hits, first = unpack(cjson.decode(ARGV[1]))
+local counts = {}
+for begin = 1, #KEYS, 1000 do
+    for _, count in ipairs(redis.call('mget', unpack(KEYS, begin, math.min(begin + 999, #KEYS)))) do
+        counts[#counts + 1] = tonumber(count) or false
+    end
+end
+local windows = {}
+for n, limit in ipairs(limits) do
+    local before, now, amount, length = KEYS[2 * n - 1], KEYS[2 * n], limit[1], limit[2]
+    local previous, count, previous_left, left = counts[2 * n - 1], counts[2 * n], 0, 0
+    if count then left = math.max(redis.call('pttl', now), 0) end
+    if left > 0 and left < length then
+        redis.call('rename', now, before)
+        redis.call('set', now, 0, 'PX', left + length)
+        previous, count, previous_left, left = count, 0, left, left + length
+    elseif previous then
+        previous_left = math.max(redis.call('pttl', before), 0)
+    end
+    windows[n] = {
+        amount = amount, length = length, now = now, added = 0,
+        previous = previous or 0, previous_left = previous_left, count = count or 0, left = left,
+    }
+end
+local refused, spent_at = {}, {}
+for at, hit in ipairs(hits) do
+    if spent_at[at - first] then hit = {} end
+    for _, n in ipairs(hit) do
+        local w = windows[n]
+        if math.floor(w.previous * w.previous_left / w.length) + w.count + 1 > w.amount then
+            local wait = w.length
+            if w.left > 0 then wait = (w.left - 1) % w.length + 1 end
+            if w.previous > 0 then wait = math.min(wait, w.previous_left % (w.length / w.previous)) end
+            refused[#refused + 1] = {at, n, math.floor(wait)}
+            spent_at[at] = true
+            break
+        end
+    end
+    if not spent_at[at] then
+        for _, n in ipairs(hit) do
+            windows[n].count = windows[n].count + 1
+            windows[n].added = windows[n].added + 1
+        end
+    end
+end
+for _, w in ipairs(windows) do
+    if w.added > 0 then
+        if w.left > 0 then redis.call('incrby', w.now, w.added)
+        else redis.call('set', w.now, w.added, 'PX', w.length * 2) end
+    end
+end
+return refused
+"""
+
+
+def configured(settings: Settings, memory: WindowMemory) -> tuple[Windows, tuple[type[Exception], ...]]:
+    """The store that the settings name, and the exceptions that mean it is away. Raises InvalidSettings."""
+    if settings.limiter_url.startswith("memory"):
+        return memory, ()
+    storage = _redis_storage(settings)
+    failures = storage.base_exceptions
+    client = storage.storage  # type: ignore[attr-defined]
+    cluster = settings.limiter_url.startswith("redis+cluster")
+    return RedisWindows(client, cluster=cluster), (OSError, *(failures if isinstance(failures, tuple) else (failures,)))
+
+
+def refuse_node_of_cluster(settings: Settings) -> None:
+    """Refuse a plain address of a cluster's node: most keys are elsewhere, so most hits would fail. Raises InvalidSettings.
+
+    A Redis that does not answer is no fault of the address: voting goes on without it.
+    """
+    if not settings.limiter_url.startswith(("memory", "redis+cluster")):
+        told = _asked(settings, lambda client: client.info("cluster")) or {}
+        if told.get("cluster_enabled"):
+            raise InvalidSettings("limiter_url: this is a node of a Redis Cluster. Write redis+cluster://host1:6379,host2:6379.")
+
+
+def answers(settings: Settings) -> bool:
+    """True if the Redis of the settings answers within `limiter_timeout_s`. Raises InvalidSettings."""
+    return bool(_asked(settings, lambda client: client.ping()))
+
+
+def _asked(settings: Settings, question: Callable[[Any], Any]) -> Any:
+    """What Redis says; None if it says nothing."""
+    storage = _redis_storage(settings)
+    base = storage.base_exceptions
+    failures: tuple[type[Exception], ...] = (OSError, *(base if isinstance(base, tuple) else (base,)))
+    try:
+        return question(storage.storage)  # type: ignore[attr-defined]
+    except failures:
+        return None
+
+
+def address(settings: Settings) -> tuple[str, dict[str, Any]]:
+    """The address of the store and its options, as `limits` and Flask-Limiter take them. Raises InvalidSettings."""
+    if settings.limiter_url.startswith("memory"):
+        return "windows://", {}
+    _redis_storage(settings)  # Flask-Limiter would end the start with whatever redis-py says
+    return settings.limiter_url, _redis_options(settings)
+
+
+def _redis_storage(settings: Settings) -> Storage:
+    options = _redis_options(settings)
+    from redis.exceptions import RedisClusterException, RedisError
+
+    try:
+        storage = storage_from_string(settings.limiter_url, **options)
+        if pool := getattr(storage.storage, "connection_pool", None):  # type: ignore[union-attr]
+            pool.make_connection()  # connects to nothing yet, and knows its options
+    except (ConfigurationError, ImportError, ValueError, RedisError, RedisClusterException) as error:
+        raise InvalidSettings(f"limiter_url: {without_password(str(error))}") from None
+    except TypeError as error:
+        raise InvalidSettings(f"limiter_url: an option that Redis does not have: {str(error).rpartition(' ')[2]}.") from None
+    return storage  # type: ignore[return-value]
+
+
+def _redis_options(settings: Settings) -> dict[str, Any]:
+    """How redis-py connects: a hit waits `limiter_timeout_s` at most, and is not repeated."""
+    try:
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
+    except ImportError:
+        raise InvalidSettings("limiter_url: install reader-reactions[redis] to use Redis.") from None
+    timeout_s = settings.limiter_timeout_s
+    options: dict[str, Any] = {"socket_timeout": timeout_s, "socket_connect_timeout": timeout_s}
+    if settings.limiter_url.startswith("redis+sentinel"):
+        options |= {"sentinel_kwargs": options.copy(), "use_replicas": False}  # a replica may not know the last hits
+    return {**options, "retry": Retry(NoBackoff(), 0)}
