@@ -58,11 +58,11 @@ def wait_s(previous: int, previous_left_s: float, left_s: float, window_s: int) 
 
 @dataclass(slots=True)
 class _Windows:
-    """The counts of the present window and of the one before, for all keys of one limit."""
+    """The counts of the present window and of the one before, for all keys of one limit, by `_short` of the key."""
 
     number: int = 0
-    present: dict[str, int] = field(default_factory=dict)
-    previous: dict[str, int] = field(default_factory=dict)
+    present: dict[int, int] = field(default_factory=dict)
+    previous: dict[int, int] = field(default_factory=dict)
 
     def turn_to(self, number: int) -> None:
         """Move on to window `number`; one that was skipped leaves nothing behind."""
@@ -71,6 +71,10 @@ class _Windows:
             self.present = {}
             self.number = number
 
+
+# A number in place of a key takes half the memory. Python makes it by SipHash, of 64 bits and with a key of the process's own, so
+# that nobody can choose two that are alike, and none are by chance.
+_short: Callable[[str], int] = hash
 
 _Each = TypeVar("_Each")
 _Turned = tuple[_Windows, float]  # the windows of a limit, and the part of the present one that has passed (0 to 1)
@@ -135,15 +139,15 @@ class WindowMemory(Storage, SlidingWindowCounterSupport):
 
     @staticmethod
     def _weighted(turned: _Turned, who: str) -> int:
-        windows, passed = turned
-        return int(windows.previous.get(who, 0) * (1 - passed)) + windows.present.get(who, 0)
+        (windows, passed), key = turned, _short(who)
+        return int(windows.previous.get(key, 0) * (1 - passed)) + windows.present.get(key, 0)
 
     def _hit(self, ask: Sequence[Ask], turned: Mapping[str, _Turned]) -> Spent | None:
         for policy, who in ask:
             if self._weighted(turned[policy.name], who) >= policy.amount:
                 windows, passed = turned[policy.name]
                 left_s = (1 - passed) * policy.window_s
-                return policy, wait_s(windows.previous.get(who, 0), left_s, left_s, policy.window_s)
+                return policy, wait_s(windows.previous.get(_short(who), 0), left_s, left_s, policy.window_s)
         for policy, who in ask:
             self._add(turned[policy.name][0], who, 1)
         return None
@@ -153,15 +157,16 @@ class WindowMemory(Storage, SlidingWindowCounterSupport):
         sums = []
         for (policy, who), n in hits.items():
             windows, passed = turned[policy.name]
-            n += windows.present.get(who, 0)
-            if n + int(windows.previous.get(who, 0) * (1 - passed)) > policy.amount:
+            key = _short(who)
+            n += windows.present.get(key, 0)
+            if n + int(windows.previous.get(key, 0) * (1 - passed)) > policy.amount:
                 return False
-            sums.append((windows, who, n))
+            sums.append((windows, key, n))
         if self._may_fill_one(hits, turned):
             self._add_all(hits, turned)
         else:
-            for windows, who, n in sums:
-                windows.present[who] = n
+            for windows, key, n in sums:
+                windows.present[key] = n
         return True
 
     def _may_fill_one(self, hits: Mapping[Ask, int], turned: Mapping[str, _Turned]) -> bool:
@@ -173,10 +178,11 @@ class WindowMemory(Storage, SlidingWindowCounterSupport):
                 self._add(turned[policy.name][0], who, n)
             return
         for (policy, who), n in hits.items():
-            present = turned[policy.name][0].present
-            present[who] = present.get(who, 0) + n
+            present, key = turned[policy.name][0].present, _short(who)
+            present[key] = present.get(key, 0) + n
 
-    def _add(self, windows: _Windows, key: str, amount: int) -> None:
+    def _add(self, windows: _Windows, who: str, amount: int) -> None:
+        key = _short(who)
         if len(windows.present) >= self.most_keys and key not in windows.present:
             windows.previous, windows.present = windows.present, {}
         windows.present[key] = windows.present.get(key, 0) + amount
@@ -199,7 +205,7 @@ class WindowMemory(Storage, SlidingWindowCounterSupport):
         """The counts of both windows and the seconds each stays in view: previous, seconds, present, seconds."""
         with self._lock:
             windows, passed = self._windows(_policy_in(key, expiry), expiry)
-            previous, present = windows.previous.get(key, 0), windows.present.get(key, 0)
+            previous, present = windows.previous.get(_short(key), 0), windows.present.get(_short(key), 0)
         left = (1 - passed) * expiry
         return previous, left if previous else 0.0, present, left + expiry
 
@@ -207,8 +213,8 @@ class WindowMemory(Storage, SlidingWindowCounterSupport):
         """Forget one key."""
         with self._lock:
             windows, _ = self._windows(_policy_in(key, expiry), expiry)
-            windows.previous.pop(key, None)
-            windows.present.pop(key, None)
+            windows.previous.pop(_short(key), None)
+            windows.present.pop(_short(key), None)
 
     def reset(self) -> int | None:
         """Forget everything; return how many keys that were."""

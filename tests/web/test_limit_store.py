@@ -236,8 +236,8 @@ def test_redis_and_memory_let_the_same_hits_of_a_batch_through(
             assert [s and s[0].name for s in spent[0]] == [s and s[0].name for s in spent[1]]
             waits = [[s[1] for s in by if s] for by in spent]
             assert waits[1] == pytest.approx(waits[0], abs=60)  # their windows did not begin at the same time
-    kept = {who for who in "abc" if memory._of["each"].present.get(who)}
-    assert sum(memory._of["each"].present.values()) == memory._of["all"].present.get("x", 0)
+    kept = {who for who in "abc" if memory._of["each"].present.get(hash(who))}
+    assert sum(memory._of["each"].present.values()) == memory._of["all"].present.get(hash("x"), 0)
     assert len(kept) <= of_all
 
 
