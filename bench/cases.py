@@ -54,6 +54,7 @@ def _voters(servers: Servers, kind: str, *, peers: bool) -> list[Entrant]:
     entrants = [
         Entrant("ceiling: Flask, constant JSON", servers.ceiling(), HOT),
         Entrant("floor: an empty application under our server", servers.empty(), HOT),
+        Entrant("floor by granian", servers.empty("granian"), HOT),
         Entrant("ours, one hot article", ours, HOT),
         Entrant("ours, 1,000 articles", ours, SPREAD),
         Entrant("ours by granian, hot", granian, HOT),
@@ -102,7 +103,11 @@ def reads(stand: Stand, plan: Plan) -> Iterator[Outcome]:
         forgetful = servers.ours("sqlite", counts_memory_s=0)
         for server in (ours, granian, forgetful):  # before any ETag is taken: a vote changes it
             load.run(load.votes(articles=_BATCH), url=server.url, connections=1, seconds=1)
-        entrants = [Entrant("ceiling: Flask, constant JSON", servers.ceiling(), load.reads(articles=1))]
+        entrants = [
+            Entrant("ceiling: Flask, constant JSON", servers.ceiling(), load.reads(articles=1)),
+            Entrant("floor: an empty application under our server", servers.empty(), load.reads(articles=1)),
+            Entrant("floor by granian", servers.empty("granian"), load.reads(articles=1)),
+        ]
         entrants += _readers("ours", ours) + _readers("ours by granian", granian) + _readers("ours without memory", forgetful)
         cached = servers.behind_nginx(ours)
         if cached:

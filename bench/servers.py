@@ -164,9 +164,9 @@ class Servers:
         several = {"workers": workers, "limiter_url": self._stand.redis_url()} if workers > 1 else {}
         return self._served("ceiling", f"bench.peers.ceiling:{name}", "sqlite", several, runs_on="gthread")
 
-    def empty(self) -> Server:
-        """An ASGI application that does nothing, under the product's server: the floor."""
-        return self._served("empty", "bench.peers.ceiling:empty", "sqlite", {}, runs_on="uvicorn")
+    def empty(self, runs_on: str = "uvicorn") -> Server:
+        """An ASGI application that does nothing, under one of the product's servers: the floor."""
+        return self._served(f"empty, {runs_on}", "bench.peers.ceiling:empty", "sqlite", {}, runs_on=runs_on)
 
     def behind_nginx(self, server: Server) -> Server | None:
         """The server with the shipped cache configuration before it; None where there is no nginx."""
