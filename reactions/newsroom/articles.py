@@ -144,6 +144,17 @@ def get(connection: Connection, site: Site, key: str) -> Article:
     return article
 
 
+def get_to_change(connection: Connection, site: Site, key: str) -> Article:
+    """The same, which nobody else changes, merges or deletes for the rest of the transaction. Raises UnknownArticle."""
+    article = get(connection, site, key)
+    while True:
+        lock(connection, [article.article_id])
+        locked = get(connection, site, key)
+        if locked.article_id == article.article_id:
+            return locked
+        article = locked  # its key was led elsewhere meanwhile
+
+
 def ids_of(connection: Connection, site: Site, keys: Collection[str]) -> dict[str, int]:
     """The id behind each canonical key, whether it is registered, an alias, or new. Raises MalformedKey."""
     places = [Place(site, ArticleKey(key, article_keys.id_of(site.key, key)), 0) for key in keys]
@@ -166,11 +177,16 @@ def ids_known(connection: Connection, article_ids: Collection[int]) -> frozenset
     return frozenset(connection.execute(select(_a.article_id).where(_a.article_id.in_(article_ids))).scalars())
 
 
+def ids_standing(connection: Connection, article_ids: Collection[int]) -> frozenset[int]:
+    """Those of the ids that belong to a registered article which was not merged into another."""
+    standing = select(_a.article_id).where(_a.article_id.in_(article_ids), _a.merged_into.is_(None))
+    return frozenset(connection.execute(standing).scalars())
+
+
 def lock_standing(connection: Connection, article_ids: Collection[int]) -> frozenset[int]:
     """Lock these articles, as `lock` does; return those that are registered and were not merged into another."""
     lock(connection, article_ids)
-    standing = select(_a.article_id).where(_a.article_id.in_(article_ids), _a.merged_into.is_(None))
-    return frozenset(connection.execute(standing).scalars())
+    return ids_standing(connection, article_ids)
 
 
 def refuse_dropped(article: Article) -> None:

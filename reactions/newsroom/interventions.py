@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import ColumnElement, Connection, select, update
 
 from reactions.languages import gettext
 from reactions.newsroom import article_keys, articles, outdated
@@ -22,6 +22,7 @@ _a, _i = tables.article.c, tables.intervention.c
 # What switches something: the latest of each group is how the article stands.
 _SWITCHES = {"closed", "reopened", "hidden", "shown"}
 _GROUPS = (("closed", "reopened"), ("hidden", "shown"), ("moved",), ("described",), ("reset", "restored"))
+_MERGING = "merging_into"
 _DESCRIPTION = ("title", "url", "section", "authors", "tags", "published_at")
 
 
@@ -38,6 +39,27 @@ class Done(NamedTuple):
 def close(connection: Connection, site: Site, key: str, *, at_ms: int, by: str) -> None:
     """End voting on an article; its counts stay visible. Raises UnknownArticle."""
     _intervene(connection, site, key, "closed", {"closed_at": at_ms}, at_ms=at_ms, by=by)
+
+
+def close_to_merge(connection: Connection, site: Site, key: str, *, into: int, at_ms: int, by: str) -> None:
+    """The same, and keep in mind into which article its votes are about to move. Raises UnknownArticle."""
+    _intervene(connection, site, key, "closed", {"closed_at": at_ms}, at_ms=at_ms, by=by, before={_MERGING: into})
+
+
+def merges_under_way(connection: Connection, site: Site) -> dict[int, int]:
+    """The articles of a site whose votes are moving, or whose merge was cut short, and into which; none that was reopened."""
+    return _merging(connection, _a.site_id == site.id)
+
+
+def merging_into(connection: Connection, article_id: int) -> int | None:
+    """The article that the votes of this one are moving to, as in `merges_under_way`."""
+    return _merging(connection, _a.article_id == article_id).get(article_id)
+
+
+def _merging(connection: Connection, these: ColumnElement[bool]) -> dict[int, int]:
+    closed = (_i.article_id == _a.article_id) & (_i.at == _a.closed_at) & (_i.what == "closed")
+    begun = select(_a.article_id, _i.before).join(tables.intervention, closed).where(_a.merged_into.is_(None), these)
+    return {article_id: int(before[_MERGING]) for article_id, before in connection.execute(begun) if before}
 
 
 def reopen(connection: Connection, site: Site, key: str, *, at_ms: int, by: str) -> None:
@@ -58,10 +80,11 @@ def show(connection: Connection, site: Site, key: str, *, at_ms: int, by: str) -
 
 def move(connection: Connection, site: Site, key: str, *, to: str, at_ms: int, by: str) -> None:
     """Give an article another key; the old one keeps working. Raises UnknownArticle, or KeyTaken if `to` is an article."""
-    article = articles.get(connection, site, key)
+    locks.lead_keys(connection)
+    locks.stop_counting(connection)  # whoever is registering `to` has done so, or finds this article there
+    article = articles.get_to_change(connection, site, key)
     if to == article.key:
         return
-    locks.stop_counting(connection)  # whoever is registering `to` has done so, or finds this article there
     taken = articles.find(connection, site, [article_keys.article_key(site.key, to)], now_ms=at_ms).get(to)
     if taken is not None and taken.article_id != article.article_id:
         raise KeyTaken(
@@ -78,7 +101,8 @@ def move(connection: Connection, site: Site, key: str, *, to: str, at_ms: int, b
 
 def describe(connection: Connection, site: Site, description: Description, *, at_ms: int, by: str) -> None:
     """Describe a registered article by hand; what it was called before can be had again. Raises UnknownArticle."""
-    article = articles.get(connection, site, article_keys.canonical_key(description.key))
+    locks.rely_on_keys(connection)
+    article = articles.get_to_change(connection, site, article_keys.canonical_key(description.key))
     columns = [_a[name] for name in _DESCRIPTION]
     before = connection.execute(select(*columns).where(_a.article_id == article.article_id)).one()
     articles.describe(connection, site, [description], at_ms=at_ms)
@@ -95,10 +119,10 @@ def undo(connection: Connection, site: Site, key: str, done: tuple[int, str], *,
 
     A reset is undone by `revising.undo_reset`.
     """
-    article = articles.get(connection, site, key)
     if done[1] == "moved":
-        locks.stop_counting(connection)  # before the article's lock, as a merge takes them
-    articles.lock(connection, [article.article_id])
+        locks.lead_keys(connection)  # before the article's lock, as a merge takes them
+        locks.stop_counting(connection)
+    article = articles.get_to_change(connection, site, key)
     found = next((each for each in log_of(connection, article.article_id) if (each.at, each.what) == done), None)
     if found is None or not found.may_undo or found.what == "reset":
         raise ChangedMeanwhile(too_late())
@@ -151,7 +175,7 @@ def restore_merges(connection: Connection, merges: Mapping[int, int]) -> None:
 
 def record_revision(connection: Connection, site: Site, key: str, what: str, *, at_ms: int, by: str) -> None:
     """Record that an article's votes were revised, beside the events of the ledger."""
-    article = articles.get(connection, site, key)
+    article = articles.get_to_change(connection, site, key)
     record(connection, article.article_id, what, at_ms=at_ms, by=by)
     _note_outdated(connection, site, article)
 
@@ -196,7 +220,7 @@ def _intervene(
     by: str,
     before: Mapping[str, Any] | None = None,
 ) -> None:
-    article = articles.get(connection, site, key)
+    article = articles.get_to_change(connection, site, key)
     connection.execute(update(tables.article).where(_a.article_id == article.article_id).values(dict(changes)))
     articles.note_change(connection, site)
     record(connection, article.article_id, what, at_ms=at_ms, by=by, before=before)

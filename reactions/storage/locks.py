@@ -14,6 +14,7 @@ from reactions.storage import engines, statements
 CHECKING = 0x636865636B  # the lock of the rolling check
 ROLLING_UP = 0x726F6C6C  # and that of the rollups
 _COUNTING = 0x766F746573  # and that of transactions that count votes
+_KEYS = 0x6B657973  # and that of where article keys lead
 _COUNTING_MS = 10_000
 _TAKE_PART = f"SELECT pg_advisory_xact_lock_shared({_COUNTING}), {engines.DURABLE}"
 
@@ -51,6 +52,25 @@ def alone(connection: Connection, lock: int) -> bool:
     if connection.dialect.name != "postgresql":
         return True
     return bool(connection.exec_driver_sql(f"SELECT pg_try_advisory_xact_lock({lock})").scalar_one())
+
+
+def rely_on_keys(connection: Connection) -> None:
+    """Let nobody change where article keys lead before this transaction ends. Call it before asking where they lead.
+
+    For descriptions and imports, however long they take: no vote waits for this lock. Those that readers register take part in
+    counting instead.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock_shared({_KEYS})")
+
+
+def lead_keys(connection: Connection) -> None:
+    """Wait until no other transaction relies on where article keys lead, and let none begin before this one ends.
+
+    Call it before `stop_counting`: votes do not wait meanwhile.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_KEYS})")
 
 
 def stop_counting(connection: Connection) -> None:

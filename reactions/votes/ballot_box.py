@@ -153,6 +153,23 @@ class BallotBox:
             answers += self._count(ballots[first : first + self._batch_size])
         return answers
 
+    def count_found(self, find: Callable[[Connection], Sequence[Ballot]]) -> list[Outcome]:
+        """Count the ballots that `find` makes of votes it reads and locks, in the same transaction; durable on return.
+
+        So nothing happens to these votes between their being read and their being changed. `find` may run more than once.
+        """
+
+        def work(connection: Connection) -> tuple[Sequence[Ballot], list[Outcome]]:
+            locks.take_part_in_counting(connection)
+            ballots = find(connection)
+            if not ballots:
+                return ballots, []
+            return ballots, counting.count(connection, ballots, pseudonym_key=self._pseudonym_key, clock=self._clock)
+
+        ballots, outcomes = self._durably(work)
+        self._tell(ballots, outcomes)
+        return outcomes
+
     def transact(self, work: Callable[[Connection], _T]) -> _T:
         """Do other work that changes votes or tallies, all of it in one transaction; durable on return.
 

@@ -99,17 +99,17 @@ def _placed(connection: Connection, ballots: Sequence[Ballot], budget: Budget, a
     by_name = {(b.site.id, b.article): b for b in ballots if b.voter is None}
     found = registering.find_open(connection, list(map(_place, by_name.values())), budget=budget, asked=asked) if by_name else {}
     revised = {b.article_id for b in ballots if b.voter is not None}
-    known, dropped = _standing_of(connection, revised) if revised else (frozenset(), frozenset())
-    return [_checked(b, found[b.site.id, b.article]) if b.voter is None else _revised(b, known, dropped) for b in ballots]
+    there, dropped = _standing_of(connection, revised) if revised else (frozenset(), frozenset())
+    return [_checked(b, found[b.site.id, b.article]) if b.voter is None else _revised(b, there, dropped) for b in ballots]
 
 
 def _standing_of(connection: Connection, article_ids: Collection[int]) -> tuple[frozenset[int], frozenset[int]]:
-    return articles.ids_known(connection, article_ids), articles.ids_dropped(connection, article_ids)
+    return articles.ids_standing(connection, article_ids), articles.ids_dropped(connection, article_ids)
 
 
-def _revised(ballot: Ballot, known: Collection[int], dropped: Collection[int]) -> Article | Refusal:
+def _revised(ballot: Ballot, there: Collection[int], dropped: Collection[int]) -> Article | Refusal:
     """The article of an editor's ballot, which is counted on closed articles too; not where it or its votes are gone."""
-    if ballot.article_id not in known:
+    if ballot.article_id not in there:
         return UnknownArticle(gettext("%(site)s has no article %(key)s.", site=ballot.site.key, key=repr(ballot.article)))
     return articles.votes_dropped() if ballot.article_id in dropped else Article(ballot.article_id, ballot.article)
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from itertools import chain
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, Text, bindparam, cast, select, update
 
+from reactions.newsroom import interventions
 from reactions.newsroom.sites import Site
 from reactions.refusals import UnknownArticle, VotesDropped
 from reactions.storage import tables
@@ -40,26 +41,52 @@ def forget(engine: Engine, box: BallotBox, site: Site, *, reader: bytes, key: by
     """Forget a reader by their raw id; return on how many articles they had voted. `key` is that of the pseudonyms."""
     with engine.connect() as connection:
         votes = list(_votes(connection, _candidates(connection, site, reader, key)))
+    count = len(votes)
+    while votes:
+        _forget_votes(box, site, votes, now_ms)
+        with engine.connect() as connection:  # again, because a merge may have moved some of them before they were renamed
+            votes = list(_votes(connection, _candidates(connection, site, reader, key, merged_alone=True)))
+    return count
+
+
+def _forget_votes(box: BallotBox, site: Site, votes: Sequence[_Vote], now_ms: int) -> None:
     if site.forgotten_votes == "withdrawn":
         _withdraw(box, site, [vote for vote in votes if vote.reaction is not None], now_ms)
     for first in range(0, len(votes), _RENAMED_AT_ONCE):
         voters = [(vote.article_id, vote.voter) for vote in votes[first : first + _RENAMED_AT_ONCE]]
         box.transact(lambda connection, voters=voters: _rename(connection, voters, now_ms))  # type: ignore[misc]
-    return len(votes)
 
 
-def _candidates(connection: Connection, site: Site, reader: bytes, key: bytes) -> list[Voter]:
-    """Under which pseudonyms the reader may have voted: by either scope, because a site may have changed its own."""
-    rows = connection.execute(select(_a.article_id, cast(_a.merged_from, Text)).where(_a.site_id == site.id))
+def _candidates(connection: Connection, site: Site, reader: bytes, key: bytes, *, merged_alone: bool = False) -> list[Voter]:
+    """Under which pseudonyms the reader may have voted: by either scope, because a site may have changed its own.
+
+    With `merged_alone`, on articles that others were merged into, or are being merged into.
+    """
+    rows = connection.execute(select(_a.article_id, cast(_a.merged_from, Text)).where(_a.site_id == site.id)).all()
     everywhere = readers.pseudonym(key, site=site.key, article_id=None, reader=reader)
+    former = {article_id: [] if merged == "[]" else json.loads(merged) for article_id, merged in rows}
+    for article_id, arriving in _arriving(connection, site, former).items():
+        former[article_id] += arriving
     candidates: list[Voter] = []
-    for article_id, merged in rows:
-        former = [] if merged == "[]" else json.loads(merged)
+    for article_id, others in former.items():
+        if merged_alone and not others:
+            continue
         candidates.append((article_id, everywhere))
         candidates += [
-            (article_id, readers.pseudonym(key, site=site.key, article_id=each, reader=reader)) for each in (article_id, *former)
+            (article_id, readers.pseudonym(key, site=site.key, article_id=each, reader=reader)) for each in (article_id, *others)
         ]
     return candidates
+
+
+def _arriving(connection: Connection, site: Site, former: Mapping[int, Sequence[int]]) -> dict[int, list[int]]:
+    """Under the names of which articles votes may be arriving on others, by those: merges are under way."""
+    under_way = interventions.merges_under_way(connection, site)
+    arriving: dict[int, list[int]] = {}
+    for source in under_way:
+        leads_to = source
+        while (leads_to := under_way.get(leads_to, 0)) in former:
+            arriving.setdefault(leads_to, []).extend((source, *former.get(source, ())))
+    return arriving
 
 
 def _votes(connection: Connection, candidates: Sequence[Voter]) -> Iterator[_Vote]:

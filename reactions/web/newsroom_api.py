@@ -121,14 +121,14 @@ def show(site_key: str) -> Response:
     return _changed_by(interventions.show, site_key)
 
 
-def _revision(revision: str, *, body: type[Schema]) -> Callable[[View], View]:
+def _revision(revision: str, *problems: str, body: type[Schema]) -> Callable[[View], View]:
     """Declare a route that changes the votes on an article. Each changed vote leaves an event in the ledger."""
     return blueprint.post(
         f"{_SITE}/articles/{revision}",
         f"{revision}Article",
         body=body,
         response=schemas.RevisionResponse,
-        problems=["unknown-article", "votes-dropped", "overloaded"],
+        problems=["unknown-article", "votes-dropped", "overloaded", *problems],
         scope="review",
     )
 
@@ -145,7 +145,7 @@ def restore(site_key: str) -> Response:
     return _revised_by(revising.undo_reset, site_key)
 
 
-@_revision("merge", body=MergeBody)
+@_revision("merge", "changed-meanwhile", body=MergeBody)
 def merge(site_key: str) -> Response:
     """Move an article's votes to another article; its keys lead there from now on."""
     site = editors.require(site_key, "review")

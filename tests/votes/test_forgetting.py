@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, select
@@ -122,6 +123,63 @@ def test_a_reader_whose_article_is_deleted_meanwhile_is_forgotten_too(daily: Boo
         monkeypatch.setattr(daily.box, "count", count_later)
 
     assert forget(daily, ADA) > 0
+
+    assert names(daily, reader=ADA) == 0
+    with snapshot(daily.engine) as connection:
+        assert [*integrity.differences(connection), *integrity.left_behind(connection)] == []
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_reader_whose_vote_a_merge_moves_meanwhile_is_forgotten_where_it_went(
+    daily: Booth, monkeypatch: pytest.MonkeyPatch, ends: bool
+) -> None:
+    """The reader's votes were looked for; then the merge moves one, and may be cut short; then they are forgotten."""
+    daily.cast(ADA, "like", seq=1, article="a")
+    daily.cast(BEN, "wow", seq=1, article="b")
+    editor, forget_votes = Editor(daily.engine, daily.box, daily.site, by="a test", now_ms=NOON_MS), forgetting._forget_votes
+
+    def merged_first(*args: Any) -> None:
+        monkeypatch.setattr(forgetting, "_forget_votes", forget_votes)
+        with monkeypatch.context() as patch:
+            if not ends:
+                patch.setattr(revising, "_hand_over", lambda *_: True)
+            revising.merge(editor, "a", into="b")
+        forget_votes(*args)
+
+    monkeypatch.setattr(forgetting, "_forget_votes", merged_first)
+
+    assert forget(daily, ADA) == 1
+
+    assert names(daily, reader=ADA) == 0
+    revising.merge(editor, "a", into="b")
+    assert daily.shown("b") == ({"like": 1, "wow": 1} if daily.site.forgotten_votes == "kept" else {"wow": 1})
+    assert daily.differences() == []
+
+
+@pytest.mark.parametrize("revision", ["reset", "restore", "merge"])
+def test_a_forgotten_reader_does_not_come_back_by_a_revision_that_had_begun(
+    daily: Booth, monkeypatch: pytest.MonkeyPatch, revision: str
+) -> None:
+    daily.cast(ADA, "like", seq=1, article="a")
+    daily.cast(BEN, "wow", seq=1, article="b")
+    editor = Editor(daily.engine, daily.box, daily.site, by="a test", now_ms=NOON_MS)
+    work: dict[str, Callable[[], int]] = {
+        "reset": lambda: revising.reset(editor, "a"),
+        "restore": lambda: revising.undo_reset(editor, "a"),
+        "merge": lambda: revising.merge(editor, "a", into="b"),
+    }
+    if revision == "restore":
+        revising.reset(editor, "a")
+    count_found = daily.box.count_found
+
+    def forgotten_first(find: Any) -> Any:
+        monkeypatch.setattr(daily.box, "count_found", count_found)
+        forget(daily, ADA)
+        return count_found(find)
+
+    monkeypatch.setattr(daily.box, "count_found", forgotten_first)
+
+    assert work[revision]() == (1 if daily.site.forgotten_votes == "kept" or revision == "restore" else 0)
 
     assert names(daily, reader=ADA) == 0
     with snapshot(daily.engine) as connection:

@@ -70,16 +70,16 @@ def test_the_votes_that_are_gone_cannot_be_revised(daily: Booth, revise: Callabl
     assert (daily.shown("old"), daily.shown("new"), faults(daily)) == ({"like": 1}, {"like": 1}, [])
 
 
-def test_a_reset_that_has_read_the_votes_is_refused_once_they_are_dropped(daily: Booth, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reset_that_has_begun_is_refused_once_the_votes_are_dropped(daily: Booth, monkeypatch: pytest.MonkeyPatch) -> None:
     daily.cast(ADA, "like", seq=1)
-    whole = daily.box.count
+    whole = daily.box.count_found
 
-    def late(ballots: Any) -> Any:
-        monkeypatch.setattr(daily.box, "count", whole)
+    def late(find: Any) -> Any:
+        monkeypatch.setattr(daily.box, "count_found", whole)
         drop(daily)
-        return whole(ballots)
+        return whole(find)
 
-    monkeypatch.setattr(daily.box, "count", late)
+    monkeypatch.setattr(daily.box, "count_found", late)
     with pytest.raises(VotesDropped):
         revising.reset(editor(daily, now_ms=LATER_MS), "hello")
 

@@ -85,7 +85,8 @@ def test_a_route_describes_its_own_problems_and_no_others() -> None:
     assert titles("castVote", 429) == "Too many new articles today. Too many votes."
     assert titles("moveArticle", 409) == "This key belongs to another article."
     assert titles("getCounts", 414) == "The address is too long."
-    assert titles("mergeArticle", 409) == titles("reopenArticle", 409) == "The votes of this article are gone."
+    assert titles("resetArticle", 409) == titles("reopenArticle", 409) == "The votes of this article are gone."
+    assert titles("mergeArticle", 409) == "Somebody else has changed this. The votes of this article are gone."
     assert "409" not in OPERATIONS["closeArticle"][2]["responses"]
 
 
