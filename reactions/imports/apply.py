@@ -10,7 +10,7 @@ All run in the ballot box. Totals are the other part of a tally and never touch 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -23,14 +23,16 @@ from reactions.imports.sources import chunks
 from reactions.imports.totals import Plan, Stage
 from reactions.newsroom import articles, interventions
 from reactions.newsroom.sites import Site
-from reactions.refusals import ImportConflict, UnreadableImport
+from reactions.refusals import ImportConflict, KeyTaken, UnreadableImport
+from reactions.storage import locks
 from reactions.storage.engines import plan_lists_anew
 from reactions.times import HOUR_MS, now_ms
-from reactions.votes import counting, imported, imported_views, ledger, retention, tallies
+from reactions.votes import counting, imported, imported_views, integrity, ledger, retention, sealing, tallies
 from reactions.votes.ballot_box import BallotBox
 from reactions.votes.imported_views import DayChange
 
 _ARTICLES_AT_ONCE = 200
+_ALIASES_AT_ONCE = 500
 _REST_S = 0.02  # between two steps, so that writers who wait for SQLite's lock find it free
 
 
@@ -69,9 +71,14 @@ def restore_export(box: BallotBox, site: Site, new: Import, restoration: Restora
 def _apply(connection: Connection, plan: Plan, new: Import) -> None:
     plan_lists_anew(connection)
     record.put(connection, new, known=plan.known)
-    for newcomers in plan.stage.newcomers():
-        articles.register(connection, plan.site, dict(newcomers), at_ms=new.at, by=new.by)
-    _change_amounts(connection, new.source, plan.stage)
+    try:
+        for newcomers in plan.stage.newcomers():
+            articles.register(connection, plan.site, dict(newcomers), at_ms=new.at, by=new.by)
+        _change_amounts(connection, new.source, plan.stage)
+        for newcomers in plan.stage.newcomers():
+            articles.refuse_moved(connection, plan.site, [key for _, key in newcomers])
+    except KeyTaken:  # an article has moved there since the plan
+        raise record.changed() from None
     articles.note_change(connection, plan.site)
     tallies.note_rewrite(connection, from_hour=tallies.NO_HOUR)
 
@@ -83,6 +90,7 @@ def _remove(connection: Connection, plan: Plan, known: Import) -> None:
     _change_amounts(connection, known.source, plan.stage)
     first = tallies.NO_HOUR
     if known.votes:
+        sealing.take_turn(connection)  # nobody drops any of them from here on
         retention.refuse_take_back(connection, site)
         for ids in chunks(articles.ids_in(connection, site), _ARTICLES_AT_ONCE):
             shifts = ledger.strike_out(connection, ids, record.tag_of(site, known.source), what="take back", at_ms=now_ms())
@@ -93,10 +101,12 @@ def _remove(connection: Connection, plan: Plan, known: Import) -> None:
 
 def _restore(connection: Connection, site: Site, new: Import, restoration: Restoration) -> Import:
     plan_lists_anew(connection)
+    merges: dict[int, int] = {}
+    aliases: dict[str, int] = {}
     for chunk in restoration.articles():
         _restore_articles(connection, site, chunk)
-    for chunk in restoration.articles():
-        interventions.restore_merges(connection, {a.article_id: a.merged_into for a in chunk if a.merged_into is not None})
+        merges |= {a.article_id: a.merged_into for a in chunk if a.merged_into is not None}
+        aliases |= {alias: a.article_id for a in chunk for alias in a.aliases}
     votes = 0
     for ballots in restoration.ballots():
         votes += len(counting.count(connection, ballots, pseudonym_key=b""))
@@ -109,6 +119,10 @@ def _restore(connection: Connection, site: Site, new: Import, restoration: Resto
         _check_counts(connection, chunk)
     done = replace(new, votes=votes)
     record.put(connection, done, known=None)
+    for chunk in restoration.articles():
+        articles.refuse_moved(connection, site, [a.key for a in chunk])
+    interventions.restore_merges(connection, merges)
+    _refuse_votes_meanwhile(connection, site, merges, aliases)
     articles.note_change(connection, site)
     tallies.note_rewrite(connection)
     return done
@@ -136,8 +150,8 @@ def _change_views(box: BallotBox, plan: Plan, new: Import) -> Import:
 
 def _change_some_views(connection: Connection, *, begun: Import, changes: Sequence[DayChange]) -> None:
     plan_lists_anew(connection)
+    record.hold(connection, begun)  # first, as other imports and merges lock the row of a source before articles
     _refuse_gone(connection, {change.article_id for change in changes if change.after}, record.interrupted())
-    record.hold(connection, begun)
     imported_views.change(connection, begun.source, changes)
 
 
@@ -153,7 +167,21 @@ def _refuse_gone(connection: Connection, article_ids: Collection[int], refusal: 
 def _restore_articles(connection: Connection, site: Site, chunk: Sequence[RestoredArticle]) -> None:
     refuse_occupied(connection, site, chunk)
     articles.write_rows(connection, site, {a.article_id: {"key": a.key, **a.fields} for a in chunk})
-    articles.add_aliases(connection, site, {alias: a.article_id for a in chunk for alias in a.aliases})
+    aliases = {alias: a.article_id for a in chunk for alias in a.aliases}
+    articles.refuse_taken(connection, site, aliases, unless_new=True)
+    articles.add_aliases(connection, site, aliases)
+
+
+def _refuse_votes_meanwhile(connection: Connection, site: Site, merges: Mapping[int, int], aliases: Mapping[str, int]) -> None:
+    """Raise ImportConflict if a reader has voted on an article that leads elsewhere from now on, or has registered such a key.
+
+    The last step, because nobody votes until the transaction ends.
+    """
+    locks.stop_counting(connection)
+    if integrity.left_behind(connection, list(merges)):
+        raise ImportConflict("Readers voted meanwhile on articles that the export merges. Nothing was changed; run it again.")
+    for some in chunks(aliases, _ALIASES_AT_ONCE):
+        articles.refuse_taken(connection, site, {alias: aliases[alias] for alias in some})
 
 
 def _check_counts(connection: Connection, chunk: Sequence[RestoredArticle]) -> None:

@@ -132,8 +132,7 @@ def store(engine: Engine, site: Site, described: Sequence[DescribedArticle], *, 
     if writes := [*plan.new, *plan.changed]:
         with writing(engine) as connection:
             plan_lists_anew(connection)
-            for chunk in chunks(writes, _CHUNK):
-                articles.describe(connection, site, chunk, at_ms=now_ms)
+            articles.describe(connection, site, writes, at_ms=now_ms)
     return Outcome(len(plan.new), len(plan.changed), plan.same)
 
 

@@ -18,7 +18,7 @@ from reactions.newsroom import article_keys, outdated
 from reactions.newsroom.article_keys import ArticleKey
 from reactions.newsroom.sites import Site
 from reactions.refusals import KeyTaken, MalformedKey, Refusal, UnknownArticle, VotesDropped
-from reactions.storage import statements, tables
+from reactions.storage import locks, statements, tables
 from reactions.storage.engines import insert_for, insert_of
 from reactions.storage.parameters import texts_in_text
 from reactions.storage.statements import Finished, Question
@@ -27,6 +27,7 @@ from reactions.times import DAY_MS
 IMPORTED = "imported"  # the mark, among what was done to an article, of one that an import registered
 _DESCRIBED = ("url", "title", "section", "authors", "tags", "published_at")
 _NO_IDS = "[]"
+_DESCRIBED_AT_ONCE = 500  # well under the parameters that a database takes
 
 _a, _alias, _done, _change = tables.article.c, tables.article_alias.c, tables.intervention.c, tables.article_change.c
 BORN_MS = func.coalesce(func.nullif(_a.published_at, 0), _a.first_seen_at)  # `born_ms`, for the database
@@ -256,17 +257,28 @@ def describe(connection: Connection, site: Site, descriptions: Sequence[Descript
 
     Raises MalformedKey.
     """
+    locks.rely_on_keys(connection)
+    written = False
+    for first in range(0, len(descriptions), _DESCRIBED_AT_ONCE):
+        written |= _describe(connection, site, descriptions[first : first + _DESCRIBED_AT_ONCE], at_ms)
+    if written:
+        note_change(connection, site)
+
+
+def _describe(connection: Connection, site: Site, descriptions: Sequence[Description], at_ms: int) -> bool:
+    """Describe some articles; whether anything had to be written."""
     keys = [article_keys.canonical_key(description.key) for description in descriptions]
     ids = ids_of(connection, site, set(keys))
     rows = [_row(site, ids[key], key, described, at_ms) for key, described in zip(keys, descriptions, strict=True)]
-    if not rows or _are_described(connection, rows):
-        return
+    if _are_described(connection, rows):
+        return False
+    rows.sort(key=lambda row: int(str(row["article_id"])))  # two who describe the same articles cannot wait for each other
     statement = insert_for(connection)(tables.article)
     changed = {name: statement.excluded[name] for name in _DESCRIBED}
     connection.execute(statement.on_conflict_do_update(index_elements=["article_id"], set_=changed), rows)
-    note_change(connection, site)
     if site.section_reactions or site.close_after_days is not None:  # another section or age: other reactions, or none
         outdated.note_articles(connection, site.key, list(ids.values()))
+    return True
 
 
 def register(connection: Connection, site: Site, keys: Mapping[int, str], *, at_ms: int, by: str) -> None:
@@ -274,27 +286,54 @@ def register(connection: Connection, site: Site, keys: Mapping[int, str], *, at_
 
     They are marked as imported: the quota of articles that readers may register does not count them.
 
-    The caller notes the change at the end of its transaction; here and in `write_rows`.
+    Near the end of its transaction the caller looks for those who have moved there meanwhile, by `refuse_moved`, and notes the
+    change; here and in `write_rows`. Raises KeyTaken if one of the keys leads to another article by now.
     """
+    refuse_taken(connection, site, {key: article_id for article_id, key in keys.items()})
     rows = [{"article_id": i, "site_id": site.id, "key": key, "first_seen_at": at_ms} for i, key in keys.items()]
-    connection.execute(insert_for(connection)(tables.article).on_conflict_do_nothing(), rows)
-    marks = [{"article_id": article_id, "at": at_ms, "what": IMPORTED, "by": by} for article_id in keys]
-    connection.execute(insert_for(connection)(tables.intervention).on_conflict_do_nothing(), marks)
+    new = insert_for(connection)(tables.article).on_conflict_do_nothing().returning(_a.article_id)
+    written = connection.execute(new, rows).scalars().all()  # readers may have been faster
+    if marks := [{"article_id": article_id, "at": at_ms, "what": IMPORTED, "by": by} for article_id in written]:
+        connection.execute(insert_for(connection)(tables.intervention).on_conflict_do_nothing(), marks)
 
 
 def write_rows(connection: Connection, site: Site, rows: Mapping[int, Mapping[str, Any]]) -> None:
     """Write the columns of articles, by id, over what is there, as an export has them. Raises MalformedKey or KeyTaken."""
     led = ids_of(connection, site, {row["key"] for row in rows.values()})
     if taken := [key for key, article_id in led.items() if article_id not in rows]:
-        raise KeyTaken(gettext("%(key)s leads to another article of %(site)s.", key=repr(taken[0][:80]), site=site.key))
+        raise _taken(site, taken[0])
     statement = insert_for(connection)(tables.article)
     changed = {name: statement.excluded[name] for name in (*_DESCRIBED, "closed_at", "hidden_at", "first_seen_at")}
     given = [{"article_id": article_id, "site_id": site.id, **row} for article_id, row in rows.items()]
     connection.execute(statement.on_conflict_do_update(index_elements=["article_id"], set_=changed), given)
 
 
+def refuse_taken(connection: Connection, site: Site, keys: Mapping[str, int], *, unless_new: bool = False) -> None:
+    """Raise KeyTaken if one of these keys does not lead to the article that it is named with; new ones lead nowhere yet."""
+    for key, article_id in ids_of(connection, site, keys).items():
+        is_new = unless_new and article_id == article_keys.id_of(site.key, key)
+        if article_id != keys[key] and not is_new:
+            raise _taken(site, key)
+
+
+def refuse_moved(connection: Connection, site: Site, keys: Collection[str]) -> None:
+    """Raise KeyTaken if another article has moved to one of these keys since it was registered in this transaction.
+
+    None can any more before its end: whoever moves an article waits.
+    """
+    locks.rely_on_keys(connection)
+    asked = {"site": site.id, "texts": texts_in_text(connection.dialect.name, set(keys))}
+    for key, article_id in _ALIASES.ask(connection, asked):
+        if article_id != article_keys.id_of(site.key, key):
+            raise _taken(site, key)
+
+
+def _taken(site: Site, key: str) -> KeyTaken:
+    return KeyTaken(gettext("%(key)s leads to another article of %(site)s.", key=repr(key[:80]), site=site.key))
+
+
 def add_aliases(connection: Connection, site: Site, keys: Mapping[str, int]) -> None:
-    """Let more keys lead to articles, by id."""
+    """Let more keys lead to articles, by id. The caller has refused those that are taken."""
     if not keys:
         return
     statement = insert_for(connection)(tables.article_alias)

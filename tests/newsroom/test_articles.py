@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, event, select
 
 from reactions.newsroom import article_keys, articles, interventions
 from reactions.newsroom.articles import Description
@@ -210,3 +210,67 @@ def test_what_was_done_to_an_article_is_recorded(daily: Booth) -> None:
         done = interventions.of_article(connection, article_keys.id_of("daily", "sport/cup"))
 
     assert done == [(NOON_MS + 5, "closed", "a test"), (NOON_MS + 5, "hidden", "a test")]
+
+
+@pytest.mark.parametrize("engine_kind", ["postgresql"], indirect=True)  # SQLite has one writer
+@pytest.mark.parametrize("who", ["a publisher", "an import"])
+def test_an_article_cannot_move_to_a_key_that_is_just_being_registered_otherwise(daily: Booth, who: str) -> None:
+    daily.cast(ADA, "like", seq=1, article="a")
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"
+    with ThreadPoolExecutor(1) as pool, daily.engine.connect() as looks:
+        with writing(daily.engine) as connection:
+            if who == "a publisher":
+                articles.describe(connection, daily.site, [Description("b", "A title")], at_ms=NOON_MS)
+            else:
+                articles.register(connection, daily.site, {article_keys.id_of("daily", "b"): "b"}, at_ms=NOON_MS, by="a test")
+                articles.refuse_moved(connection, daily.site, ["b"])
+            moved = pool.submit(change, daily, interventions.move, "a", to="b")
+            wait_until(lambda: moved.done() or looks.exec_driver_sql(waiting).scalar_one() == 1, why="the move waits")
+        with pytest.raises(KeyTaken):
+            moved.result(20)
+
+    assert sorted(row["key"] for row in rows(daily)) == ["a", "b"]
+
+
+@pytest.mark.parametrize("engine_kind", ["postgresql"], indirect=True)  # SQLite has one writer
+def test_an_import_that_registers_a_key_finds_that_an_article_has_moved_there_meanwhile(daily: Booth) -> None:
+    daily.cast(ADA, "like", seq=1, article="a")
+
+    with daily.engine.connect() as connection:
+        articles.register(connection, daily.site, {article_keys.id_of("daily", "b"): "b"}, at_ms=NOON_MS, by="a test")
+        change(daily, interventions.move, "a", to="b")
+        with pytest.raises(KeyTaken):
+            articles.refuse_moved(connection, daily.site, ["b"])
+
+
+def test_an_import_marks_no_article_that_a_reader_was_faster_to_register(daily: Booth) -> None:
+    daily.cast(ADA, "like", seq=1, article="a")
+    keys = {article_keys.id_of("daily", key): key for key in ("a", "b")}
+
+    with writing(daily.engine) as connection:
+        articles.register(connection, daily.site, keys, at_ms=NOON_MS, by="a test")
+
+    with daily.engine.connect() as connection:
+        assert list(connection.execute(select(tables.intervention.c.article_id)).scalars()) == [article_keys.id_of("daily", "b")]
+
+
+def test_whoever_describes_articles_writes_them_in_order_and_notes_the_change_last(
+    daily: Booth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two who describe the same ones cannot wait for each other then, nor a reader's first vote for a long import."""
+    monkeypatch.setattr(articles, "_DESCRIBED_AT_ONCE", 20)
+    written: list[object] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if statement.startswith("INSERT INTO article "):
+            written.append([row["article_id"] if isinstance(row, dict) else row[0] for row in parameters])
+        elif statement.startswith("INSERT INTO article_change "):
+            written.append("the change")
+
+    event.listen(daily.engine, "before_cursor_execute", note)
+    described(daily, *(Description(f"{n}", "A title") for n in range(40)))
+
+    *parts, last = written
+    assert [len(part) for part in parts if isinstance(part, list)] == [20, 20]
+    assert all(part == sorted(part) for part in parts if isinstance(part, list))
+    assert last == "the change"

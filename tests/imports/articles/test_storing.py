@@ -99,16 +99,16 @@ def test_a_former_key_leads_to_the_article_unless_the_file_has_its_own_too(
 def test_an_import_that_fails_midway_leaves_nothing(
     engine: Engine, import_: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    describe = articles.describe
+    describe = articles._describe
     calls: list[int] = []
 
-    def cut_off(*given: Any, **named: Any) -> None:
+    def cut_off(*given: Any) -> bool:
         calls.append(1)
         if len(calls) == 3:
             raise RuntimeError("the machine lost power")
-        describe(*given, **named)
+        return describe(*given)
 
-    monkeypatch.setattr(articles, "describe", cut_off)
+    monkeypatch.setattr(articles, "_describe", cut_off)
     with pytest.raises(RuntimeError):
         import_(samples.long_table(1_600))
 

@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from reactions.imports import apply, totals
 from reactions.imports.record import Import
 from reactions.imports.totals import Amounts, Stage
+from reactions.newsroom import interventions
 from reactions.refusals import ImportConflict, UnknownImport, UnreadableImport
 from reactions.storage import tables
 from reactions.storage.engines import writing
@@ -25,6 +26,7 @@ from tests import boxes, make
 from tests.boxes import NOON_MS, Booth
 from tests.imports.totals.conftest import everything, faults, imported
 from tests.lengths import amount, played_at_length
+from tests.make import ADA
 from tests.tampering import open_ledger
 
 Key = st.sampled_from(["morning", "noon", "night"])
@@ -205,3 +207,21 @@ def test_a_large_import_is_written_in_chunks(daily: Booth) -> None:
     remove(daily, "waline")
     assert imported(daily.engine) == {}
     assert faults(daily.engine) == []
+
+
+def test_an_import_of_a_key_to_which_an_article_has_moved_since_the_plan_changes_nothing(daily: Booth) -> None:
+    """Two articles would have the key otherwise. Planned again, it leads to the one that has moved."""
+    daily.cast(ADA, "wow", seq=1, article="noon")
+    with Stage() as stage:
+        stage.add(Amounts("Line 1", "night", {"like": 7}), add_up=False)
+        plan = totals.plan(daily.engine, daily.site, "waline", stage)
+        with writing(daily.engine) as connection:
+            interventions.move(connection, daily.site, "noon", to="night", at_ms=NOON_MS, by="a test")
+        new = Import(daily.site.id, "waline", "csv", "file.csv", "other", "a test", NOON_MS)
+
+        with pytest.raises(ImportConflict):
+            apply.apply_import(daily.box, plan, new)
+
+    assert (imported(daily.engine), faults(daily.engine)) == ({}, [])
+    import_totals(daily, "waline", {"night": {"like": 7}})
+    assert daily.shown("noon") == daily.shown("night") == {"like": 7, "wow": 1}
