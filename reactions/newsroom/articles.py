@@ -286,10 +286,9 @@ def register(connection: Connection, site: Site, keys: Mapping[int, str], *, at_
 
     They are marked as imported: the quota of articles that readers may register does not count them.
 
-    Near the end of its transaction the caller looks for those who have moved there meanwhile, by `refuse_moved`, and notes the
-    change; here and in `write_rows`. Raises KeyTaken if one of the keys leads to another article by now.
+    Near the end of its transaction the caller looks for articles that have moved to these keys, by `refuse_moved`, and notes the
+    change; here and in `write_rows`.
     """
-    refuse_taken(connection, site, {key: article_id for article_id, key in keys.items()})
     rows = [{"article_id": i, "site_id": site.id, "key": key, "first_seen_at": at_ms} for i, key in keys.items()]
     new = insert_for(connection)(tables.article).on_conflict_do_nothing().returning(_a.article_id)
     written = connection.execute(new, rows).scalars().all()  # readers may have been faster

@@ -98,7 +98,16 @@ def _admitted(
     counted = [place for place in within if not _matches(site, place)]
     taken, found = _take(connection, site, counted, day=max(place.at_ms for place in places) // DAY_MS)
     others |= {place.name: ArticleQuotaSpent(_SITE_SPENT) for place in counted if place not in taken} | found
-    return welcome + taken, others
+    return welcome + taken, others | _registered_since(
+        connection, [place for place in strangers if isinstance(others.get(place.name), ArticleQuotaSpent)]
+    )
+
+
+def _registered_since(connection: Connection, refused: Sequence[Place]) -> dict[Name, Article | Refusal]:
+    """Those of the refused articles that others have registered since this batch asked for them."""
+    rows = articles.ask(connection, [place.key.id for place in refused])() if refused else {}
+    there = [place for place in refused if place.key.id in rows]
+    return articles.find_places(connection, there, lambda: rows) if there else {}
 
 
 def _matches(site: Site, place: Place) -> bool:

@@ -84,6 +84,28 @@ def test_an_article_that_two_batches_register_at_once_is_counted_once(engine: En
 
 
 @only_postgresql
+@pytest.mark.parametrize("spent", ["site", "network"])
+def test_a_vote_counts_on_an_article_that_another_batch_registers_as_the_quota_is_spent(
+    engine: Engine, database_url: str, spent: str
+) -> None:
+    first = daily(engine, database_url, new_articles_per_day=1 if spent == "site" else 9)
+
+    def another_is_faster(places: Sequence[Place]) -> list[bool]:
+        first.cast(ADA, "like", seq=1, article="same")
+        return [spent == "site"] * len(places)
+
+    second = booth(engine, budget=another_is_faster)
+
+    same, new = second.box.count([second.ballot(BEN, "like", seq=1, article=article) for article in ("same", "new")])
+
+    assert isinstance(same, Receipt)
+    assert isinstance(new, ArticleQuotaSpent)
+    assert quota(first) == [(NOON_MS // DAY_MS, 1)]
+    assert first.shown("same") == {"like": 2}
+    assert first.differences() == []
+
+
+@only_postgresql
 def test_a_signed_article_that_two_batches_register_at_once_is_marked_once(engine: Engine, database_url: str) -> None:
     site = daily(engine, database_url)
 
