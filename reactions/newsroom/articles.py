@@ -378,7 +378,8 @@ def find_places(connection: Connection, places: Collection[Place], asked: Asked 
         found |= _find_by_alias(connection, [place for name, place in named.items() if name not in found])
     if any(row.merged_into is not None for row in found.values()):
         targets = ask(connection, [row.merged_into for row in found.values() if row.merged_into is not None])()
-        found = {name: row if row.merged_into is None else targets[row.merged_into] for name, row in found.items()}
+        led = {name: row if row.merged_into is None else targets.get(row.merged_into) for name, row in found.items()}
+        found = {name: row for name, row in led.items() if row is not None}  # it was deleted between two questions
     outcome: dict[Name, Article | Refusal] = {}
     for name, place in named.items():
         if name in found:
@@ -396,7 +397,7 @@ def _find_by_alias(connection: Connection, places: Collection[Place]) -> dict[Na
         for key, article_id in _ALIASES.ask(connection, {"site": site_id, "texts": texts}):
             led[site_id, key] = article_id
     rows = ask(connection, set(led.values()))() if led else {}
-    return {name: rows[article_id] for name, article_id in led.items()}
+    return {name: rows[article_id] for name, article_id in led.items() if article_id in rows}  # if it was not just deleted
 
 
 def _article(row: _ArticleRow, place: Place) -> Article:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from functools import cache
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Executable, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Executable, bindparam, delete, func, select, union, update
 
 from reactions.newsroom.sites import Site
 from reactions.storage import tables
@@ -19,7 +19,7 @@ from reactions.votes import tallies
 
 MOST = 2**31 - 1  # of one reaction on one article; the columns of other tools hold no more, and sums stay exact in browsers
 _ROWS = 1000
-_a, _n, _s = tables.article.c, tables.imported_amount.c, tables.imported_source.c
+_a, _n, _s, _w = tables.article.c, tables.imported_amount.c, tables.imported_source.c, tables.imported_views.c
 
 
 class Change(NamedTuple):
@@ -80,6 +80,19 @@ def remove(connection: Connection, site_id: int, article_ids: Collection[int]) -
     if sources:
         revise(connection, site_id, sources)
         connection.execute(delete(tables.imported_amount).where(_n.article_id.in_(article_ids)))
+
+
+def hold_sources(connection: Connection, site_id: int, article_ids: Collection[int]) -> None:
+    """Wait for imports that change what these articles have; none begins before this transaction ends.
+
+    Whoever stops the counting calls it before, because an import may take long.
+    """
+    if connection.dialect.name != "sqlite":
+        theirs = select(_n.source).where(_n.article_id.in_(article_ids))
+        viewed = select(_w.source).where(_w.article_id.in_(article_ids))
+        sources = connection.execute(union(theirs, viewed)).scalars().all()
+        held = select(_s.source).where(_s.site_id == site_id, _s.source.in_(sources)).order_by(_s.source)
+        connection.execute(held.with_for_update()).all()
 
 
 def revise(connection: Connection, site_id: int, sources: Collection[str]) -> None:

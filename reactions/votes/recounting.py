@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Connection, cast, delete, exists, func, insert, or_, select
 
-from reactions.newsroom import interventions
+from reactions.newsroom import articles, interventions
 from reactions.newsroom.sites import Site
 from reactions.storage import locks, tables
 from reactions.storage.engines import insert_for
@@ -68,6 +68,8 @@ def correct(box: BallotBox, article: Article, *, by: str, now_ms: int) -> list[o
 
     def work(connection: Connection) -> list[object]:
         locks.stop_counting(connection)
+        if not articles.ids_known(connection, [article.article_id]):
+            return []  # it was deleted since it was looked at
         rows = select(_t.reaction).where(_t.article_id == article.article_id).order_by(_t.reaction)
         connection.execute(rows.with_for_update()).all()  # an import that is taken back locks them too
         first = tallies.first_hour_of(connection, [article.article_id])

@@ -10,21 +10,23 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from sqlalchemy import Connection, Engine, Select, delete, exists, func, select, update
+from sqlalchemy import Connection, Engine, Select, delete, exists, func, select, true, update
 
 from reactions.newsroom import api_keys, articles, editor_sessions, outdated, sites
 from reactions.newsroom.sites import Site, patterns
 from reactions.storage import locks, tables
 from reactions.storage.engines import writing
 from reactions.times import DAY_MS, HOUR_MS
-from reactions.votes import imported, imported_views, ledger, retention, tallies
+from reactions.votes import imported, imported_views, ledger, retention, sealing, tallies
 from reactions.votes.ballot_box import BallotBox
 from reactions.votes.revising import Editor
 
 JUNK_DAYS = 7
 _VOTES_AT_ONCE = 200
 _ARTICLES_AT_ONCE = 100
+_ROWS_AT_ONCE = 5_000  # of hours, in a transaction: some ten milliseconds
 _a, _v, _i, _alias = tables.article.c, tables.vote.c, tables.intervention.c, tables.article_alias.c
+_h, _w = tables.hourly.c, tables.views.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +35,11 @@ class _Removal:
     what: str
 
     def remove(self, ids: Sequence[int], *, most_votes: int | None = None) -> int:
-        """Remove articles; with `most_votes`, only those that have no more. Return how many."""
+        """Remove articles, and what was merged into them; with `most_votes`, only those that have no more. Return how many."""
         engine, box = self.editor.engine, self.editor.box
         with writing(engine) as connection:
+            locks.lead_keys(connection)  # if an import runs that would keep this one from its end, nothing is begun
+            ids = _with_merged(connection, ids)
             open_ones = _a.article_id.in_(ids) & _a.closed_at.is_(None)
             closed = connection.execute(select(_a.article_id).where(open_ones)).scalars().all()
             connection.execute(update(tables.article).where(open_ones).values(closed_at=self.editor.now_ms))
@@ -47,8 +51,20 @@ class _Removal:
             self._finish_dropping(leaving)
             while box.transact(lambda connection: self._strike_some(connection, leaving)) == _VOTES_AT_ONCE:
                 pass
-            box.transact(lambda connection: self._erase_rest(connection, leaving))
+            self._drop_views(leaving)
+            for part in _parts(engine, leaving):
+                box.transact(lambda connection, part=part: self._erase_rest(connection, part))  # type: ignore[misc]
         return len(leaving)
+
+    def _drop_views(self, ids: Sequence[int]) -> None:
+        """Drop what readers saw of articles, in steps: that of years would take longer than a vote waits."""
+        box, site_id = self.editor.box, self.editor.site.id
+        with self.editor.engine.connect() as connection:
+            seen = connection.execute(select(_w.article_id).where(_w.article_id.in_(ids)).distinct()).scalars().all()
+        for article_id in seen:
+            box.transact(lambda connection, one=[article_id]: imported_views.remove(connection, site_id, one))  # type: ignore[misc]
+            while box.transact(lambda connection, one=article_id: _drop_some_views(connection, one)):  # type: ignore[misc]
+                pass
 
     def _finish_dropping(self, ids: Sequence[int]) -> None:
         """Drop the rest of what was dropped in part: events cannot be taken back any more once others of the vote are gone."""
@@ -62,8 +78,8 @@ class _Removal:
         with writing(self.editor.engine) as connection:
             counted = select(_v.article_id).where(_v.article_id.in_(ids)).group_by(_v.article_id)
             voted = set(connection.execute(counted.having(func.count() > most_votes)).scalars())
-            again = voted & set(closed)
-            connection.execute(update(tables.article).where(_a.article_id.in_(again)).values(closed_at=None))
+            again = _a.article_id.in_(voted & set(closed)) & (_a.closed_at == self.editor.now_ms)  # none that an editor closed
+            connection.execute(update(tables.article).where(again).values(closed_at=None))
         return [article_id for article_id in ids if article_id not in voted]
 
     def _strike_some(self, connection: Connection, ids: Sequence[int]) -> int:
@@ -77,8 +93,15 @@ class _Removal:
         return len(voters)
 
     def _erase_rest(self, connection: Connection, ids: Sequence[int]) -> None:
-        """Erase articles with the votes that a merge or another revision has brought meanwhile; none comes after this."""
+        """Erase articles with the votes that a merge or another revision has brought meanwhile; none comes after this.
+
+        What may have to be waited for long comes before the votes are stopped.
+        """
+        sealing.take_turn(connection)
+        imported.hold_sources(connection, self.editor.site.id, ids)
+        locks.lead_keys(connection)
         locks.stop_counting(connection)
+        articles.lock(connection, ids)
         while self._strike_some(connection, ids):
             pass
         _erase(connection, self.editor.site, ids)
@@ -88,7 +111,7 @@ def delete_article(editor: Editor, key: str) -> int:
     """Delete an article, its votes and all its keys; return how many articles that were. Raises UnknownArticle."""
     with editor.engine.connect() as connection:
         article = articles.get(connection, editor.site, key)
-    return _Removal(editor, "delete").remove([*article.merged_from, article.article_id])
+    return _Removal(editor, "delete").remove([article.article_id])
 
 
 def delete_matching(editor: Editor, pattern: str, *, most: int | None = None) -> int:
@@ -152,6 +175,35 @@ def _erase_site(connection: Connection, site: Site) -> None:
 def _strangers(site: Site) -> Select[int]:
     plain = (_a.title.is_(None), _a.merged_into.is_(None))
     return select(_a.article_id).where(_a.site_id == site.id, *plain).order_by(_a.article_id)
+
+
+def _with_merged(connection: Connection, ids: Sequence[int]) -> Sequence[int]:
+    """Those of the articles that are there, and those that were merged into them, which go first: they lead there until then."""
+    these = select(_a.article_id).where(_a.article_id.in_(ids) | _a.merged_into.in_(ids))
+    return connection.execute(these.order_by(_a.merged_into.is_(None), _a.article_id)).scalars().all()
+
+
+def _drop_some_views(connection: Connection, article_id: int) -> bool:
+    """Drop an article's views of the earliest hours; whether there are more."""
+    mine = _w.article_id == article_id
+    later = select(_w.hour_utc).where(mine).order_by(_w.hour_utc).offset(_ROWS_AT_ONCE).limit(1)
+    until = connection.execute(later).scalar()
+    connection.execute(delete(tables.views).where(mine, true() if until is None else _w.hour_utc < until))
+    return until is not None
+
+
+def _parts(engine: Engine, ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """The articles in their order, in parts with so many rows of the hourly series: those of dropped votes are still there."""
+    counted = select(_h.article_id, func.count()).where(_h.article_id.in_(ids)).group_by(_h.article_id)
+    with engine.connect() as connection:
+        rows_of = {article_id: n for article_id, n in connection.execute(counted)}  # noqa: C416  rows are no pairs to the type checker
+    part: list[int] = []
+    for article_id in ids:
+        if part and sum(rows_of.get(each, 0) for each in (*part, article_id)) > _ROWS_AT_ONCE:
+            yield part
+            part = []
+        part.append(article_id)
+    yield part
 
 
 def _pages(ids: Sequence[int]) -> Iterator[Sequence[int]]:

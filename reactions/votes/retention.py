@@ -131,7 +131,8 @@ def _end_voting(engine: Engine, site: Site, ids: Sequence[int], now_ms: int) -> 
         done = set(connection.execute(select(_a.article_id).where(_a.article_id.in_(chosen), *still)).scalars())
         again = set(chosen) - done
         connection.execute(update(tables.article).where(_a.article_id.in_(again)).values(votes_dropped_at=None))
-        connection.execute(update(tables.article).where(_a.article_id.in_(again & were_open)).values(closed_at=None))
+        ours = _a.article_id.in_(again & were_open) & (_a.closed_at == now_ms)  # not those that an editor has closed meanwhile
+        connection.execute(update(tables.article).where(ours).values(closed_at=None))
         connection.execute(delete(tables.intervention).where(_i.article_id.in_(again), _i.what == _MARK))
     return sorted(done)
 

@@ -160,6 +160,7 @@ def _hand_over(connection: Connection, editor: Editor, source: Article, target: 
 
     False, and nothing is changed, if votes have come meanwhile, or either was merged or deleted.
     """
+    imported.hold_sources(connection, editor.site.id, [source.article_id])
     locks.lead_keys(connection)
     locks.stop_counting(connection)  # whoever writes views, or brings votes, has found this article, or finds the other
     both = {source.article_id, target.article_id}

@@ -16,9 +16,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, Connection, Row, insert, or_, select, update
 
 from reactions.languages import decimal, gettext, ngettext, percent, shown, spoken
+from reactions.newsroom import articles
 from reactions.newsroom.sites import Site
 from reactions.refusals import UnknownVerdict
-from reactions.storage import tables
+from reactions.storage import locks, tables
 from reactions.votes import detector, holds
 from reactions.votes.detector import Pattern
 from reactions.votes.holds import SUSPECT, Held
@@ -119,8 +120,12 @@ def new_id() -> str:
 
 
 def write(connection: Connection, *found: Verdict) -> None:
-    """Store new verdicts, or what has become of them since."""
+    """Store new verdicts, or what has become of them since; none of an article that was deleted meanwhile."""
+    locks.take_part_in_counting(connection)
+    there = articles.ids_known(connection, {verdict.article_id for verdict in found})
     for verdict in found:
+        if verdict.article_id not in there:
+            continue
         row = _row(verdict)
         changed = {name: row[name] for name in ("to_at", "until", "text", "networks", "figures", "enforced")}
         if not connection.execute(update(tables.verdict).where(_w.id == verdict.id).values(changed)).rowcount:

@@ -283,6 +283,7 @@ def test_a_clock_two_days_off_ends_no_watch_and_holds_nobody_for_ever(process: P
 
 
 def test_verdicts_are_read_page_by_page_and_none_twice(process: Process) -> None:
+    process.vote(0, 1, "angry")
     with writing(process.engine) as connection:
         for number in range(300):
             verdicts.write(
