@@ -59,11 +59,11 @@ class Trip:
                 for _ in takers:
                     answers.append(self._receive(pgconn))  # noqa: PERF401  those before a loss are looked at
                 self._receive(pgconn)  # that there are no more
+                pgconn.exit_pipeline_mode()
             except BaseException:  # what else is on its way is not known
                 pgconn.finish()
                 _raise_failure(answers)  # it says more than that the connection was lost after it, as by a full disk
                 raise
-            pgconn.exit_pipeline_mode()
         for take, answer in zip(takers, answers, strict=True):
             _raise_failure([answer])
             take(answer)

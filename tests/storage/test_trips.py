@@ -193,6 +193,26 @@ def test_a_failure_is_told_even_if_the_connection_is_lost_after_it(engine: Engin
     assert caught.value.connection_invalidated
 
 
+def test_a_connection_that_ends_in_place_of_the_last_answer_is_given_up(engine: Engine) -> None:
+    """As when a server is stopped at that moment. A batch runs again then, on another connection."""
+
+    def end() -> None:
+        with writing(engine) as connection, statements.in_one_trip(connection):
+            statements.begin(connection, "SELECT 1")
+            connection.info["trip"]._receive = unread_after(3, connection.info["trip"]._receive)
+
+    with pytest.raises(DBAPIError) as caught:
+        end()
+
+    assert caught.value.connection_invalidated
+
+
+def unread_after(answers: int, receive: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Receive so many answers, and leave the next where it is."""
+    left = iter(range(answers))
+    return lambda pgconn: None if next(left, None) is None else receive(pgconn)
+
+
 def lost_after(answers: int, receive: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Receive so many answers, then no more."""
     left = iter(range(answers))
