@@ -186,51 +186,6 @@ def test_what_an_old_past_left_before_the_first_vote_goes(here: Stage) -> None:
     assert "joy" not in {row[2] for row in rows(here, tables.rolled_hour)} | {row[3] for row in rows(here, tables.rolled_day)}
 
 
-def test_nobody_makes_rollups_of_a_past_that_was_rewritten_while_they_were_computed(
-    here: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now_ms, changes = MIDNIGHT_MS + 3 * HOUR_MS, rollups._changes
-
-    def rewritten(connection: Any, hours: range) -> Any:
-        computed = changes(connection, hours)
-        rewrite_past(here)
-        return computed
-
-    with monkeypatch.context() as patched:
-        patched.setattr(rollups, "_changes", rewritten)
-        rollups.advance(here.engine, now_ms=now_ms)
-    assert differing(here) == []
-
-    roll_up(here, now_ms=now_ms)
-    assert (covered(here), differing(here)) == (1, [])
-
-
-@pytest.mark.parametrize("rows_at_once", [1, 2_000])
-def test_who_is_overtaken_by_a_rewrite_between_two_steps_leaves_the_mark_alone(
-    here: Stage, monkeypatch: pytest.MonkeyPatch, rows_at_once: int
-) -> None:
-    """The first rows of a day are written, then somebody deletes an article: the rest is of a past that is no more."""
-    monkeypatch.setattr(rollups, "_ROWS_AT_ONCE", rows_at_once)
-    now_ms = MIDNIGHT_MS + 3 * HOUR_MS
-    roll_up(here, now_ms=now_ms)
-    rewrite_past(here)
-    parts = rollups._parts
-
-    def overtaken(found: Any) -> Any:
-        for place, part in enumerate(parts(found)):
-            if place == 1 or rows_at_once > 1:
-                rewrite_past(here)
-            yield part
-
-    with monkeypatch.context() as patched:
-        patched.setattr(rollups, "_parts", overtaken)
-        assert not rollups.advance(here.engine, now_ms=now_ms)
-    assert (covered(here), differing(here)) == (-2, [])
-
-    roll_up(here, now_ms=now_ms)
-    assert (covered(here), differing(here)) == (1, [])
-
-
 def test_sums_that_were_kept_go_with_the_rollups_that_are_no_longer_believed(here: Stage) -> None:
     roll_up(here, now_ms=MIDNIGHT_MS + 3 * HOUR_MS)
     kept = {"what": "votes", "first_hour": 0, "before_hour": HOUR, "rewrites": 0, "moods": "", "sums": b""}
