@@ -52,6 +52,8 @@ def drop_old_votes(engine: Engine, box: BallotBox, site: Site, *, now_ms: int) -
         old = _old(connection, site, now_ms) if site.keep_votes_days is not None else []
     for first in range(0, len(old), _ARTICLES_AT_ONCE):
         ids += _end_voting(engine, site, old[first : first + _ARTICLES_AT_ONCE], now_ms)
+    if ids:
+        locks.wait_for_counting(engine)  # an editor's ballots that found an article unmarked are counted first
     for article_id in ids:
         drop_votes(box, article_id, now_ms=now_ms)
     return len(ids)
@@ -114,27 +116,33 @@ def _is_old(site: Site, now_ms: int) -> Sequence[ColumnElement[bool]]:
 
 
 def _end_voting(engine: Engine, site: Site, ids: Sequence[int], now_ms: int) -> list[int]:
-    """End voting on articles for good, but for those that were voted on meanwhile; return the others."""
-    ended = {"votes_dropped_at": now_ms, "closed_at": func.coalesce(_a.closed_at, now_ms)}
+    """End voting on articles for good, but for those that were voted on meanwhile; return the others.
+
+    They are marked once that is certain, because another run finishes whatever is marked.
+    """
     with writing(engine) as connection:
         articles.lock(connection, ids)
-        chosen = list(connection.execute(select(_a.article_id).where(_a.article_id.in_(ids), *_is_old(site, now_ms))).scalars())
+        chosen = _still_old(connection, site, ids, now_ms)
         opened = select(_a.article_id).where(_a.article_id.in_(chosen), _a.closed_at.is_(None))
         were_open = set(connection.execute(opened).scalars())
-        connection.execute(update(tables.article).where(_a.article_id.in_(chosen)).values(ended))
+        connection.execute(update(tables.article).where(_a.article_id.in_(were_open)).values(closed_at=now_ms))
         outdated.note_articles(connection, site.key, list(were_open))
-        for article_id in chosen:
-            interventions.record(connection, article_id, _MARK, at_ms=now_ms, by=BY)
     locks.wait_for_counting(engine)  # a batch that read an article as open may not have committed yet
     with writing(engine) as connection:
-        _, _, *still = _is_old(site, now_ms)
-        done = set(connection.execute(select(_a.article_id).where(_a.article_id.in_(chosen), *still)).scalars())
-        again = set(chosen) - done
-        connection.execute(update(tables.article).where(_a.article_id.in_(again)).values(votes_dropped_at=None))
-        ours = _a.article_id.in_(again & were_open) & (_a.closed_at == now_ms)  # not those that an editor has closed meanwhile
-        connection.execute(update(tables.article).where(ours).values(closed_at=None))
-        connection.execute(delete(tables.intervention).where(_i.article_id.in_(again), _i.what == _MARK))
-    return sorted(done)
+        articles.lock(connection, chosen)
+        done = _still_old(connection, site, chosen, now_ms)
+        ended = {"votes_dropped_at": now_ms, "closed_at": func.coalesce(_a.closed_at, now_ms)}
+        connection.execute(update(tables.article).where(_a.article_id.in_(done)).values(ended))
+        for article_id in done:
+            interventions.record(connection, article_id, _MARK, at_ms=now_ms, by=BY)
+        again = _a.article_id.in_(were_open - set(done)) & (_a.closed_at == now_ms)  # none that an editor closed meanwhile
+        connection.execute(update(tables.article).where(again).values(closed_at=None))
+    return done
+
+
+def _still_old(connection: Connection, site: Site, ids: Collection[int], now_ms: int) -> list[int]:
+    old = select(_a.article_id).where(_a.article_id.in_(ids), *_is_old(site, now_ms))
+    return list(connection.execute(old.order_by(_a.article_id)).scalars())
 
 
 def _drop_some(connection: Connection, article_id: int, now_ms: int) -> float | None:

@@ -333,10 +333,10 @@ def test_a_vote_that_arrives_while_voting_ends_keeps_the_article_as_it_was(
 
     def arrives(_engine: Engine) -> None:
         with writing(daily.engine) as connection:
-            connection.execute(update(tables.article).values(closed_at=None, votes_dropped_at=None))
+            connection.execute(update(tables.article).values(closed_at=None))
         daily.cast(BEN, "like", seq=1, now_ms=LATER_MS)
         with writing(daily.engine) as connection:
-            connection.execute(update(tables.article).values(closed_at=before or LATER_MS, votes_dropped_at=LATER_MS))
+            connection.execute(update(tables.article).values(closed_at=before or LATER_MS))
 
     monkeypatch.setattr(retention.locks, "wait_for_counting", arrives)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Engine, select, update
 
 from reactions import commands
 from reactions.newsroom import interventions, sites
@@ -163,3 +163,28 @@ def test_what_a_command_is_made_of_is_kept_out_of_garbage_collection(monkeypatch
 
     assert gc.get_freeze_count() > before
     assert gc.isenabled()
+
+
+def test_another_run_does_not_drop_votes_while_the_first_waits_for_a_late_one(
+    daily: Booth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The article is opened again then, and whoever had voted must be known still."""
+    daily.cast(ADA, "like", seq=1)
+    a, waited, second = tables.article.c, retention.locks.wait_for_counting, []
+
+    def meanwhile(engine: Engine) -> None:
+        monkeypatch.setattr(retention.locks, "wait_for_counting", waited)
+        with writing(engine) as connection:  # a vote of a batch that had read the article as open
+            marks = dict(connection.execute(select(a.closed_at, a.votes_dropped_at)).mappings().one())
+            connection.execute(update(tables.article).values(closed_at=None, votes_dropped_at=None))
+        daily.cast(BEN, "like", seq=1, now_ms=LATER_MS)
+        with writing(engine) as connection:
+            connection.execute(update(tables.article).values(marks))
+        second.append(drop(daily))
+
+    monkeypatch.setattr(retention.locks, "wait_for_counting", meanwhile)
+
+    assert (drop(daily), second) == (0, [0])
+
+    daily.cast(ADA, "sad", seq=2, now_ms=LATER_MS)
+    assert (daily.shown(), faults(daily)) == ({"like": 1, "sad": 1}, [])
