@@ -81,10 +81,10 @@ def show(connection: Connection, site: Site, key: str, *, at_ms: int, by: str) -
 def move(connection: Connection, site: Site, key: str, *, to: str, at_ms: int, by: str) -> None:
     """Give an article another key; the old one keeps working. Raises UnknownArticle, or KeyTaken if `to` is an article."""
     locks.lead_keys(connection)
-    locks.stop_counting(connection)  # whoever is registering `to` has done so, or finds this article there
     article = articles.get_to_change(connection, site, key)
     if to == article.key:
         return
+    locks.stop_counting(connection)  # whoever is registering `to` has done so, or finds this article there
     taken = articles.find(connection, site, [article_keys.article_key(site.key, to)], now_ms=at_ms).get(to)
     if taken is not None and taken.article_id != article.article_id:
         raise KeyTaken(
@@ -121,7 +121,6 @@ def undo(connection: Connection, site: Site, key: str, done: tuple[int, str], *,
     """
     if done[1] == "moved":
         locks.lead_keys(connection)  # before the article's lock, as a merge takes them
-        locks.stop_counting(connection)
     article = articles.get_to_change(connection, site, key)
     found = next((each for each in log_of(connection, article.article_id) if (each.at, each.what) == done), None)
     if found is None or not found.may_undo or found.what == "reset":

@@ -67,7 +67,7 @@ def rely_on_keys(connection: Connection) -> None:
 def lead_keys(connection: Connection) -> None:
     """Wait until no other transaction relies on where article keys lead, and let none begin before this one ends.
 
-    Call it before `stop_counting`: votes do not wait meanwhile.
+    Call it before `stop_counting`, and lock articles in between: votes do not wait meanwhile, and all take these locks in turn.
     """
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_KEYS})")

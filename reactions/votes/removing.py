@@ -100,8 +100,8 @@ class _Removal:
         sealing.take_turn(connection)
         imported.hold_sources(connection, self.editor.site.id, ids)
         locks.lead_keys(connection)
-        locks.stop_counting(connection)
         articles.lock(connection, ids)
+        locks.stop_counting(connection)
         while self._strike_some(connection, ids):
             pass
         _erase(connection, self.editor.site, ids)

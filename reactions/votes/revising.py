@@ -162,9 +162,10 @@ def _hand_over(connection: Connection, editor: Editor, source: Article, target: 
     """
     imported.hold_sources(connection, editor.site.id, [source.article_id])
     locks.lead_keys(connection)
-    locks.stop_counting(connection)  # whoever writes views, or brings votes, has found this article, or finds the other
     both = {source.article_id, target.article_id}
-    if articles.lock_standing(connection, both) != both or _has_votes(connection, source.article_id):
+    standing = articles.lock_standing(connection, both)
+    locks.stop_counting(connection)  # whoever writes views, or brings votes, has found this article, or finds the other
+    if standing != both or _has_votes(connection, source.article_id):
         return False
     imported.merge(connection, editor.site.id, source.article_id, into=target.article_id)
     views.move(connection, source.article_id, into=target.article_id)

@@ -149,10 +149,11 @@ def test_undoing_a_move_and_a_merge_that_stops_counting_do_not_wait_for_each_oth
     waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"
     with ThreadPoolExecutor(1) as pool, daily.engine.connect() as looks:
         with writing(daily.engine) as connection:
-            locks.stop_counting(connection)
+            locks.lead_keys(connection)
             undone = pool.submit(undo)
             wait_until(lambda: looks.exec_driver_sql(waiting).scalar_one() == 1, why="the undoing waits")
             articles.lock(connection, [article_id])
+            locks.stop_counting(connection)
         undone.result(20)
 
     assert [row["key"] for row in rows(daily)] == ["a"]

@@ -90,6 +90,8 @@ def held(daily: Booth, what: str, article_id: int) -> Iterator[None]:
     with writing(daily.engine) as connection:
         if what == "the ledger":
             sealing.take_turn(connection)
+        elif what == "the article":
+            articles.lock(connection, [article_id])
         elif what == "a source":
             imported.revise(connection, daily.site.id, ["waline"])
         else:
@@ -98,7 +100,7 @@ def held(daily: Booth, what: str, article_id: int) -> Iterator[None]:
 
 
 @only_postgresql
-@pytest.mark.parametrize("what", ["the ledger", "a source", "keys"])
+@pytest.mark.parametrize("what", ["the ledger", "a source", "the article", "keys"])
 def test_votes_elsewhere_go_on_while_the_last_step_of_a_deletion_waits(
     daily: Booth, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
@@ -116,7 +118,7 @@ def test_votes_elsewhere_go_on_while_the_last_step_of_a_deletion_waits(
         def vote() -> None:
             with held(daily, what, article_id):
                 begun.set()
-                wait_until(waits(daily, ROW if what == "a source" else ADVISORY), why="the deletion waits")
+                wait_until(waits(daily, ROW if what in ("a source", "the article") else ADVISORY), why="the deletion waits")
                 quick.cast(BEN, "love", seq=1, article="stays")
             voted.set()
 

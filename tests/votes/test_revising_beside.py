@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
+from threading import Event
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine
 
-from reactions.newsroom import article_keys, interventions
+from reactions.newsroom import article_keys, articles, interventions
 from reactions.refusals import ChangedMeanwhile, UnknownArticle
 from reactions.storage import tables
 from reactions.storage.engines import snapshot, writing
@@ -173,3 +174,34 @@ def test_a_vote_that_is_just_being_held_is_revised_afterwards(daily: Booth, revi
 
     assert daily.shown("a") == ({} if revision == "reset" else {"like": 2})
     assert (daily.differences(), left_behind(daily)) == ([], [])
+
+
+@pytest.mark.parametrize("engine_kind", ["postgresql"], indirect=True)  # SQLite has one writer
+def test_votes_elsewhere_go_on_while_the_last_step_of_a_merge_waits_for_an_import(
+    daily: Booth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who imports totals for an article locks it for as long as that takes."""
+    article_id = daily.cast(ADA, "like", seq=1, article="a").article_id
+    daily.cast(BEN, "like", seq=1, article="b")
+    quick, begun = booth(daily.engine, answer_within_s=3), Event()
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
+
+    def import_meanwhile() -> None:
+        with daily.engine.connect() as looks, writing(daily.engine) as connection:
+            articles.lock(connection, [article_id])
+            begun.set()
+            wait_until(lambda: looks.exec_driver_sql(waiting).scalar_one() == 1, why="the merge waits")
+            quick.cast(CIA, "love", seq=1, article="c")
+
+    with ThreadPoolExecutor(1) as pool:
+        importing: list[Future[None]] = []
+
+        def begin() -> None:
+            importing.append(pool.submit(import_meanwhile))
+            assert begun.wait(10)
+
+        before_it_ends(daily, monkeypatch, begin)
+        revising.merge(editor(daily), "a", into="b")
+        importing[0].result(20)
+
+    assert [daily.shown(key) for key in "abc"] == [{"like": 2}, {"like": 2}, {"love": 1}]
