@@ -20,7 +20,7 @@ from reactions.newsroom import interventions
 from reactions.refusals import ImportConflict, UnknownImport, UnreadableImport
 from reactions.storage import tables
 from reactions.storage.engines import writing
-from reactions.votes import revising
+from reactions.votes import removing, revising
 from reactions.votes.revising import Editor
 from tests import boxes, make
 from tests.boxes import NOON_MS, Booth
@@ -225,3 +225,43 @@ def test_an_import_of_a_key_to_which_an_article_has_moved_since_the_plan_changes
     assert (imported(daily.engine), faults(daily.engine)) == ({}, [])
     import_totals(daily, "waline", {"night": {"like": 7}})
     assert daily.shown("noon") == daily.shown("night") == {"like": 7, "wow": 1}
+
+
+def test_an_import_over_a_deletion_that_came_between_changes_nothing(daily: Booth) -> None:
+    """Also if the article's own amounts are in the file as they were: what is not written again would be missing."""
+    import_totals(daily, "waline", {"noon": {"like": 3}, "night": {"like": 1}})
+    with Stage() as stage:
+        for key, n in (("noon", 3), ("night", 7)):
+            stage.add(Amounts("Line 1", key, {"like": n}), add_up=False)
+        plan = totals.plan(daily.engine, daily.site, "waline", stage)
+        removing.delete_article(Editor(daily.engine, daily.box, daily.site, by="a test", now_ms=NOON_MS), "noon")
+        new = Import(daily.site.id, "waline", "csv", "file.csv", "other", "a test", NOON_MS)
+
+        with pytest.raises(ImportConflict):
+            apply.apply_import(daily.box, plan, new)
+
+    assert (imported(daily.engine), faults(daily.engine)) == ({"night": {"like": 1}}, [])
+
+
+def test_an_import_is_not_removed_over_a_merge_that_came_between(daily: Booth) -> None:
+    """What it had brought stands elsewhere then, where the plan does not look."""
+    import_totals(daily, "waline", {"noon": {"like": 3}, "night": {"like": 1}})
+    with totals.plan_removal(daily.engine, daily.site, "waline") as plan:
+        revising.merge(Editor(daily.engine, daily.box, daily.site, by="a test", now_ms=NOON_MS), "noon", into="night")
+
+        with pytest.raises(ImportConflict):
+            apply.remove_import(daily.box, plan)
+
+    assert (imported(daily.engine), faults(daily.engine)) == ({"night": {"like": 4}}, [])
+
+
+def test_an_import_takes_no_notice_of_another_sites(daily: Booth, database_url: str) -> None:
+    make.site(database_url, "weekly")
+    import_totals(daily, "waline", {"noon": {"like": 3}})
+    weekly = boxes.booth(daily.engine, "weekly")
+    import_totals(weekly, "waline", {"noon": {"like": 5}})
+    with totals.plan_removal(weekly.engine, weekly.site, "waline") as plan:
+        removing.delete_article(Editor(daily.engine, daily.box, daily.site, by="a test", now_ms=NOON_MS), "noon")
+        apply.remove_import(weekly.box, plan)
+
+    assert (imported(daily.engine), faults(daily.engine)) == ({}, [])

@@ -12,7 +12,7 @@ from reactions.newsroom import sites
 from reactions.refusals import MigrationRefused
 from reactions.storage import migrations, partitions, tables
 from reactions.storage.engines import snapshot, writing
-from reactions.times import DAY_MS
+from reactions.times import DAY_MS, HOUR_MS
 from reactions.votes import (
     forgetting,
     integrity,
@@ -129,6 +129,23 @@ def test_a_reader_is_forgotten_whose_events_are_gone(daily: Booth) -> None:
     assert (count, daily.shown(), faults(daily)) == (2, {"like": 1}, [])
     daily.cast(ADA, "like", seq=2, now_ms=LATE_JANUARY)
     assert (daily.shown(), faults(daily)) == ({"like": 2}, [])
+
+
+def test_what_was_removed_earlier_stays_accounted_for(daily: Booth) -> None:
+    """On days that go, and on the first of those that stay: each has one account of what is missing."""
+    for at_ms in (DECEMBER - HOUR_MS, DECEMBER):
+        for reader, article in ((ADA, "deleted"), (BEN, "stays")):
+            daily.cast(reader, "like" if at_ms < DECEMBER else "sad", seq=at_ms, article=article, now_ms=at_ms)
+    sealing.seal(daily.engine, now_ms=DECEMBER + 3 * DAY_MS)
+    removing.delete_article(editor(daily, now_ms=DECEMBER + 3 * DAY_MS), "deleted")
+    assert faults(daily) == []
+
+    assert sum(piece.events for piece in drop(daily, keep=1)) == 1
+
+    assert faults(daily) == []
+    with daily.engine.connect() as connection:
+        corrected = set(connection.execute(select(tables.ledger_correction.c.day)).scalars())
+    assert corrected == {DECEMBER // DAY_MS - 1, DECEMBER // DAY_MS, sealing.DROPPED}
 
 
 def test_an_article_is_deleted_whose_events_are_half_gone(daily: Booth) -> None:
