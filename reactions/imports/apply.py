@@ -10,7 +10,7 @@ All run in the ballot box. Totals are the other part of a tally and never touch 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -92,11 +92,21 @@ def _remove(connection: Connection, plan: Plan, known: Import) -> None:
     if known.votes:
         sealing.take_turn(connection)  # nobody drops any of them from here on
         retention.refuse_take_back(connection, site)
-        for ids in chunks(articles.ids_in(connection, site), _ARTICLES_AT_ONCE):
-            shifts = ledger.strike_out(connection, ids, record.tag_of(site, known.source), what="take back", at_ms=now_ms())
-            tallies.unshift(connection, shifts)
-            first = min([first, *(shift.at_ms // HOUR_MS for shift in shifts)])
+        tag = record.tag_of(site, known.source)
+        first = _strike_out(connection, articles.ids_in(connection, site), tag)
+        locks.stop_counting(connection)  # until now a merge may have moved some of them where they had gone already
+        first = min(first, _strike_out(connection, interventions.ids_merged_into(connection, site), tag))
     tallies.note_rewrite(connection, from_hour=first)
+
+
+def _strike_out(connection: Connection, article_ids: Iterable[int], tag: bytes) -> int:
+    """Let the votes of voters that begin with a tag be as if they had never been; return the first UTC hour that changes."""
+    first = tallies.NO_HOUR
+    for ids in chunks(article_ids, _ARTICLES_AT_ONCE):
+        shifts = ledger.strike_out(connection, ids, tag, what="take back", at_ms=now_ms())
+        tallies.unshift(connection, shifts)
+        first = min([first, *(shift.at_ms // HOUR_MS for shift in shifts)])
+    return first
 
 
 def _restore(connection: Connection, site: Site, new: Import, restoration: Restoration) -> Import:

@@ -141,8 +141,13 @@ def get(connection: Connection, site: Site, key: str) -> Article:
     """The registered article with this canonical key or alias. Raises UnknownArticle."""
     article = find(connection, site, [article_keys.article_key(site.key, key)], now_ms=0).get(key)
     if article is None:
-        raise UnknownArticle(gettext("%(site)s has no article %(key)s.", site=site.key, key=repr(key)))
+        raise unknown(site, key)
     return article
+
+
+def unknown(site: Site, key: str) -> UnknownArticle:
+    """The refusal where an article is not there, or not any more."""
+    return UnknownArticle(gettext("%(site)s has no article %(key)s.", site=site.key, key=repr(key)))
 
 
 def get_to_change(connection: Connection, site: Site, key: str) -> Article:

@@ -56,6 +56,12 @@ def merging_into(connection: Connection, article_id: int) -> int | None:
     return _merging(connection, _a.article_id == article_id).get(article_id)
 
 
+def ids_merged_into(connection: Connection, site: Site) -> set[int]:
+    """The articles of a site that others were merged into, or are being merged into."""
+    into = select(_a.merged_into).where(_a.site_id == site.id, _a.merged_into.is_not(None)).distinct()
+    return {*connection.execute(into).scalars(), *merges_under_way(connection, site).values()}
+
+
 def _merging(connection: Connection, these: ColumnElement[bool]) -> dict[int, int]:
     closed = (_i.article_id == _a.article_id) & (_i.at == _a.closed_at) & (_i.what == "closed")
     begun = select(_a.article_id, _i.before).join(tables.intervention, closed).where(_a.merged_into.is_(None), these)

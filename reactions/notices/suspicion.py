@@ -24,7 +24,9 @@ def raise_alert(engine: Engine, site: Site, verdict: Verdict, *, now_ms: int, da
         return
     asked = select(_a.key, _a.title, _a.url, _a.section).where(_a.article_id == verdict.article_id)
     with engine.connect() as connection:
-        article = connection.execute(asked).one()
+        article = connection.execute(asked).one_or_none()
+    if article is None:
+        return  # it was deleted meanwhile
     figures = {"verdict": verdict.id, "cause": verdict.cause, "enforced": verdict.enforced, **verdict.figures}
     finding = Finding(
         rule=RULE,

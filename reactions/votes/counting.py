@@ -11,13 +11,12 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, String, and_, case, func, literal_column, or_, select, tuple_
 
-from reactions.languages import gettext
 from reactions.newsroom import articles, registering
 from reactions.newsroom.article_keys import ArticleKey
 from reactions.newsroom.articles import Article, Asked, Place
 from reactions.newsroom.registering import Budget
 from reactions.newsroom.sites import Site
-from reactions.refusals import Refusal, UnknownArticle, UnknownReaction
+from reactions.refusals import Refusal, UnknownReaction
 from reactions.storage import statements, tables
 from reactions.storage.statements import ManyRows
 from reactions.votes import holds, ledger, readers, rules, tallies
@@ -110,7 +109,7 @@ def _standing_of(connection: Connection, article_ids: Collection[int]) -> tuple[
 def _revised(ballot: Ballot, there: Collection[int], dropped: Collection[int]) -> Article | Refusal:
     """The article of an editor's ballot, which is counted on closed articles too; not where it or its votes are gone."""
     if ballot.article_id not in there:
-        return UnknownArticle(gettext("%(site)s has no article %(key)s.", site=ballot.site.key, key=repr(ballot.article)))
+        return articles.unknown(ballot.site, ballot.article)
     return articles.votes_dropped() if ballot.article_id in dropped else Article(ballot.article_id, ballot.article)
 
 

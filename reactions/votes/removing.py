@@ -36,7 +36,7 @@ class _Removal:
 
     def remove(self, ids: Sequence[int], *, most_votes: int | None = None) -> int:
         """Remove articles, and what was merged into them; with `most_votes`, only those that have no more. Return how many."""
-        engine, box = self.editor.engine, self.editor.box
+        engine = self.editor.engine
         with writing(engine) as connection:
             locks.lead_keys(connection)  # if an import runs that would keep this one from its end, nothing is begun
             ids = _with_merged(connection, ids)
@@ -44,17 +44,29 @@ class _Removal:
             closed = connection.execute(select(_a.article_id).where(open_ones)).scalars().all()
             connection.execute(update(tables.article).where(open_ones).values(closed_at=self.editor.now_ms))
         locks.wait_for_counting(engine)  # a batch that read an article as open may not have committed yet
-        leaving = list(ids)
-        if most_votes is not None:
-            leaving = self._keep(ids, closed, most_votes)
-        if leaving:
-            self._finish_dropping(leaving)
-            while box.transact(lambda connection: self._strike_some(connection, leaving)) == _VOTES_AT_ONCE:
-                pass
-            self._drop_views(leaving)
-            for part in _parts(engine, leaving):
-                box.transact(lambda connection, part=part: self._erase_rest(connection, part))  # type: ignore[misc]
-        return len(leaving)
+        leaving = ids if most_votes is None else self._keep(ids, closed, most_votes)
+        removed = 0
+        while leaving:
+            left = self._remove_closed(leaving)
+            removed += len(leaving) - len(left)
+            with engine.connect() as connection:
+                leaving = _with_merged(connection, left)
+        return removed
+
+    def _remove_closed(self, ids: Sequence[int]) -> Sequence[int]:
+        """Remove articles that take no votes; return those into which others were merged meanwhile, which are still there."""
+        box = self.editor.box
+        self._finish_dropping(ids)
+        while box.transact(lambda connection: self._strike_some(connection, ids)) == _VOTES_AT_ONCE:
+            pass
+        self._drop_views(ids)
+        parts = list(_parts(self.editor.engine, ids))
+        return [
+            article_id
+            for part in parts
+            if not box.transact(lambda connection, part=part: self._erase_rest(connection, part))  # type: ignore[misc]
+            for article_id in part
+        ]
 
     def _drop_views(self, ids: Sequence[int]) -> None:
         """Drop what readers saw of articles, in steps: that of years would take longer than a vote waits."""
@@ -92,19 +104,23 @@ class _Removal:
             tallies.note_rewrite(connection, from_hour=first)
         return len(voters)
 
-    def _erase_rest(self, connection: Connection, ids: Sequence[int]) -> None:
+    def _erase_rest(self, connection: Connection, ids: Sequence[int]) -> bool:
         """Erase articles with the votes that a merge or another revision has brought meanwhile; none comes after this.
 
-        What may have to be waited for long comes before the votes are stopped.
+        False, and nothing is erased, if others have been merged into them. What may have to be waited for long comes before the
+        votes are stopped.
         """
         sealing.take_turn(connection)
         imported.hold_sources(connection, self.editor.site.id, ids)
         locks.lead_keys(connection)
+        if not set(ids).issuperset(_with_merged(connection, ids)):
+            return False
         articles.lock(connection, ids)
         locks.stop_counting(connection)
         while self._strike_some(connection, ids):
             pass
         _erase(connection, self.editor.site, ids)
+        return True
 
 
 def delete_article(editor: Editor, key: str) -> int:
@@ -179,6 +195,8 @@ def _strangers(site: Site) -> Select[int]:
 
 def _with_merged(connection: Connection, ids: Sequence[int]) -> Sequence[int]:
     """Those of the articles that are there, and those that were merged into them, which go first: they lead there until then."""
+    if not ids:
+        return []
     these = select(_a.article_id).where(_a.article_id.in_(ids) | _a.merged_into.in_(ids))
     return connection.execute(these.order_by(_a.merged_into.is_(None), _a.article_id)).scalars().all()
 

@@ -254,9 +254,11 @@ def _revised_by(revise: Callable[[Editor, str], int], site_key: str) -> Response
 
 
 def _state(site: Site, key: str, *, votes: int | None = None) -> Response:
-    """The article as it is after a change, and how many votes the change changed."""
+    """The article as it is after a change, and how many votes the change changed. Raises UnknownArticle if it is gone by now."""
     with current.reading() as connection:
-        article = articles.find(connection, site, [article_keys.article_key(site.key, key)], now_ms=current.now_ms())[key]
+        article = articles.find(connection, site, [article_keys.article_key(site.key, key)], now_ms=current.now_ms()).get(key)
+    if article is None:
+        raise articles.unknown(site, key)
     state = {"article": article.key, "closed": article.closed, "hidden": article.hidden}
     return respond(state if votes is None else {**state, "votes": votes})
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from lxml import etree
+from sqlalchemy import func, select
 
 from reactions.newsroom.article_keys import id_of, shown_id
 from reactions.notices import alerts, digest, feed, mail, rules, suspicion
@@ -15,6 +16,7 @@ from reactions.notices.alerts import Alert
 from reactions.refusals import MalformedKey
 from reactions.reports.memory import Memory
 from reactions.reports.query import Reading
+from reactions.storage import tables
 from reactions.storage.engines import snapshot, writing
 from reactions.votes import verdicts
 from reactions.votes.detector import Pattern
@@ -124,3 +126,10 @@ def test_a_title_that_the_publisher_gives_is_told(newsroom: Newsroom, crowd: Cro
 def test_what_would_turn_a_line_round_is_no_key_at_all(newsroom: Newsroom, key: str) -> None:
     with pytest.raises(MalformedKey):
         Crowd(newsroom).vote(key, like=1)
+
+
+def test_no_alert_is_raised_about_an_article_that_was_deleted_meanwhile(newsroom: Newsroom) -> None:
+    suspect(newsroom, "deleted")
+
+    with newsroom.engine.connect() as connection:
+        assert connection.execute(select(func.count()).select_from(tables.alert)).scalar_one() == 0

@@ -307,10 +307,10 @@ def test_the_last_step_of_a_deletion_waits_for_a_merge_that_is_being_counted(
     with ThreadPoolExecutor(1) as pool:
         merging: list[Future[None]] = []
 
-        def erase_after(removal: Any, connection: Connection, ids: Any) -> None:
+        def erase_after(removal: Any, connection: Connection, ids: Any) -> bool:
             merging.append(pool.submit(bring))
             counted.wait(10)
-            erase_rest(removal, connection, ids)
+            return erase_rest(removal, connection, ids)
 
         monkeypatch.setattr(removing._Removal, "_erase_rest", erase_after)
         removing.delete_article(editor(daily), "goes")

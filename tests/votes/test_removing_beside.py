@@ -50,9 +50,9 @@ def waits(daily: Booth, kind: str) -> Callable[[], bool]:
 def before_the_last_step(monkeypatch: pytest.MonkeyPatch, work: Callable[[Collection[int]], object]) -> None:
     erase_rest = removing._Removal._erase_rest
 
-    def later(removal: Any, connection: Connection, ids: Collection[int]) -> None:
+    def later(removal: Any, connection: Connection, ids: Collection[int]) -> bool:
         work(ids)
-        erase_rest(removal, connection, ids)  # type: ignore[arg-type]
+        return erase_rest(removal, connection, ids)  # type: ignore[arg-type]
 
     monkeypatch.setattr(removing._Removal, "_erase_rest", later)
 
@@ -147,6 +147,24 @@ def test_what_was_merged_into_an_article_goes_with_it_whatever_deletes_it(daily:
 
     assert (keys(daily), faults(daily), daily.shown("old")) == ([], [], {})
     assert daily.cast(CIA, "wow", seq=1, article="old").counts.total == 1
+
+
+def test_so_does_what_is_merged_into_it_meanwhile(daily: Booth, monkeypatch: pytest.MonkeyPatch) -> None:
+    daily.cast(ADA, "like", seq=1, article="late")
+    daily.cast(BEN, "like", seq=1, article="goes")
+    parts = removing._parts
+
+    def merged_before(*args: Any) -> Any:
+        monkeypatch.setattr(removing, "_parts", parts)
+        revising.merge(editor(daily), "late", into="goes")
+        return parts(*args)
+
+    monkeypatch.setattr(removing, "_parts", merged_before)
+
+    assert removing.delete_article(editor(daily), "goes") == 2
+
+    assert (keys(daily), faults(daily), daily.shown("late")) == ([], [], {})
+    assert [naming(daily, article_keys.id_of("daily", key)) for key in ("late", "goes")] == [set(), set()]
 
 
 @pytest.mark.parametrize("led", ["by another key", "by a merge"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,9 @@ from reactions.imports import apply, totals
 from reactions.newsroom import article_keys, articles, interventions
 from reactions.newsroom.articles import Description
 from reactions.refusals import ImportConflict
-from reactions.storage import tables
+from reactions.storage import locks, tables
 from reactions.storage.engines import writing
-from reactions.votes import revising, sealing
+from reactions.votes import counting, revising, sealing
 from reactions.votes.revising import Editor
 from tests.boxes import NOON_MS, Booth, booth
 from tests.engines import wait_until
@@ -108,3 +109,38 @@ def test_an_import_is_not_taken_back_if_votes_are_just_being_dropped(
             connection.execute(tables.article.update().where(mine).values(votes_dropped_at=NOON_MS))
         with pytest.raises(ImportConflict):
             taken.result(20)
+
+
+@only_postgresql
+def test_votes_that_a_merge_moves_while_their_import_is_taken_back_go_as_well(
+    elsewhere: Engine, engine: Engine, terminal: Terminal, tmp_path: Path
+) -> None:
+    here = stage(elsewhere, now_ms=NOON_MS)
+    for article in ("a", "b"):
+        booth(elsewhere).cast(ADA, "like", seq=1, article=article)
+    write(here, tmp_path / "export")
+    stage(engine, now_ms=NOON_MS)
+    terminal.do("import", "export", "daily", str(tmp_path / "export"))
+    daily = booth(engine)
+    v, a = tables.vote.c, article_keys.id_of("daily", "a")
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
+
+    def take_back() -> None:
+        with totals.plan_removal(engine, daily.site, "export") as plan:
+            apply.remove_import(daily.box, plan)
+
+    with writing(engine) as connection:
+        into = {"into": article_keys.id_of("daily", "b"), "at_ms": NOON_MS, "by": "a test"}
+        interventions.close_to_merge(connection, daily.site, "a", **into)
+    with ThreadPoolExecutor(1) as pool, engine.connect() as looks:
+        with writing(engine) as connection:  # as the merge does
+            locks.take_part_in_counting(connection)
+            voter = bytes(connection.execute(select(v.voter).where(v.article_id == a)).scalar_one())
+            ballot = replace(daily.ballot(ADA, None, seq=5, article="a"), voter=voter, cause="merge")
+            moved = replace(daily.ballot(ADA, "like", seq=4, article="b"), voter=voter, cause="merge")
+            counting.count(connection, [ballot, moved], pseudonym_key=b"k" * 32)
+            taken = pool.submit(take_back)
+            wait_until(lambda: looks.exec_driver_sql(waiting).scalar_one() == 1, why="who takes it back waits")
+        taken.result(20)
+
+    assert (votes(daily), faults(engine)) == (0, [])
