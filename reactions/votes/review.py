@@ -1,6 +1,6 @@
 """Review: votes are held, released and rejected, each an event of the ledger, and the counts follow exactly.
 
-Votes change here in transactions of the ballot box, a thousand at a time. A run that was cut short is finished by running it
+Votes change here in transactions of the ballot box, some hundred at a time. A run that was cut short is finished by running it
 again; what is decided already is left alone. A vote that its reader changes meanwhile is neither lost nor decided upon: it
 changes, and stays held or counted as it was.
 """
@@ -25,7 +25,7 @@ from reactions.votes.ledger import Event
 from reactions.votes.rules import RELEASE
 from reactions.votes.tallies import Shift
 
-AT_ONCE = 1_000
+AT_ONCE = 250  # so long as a transaction lasts, who stops the counting waits, and votes behind it: 130 ms
 OPERATOR = "the service"
 
 _v, _h = tables.vote.c, tables.hold.c
@@ -124,7 +124,7 @@ def _decide(box: BallotBox, choice: Choice, decision: _Decision, *, by: str, now
 def _decide_some(
     connection: Connection, choice: Choice, decision: _Decision, *, after: tuple[int, bytes] | None, by: str, now_ms: int
 ) -> list[tuple[int, bytes]]:
-    """Decide about the next thousand votes, in the order of their keys; return them."""
+    """Decide about the next votes, in the order of their keys; return them."""
     rows = _lock(connection, choice, decision, after)
     if not rows:
         return []
