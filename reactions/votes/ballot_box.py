@@ -153,10 +153,16 @@ class BallotBox:
             answers += self._count(ballots[first : first + self._batch_size])
         return answers
 
-    def count_found(self, find: Callable[[Connection], Sequence[Ballot]]) -> list[Outcome]:
+    def count_found(
+        self,
+        find: Callable[[Connection], Sequence[Ballot]],
+        *,
+        follow: Callable[[Connection, Sequence[Outcome]], None] = lambda *_: None,
+    ) -> list[Outcome]:
         """Count the ballots that `find` makes of votes it reads and locks, in the same transaction; durable on return.
 
-        So nothing happens to these votes between their being read and their being changed. `find` may run more than once.
+        So nothing happens to these votes between their being read and their being changed. What follows from the outcomes is
+        done there as well. Both may run more than once.
         """
 
         def work(connection: Connection) -> tuple[Sequence[Ballot], list[Outcome]]:
@@ -164,7 +170,9 @@ class BallotBox:
             ballots = find(connection)
             if not ballots:
                 return ballots, []
-            return ballots, counting.count(connection, ballots, pseudonym_key=self._pseudonym_key, clock=self._clock)
+            outcomes = counting.count(connection, ballots, pseudonym_key=self._pseudonym_key, clock=self._clock)
+            follow(connection, outcomes)
+            return ballots, outcomes
 
         ballots, outcomes = self._durably(work)
         self._tell(ballots, outcomes)

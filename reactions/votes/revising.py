@@ -22,7 +22,7 @@ from reactions.storage import locks, tables
 from reactions.storage.engines import writing
 from reactions.times import DAY_MS, HOUR_MS
 from reactions.votes import holds, imported, imported_views, ledger, tallies, views
-from reactions.votes.ballot_box import BallotBox
+from reactions.votes.ballot_box import Answer, BallotBox
 from reactions.votes.holds import Hold
 from reactions.votes.rules import Ballot, Receipt
 
@@ -148,11 +148,15 @@ def _move_votes(editor: Editor, source: Article, target: Article) -> int:
         if editor.site.reader_scope == "site":
             known = _voters_among(connection, target.article_id, [vote.voter for vote in votes])
         moving = [vote for vote in votes if vote.voter not in known]
-        holds.move(connection, source.article_id, {v.voter for v in moving if v.held}, into=target.article_id)
         leaving = [_ballot(editor, source, vote, None, "merge") for vote in votes]
         return leaving + [_ballot(editor, target, vote, vote.reaction, "merge", seq=vote.seq) for vote in moving]
 
-    return _revise(editor, _standing(source.article_id), move)[target.article_id]
+    def move_holds(connection: Connection, outcomes: Sequence[Answer]) -> None:
+        """Let the holds follow of votes that are held there too: one that its reader has cast or taken back later is not."""
+        arrived = [each for each in outcomes if isinstance(each, Receipt) and each.article_id == target.article_id]
+        holds.move(connection, source.article_id, {each.voter for each in arrived if each.held}, into=target.article_id)
+
+    return _revise(editor, _standing(source.article_id), move, follow=move_holds)[target.article_id]
 
 
 def _hand_over(connection: Connection, editor: Editor, source: Article, target: Article) -> bool:
@@ -183,7 +187,11 @@ def _ballot(editor: Editor, article: Article, vote: _Vote, reaction: str | None,
 
 
 def _revise(
-    editor: Editor, chosen: Select[Any], ballots_on: Callable[[Connection, Sequence[_Vote]], Sequence[Ballot]]
+    editor: Editor,
+    chosen: Select[Any],
+    ballots_on: Callable[[Connection, Sequence[_Vote]], Sequence[Ballot]],
+    *,
+    follow: Callable[[Connection, Sequence[Answer]], None] = lambda *_: None,
 ) -> Counter[int]:
     """Count ballots on the votes that a query chooses, some at a time in the order of voters; how many on each article.
 
@@ -202,7 +210,7 @@ def _revise(
             locked = chosen.where(_v.voter.in_(listed)).order_by(_v.voter).with_for_update(of=tables.vote)
             return ballots_on(connection, [_Vote(bytes(voter), *rest) for voter, *rest in connection.execute(locked).all()])
 
-        for outcome in editor.box.count_found(find):
+        for outcome in editor.box.count_found(find, follow=follow):
             if not isinstance(outcome, Receipt):
                 raise outcome
             counted[outcome.article_id] += 1

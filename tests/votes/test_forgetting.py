@@ -172,10 +172,10 @@ def test_a_forgotten_reader_does_not_come_back_by_a_revision_that_had_begun(
         revising.reset(editor, "a")
     count_found = daily.box.count_found
 
-    def forgotten_first(find: Any) -> Any:
+    def forgotten_first(*args: Any, **named: Any) -> Any:
         monkeypatch.setattr(daily.box, "count_found", count_found)
         forget(daily, ADA)
-        return count_found(find)
+        return count_found(*args, **named)
 
     monkeypatch.setattr(daily.box, "count_found", forgotten_first)
 

@@ -74,10 +74,10 @@ def test_a_reset_that_has_begun_is_refused_once_the_votes_are_dropped(daily: Boo
     daily.cast(ADA, "like", seq=1)
     whole = daily.box.count_found
 
-    def late(find: Any) -> Any:
+    def late(*args: Any, **named: Any) -> Any:
         monkeypatch.setattr(daily.box, "count_found", whole)
         drop(daily)
-        return whole(find)
+        return whole(*args, **named)
 
     monkeypatch.setattr(daily.box, "count_found", late)
     with pytest.raises(VotesDropped):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from itertools import pairwise
 from threading import Event
 from typing import Any
@@ -16,17 +17,13 @@ from reactions.refusals import ChangedMeanwhile, UnknownArticle
 from reactions.storage import tables
 from reactions.storage.engines import snapshot, writing
 from reactions.votes import integrity, revising
+from reactions.votes.holds import SOFT_CAP, Hold
 from reactions.votes.revising import Editor
 from tests import make
 from tests.boxes import NOON_MS, Booth, booth
 from tests.engines import wait_until
+from tests.lengths import only_postgresql
 from tests.make import ADA, BEN, CIA
-
-
-@pytest.fixture
-def daily(engine: Engine, database_url: str) -> Booth:
-    make.site(database_url)
-    return booth(engine)
 
 
 def editor(booth: Booth) -> Editor:
@@ -140,10 +137,10 @@ def test_what_a_reset_withdrew_is_not_restored_on_an_article_that_was_merged_mea
     revising.reset(editor(daily), "a")
     count_found = daily.box.count_found
 
-    def merged_first(find: Any) -> Any:
+    def merged_first(*args: Any, **named: Any) -> Any:
         monkeypatch.setattr(daily.box, "count_found", count_found)
         revising.merge(editor(daily), "a", into="b")
-        return count_found(find)
+        return count_found(*args, **named)
 
     monkeypatch.setattr(daily.box, "count_found", merged_first)
     with pytest.raises(UnknownArticle):
@@ -153,7 +150,7 @@ def test_what_a_reset_withdrew_is_not_restored_on_an_article_that_was_merged_mea
     assert (daily.differences(), left_behind(daily)) == ([], [])
 
 
-@pytest.mark.parametrize("engine_kind", ["postgresql"], indirect=True)  # SQLite has one writer
+@only_postgresql  # SQLite has one writer
 @pytest.mark.parametrize("revision", ["reset", "merge"])
 def test_a_vote_that_is_just_being_held_is_revised_afterwards(daily: Booth, revision: str) -> None:
     """Its row has another number then; who went by the one that was read before would leave it as it is."""
@@ -176,7 +173,7 @@ def test_a_vote_that_is_just_being_held_is_revised_afterwards(daily: Booth, revi
     assert (daily.differences(), left_behind(daily)) == ([], [])
 
 
-@pytest.mark.parametrize("engine_kind", ["postgresql"], indirect=True)  # SQLite has one writer
+@only_postgresql  # SQLite has one writer
 def test_votes_elsewhere_go_on_while_the_last_step_of_a_merge_waits_for_an_import(
     daily: Booth, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -205,3 +202,26 @@ def test_votes_elsewhere_go_on_while_the_last_step_of_a_merge_waits_for_an_impor
         importing[0].result(20)
 
     assert [daily.shown(key) for key in "abc"] == [{"like": 2}, {"like": 2}, {"love": 1}]
+
+
+@pytest.mark.parametrize("reaction", [None, "wow"])
+def test_a_hold_stays_where_it_is_if_its_reader_has_voted_later_on_the_other_article(
+    engine: Engine, database_url: str, monkeypatch: pytest.MonkeyPatch, reaction: str | None
+) -> None:
+    """A vote that was taken back there, or is cast there at that moment, is not held."""
+    make.site(database_url, reader_scope="site")
+    daily = booth(engine)
+    daily.box.cast(replace(daily.ballot(ADA, "like", seq=1, article="a"), held=Hold(SOFT_CAP, NOON_MS)))
+    daily.cast(BEN, "like", seq=1, article="b")
+    if reaction is None:
+        daily.cast(ADA, "sad", seq=8, article="b")
+        daily.cast(ADA, None, seq=9, article="b")
+    else:  # after the merge has looked for those who have
+        daily.cast(ADA, reaction, seq=9, article="b")
+        monkeypatch.setattr(revising, "_voters_among", lambda *_: frozenset())
+
+    revising.merge(editor(daily), "a", into="b")
+
+    assert daily.shown("b") == {"like": 1} | ({} if reaction is None else {reaction: 1})
+    with snapshot(engine) as connection:
+        assert integrity.all_differences(connection) == []
