@@ -213,7 +213,7 @@ def test_what_was_done_to_an_article_is_recorded(daily: Booth) -> None:
     assert done == [(NOON_MS + 5, "closed", "a test"), (NOON_MS + 5, "hidden", "a test")]
 
 
-@pytest.mark.parametrize("engine_kind", ["postgresql"], indirect=True)  # SQLite has one writer
+@only_postgresql  # SQLite has one writer
 @pytest.mark.parametrize("who", ["a publisher", "an import"])
 def test_an_article_cannot_move_to_a_key_that_is_just_being_registered_otherwise(daily: Booth, who: str) -> None:
     daily.cast(ADA, "like", seq=1, article="a")
@@ -233,7 +233,7 @@ def test_an_article_cannot_move_to_a_key_that_is_just_being_registered_otherwise
     assert sorted(row["key"] for row in rows(daily)) == ["a", "b"]
 
 
-@pytest.mark.parametrize("engine_kind", ["postgresql"], indirect=True)  # SQLite has one writer
+@only_postgresql  # SQLite has one writer
 def test_an_import_that_registers_a_key_finds_that_an_article_has_moved_there_meanwhile(daily: Booth) -> None:
     daily.cast(ADA, "like", seq=1, article="a")
 

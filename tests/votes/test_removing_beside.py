@@ -9,7 +9,7 @@ from threading import Event
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, func, select
 
 from reactions.newsroom import article_keys, articles, interventions
 from reactions.newsroom.articles import Description
@@ -20,21 +20,14 @@ from reactions.times import DAY_MS, HOUR_MS
 from reactions.votes import imported, recounting, removing, revising, sealing, verdicts, views
 from reactions.votes.detector import MIX, Pattern
 from reactions.votes.verdicts import Verdict
-from tests import make
 from tests.boxes import NOON_MS, Booth, booth
 from tests.engines import wait_until
+from tests.lengths import only_postgresql
 from tests.make import ADA, BEN, CIA
 from tests.votes.test_removing import editor, faults, junk, keys, meanwhile, naming
 
-only_postgresql = pytest.mark.parametrize("engine_kind", ["postgresql"], indirect=True)  # SQLite has one writer
 ADVISORY = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"
 ROW = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
-
-
-@pytest.fixture
-def daily(engine: Engine, database_url: str) -> Booth:
-    make.site(database_url)
-    return booth(engine)
 
 
 def waits(daily: Booth, kind: str) -> Callable[[], bool]:

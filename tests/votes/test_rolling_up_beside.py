@@ -11,10 +11,11 @@ from sqlalchemy import update
 from reactions.storage import engines, tables
 from reactions.votes import rollups, tallies
 from tests.engines import wait_until
+from tests.lengths import only_postgresql
 from tests.reports.stage import HOUR_MS, Stage
-from tests.votes.test_rolling_up import HOUR, MIDNIGHT_MS, _no_pauses, _upto, covered, differing, here, rewrite_past, roll_up
+from tests.votes.test_rolling_up import HOUR, MIDNIGHT_MS, _upto, covered, differing, here, rewrite_past, roll_up
 
-__all__ = ["_no_pauses", "here"]
+__all__ = ["here"]
 
 
 def test_nobody_makes_rollups_of_a_past_that_was_rewritten_while_they_were_computed(
@@ -104,7 +105,7 @@ def test_a_mark_of_another_past_goes_with_the_first_rows(here: Stage, monkeypatc
     assert (covered(here), differing(here)) == (-24, [])  # where the rollups begin
 
 
-@pytest.mark.parametrize("engine_kind", ["postgresql"], indirect=True)  # SQLite has one writer
+@only_postgresql  # SQLite has one writer
 def test_who_rolls_up_waits_for_a_rewrite_that_is_not_committed_yet(here: Stage) -> None:
     """By the mark that it saw before, the hours before those that are rewritten would not be believed any more either."""
     now_ms = MIDNIGHT_MS + 3 * HOUR_MS

@@ -22,12 +22,12 @@ from tests.boxes import NOON_MS, Booth, booth
 from tests.engines import wait_until
 from tests.imports.totals.conftest import faults
 from tests.imports.totals.test_own_exports import elsewhere, terminal, write
+from tests.lengths import only_postgresql
 from tests.make import ADA, BEN, CIA
 from tests.reports.stage import stage
 from tests.web.terminal import Terminal
 
 __all__ = ["elsewhere", "terminal"]
-only_postgresql = pytest.mark.parametrize("engine_kind", ["postgresql"], indirect=True)  # SQLite has one writer
 
 
 def export_merged(elsewhere: Engine, folder: Path) -> None:
