@@ -127,7 +127,7 @@ def _parts(settings: Settings, keys: Keys, *, batch: bool) -> current.Parts:
     trust = Trust(
         settings,
         token_keys=keys.accepted("reader tokens"),
-        key=DailyKey(limits.store.client),
+        key=DailyKey(lambda: limits.store.client),
         limit=limits.admit,
     )
     memory = CountsMemory(keep_s=settings.counts_memory_s, entries=settings.counts_memory_entries)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from itertools import chain
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from limits.errors import ConfigurationError
 from limits.storage import Storage, storage_from_string
+from limits.storage.base import SlidingWindowCounterSupport
 
 from reactions.settings import InvalidSettings, Settings, without_password
 from reactions.web.limit_store import Ask, Policy, Spent, WindowMemory, Windows, following
@@ -24,11 +26,19 @@ class RedisWindows:
     through so far, and then those that follow. There, a hit that is refused everywhere has been counted for its site.
     """
 
-    def __init__(self, client: Any, *, prefix: str = "reactions", cluster: bool = False) -> None:
-        self.client = client
-        self._script = client.register_script(_SCRIPT)
+    def __init__(self, connect: Callable[[], Any], *, prefix: str = "reactions", cluster: bool = False) -> None:
+        self._connect = connect
         self._prefix = prefix
         self._cluster = cluster
+
+    @property
+    def client(self) -> Any:
+        """The client, which for a cluster is made when it is first asked for. Raises what redis-py raises."""
+        return self._connect()
+
+    @cached_property
+    def _script(self) -> Any:
+        return self.client.register_script(_SCRIPT)
 
     def hit_all(
         self, sites: Sequence[int], asks: Sequence[Sequence[Ask]], then: Sequence[Sequence[Ask]] = ()
@@ -131,15 +141,82 @@ return refused
 """
 
 
+class LaterCluster(Storage, SlidingWindowCounterSupport):
+    """The storage of `limits` for a cluster, made when it is first needed: its client connects at once, or fails.
+
+    So a service starts while its cluster is away, as it does without any other Redis.
+    """
+
+    STORAGE_SCHEME = ["later+redis+cluster"]  # noqa: RUF012  declared so by Storage
+
+    def __init__(self, uri: str, wrap_exceptions: bool = False, **options: Any) -> None:
+        super().__init__(uri, wrap_exceptions, **options)
+        self._uri, self._options = uri.removeprefix("later+"), options
+
+    @cached_property
+    def _cluster(self) -> Any:
+        return storage_from_string(self._uri, **self._options)
+
+    @property
+    def storage(self) -> Any:
+        """The client. Raises what redis-py raises, as all that follows does."""
+        return self._cluster.storage
+
+    @property
+    def base_exceptions(self) -> tuple[type[Exception], ...]:
+        """What means that the cluster is away."""
+        return _failures()
+
+    def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
+        """As the cluster's."""
+        return bool(self._cluster.acquire_sliding_window_entry(key, limit, expiry, amount))
+
+    def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
+        """As the cluster's."""
+        found: tuple[int, float, int, float] = self._cluster.get_sliding_window(key, expiry)
+        return found
+
+    def clear_sliding_window(self, key: str, expiry: int) -> None:
+        """As the cluster's."""
+        self._cluster.clear_sliding_window(key, expiry)
+
+    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        """As the cluster's, and so below."""
+        return int(self._cluster.incr(key, expiry, amount))
+
+    def get(self, key: str) -> int:  # noqa: D102
+        return int(self._cluster.get(key))
+
+    def get_expiry(self, key: str) -> float:  # noqa: D102
+        return float(self._cluster.get_expiry(key))
+
+    def clear(self, key: str) -> None:  # noqa: D102
+        self._cluster.clear(key)
+
+    def check(self) -> bool:  # noqa: D102
+        return bool(self._cluster.check())
+
+    def reset(self) -> int | None:  # noqa: D102
+        return cast("int | None", self._cluster.reset())
+
+
 def configured(settings: Settings, memory: WindowMemory) -> tuple[Windows, tuple[type[Exception], ...]]:
     """The store that the settings name, and the exceptions that mean it is away. Raises InvalidSettings."""
     if settings.limiter_url.startswith("memory"):
         return memory, ()
-    storage = _redis_storage(settings)
-    failures = storage.base_exceptions
-    client = storage.storage  # type: ignore[attr-defined]
-    cluster = settings.limiter_url.startswith("redis+cluster")
-    return RedisWindows(client, cluster=cluster), (OSError, *(failures if isinstance(failures, tuple) else (failures,)))
+    storage: Any = _redis_storage(settings)
+    return RedisWindows(lambda: storage.storage, cluster=_names_cluster(settings)), _failures()
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """What redis-py raises while a Redis is away. Of a whole cluster it says so with an exception that is none of Redis to it."""
+    from redis.exceptions import RedisClusterException, RedisError
+
+    return OSError, RedisError, RedisClusterException
+
+
+def _names_cluster(settings: Settings) -> bool:
+    return settings.limiter_url.startswith("redis+cluster")
 
 
 def refuse_node_of_cluster(settings: Settings) -> None:
@@ -147,7 +224,7 @@ def refuse_node_of_cluster(settings: Settings) -> None:
 
     A Redis that does not answer is no fault of the address: voting goes on without it.
     """
-    if not settings.limiter_url.startswith(("memory", "redis+cluster")):
+    if not settings.limiter_url.startswith("memory") and not _names_cluster(settings):
         told = _asked(settings, lambda client: client.info("cluster")) or {}
         if told.get("cluster_enabled"):
             raise InvalidSettings("limiter_url: this is a node of a Redis Cluster. Write redis+cluster://host1:6379,host2:6379.")
@@ -160,12 +237,10 @@ def answers(settings: Settings) -> bool:
 
 def _asked(settings: Settings, question: Callable[[Any], Any]) -> Any:
     """What Redis says; None if it says nothing."""
-    storage = _redis_storage(settings)
-    base = storage.base_exceptions
-    failures: tuple[type[Exception], ...] = (OSError, *(base if isinstance(base, tuple) else (base,)))
+    storage: Any = _redis_storage(settings)
     try:
-        return question(storage.storage)  # type: ignore[attr-defined]
-    except failures:
+        return question(storage.storage)
+    except _failures():
         return None
 
 
@@ -174,22 +249,26 @@ def address(settings: Settings) -> tuple[str, dict[str, Any]]:
     if settings.limiter_url.startswith("memory"):
         return "windows://", {}
     _redis_storage(settings)  # Flask-Limiter would end the start with whatever redis-py says
-    return settings.limiter_url, _redis_options(settings)
+    return _uri(settings), _redis_options(settings)
+
+
+def _uri(settings: Settings) -> str:
+    return f"later+{settings.limiter_url}" if _names_cluster(settings) else settings.limiter_url
 
 
 def _redis_storage(settings: Settings) -> Storage:
     options = _redis_options(settings)
-    from redis.exceptions import RedisClusterException, RedisError
+    from redis.exceptions import RedisError
 
     try:
-        storage = storage_from_string(settings.limiter_url, **options)
-        if pool := getattr(storage.storage, "connection_pool", None):  # type: ignore[union-attr]
+        storage: Any = storage_from_string(_uri(settings), **options)
+        if not _names_cluster(settings) and (pool := getattr(storage.storage, "connection_pool", None)):
             pool.make_connection()  # connects to nothing yet, and knows its options
-    except (ConfigurationError, ImportError, ValueError, RedisError, RedisClusterException) as error:
+    except (ConfigurationError, ImportError, ValueError, RedisError) as error:
         raise InvalidSettings(f"limiter_url: {without_password(str(error))}") from None
     except TypeError as error:
         raise InvalidSettings(f"limiter_url: an option that Redis does not have: {str(error).rpartition(' ')[2]}.") from None
-    return storage  # type: ignore[return-value]
+    return cast("Storage", storage)
 
 
 def _redis_options(settings: Settings) -> dict[str, Any]:

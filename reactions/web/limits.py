@@ -180,7 +180,7 @@ class _Store:
 
     @property
     def client(self) -> Any:
-        """The client of Redis, where that is the store."""
+        """The client of Redis, where that is the store. Raises what redis-py raises."""
         return getattr(self._windows, "client", None)
 
     def hit(

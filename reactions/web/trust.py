@@ -35,8 +35,8 @@ Watched = Callable[[Ballot], Hold | None]
 class DailyKey:
     """A random key for the hashes of networks, another each UTC day. It is kept in memory, and in Redis where there is one."""
 
-    def __init__(self, shared: Any = None) -> None:
-        self._shared = shared  # a Redis client, so that all processes hash alike
+    def __init__(self, shared: Callable[[], Any] = lambda: None) -> None:
+        self._shared = shared  # gives a Redis client, so that all processes hash alike
         self._day, self._key = -1, b""
         self._lock = threading.Lock()
 
@@ -50,13 +50,13 @@ class DailyKey:
         return self._key
 
     def _agreed(self, day: int) -> bytes:
-        fresh = secrets.token_bytes(32)
-        if self._shared is None:
-            return fresh
-        name = f"reactions:network-key:{day}"
+        fresh, name = secrets.token_bytes(32), f"reactions:network-key:{day}"
         try:
-            self._shared.set(name, fresh, nx=True, px=DAY_MS)
-            return bytes(self._shared.get(name) or fresh)
+            client = self._shared()
+            if client is None:
+                return fresh
+            client.set(name, fresh, nx=True, px=DAY_MS)
+            return bytes(client.get(name) or fresh)
         except Exception:  # noqa: BLE001  without Redis this process hashes on its own for the day
             return fresh
 

@@ -121,11 +121,10 @@ def test_a_database_that_cannot_be_used_is_said_in_one_line(terminal: Terminal, 
         ("redis://:hunter2@127.0.0.1/0?nonsense=1", "an option that Redis does not have: 'nonsense'."),
         ("redis://:hunter2@127.0.0.1/0?db=x", "Invalid value for 'db' in connection URL."),
         ("rediss://:hunter2@127.0.0.1/0?ssl_cert_reqs=maybe", "Invalid SSL Certificate Requirements Flag: maybe"),
-        ("redis+cluster://:hunter2@127.0.0.1:{port}", "Redis Cluster cannot be connected."),
     ],
 )
 def test_an_address_of_redis_that_cannot_be_used_is_said_in_one_line(terminal: Terminal, url: str, said: str) -> None:
-    line = terminal.fail("site", "list", limiter_url=url.format(port=free_port()))
+    line = terminal.fail("site", "list", limiter_url=url)
 
     assert line.startswith(f"limiter_url: {said}")
     assert "hunter2" not in line

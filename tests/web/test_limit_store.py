@@ -227,7 +227,7 @@ def test_redis_and_memory_let_the_same_hits_of_a_batch_through(
     memory, each, every = WindowMemory(), Policy("each", amount, 3600), Policy("all", of_all, 3600)
     memory.clock = Clock(3_600_000.0)
     with redis.Redis.from_url(redis_server.url) as client:
-        shared = RedisWindows(client)
+        shared = RedisWindows(lambda: client)
         for batch in batches:
             asks = [[(every, "x"), (each, who)] for who in batch]
 
@@ -260,7 +260,7 @@ def test_what_follows_a_hit_is_counted_only_if_that_was(
         return seen[ask] <= ask[0].amount
 
     with redis.Redis.from_url(redis_server.url) as client:
-        every = memory, RedisWindows(client), RedisWindows(client, prefix="cluster", cluster=True)
+        every = memory, RedisWindows(lambda: client), RedisWindows(lambda: client, prefix="cluster", cluster=True)
         for batch in batches:
             asks = [[(each, who)] for who, _ in batch]
             then = [[(cap, cap_of)] if cap_of else [] for _, cap_of in batch]
@@ -281,7 +281,7 @@ def test_a_batch_costs_redis_one_call_and_a_cluster_one_for_each_slot(redis_serv
     """A cluster refuses a script whose keys lie in several slots; the braces in a key name its slot."""
     redis_server.empty()
     with redis.Redis.from_url(redis_server.url) as client:
-        shared, policy = RedisWindows(client, cluster=cluster), Policy("reader", 3, 60)
+        shared, policy = RedisWindows(lambda: client, cluster=cluster), Policy("reader", 3, 60)
         cap = Policy("fresh", 9, 60, everywhere=True)
         shared.hit_all([1], [[(policy, "first")]])  # the script is loaded with its first call
         keys_of: list[list[str]] = []
@@ -310,7 +310,7 @@ def test_a_network_is_counted_on_its_site_and_on_all_of_them_alike_in_memory_and
     every = Policy("network-everywhere", of_all, 3600, everywhere=True)
     memory.clock = Clock(3_600_000.0)
     with redis.Redis.from_url(redis_server.url) as client:
-        shared, cluster = RedisWindows(client), RedisWindows(client, prefix="cluster", cluster=True)
+        shared, cluster = RedisWindows(lambda: client), RedisWindows(lambda: client, prefix="cluster", cluster=True)
         let_through = 0
         for batch in batches:
             sites = [site for site, _ in batch]

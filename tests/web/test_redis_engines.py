@@ -113,6 +113,37 @@ def test_a_master_is_killed_under_the_votes_of_two_hosts_and_none_of_them_fails(
     assert [finding for finding in oracles.judge(load.log, oracles.stored(url)) if finding.figure] == []
 
 
+def test_votes_go_on_while_a_whole_cluster_is_away_and_a_service_starts_meanwhile(
+    postgres_databases: PostgresDatabases,
+) -> None:
+    """What redis-py raises then is no error of Redis to it, and its client connects when it is made."""
+    url = postgres_databases.server.url(postgres_databases.own())
+    make.site(url)
+    cluster = Cluster()
+    chosen = {**UNLIMITED, "limiter_url": cluster.url, "limiter_retry_s": 0.5, "limiter_timeout_s": 0.2, "answer_within_s": 5}
+    with ExitStack() as stack:
+        stack.callback(cluster.close)
+        cluster.start()
+        hosts = [stack.enter_context(running_service(url, settings=chosen))]
+        with Load(hosts, first_vote, clients=4, seed=3) as load:
+            more_acknowledged(load, 100)
+            for node in cluster.nodes:
+                node.kill()
+            more_acknowledged(load, 200)
+        hosts.append(stack.enter_context(running_service(url, settings=chosen)))
+        with Load(hosts, first_vote, clients=4, seed=4) as later:
+            more_acknowledged(later, 200)
+            for node in cluster.nodes:
+                node.start()
+            wait_until(lambda: all(node.sees_all() for node in cluster.nodes), timeout_s=60, why="the cluster is whole again")
+            shared = "reactions_limiter_store_away 0.0"
+            wait_until(lambda: all(shared in host.metrics() for host in hosts), timeout_s=30, why="limits are shared again")
+            more_acknowledged(later, 100)
+
+    assert [attempt for attempt in load.log + later.log if not attempt.acknowledged] == []
+    assert [finding for finding in oracles.judge(load.log + later.log, oracles.stored(url)) if finding.figure] == []
+
+
 class SecureRedis(Redis):
     """A Redis that speaks TLS only."""
 
