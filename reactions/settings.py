@@ -137,7 +137,10 @@ class Settings:
 
     @property
     def engine_url(self) -> str:
-        """The database to use: the one configured, or SQLite in the data folder."""
+        """The database to use: the one configured, or SQLite in the data folder. A file's path is absolute."""
+        driver, _, file = self.database_url.partition(":///")
+        if driver.startswith("sqlite") and file:
+            return f"{driver}:///{Path(file).expanduser().absolute()}"
         return self.database_url or f"sqlite:///{self.data_path / 'reactions.db'}"
 
     @property

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reactions.app import create_app
 from reactions.settings import NAMES, InvalidSettings, default_file, load, without_password
+from reactions.web.extensions import db
 
 SECRET = "0123456789abcdef0123456789abcdef"
 
@@ -246,6 +248,16 @@ def test_a_shared_database_needs_a_secret_that_every_process_knows() -> None:
         "`openssl rand -hex 32` makes one; put it into REACTIONS_SECRET or REACTIONS_SECRET_FILE."
     )
     assert load({"REACTIONS_DATABASE_URL": "postgresql://host/name", "REACTIONS_SECRET": SECRET}).on_sqlite is False
+
+
+def test_a_path_that_is_not_whole_begins_where_the_service_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of an SQLite file as of the data folder; Flask-SQLAlchemy would put it beside the package."""
+    monkeypatch.chdir(tmp_path)
+    settings = load({"REACTIONS_DATABASE_URL": "sqlite:///votes.db", "REACTIONS_SECRET": SECRET})
+
+    with create_app(settings).app_context():
+        assert Path(str(db.engine.url.database)) == tmp_path / "votes.db"
+    assert settings.on_sqlite
 
 
 def test_a_count_is_at_most_15_seconds_old_wherever_it_was_kept() -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, make_url
@@ -96,8 +95,8 @@ def _read(address: str, setting: str) -> URL:
     engine = _DRIVERS.get(url.drivername, "") if url else ""
     if url and engine == "sqlite" and (not url.database or ":memory:" in url.database or url.query.get("mode") == "memory"):
         raise InvalidSettings(f"{setting}: in memory nothing would last. Name a file, as in sqlite:////path/to/file.db.")
-    if url and engine == "sqlite" and (url.host or url.query or not Path(str(url.database)).is_absolute()):
-        raise InvalidSettings(f"{setting}: name the whole path, and nothing else, as in sqlite:////path/to/file.db.")
+    if url and engine == "sqlite" and (url.host or url.query):
+        raise InvalidSettings(f"{setting}: name a path and nothing else, as in sqlite:////path/to/file.db.")
     if url and url.port is not None and not 0 < url.port < 65536:
         raise InvalidSettings(f"{setting}: a port is a number from 1 to 65535.")
     if url and engine:
