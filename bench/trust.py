@@ -1,4 +1,4 @@
-"""`python -m bench.trust [sources|attacks|month|cost|memory|all] [--votes 1000] [--shadow]`: what scripts achieve.
+"""`python -m bench.trust [sources|attacks|month|cost|memory|resident|all] [--votes 1000] [--shadow]`: what scripts achieve.
 
 In one process with a clock that is turned, on an SQLite file: the product's own tokens, caps, detector, ballot box and tables,
 without HTTP, so that ten minutes and a month pass quickly. `python -m tests.faults I05` drives a part of it through HTTP. The
@@ -7,6 +7,7 @@ file is longer than others because the attacks and the honest month share one wo
 
 from __future__ import annotations
 
+import argparse
 import gc
 import random
 import sys
@@ -15,10 +16,11 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 from flask import Flask
 from sqlalchemy import func, select
 
@@ -39,6 +41,7 @@ MIX = {"like": 0.5, "love": 0.2, "funny": 0.1, "angry": 0.1, "sad": 0.05, "wow":
 FRESH = 0.6  # of the honest votes
 BATCH = 200
 LOOK_EVERY_MS = 10_000
+RESIDENT_PER_S = 60
 
 Address = Callable[[random.Random, int], str]
 
@@ -78,8 +81,8 @@ class World:
             sender=sender._replace(proven=proven),
         )  # fmt: skip
 
-    def cast(self, ballots: Sequence[Ballot]) -> list[Receipt]:
-        admitted = self.parts.trust.admit(ballots, [None] * len(ballots))
+    def cast(self, ballots: Sequence[Ballot], facts: Sequence[object] = ()) -> list[Receipt]:
+        admitted = self.parts.trust.admit(ballots, facts or [None] * len(ballots))
         answers = self.parts.ballot_box.count([ballot for ballot in admitted if isinstance(ballot, Ballot)])
         return [answer for answer in answers if isinstance(answer, Receipt)]
 
@@ -322,10 +325,41 @@ def memory(votes: int, *, articles: int) -> tuple[float, float]:
         return freed / remembered, look_mb
 
 
+def resident(minutes: int) -> Iterator[tuple[int, int, float]]:
+    """Every ten minutes of steady votes, each from a network of its own, under the limits as shipped: minute, votes, MB."""
+    with world(**{name: value for name, value in asdict(load({})).items() if name.startswith("votes_per_")}) as here:
+        process, votes, limits = psutil.Process(), 0, here.parts.limits
+        for minute in range(minutes):
+            for second in range(60):
+                here.turn(START_MS + minute * MINUTE_MS + second * 1000)
+                ballots, facts = [], []
+                for _ in range(RESIDENT_PER_S):
+                    address = ".".join(str(here.chance.randrange(1, 255)) for _ in range(4))
+                    ballots.append(here.ballot(f"a{here.chance.randrange(1000)}", here.chance.choice(list(MIX)), address))
+                    facts.append(limits.voter(site=here.site.key, address=address, reader=ballots[-1].reader))
+                votes += len(here.cast(ballots, facts))
+            if minute % 10 == 9:
+                yield minute + 1, votes, process.memory_info().rss / 1e6
+
+
+def _tell_memory(chosen: argparse.Namespace) -> None:
+    if chosen.what in ("memory", "all"):
+        for articles in (1, 1000):
+            each, look_mb = memory(chosen.votes, articles=articles)
+            print(f"\n{chosen.votes:,} votes on {articles:,} articles: {each:.0f} bytes each, {look_mb:.1f} MB more in a look")
+    if chosen.what in ("resident", "all"):
+        print(f"\n{RESIDENT_PER_S} votes a second, each from a network of its own, over 1,000 articles")
+        for minute, votes, mb in resident(chosen.minutes):
+            print(f"after {minute} minutes and {votes:,} votes: {mb:.0f} MB", flush=True)
+
+
 def main() -> int:
     parser = CommandLine(prog="python -m bench.trust", description=__doc__)
-    parser.add_argument("what", choices=["sources", "attacks", "month", "cost", "memory", "all"], nargs="?", default="all")
+    parser.add_argument(
+        "what", choices=["sources", "attacks", "month", "cost", "memory", "resident", "all"], nargs="?", default="all"
+    )
     parser.add_argument("--votes", type=at_least(1), default=1000, help="how many each source sends, or the watch remembers")
+    parser.add_argument("--minutes", type=at_least(10), default=130, help="of steady votes, for resident")
     parser.add_argument("--only", default="", help="a part of the name of the sources to try")
     parser.add_argument("--shadow", action="store_true", help="with hold_automatically off, as shipped")
     chosen = parser.parse_args()
@@ -343,10 +377,7 @@ def main() -> int:
     if chosen.what in ("cost", "all"):
         proven, fresh = cost()
         print(f"\ntrust adds {proven:.1f} µs of CPU to a proven reader's vote, {fresh:.1f} µs to a fresh one's")
-    if chosen.what in ("memory", "all"):
-        for articles in (1, 1000):
-            each, look_mb = memory(chosen.votes, articles=articles)
-            print(f"\n{chosen.votes:,} votes on {articles:,} articles: {each:.0f} bytes each, {look_mb:.1f} MB more in a look")
+    _tell_memory(chosen)
     return 0
 
 
