@@ -7,6 +7,7 @@ they are. Sorted by reader, they would show who is who across articles.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from functools import cache, lru_cache
@@ -16,49 +17,44 @@ from operator import itemgetter, sub
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import bindparam, case, func, select
+from sqlalchemy import Text, bindparam, case, cast, func, select
 
 from reactions.exports import pages, small_groups
 from reactions.exports.formats import Batch
+from reactions.exports.pages import RowsOfArticles
 from reactions.exports.scope import PRECISIONS, Scope
 from reactions.storage import tables
-from reactions.storage.statements import Listing
 from reactions.times import HOUR_MS
 
 NAME_BYTES = 10
 ROWS_AT_ONCE = 500  # so few that Python does not look for garbage among them each time: it does after 700 new objects
+_USUAL = (None, "vote", False)  # the reaction that was removed, the cause, and whether the vote is held
 _e, _h = tables.event.c, tables.hourly.c
 
 
 def series_batches(scope: Scope) -> Iterator[Batch]:
     """The rows, column by column, in the order of articles, hours and reactions."""
-    table, value, place = pages.listed(scope.connection.dialect.name)
-    query = (
-        select(place, _h.hour_utc, _h.reaction, _h.added, _h.removed)
-        .select_from(table)
-        .join(tables.hourly, _h.article_id == value)
-        .where(scope.within)
-        .order_by(place, _h.hour_utc, pages.bytewise(scope.connection, _h.reaction))
-    )
-    listing, days = Listing(query, scope.connection.dialect.name), _Days(scope.zone)
+    dialect, days = scope.connection.dialect.name, _Days(scope.zone)
+    columns, order = (_h.hour_utc, _h.reaction, _h.added, _h.removed), (_h.hour_utc, pages.bytewise(dialect, _h.reaction))
+    series = RowsOfArticles(dialect, _h.article_id, columns, order, scope.within)
     for page in pages.pages(scope.connection, scope.site, tables.article.c.key):
         chosen = scope.matching(page)
         keys = [key for _, key in chosen]
-        given = {"ids": pages.given(scope.connection, [row[0] for row in chosen])}
-        rows = listing.parts(scope.connection, given, rows=ROWS_AT_ONCE) if chosen else ()
-        for part in _by_article(rows) if scope.choice.min_group > 1 else rows:
-            columns = _series_columns(part, keys, days)
-            yield small_groups.of_series(columns, scope.choice.min_group) if scope.choice.min_group > 1 else columns
+        parts = series.parts(scope.connection, [row[0] for row in chosen], rows=ROWS_AT_ONCE)
+        for part in _by_article(parts) if scope.choice.min_group > 1 else parts:
+            told = _series_columns(part, keys, days)
+            yield small_groups.of_series(told, scope.choice.min_group) if scope.choice.min_group > 1 else told
 
 
-def _by_article(parts: Iterable[Sequence[Any]]) -> Iterator[Sequence[Any]]:
+def _by_article(parts: Iterable[Batch]) -> Iterator[Batch]:
     """The rows of one article at a time: small groups are hidden beside all others of their article."""
-    for _, rows in groupby(chain.from_iterable(parts), key=itemgetter(0)):
-        yield list(rows)
+    rows = chain.from_iterable(zip(*part, strict=True) for part in parts)
+    for _, mine in groupby(rows, key=itemgetter(0)):
+        yield list(zip(*mine, strict=True))
 
 
-def _series_columns(rows: Any, keys: list[str], days: _Days) -> Batch:
-    places, hours, reactions, added, removed = zip(*rows, strict=True)
+def _series_columns(part: Batch, keys: Sequence[str], days: _Days) -> Batch:
+    places, hours, reactions, added, removed = part
     return [
         [hour * HOUR_MS for hour in hours],
         list(map(days.__getitem__, hours)),
@@ -89,17 +85,15 @@ def local_day(hour: int, zone: ZoneInfo) -> date:
 
 def vote_batches(scope: Scope) -> Iterator[Batch]:
     """The rows, column by column, in the order of articles and of what happened to them."""
-    a = tables.article.c
+    a, dialect = tables.article.c, scope.connection.dialect.name
+    events = _events(dialect, readers=scope.choice.readers, dated=scope.hours is not None)
     for page in pages.pages(scope.connection, scope.site, a.key, a.section):
         chosen = _moved(scope, scope.matching(page))
         if not chosen:
             continue
-        given = {"ids": pages.given(scope.connection, [row[0] for row in chosen]), **_between(scope)}
-        dialect = scope.connection.dialect.name
-        events = _events(dialect, readers=scope.choice.readers, dated=scope.hours is not None)
-        _, keys, sections = zip(*chosen, strict=True)
-        for rows in events.parts(scope.connection, given, rows=ROWS_AT_ONCE):
-            yield _vote_columns(scope, rows, keys, sections)
+        ids, keys, sections = zip(*chosen, strict=True)
+        for part in events.parts(scope.connection, ids, rows=ROWS_AT_ONCE, **_between(scope)):
+            yield _vote_columns(scope, part, keys, sections)
 
 
 def _moved(scope: Scope, chosen: Sequence[Any]) -> Sequence[Any]:
@@ -117,9 +111,10 @@ def _between(scope: Scope) -> dict[str, int]:
     return {} if scope.hours is None else {"begin": scope.hours.start * HOUR_MS, "end": scope.hours.stop * HOUR_MS}
 
 
-def _vote_columns(scope: Scope, rows: Sequence[Any], keys: Sequence[str], sections: Sequence[str | None]) -> Batch:
-    places, at, left, taken_up, causes, held, *voters = zip(*rows, strict=True)
+def _vote_columns(scope: Scope, part: Batch, keys: Sequence[str], sections: Sequence[str | None]) -> Batch:
+    places, at, taken_up, unusual, *voters = part
     unit_ms = PRECISIONS[scope.choice.precision]
+    left, causes, held = zip(*[_USUAL if told is None else _told(told) for told in unusual], strict=True)
     columns: list[Any] = [
         [at_ms - at_ms % unit_ms for at_ms in at],
         list(map(keys.__getitem__, places)),
@@ -127,11 +122,18 @@ def _vote_columns(scope: Scope, rows: Sequence[Any], keys: Sequence[str], sectio
         left,
         taken_up,
         causes,
-        list(map(bool, held)),
+        held,
     ]
     if scope.choice.readers:
         columns.append([_name(voter, scope.reader_key) for voter in voters[0]])
     return columns
+
+
+@lru_cache(maxsize=1024)
+def _told(unusual: str) -> tuple[str | None, str, bool]:
+    """What is unusual of an event, as the database tells it; the same few stand in most rows that are."""
+    left, cause, held = json.loads(unusual)
+    return left, cause, bool(held)
 
 
 def _name(voter: bytes, key: bytes) -> str:
@@ -139,9 +141,8 @@ def _name(voter: bytes, key: bytes) -> str:
 
 
 @cache
-def _events(dialect: str, *, readers: bool, dated: bool) -> Listing:
-    """The events of the listed articles."""
-    table, value, place = pages.listed(dialect)
+def _events(dialect: str, *, readers: bool, dated: bool) -> RowsOfArticles:
+    """The events of articles. What is usual of most is left out: each value of a row costs as much as to find the row."""
     earlier = tables.event.alias()
     before = (
         select(func.max(earlier.c.at))
@@ -149,12 +150,9 @@ def _events(dialect: str, *, readers: bool, dated: bool) -> Listing:
         .scalar_subquery()
     )
     turn = case((_e.from_reaction.is_(None), _e.at), else_=before)
-    more = [_e.voter] if readers else []
-    query = (
-        select(place, _e.at, _e.from_reaction, _e.to_reaction, _e.cause, _e.held, *more)
-        .select_from(table)
-        .join(tables.event, _e.article_id == value)
-        .order_by(place, turn, _e.seq, _e.voter)
-    )
-    query = query.where(_e.at >= bindparam("begin"), _e.at < bindparam("end")) if dated else query
-    return Listing(query, dialect)
+    as_json = func.json_array if dialect == "sqlite" else func.json_build_array
+    told = cast(as_json(_e.from_reaction, _e.cause, _e.held), Text)
+    unusual = case((_e.from_reaction.is_not(None) | (_e.cause != _USUAL[1]) | _e.held, told))
+    columns = (_e.at, _e.to_reaction, unusual, *([_e.voter] if readers else []))
+    between = (_e.at >= bindparam("begin"), _e.at < bindparam("end")) if dated else ()
+    return RowsOfArticles(dialect, _e.article_id, columns, (turn, _e.seq, _e.voter), *between)

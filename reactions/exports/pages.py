@@ -56,13 +56,48 @@ class OtherKeys:
         return {article_id: tuple(sorted(keys)) for article_id, keys in found.items()}
 
 
-def bytewise(connection: Connection, column: Any) -> Any:
+class RowsOfArticles:
+    """Rows of a table that hang on articles, in the order of these and then in their own.
+
+    SQLite is asked article by article: it then sorts the rows of one, and not of a page with its places beside each row.
+    PostgreSQL, where a question is a trip, is asked for all of them at once.
+    """
+
+    def __init__(self, dialect: str, article: Any, columns: Sequence[Any], order: Sequence[Any], *where: Any) -> None:
+        self._one_by_one = dialect == "sqlite"
+        if self._one_by_one:
+            query = select(*columns).where(article == bindparam("article"), *where).order_by(*order)
+        else:
+            table, value, place = listed(dialect)
+            mine = select(place, *columns).select_from(table).join(article.table, article == value)
+            query = mine.where(*where).order_by(place, *order)
+        self._listing = Listing(query, dialect)
+
+    def parts(self, connection: Connection, ids: Sequence[int], *, rows: int, **given: Any) -> Iterator[Sequence[Sequence[Any]]]:
+        """The rows, at most so many at once (two or more), column by column: first the places of their articles among the ids."""
+        if not self._one_by_one:
+            for part in self._listing.parts(connection, {"ids": list(ids), **given}, rows=rows) if ids else ():
+                yield list(zip(*part, strict=True))
+            return
+        places, waiting = list[int](), list[Any]()
+        for place, article_id in enumerate(ids):
+            for part in self._listing.parts(connection, {"article": article_id, **given}, rows=rows // 2):
+                places += [place] * len(part)
+                waiting += part
+                if len(waiting) > rows // 2:
+                    yield [places, *zip(*waiting, strict=True)]
+                    places, waiting = [], []
+        if waiting:
+            yield [places, *zip(*waiting, strict=True)]
+
+
+def bytewise(dialect: str, column: Any) -> Any:
     """A text column to be sorted alike by every database: by its bytes, not as some country's dictionary does."""
-    return column.collate("C" if connection.dialect.name == "postgresql" else "BINARY")
+    return column.collate("C" if dialect == "postgresql" else "BINARY")
 
 
 def _in_order(connection: Connection) -> tuple[Any, ...]:
-    return _a.first_seen_at, bytewise(connection, _a.key)
+    return _a.first_seen_at, bytewise(connection.dialect.name, _a.key)
 
 
 @cache

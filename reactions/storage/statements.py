@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
@@ -121,8 +121,7 @@ class Finished:
     """Any other statement, which `made` makes for a dialect. Its parameters that have no value yet are given by name."""
 
     def __init__(self, made: Callable[[str], Any]) -> None:
-        self._made = made
-        self._compiled = cache(self._compile)
+        self._compiled = cache(lambda dialect: _text_and_values(made(dialect), dialect))
 
     def ask(self, connection: Connection, given: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """The rows that it returns, had at once. It is no part of a block `in_one_trip`, but a trip by itself."""
@@ -135,10 +134,11 @@ class Finished:
         text, values = self._compiled(connection.dialect.name)
         return begin(connection, text, [given.get(name, value) for name, value in values])
 
-    def _compile(self, dialect: str) -> tuple[str, list[tuple[str, Any]]]:
-        """The text, and the names of its parameters in order, each with its value if it has one."""
-        compiled = self._made(dialect).compile(dialect=_POSITIONAL[dialect])
-        return str(compiled), [(name, compiled.params[name]) for name in compiled.positiontup or ()]
+
+def _text_and_values(statement: Any, dialect: str) -> tuple[str, list[tuple[str, Any]]]:
+    """The text, and the names of its parameters in order, each with its value if it has one."""
+    compiled = statement.compile(dialect=_POSITIONAL[dialect])
+    return str(compiled), [(name, compiled.params[name]) for name in compiled.positiontup or ()]
 
 
 class Question:
@@ -161,7 +161,7 @@ class Listing:
 
     def __init__(self, query: Select[Any], dialect: str) -> None:
         self._query = query
-        self._compiled = query.compile(dialect=_POSITIONAL[dialect])
+        self._text, self._values = _text_and_values(query, dialect)
 
     def parts(self, connection: Connection, given: Mapping[str, Any], *, rows: int) -> Iterator[Sequence[Sequence[Any]]]:
         """The rows, as the driver gives them: no type of a column is looked at."""
@@ -170,14 +170,12 @@ class Listing:
                 yield from result.partitions(rows)
             return
         cursor = _large_cursor(connection)
-        values = self._compiled.construct_params(dict(given))
-        parameters = tuple(values[name] for name in self._compiled.positiontup or ())
+        parameters = tuple(given.get(name, value) for name, value in self._values)
         try:
-            cursor.execute(str(self._compiled), parameters)
-            while part := cursor.fetchmany(rows):
-                yield part
+            cursor.execute(self._text, parameters)
+            yield from iter(partial(cursor.fetchmany, rows), [])  # none is held here while the next is read
         except connection.dialect.loaded_dbapi.Error as error:
-            connection._handle_dbapi_exception(error, str(self._compiled), parameters, cursor, None)
+            connection._handle_dbapi_exception(error, self._text, parameters, cursor, None)
         finally:
             cursor.close()
 
