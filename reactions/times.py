@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -36,6 +37,16 @@ def rfc3339(at_ms: int, *, unit_ms: int = 1000) -> str:
     hour, rest_ms = divmod(at_ms, HOUR_MS)
     begun = _hour(hour) + _SECONDS[rest_ms // 1000]
     return begun + (_MILLISECONDS[rest_ms % 1000] if unit_ms < 1000 else "Z")
+
+
+def moments(of: Iterable[int | None], *, unit_ms: int = 1000) -> list[str]:
+    """Many moments, each as `rfc3339` has it; an empty text for none."""
+    if unit_ms >= 1000:
+        return ["" if at_ms is None else f"{_hour(at_ms // HOUR_MS)}{_SECONDS[at_ms // 1000 % 3600]}Z" for at_ms in of]
+    return [
+        "" if at_ms is None else f"{_hour(at_ms // HOUR_MS)}{_SECONDS[at_ms // 1000 % 3600]}{_MILLISECONDS[at_ms % 1000]}"
+        for at_ms in of
+    ]
 
 
 @lru_cache(maxsize=4096)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reactions.times import HOUR_MS, LATEST_MS, rfc3339, zone
+from reactions.times import HOUR_MS, LATEST_MS, moments, rfc3339, zone
 
 
 @given(st.integers(-(2**45), LATEST_MS))
@@ -40,3 +40,12 @@ def test_a_time_zone_is_found_by_its_name(name: str) -> None:
 )  # fmt: skip
 def test_what_is_no_time_zone_or_another_on_each_machine_is_not_found(name: str) -> None:
     assert zone(name) is None
+
+
+@given(st.lists(st.none() | st.integers(-(2**45), LATEST_MS)))
+@example([-1, None, 0, HOUR_MS - 1, LATEST_MS])
+def test_many_moments_are_written_as_each_is(of: list[int | None]) -> None:
+    for unit_ms in (1, 1000):
+        each = ["" if at_ms is None else rfc3339(at_ms, unit_ms=unit_ms) for at_ms in of]
+
+        assert moments(of, unit_ms=unit_ms) == each

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from operator import add, sub
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Select, cast, func, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, Table, cast, func, literal, select
 
 from reactions.exports import pages, small_groups
 from reactions.exports.pages import Page
@@ -27,9 +27,11 @@ _SCALE = 10.0**DIGITS
 _SURELY = 0.499999  # so near to a whole number, that number is the nearest however the product was rounded
 _TO_WHOLE = 1.5 * 2**52  # a double this large has no digits after the point: adding it rounds to a whole number, as `round` does
 _NO_MEASURES = (None,) * 6
+_PACKED = 2**32  # times what was added, plus what was removed: one number to sum and to carry
 _h, _t, _v = tables.hourly.c, tables.tally.c, tables.vote.c
 Column = Sequence[Any]
-Moves = Mapping[int, Sequence[int]]  # by article: reactions added and removed, the first and the last UTC hour of its life
+# By article: the article, the reactions added and removed as one number, and the UTC hours its life begins and ends in.
+Moves = Mapping[int, Sequence[int]]
 
 
 @dataclass(slots=True)
@@ -81,10 +83,12 @@ class NumbersOfPages:
         self._imported_of = _tallies(scope.site.reactions, _t.imported)
         self._moves_of = _moves(scope)
         self._bounds_of = metrics.bounds_beside(usual)
+        self._any_holds = are_any(scope.connection, tables.hold, tables.hold.c.site_id == scope.site.id)
 
     def moves(self, page: Page) -> Moves:
         """The articles of a page that anything happened to in the scope, and what."""
-        return {row[0]: row[1:] for row in self._moves_of.ask(self._connection, [row[0] for row in page])}
+        found = self._moves_of.ask(self._connection, [row[0] for row in page])
+        return {row[0]: row for row in found if row[1] is not None}
 
     def of(self, page: Page, moves: Moves) -> Numbers:
         """The numbers of a page whose moves are known; its rows begin with the article, and the one that it was merged into."""
@@ -92,7 +96,8 @@ class NumbersOfPages:
         votes, imported = self._tallies(ids)
         shown = [list(map(add, *columns)) if any(columns[1]) else columns[0] for columns in zip(votes, imported, strict=True)]
         total = list(map(sum, zip(*shown, strict=True)))
-        added, removed, *hours = zip(*self._moves_and_hours(ids, moves), strict=True)
+        _, both, *hours = zip(*self._moves_and_hours(ids, moves), strict=True)
+        added, removed = [n // _PACKED for n in both], [n % _PACKED for n in both]
         numbers = Numbers(
             hours=[[None if hour is None else hour * HOUR_MS for hour in column] for column in hours],
             shown=shown,
@@ -101,7 +106,7 @@ class NumbersOfPages:
             imported=imported,
             period=[added, removed, list(map(sub, added, removed))],
             measures=self._measures(shown, total),
-            held=_held(self._connection, ids, [row[1] for row in page]),
+            held=self._held(ids, [row[1] for row in page]),
         )
         return numbers.without_small_groups(zip(*votes, strict=True), self._least) if self._least > 1 else numbers
 
@@ -114,10 +119,23 @@ class NumbersOfPages:
             return votes, [[0] * len(ids)] * len(votes)
         return votes, _in_order(ids, self._imported_of.ask(self._connection, some), nothing)
 
-    def _moves_and_hours(self, ids: Sequence[int], moves: Moves) -> Iterator[Sequence[int | None]]:
+    def _moves_and_hours(self, ids: Sequence[int], moves: Moves) -> Iterator[Sequence[Any]]:
         others = [article_id for article_id in ids if article_id not in moves]
-        lives = {article_id: (0, 0, *hours) for article_id, *hours in _HOURS.ask(self._connection, others)} if others else {}
+        found = _HOURS.ask(self._connection, others) if others else ()
+        lives = {article_id: (article_id, 0, *hours) for article_id, *hours in found}
         return (moves.get(article_id) or lives[article_id] for article_id in ids)
+
+    def _held(self, ids: Sequence[int], merged_into: Sequence[int | None]) -> Column:
+        """The number of held votes of each article.
+
+        A held vote has a row that says why, unless its article was merged into another: then that row went along. So the votes of
+        few articles need to be looked at.
+        """
+        some = {article_id for article_id, into in zip(ids, merged_into, strict=True) if into is not None}
+        if self._any_holds:
+            some.update(row[0] for row in _WITH_HOLDS.ask(self._connection, ids))
+        held = {row[0]: row[1] for row in _HELD.ask(self._connection, some)} if some else {}
+        return [held.get(article_id, 0) for article_id in ids]
 
     def _measures(self, shown: Sequence[Column], total: Column) -> list[Column]:
         votes = zip(*(self._of_mood(mood, shown) for mood in (1, -1)), total, strict=True)
@@ -137,6 +155,11 @@ def _in_order(ids: Sequence[int], rows: Iterable[Sequence[Any]], nothing: Sequen
     return columns[1:]
 
 
+def are_any(connection: Connection, of: Table, *where: ColumnElement[bool]) -> bool:
+    """True if a table has any such row: where nobody has used it, no page needs to look there."""
+    return connection.execute(select(literal(1)).select_from(of).where(*where).limit(1)).scalar() is not None
+
+
 def rounded(values: Iterable[float | None]) -> list[float | None]:
     """Numbers of at most 1,000 to `DIGITS` digits, as `round` rounds them, in an eighth of its time. No -0.0."""
     return [
@@ -147,18 +170,6 @@ def rounded(values: Iterable[float | None]) -> list[float | None]:
         else round(value, DIGITS) + 0.0
         for value in values
     ]
-
-
-def _held(connection: Connection, ids: Sequence[int], merged_into: Sequence[int | None]) -> Column:
-    """The number of held votes of each article.
-
-    A held vote has a row that says why, unless its article was merged into another: then that row went along. So the votes of few
-    articles need to be looked at.
-    """
-    merged = {article_id for article_id, into in zip(ids, merged_into, strict=True) if into is not None}
-    some = merged.union(row[0] for row in _WITH_HOLDS.ask(connection, ids))
-    held = {row[0]: row[1] for row in _HELD.ask(connection, some)} if some else {}
-    return [held.get(article_id, 0) for article_id in ids]
 
 
 _WITH_HOLDS = Question(
@@ -179,11 +190,18 @@ def _tallies(reactions: ReactionSet, number: ColumnElement[int], *more: Any) -> 
 
 
 def _moves(scope: Scope) -> Question:
+    """A row for each article: reactions added and removed, packed into one number, and the ends of its life."""
+
     def made(dialect: str) -> Select[Any]:
-        sums = (cast(func.sum(column), BigInteger).label(column.name) for column in (_h.added, _h.removed))
+        # SQLite takes as long for a sum as to step from row to row. Of two billion reactions to one article it fails: no number
+        # it says is wrong.
+        both, whole = cast(func.sum(_h.added * _PACKED + _h.removed), BigInteger), scope.hours is None
+        if whole and dialect == "sqlite":  # here all articles have rows: as ranges of their own they need not be told apart
+            table, value, _ = pages.listed(dialect)
+            return select(value, select(both).where(_h.article_id == value).scalar_subquery(), *_ends(value)).select_from(table)
         # PostgreSQL finds the ends among the rows that it sums, where these are all, in a third less time than by the key.
-        found = [func.min(_h.hour_utc), func.max(_h.hour_utc)] if scope.hours is None and dialect == "postgresql" else []
-        mine = select(_h.article_id, *sums, *found).where(scope.within, statements.among(dialect, _h.article_id))
+        found = [func.min(_h.hour_utc), func.max(_h.hour_utc)] if whole else []
+        mine = select(_h.article_id, both, *found).where(scope.within, statements.among(dialect, _h.article_id))
         moved = mine.group_by(_h.article_id)
         return moved if found else select(inner := moved.subquery(), *_ends(inner.c.article_id))
 

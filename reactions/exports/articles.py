@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, Text, case, cast, exists, func, select
 
 from reactions.exports import pages
-from reactions.exports.article_numbers import Column, Numbers, NumbersOfPages, rounded
+from reactions.exports.article_numbers import Column, Numbers, NumbersOfPages, are_any, rounded
 from reactions.exports.formats import Batch
 from reactions.exports.pages import OtherKeys, Page
 from reactions.exports.scope import Scope
@@ -36,13 +36,18 @@ def batches(scope: Scope) -> Iterator[Batch]:
     """The rows, column by column, the oldest article first."""
     usual = usual_shares(scope.connection, scope.site, closed_before(scope.now_ms))
     other_keys, numbers = OtherKeys(scope.connection, scope.site), NumbersOfPages(scope, usual)
-    for page in pages.pages(scope.connection, scope.site, *_FIELDS, rows=ARTICLES_AT_ONCE):
-        aliases = other_keys.of(page)
-        chosen = scope.matching(page)
-        moves = numbers.moves(chosen)
-        chosen = [row for row in chosen if row[0] in moves or _is_born_in(scope, row)]
-        if chosen:
-            yield _columns(scope, chosen, aliases, numbers.of(chosen, moves))
+    made = partial(_batch, scope, other_keys, numbers, any_seen=are_any(scope.connection, tables.views))
+    # No page is held here while the next is made: an export takes the memory of one.
+    yield from filter(None, map(made, pages.pages(scope.connection, scope.site, *_FIELDS, rows=ARTICLES_AT_ONCE)))
+
+
+def _batch(scope: Scope, other_keys: OtherKeys, numbers: NumbersOfPages, page: Page, *, any_seen: bool) -> Batch | None:
+    """The rows of a page; None if none of its articles belongs to the export."""
+    aliases = other_keys.of(page)
+    chosen = scope.matching(page)
+    moves = numbers.moves(chosen)
+    chosen = [row for row in chosen if row[0] in moves or _is_born_in(scope, row)]
+    return [*_columns(scope, chosen, aliases, numbers.of(chosen, moves)), *_seen(scope, chosen, any_seen)] if chosen else None
 
 
 def usual_shares(connection: Connection, site: Site, hour: int) -> Shares:
@@ -69,7 +74,7 @@ def _is_born_in(scope: Scope, row: Sequence[Any]) -> bool:
 
 
 def _columns(scope: Scope, page: Page, aliases: Mapping[int, tuple[str, ...]], numbers: Numbers) -> Batch:
-    ids, into, published, first_seen, merged_from, *texts, authors, tags, closed, hidden, dropped = zip(*page, strict=True)
+    ids, into, published, first_seen, _, *texts, authors, tags, closed, hidden, dropped = zip(*page, strict=True)
     targets = {row[0]: row[1] for row in _KEYS.ask(scope.connection, set(into) - {None})} if any(into) else {}
     return [
         *texts,
@@ -83,27 +88,27 @@ def _columns(scope: Scope, page: Page, aliases: Mapping[int, tuple[str, ...]], n
         [aliases.get(article_id, ()) for article_id in ids],
         *numbers.columns(),
         dropped,
-        *_seen(scope, ids, merged_from),
     ]
 
 
-def _seen(scope: Scope, ids: Sequence[int], merged_from: Sequence[str]) -> list[Column]:
+def _seen(scope: Scope, page: Page, any_seen: bool) -> list[Column]:
     """The views of articles and their rates; with small groups hidden no rate, because it tells how many readers there were."""
-    some = [row[0] for row in _SEEN.ask(scope.connection, ids)]
+    ids = [row[0] for row in page]
+    some = [row[0] for row in _SEEN.ask(scope.connection, ids)] if any_seen else []
     if not some:
         return [[None] * len(ids)] * 4
     hours = range(scope.now_ms // HOUR_MS + 1) if scope.hours is None else scope.hours
     seen_of = figures.seen_of(scope.connection, some, hours)
     rows: list[Sequence[Any]] = []
-    for article_id, merged in zip(ids, merged_from, strict=True):
-        seen, hidden = seen_of.get(article_id), scope.choice.min_group > 1 or _names(merged)
+    for row in page:
+        seen, hidden = seen_of.get(row[0]), scope.choice.min_group > 1 or _names(row[_MERGED_FROM])
         rate = None if seen is None or hidden else metrics.reaction_rate(seen.readers, seen.views)
         numbers = (None,) * 3 if rate is None else rounded([rate.per_1000, rate.low, rate.high])
         rows.append((None if seen is None else seen.views, *numbers))
     return list(zip(*rows, strict=True))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _names(text: str) -> tuple[Any, ...]:
     """A list that is stored as JSON; the same few stand in most rows."""
     return tuple(json.loads(text))

@@ -23,7 +23,7 @@ from typing import Any
 import orjson
 
 from reactions.exports.columns import Column
-from reactions.times import rfc3339
+from reactions.times import moments, rfc3339
 
 MARK = "'"
 _SIGNS = "=+\\-@\uff0b\uff0d\uff1d\uff20"
@@ -104,7 +104,7 @@ def _written(column: Column) -> Callable[[Batch], Iterable[str]]:
     """How the cells of a column are written that is no number."""
     if column.own and column.free:
         return _texts
-    return partial(_each, _moment(column.precision_ms) if column.own else _form(column))
+    return partial(_moments, unit_ms=column.precision_ms) if column.own else partial(_each, _form(column))
 
 
 def _each(form: Callable[[Any], str], columns: Batch) -> Iterable[str]:
@@ -122,8 +122,8 @@ def _texts(columns: Batch) -> Iterable[str]:
     return [f'"{text}"' if "," in text else text for text in texts]
 
 
-def _moment(unit_ms: int) -> Callable[[int | None], str]:
-    return lambda at_ms: "" if at_ms is None else rfc3339(at_ms, unit_ms=unit_ms)
+def _moments(columns: Batch, *, unit_ms: int) -> list[str]:
+    return moments(columns[0], unit_ms=unit_ms)
 
 
 def _numbers(columns: Batch) -> list[str]:

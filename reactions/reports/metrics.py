@@ -103,14 +103,16 @@ def bounds_beside(usual: Shares) -> Callable[[int, int, int], tuple[float, float
     def bounds(positive: int, negative: int, total: int) -> tuple[float, float, float, float, float, float]:
         weight = total + PSEUDO_VOTES
         p, q = (positive + lent_positive) / weight, (negative + lent_negative) / weight
+        of_both, product = p + q, p * q
         mean = (positive - negative + lent_mood) / weight
-        error = Z_95 * math.sqrt(max(p + q - mean * mean, 0) / weight)
+        spread = of_both - mean * mean
+        error = Z_95 * math.sqrt(spread / weight) if spread > 0 else 0.0
         low, high = mean - error, mean + error
         divided = 4 * (positive * negative / total + lent_split) / weight
-        variance_p, variance_q, covariance = p * (1 - p) / weight, q * (1 - q) / weight, -p * q / weight
-        first = 16 * (q * q * variance_p + p * p * variance_q + 2 * p * q * covariance)
-        second = 16 * (variance_p * variance_q + covariance * covariance)
-        error = Z_95 * math.sqrt(max(first + second, 0))
+        # Variances and covariance of p and q put into 16 (q² var p + p² var q + 2 p q cov), and into 16 (var p var q + cov²).
+        first, second = of_both - 4 * product, (1 - of_both + 2 * product) / weight
+        spread = product * (first + second)
+        error = 4 * Z_95 * math.sqrt(spread / weight) if spread > 0 else 0.0
         split_low, split_high = divided - error, divided + error
         return (
             mean, low if low > -1 else -1.0, high if high < 1 else 1.0,

@@ -77,6 +77,22 @@ def test_an_export_is_the_same_however_many_articles_are_read_at_once(
     assert sum(row["imported_like"] for row in rows) > 0
 
 
+@pytest.mark.parametrize("choice", [Choice(), Choice(about=asked(period="28d"))], ids=["all", "28d"])
+def test_a_billion_reactions_are_told_exactly(engine: Engine, choice: Choice) -> None:
+    here = stage(engine)
+    for key in ("story", "quiet"):
+        here.publish(key, at_ms=NOON - DAY_MS)
+    here.give("story", "like", 3, NOON - 2 * HOUR_MS)
+    here.give("story", "sad", 2, NOON - HOUR_MS)
+    with writing(engine) as connection:
+        connection.execute(text("update hourly set added = 1000000007, removed = 1000000006 where reaction = 'like'"))
+
+    story, quiet = sorted(exported(engine, here.site, "articles", choice, now_ms=NOON), key=lambda row: -row["added"])
+
+    assert (story["added"], story["removed"], story["net"]) == (1_000_000_009, 1_000_000_006, 3)
+    assert (quiet["added"], quiet["removed"], quiet["net"], quiet["first_vote_hour"]) == (0, 0, 0, None)
+
+
 @pytest.mark.parametrize(
     "choice",
     [

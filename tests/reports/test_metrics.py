@@ -100,6 +100,25 @@ def test_the_values_for_ranking_are_those_of_the_measures(
     assert metrics.split_of(votes, usual) == metrics.split(votes, usual).value
 
 
+@given(COUNTS, COUNTS, COUNTS, st.floats(0, 1), st.floats(0, 1))
+def test_the_interval_of_a_split_is_the_delta_methods_of_second_order(
+    positive: int, negative: int, neutral: int, glad: float, sad: float
+) -> None:
+    votes, usual = Votes(positive, negative, positive + negative + neutral), Shares(glad, (1 - glad) * sad)
+    assume(votes.total)
+    weight = votes.total + metrics.PSEUDO_VOTES
+    p, q = ((n + metrics.PSEUDO_VOTES * of) / weight for n, of in ((positive, usual.positive), (negative, usual.negative)))
+    of_p, of_q, of_both = p * (1 - p) / weight, q * (1 - q) / weight, -p * q / weight
+    first = q * q * of_p + p * p * of_q + 2 * p * q * of_both
+    variance = 16 * (first + of_p * of_q + of_both * of_both)
+
+    measure = metrics.split(votes, usual)
+
+    error = metrics.Z_95 * math.sqrt(max(variance, 0))
+    assert measure.low == pytest.approx(max(measure.value - error, 0), abs=1e-8)
+    assert measure.high == pytest.approx(min(measure.value + error, 1), abs=1e-8)
+
+
 def test_the_shares_of_a_site() -> None:
     assert metrics.shares_of(Votes(6, 2, 10)) == Shares(0.6, 0.2)
     assert metrics.shares_of(Votes(0, 0, 0)) == Shares(0.0, 0.0)
