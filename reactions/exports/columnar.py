@@ -16,7 +16,7 @@ from reactions.exports.formats import Batch, Sink
 from reactions.languages import gettext
 from reactions.refusals import MalformedExport
 
-ROWS_IN_GROUP = 10_000  # at least: a group is held in memory until it is full
+CELLS_IN_GROUP = 50_000  # at least; 7,000 rows of votes, 1,000 of articles: a group is held in memory until it is full
 
 
 def arrow() -> Any:
@@ -38,41 +38,49 @@ def arrow_pieces(table: Table, columns: Sequence[Column], batches: Iterable[Batc
     """The file in pieces. The first may be empty: nothing of a group is written before it is full."""
     pa, sink = arrow(), Sink()
     schema = _schema(pa, table, columns)
-    with closing(_parquet_writer(sink, schema) if parquet else pa.ipc.new_file(sink, schema)) as writer:
+    with closing(_parquet_writer(sink, schema, columns) if parquet else pa.ipc.new_file(sink, schema)) as writer:
         yield sink.taken()
         for group in _groups(pa, schema, batches):
             if parquet:
                 writer.write_table(group, row_group_size=len(group))
             else:  # a chunk would be a group of its own; for Parquet a second copy of the group would be for nothing
                 writer.write_table(group.combine_chunks(), max_chunksize=len(group))
+            del group  # the next one is collected before the loop would let go of it
             yield sink.taken()
     yield sink.taken()
 
 
-def _parquet_writer(sink: Sink, schema: Any) -> Any:
+def _parquet_writer(sink: Sink, schema: Any, columns: Sequence[Column]) -> Any:
     """Pyarrow's writer. Its public class is this one behind imports of five file systems, which take 4 MB.
 
-    What is not public may change: then the public class is taken, which writes the same.
+    What is not public may change: then the public class is taken, which writes the same. A dictionary of values that hardly
+    repeat is made for nothing, and takes more room than they do.
     """
+    repeat = [column for column in columns if not column.own and column.type != "number"]
+    dictionaries = [f"{column.name}.list.element" if column.type == "array" else column.name for column in repeat]
     with suppress(ImportError, TypeError, ValueError):
         from pyarrow import _parquet
 
         return _parquet.ParquetWriter(
             sink, schema,
-            compression="zstd", version="2.6", writer_engine_version="V2", data_page_version="1.0", use_dictionary=True,
-            write_statistics=True,
+            compression="zstd", version="2.6", writer_engine_version="V2", data_page_version="1.0",
+            use_dictionary=dictionaries, write_statistics=True,
         )  # fmt: skip
     import pyarrow.parquet
 
-    return pyarrow.parquet.ParquetWriter(sink, schema, compression="zstd")
+    return pyarrow.parquet.ParquetWriter(sink, schema, compression="zstd", use_dictionary=dictionaries)
 
 
 def _groups(pa: Any, schema: Any, batches: Iterable[Batch]) -> Iterator[Any]:
+    def made(batch: Batch) -> Any:
+        return pa.record_batch(
+            [pa.array(column, type=field.type) for column, field in zip(batch, schema, strict=True)], schema=schema
+        )
+
     waiting: list[Any] = []
-    for batch in batches:
-        arrays = [pa.array(column, type=field.type) for column, field in zip(batch, schema, strict=True)]
-        waiting.append(pa.record_batch(arrays, schema=schema))
-        if sum(map(len, waiting)) >= ROWS_IN_GROUP:
+    for rows in map(made, batches):  # of a batch itself nothing is held while the next is made
+        waiting.append(rows)
+        if sum(map(len, waiting)) * len(schema) >= CELLS_IN_GROUP:
             yield pa.Table.from_batches(waiting)
             waiting = []
     if waiting:

@@ -99,9 +99,12 @@ class File:
 
     def _chosen(self, batches: Iterable[Batch]) -> Iterator[Batch]:
         places = _places(self.table.columns_of(self._scope.site.reactions), self.columns)
-        for batch in batches:
+
+        def chosen(batch: Batch) -> Batch:
             self.rows += len(batch[0])
-            yield [batch[place] for place in places]
+            return [batch[place] for place in places]
+
+        return map(chosen, batches)
 
 
 def compressed(pieces: Iterable[bytes]) -> Iterator[bytes]:
