@@ -11,7 +11,7 @@ from tests.web.terminal import Terminal
 
 
 def test_the_votes_that_an_editor_moves_and_withdraws_are_counted(client: FlaskClient, terminal: Terminal) -> None:
-    for article, readers in (("a", (ADA,)), ("b", (BEN, CIA)), ("c", (DEE,))):
+    for article, readers in (("a", (ADA,)), ("b", (BEN, CIA)), ("c", (DEE,)), ("d", (ADA,))):
         for reader in readers:
             vote(client, article=article, reader=reader)
 
@@ -20,6 +20,7 @@ def test_the_votes_that_an_editor_moves_and_withdraws_are_counted(client: FlaskC
         for words in (
             ("reset", "daily", "a"), ("restore", "daily", "a"), ("reset", "daily", "b"), ("restore", "daily", "b"),
             ("merge", "daily", "a", "c"), ("merge", "daily", "b", "c"), ("delete", "daily", "--pattern", "c", "--yes"),
+            ("delete", "daily", "--pattern", "d", "--yes"),
         )
     ]  # fmt: skip
 
@@ -30,6 +31,7 @@ def test_the_votes_that_an_editor_moves_and_withdraws_are_counted(client: FlaskC
         "2 votes restored.\n",
         "1 vote moved; a now leads to c.\n",
         "2 votes moved; b now leads to c.\n",
+        "3 articles deleted.\n",  # with those that were merged into it
         "1 article deleted.\n",
     ]
 
