@@ -124,7 +124,8 @@ class Lists:
 class Dashboard:
     """Everything about a site, or about its articles that match the filters.
 
-    `since` is when the site's first vote came, if the period before began earlier: then nothing is compared with it.
+    `since` is when the site's first vote came, if the period before began earlier: then nothing is compared with it. `full_net`
+    is what the full hours brought, which are compared.
     """
 
     site: Site
@@ -134,6 +135,7 @@ class Dashboard:
     since: datetime | None
     live: Live
     totals: Totals
+    full_net: int
     reactions: Sequence[ReactionTotals]
     retired: Sequence[Retired]
     mood: Measure | None
@@ -162,6 +164,7 @@ def read(reading: Reading, period: Period, filters: Filters) -> Dashboard:
         since=since,
         live=live,
         totals=comparison.totals(comparable=since is None),
+        full_net=sum(moves.net for moves in comparison.full.values()),
         reactions=_reactions(reading, comparison, comparable=since is None),
         retired=_retired(reading, among),
         mood=metrics.mood(votes, board.numbers.norms.shares),

@@ -212,7 +212,8 @@ def _comparison(report: Dashboard) -> str:
         return gettext("too early to compare")
     said = gettext("%(n)s %(before)s", n=words.number(report.totals.previous_net), before=naming.before(report.period))
     if report.period.runs:
-        said = gettext("%(before)s by %(time)s", before=said, time=words.clock(report.previous.end))
+        at = words.clock(report.previous.end)
+        said = gettext("%(n)s by %(time)s, %(before)s by then", n=words.number(report.full_net), time=at, before=said)
     if report.totals.change is None:
         return said
     return gettext("%(change)s; %(before)s", change=words.change(report.totals.change), before=said)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -31,6 +33,17 @@ def test_the_period_before_is_an_outline_that_can_be_hidden(newsroom: Newsroom, 
     assert 'data-before="1"' not in hidden
     assert "/dashboard" in {link for link in links(hidden) if "compare" not in link}
     assert "Show the outline" in hidden
+
+
+def test_what_is_compared_with_the_day_before_is_told_beside_it(newsroom: Newsroom, editor: FlaskClient) -> None:
+    """The present hour is in the number above, and the day before has no half hour to compare it with."""
+    newsroom.article("bridge", hours_ago=60)
+    for hours_ago, n in ((50, 1), (26, 7), (2, 9), (0, 3)):
+        newsroom.votes("bridge", hours_ago=hours_ago, like=n, sad=n)
+
+    page = words(editor.get("/dashboard").text)
+
+    assert re.search("24 reactions 29% more; 18 by [0-9]{2}:00, 14 the day before by then", page), page
 
 
 def test_nothing_is_outlined_before_the_first_vote(politics: Newsroom, editor: FlaskClient) -> None:
