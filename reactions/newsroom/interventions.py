@@ -5,7 +5,7 @@ What can be undone is undone by its opposite, which is recorded too. Merging and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, select, update
@@ -42,7 +42,16 @@ def close(connection: Connection, site: Site, key: str, *, at_ms: int, by: str) 
 
 
 def close_to_merge(connection: Connection, site: Site, key: str, *, into: int, at_ms: int, by: str) -> None:
-    """The same, and keep in mind into which article its votes are about to move. Raises UnknownArticle."""
+    """The same, and keep in mind into which article its votes are about to move. Raises UnknownArticle.
+
+    That one, and those that its own votes are moving to, know from now on that votes may come from here, whatever becomes of the
+    merge and of this article: whoever looks for a reader's votes there would not find them otherwise.
+    """
+    source = articles.get(connection, site, key)
+    step: int | None = into
+    while step is not None:
+        _join(connection, step, [source.article_id, *source.merged_from])
+        step = merging_into(connection, step)
     _intervene(connection, site, key, "closed", {"closed_at": at_ms}, at_ms=at_ms, by=by, before={_MERGING: into})
 
 
@@ -156,11 +165,9 @@ def keys_of(connection: Connection, site: Site, article_id: int) -> list[str]:
 def forward(connection: Connection, site: Site, key: str, *, into: str, at_ms: int, by: str) -> None:
     """Let an article's keys lead to another article: the last step of `revising.merge`, once the votes are there."""
     source, target = articles.get(connection, site, key), articles.get(connection, site, into)
-    former = [*target.merged_from, source.article_id, *source.merged_from]
     mine = (_a.article_id == source.article_id) | (_a.merged_into == source.article_id)
     connection.execute(update(tables.article).where(mine).values(merged_into=target.article_id))
-    joined = update(tables.article).where(_a.article_id == target.article_id)
-    connection.execute(joined.values(merged_from=list(dict.fromkeys(former))))
+    former = _join(connection, target.article_id, [source.article_id, *source.merged_from])
     articles.note_change(connection, site)
     outdated.note_articles(connection, site.key, [target.article_id, *former])
     record(connection, source.article_id, "merged away", at_ms=at_ms, by=by)
@@ -171,11 +178,18 @@ def restore_merges(connection: Connection, merges: Mapping[int, int]) -> None:
     """Let articles lead to those they were merged into, by id, as `forward` did once. Raises UnknownArticle."""
     for article_id, into in merges.items():
         connection.execute(update(tables.article).where(_a.article_id == article_id).values(merged_into=into))
-        former = connection.execute(select(_a.merged_from).where(_a.article_id == into)).scalar_one_or_none()
-        if former is None:
+        if not _join(connection, into, [article_id]):
             raise UnknownArticle("The export has an article that was merged into one that is missing.")
-        joined = list(dict.fromkeys([*former, article_id]))
-        connection.execute(update(tables.article).where(_a.article_id == into).values(merged_from=joined))
+
+
+def _join(connection: Connection, into: int, article_ids: Sequence[int]) -> list[int]:
+    """Add to the articles whose votes an article may have; return all of them, by id; nothing if that article is gone."""
+    former = connection.execute(select(_a.merged_from).where(_a.article_id == into)).scalar_one_or_none()
+    if former is None:
+        return []
+    joined = list(dict.fromkeys([*former, *article_ids]))
+    connection.execute(update(tables.article).where(_a.article_id == into).values(merged_from=joined))
+    return joined
 
 
 def record_revision(connection: Connection, site: Site, key: str, what: str, *, at_ms: int, by: str) -> None:

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import chain
-from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, Text, bindparam, cast, select, update
 
-from reactions.newsroom import interventions
 from reactions.newsroom.sites import Site
 from reactions.refusals import UnknownArticle, VotesDropped
 from reactions.storage import tables
@@ -28,13 +26,6 @@ from reactions.votes.rules import Ballot, Receipt
 _TRIED_AT_ONCE = 500
 _RENAMED_AT_ONCE = 100
 _a, _v, _h = tables.article.c, tables.vote.c, tables.hold.c
-
-
-class _Vote(NamedTuple):
-    article_id: int
-    voter: bytes
-    reaction: str | None
-    seq: int
 
 
 def forget(engine: Engine, box: BallotBox, site: Site, *, reader: bytes, key: bytes, now_ms: int) -> int:
@@ -49,26 +40,24 @@ def forget(engine: Engine, box: BallotBox, site: Site, *, reader: bytes, key: by
     return count
 
 
-def _forget_votes(box: BallotBox, site: Site, votes: Sequence[_Vote], now_ms: int) -> None:
-    if site.forgotten_votes == "withdrawn":
-        _withdraw(box, site, [vote for vote in votes if vote.reaction is not None], now_ms)
+def _forget_votes(box: BallotBox, site: Site, votes: Sequence[Voter], now_ms: int) -> None:
     for first in range(0, len(votes), _RENAMED_AT_ONCE):
-        voters = [(vote.article_id, vote.voter) for vote in votes[first : first + _RENAMED_AT_ONCE]]
+        voters = votes[first : first + _RENAMED_AT_ONCE]
+        if site.forgotten_votes == "withdrawn":
+            _withdraw(box, site, voters, now_ms)
         box.transact(lambda connection, voters=voters: _rename(connection, voters, now_ms))  # type: ignore[misc]
 
 
 def _candidates(connection: Connection, site: Site, reader: bytes, key: bytes, *, merged_alone: bool = False) -> list[Voter]:
     """Under which pseudonyms the reader may have voted: by either scope, because a site may have changed its own.
 
-    With `merged_alone`, on articles that others were merged into, or are being merged into.
+    With `merged_alone`, on articles that others were merged into, or began to be.
     """
     rows = connection.execute(select(_a.article_id, cast(_a.merged_from, Text)).where(_a.site_id == site.id)).all()
     everywhere = readers.pseudonym(key, site=site.key, article_id=None, reader=reader)
-    former = {article_id: [] if merged == "[]" else json.loads(merged) for article_id, merged in rows}
-    for article_id, arriving in _arriving(connection, site, former).items():
-        former[article_id] += arriving
     candidates: list[Voter] = []
-    for article_id, others in former.items():
+    for article_id, merged in rows:
+        others = [] if merged == "[]" else json.loads(merged)
         if merged_alone and not others:
             continue
         candidates.append((article_id, everywhere))
@@ -78,22 +67,11 @@ def _candidates(connection: Connection, site: Site, reader: bytes, key: bytes, *
     return candidates
 
 
-def _arriving(connection: Connection, site: Site, former: Mapping[int, Sequence[int]]) -> dict[int, list[int]]:
-    """Under the names of which articles votes may be arriving on others, by those: merges are under way."""
-    under_way = interventions.merges_under_way(connection, site)
-    arriving: dict[int, list[int]] = {}
-    for source in under_way:
-        leads_to = source
-        while (leads_to := under_way.get(leads_to, 0)) in former:
-            arriving.setdefault(leads_to, []).extend((source, *former.get(source, ())))
-    return arriving
-
-
-def _votes(connection: Connection, candidates: Sequence[Voter]) -> Iterator[_Vote]:
+def _votes(connection: Connection, candidates: Sequence[Voter]) -> Iterator[Voter]:
     for first in range(0, len(candidates), _TRIED_AT_ONCE):
         some = candidates[first : first + _TRIED_AT_ONCE]
         found = connection.exec_driver_sql(_tried(connection.dialect.name, len(some)), tuple(chain.from_iterable(some)))
-        yield from (_Vote(article_id, bytes(voter), reaction, seq) for article_id, voter, reaction, seq in found)
+        yield from ((article_id, bytes(voter)) for article_id, voter in found)
 
 
 @cache
@@ -101,14 +79,19 @@ def _tried(dialect: str, pairs: int) -> str:
     """Its text is made once: building it anew for each 500 pairs takes longer than the database takes to try them."""
     pair = "(?, ?)" if dialect == "sqlite" else "(%s::bigint, %s::bytea)"
     listed = ", ".join([pair] * pairs)
-    return f"SELECT article_id, voter, reaction, seq FROM vote WHERE (article_id, voter) IN (VALUES {listed})"  # noqa: S608
+    return f"SELECT article_id, voter FROM vote WHERE (article_id, voter) IN (VALUES {listed})"  # noqa: S608
 
 
-def _withdraw(box: BallotBox, site: Site, votes: Sequence[_Vote], now_ms: int) -> None:
-    ballots = [Ballot(site, "", v.article_id, None, b"", v.seq + 1, now_ms, "forget", v.voter) for v in votes]
-    for answer in box.count(ballots):
-        if not isinstance(answer, Receipt | VotesDropped | UnknownArticle):  # a vote that is gone is nobody's already
-            raise answer
+def _withdraw(box: BallotBox, site: Site, voters: Sequence[Voter], now_ms: int) -> None:
+    """Withdraw the votes that are still there under these names: another forgetting of the same reader may have been first."""
+
+    def find(connection: Connection) -> list[Ballot]:
+        standing = [row for voter in sorted(voters) for row in connection.execute(_STANDING, dict(zip("av", voter, strict=True)))]
+        return [Ballot(site, "", a, None, b"", seq + 1, now_ms, "forget", bytes(voter)) for a, voter, seq in standing]
+
+    for outcome in box.count_found(find):
+        if not isinstance(outcome, Receipt | VotesDropped | UnknownArticle):  # a vote that is gone is nobody's already
+            raise outcome
 
 
 def _rename(connection: Connection, voters: Sequence[Voter], now_ms: int) -> None:
@@ -130,6 +113,11 @@ def _another(voter: Voter, start: Start | None) -> bytes:
             return name
 
 
+_STANDING = (
+    select(_v.article_id, _v.voter, _v.seq)
+    .where(_v.article_id == bindparam("a"), _v.voter == bindparam("v"), _v.reaction.is_not(None))
+    .with_for_update()
+)
 _RENAME_VOTE = (
     update(tables.vote).where(_v.article_id == bindparam("a"), _v.voter == bindparam("v")).values(voter=bindparam("to"))
 )

@@ -14,7 +14,7 @@ import hashlib
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, literal_column, null, select
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, literal_column, null, select, tuple_
 
 from reactions.storage import tables
 from reactions.storage.engines import insert_for
@@ -96,6 +96,14 @@ def _if_held_without_verdict(insert: Any) -> Any:
     anew = {name: insert.excluded[name] for name in ("verdict", "due_at")}
     where = (_h.state == literal_column(f"'{HELD}'")) & _h.verdict.is_(None)
     return insert.on_conflict_do_update(index_elements=["article_id", "voter"], set_=anew, where=where)
+
+
+def remove(connection: Connection, voters: Collection[tuple[int, bytes]]) -> None:
+    """Remove the holds of votes that go, by article and voter, in the transaction that has removed these.
+
+    Nobody would find a hold without its vote: not who reviews, and not who wants to be forgotten.
+    """
+    connection.execute(delete(tables.hold).where(tuple_(_h.article_id, _h.voter).in_(voters)))
 
 
 _ROW = ["article_id", "voter", "site_id", "id", "state", "cause", "network", "verdict", "at", "due_at"]

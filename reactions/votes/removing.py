@@ -17,7 +17,7 @@ from reactions.newsroom.sites import Site, patterns
 from reactions.storage import locks, tables
 from reactions.storage.engines import writing
 from reactions.times import DAY_MS, HOUR_MS
-from reactions.votes import imported, imported_views, ledger, retention, sealing, tallies
+from reactions.votes import holds, imported, imported_views, ledger, retention, sealing, tallies
 from reactions.votes.ballot_box import BallotBox
 from reactions.votes.revising import Editor
 
@@ -99,6 +99,7 @@ class _Removal:
         voters = [(article_id, bytes(voter)) for article_id, voter in connection.execute(some.limit(_VOTES_AT_ONCE))]
         if voters:
             shifts = ledger.strike_out_voters(connection, voters, what=self.what, at_ms=self.editor.now_ms)
+            holds.remove(connection, voters)
             tallies.unshift(connection, shifts)
             first = min((shift.at_ms // HOUR_MS for shift in shifts), default=tallies.NO_HOUR)  # none of held votes counted
             tallies.note_rewrite(connection, from_hour=first)

@@ -23,7 +23,7 @@ from reactions.storage import locks, statements, tables
 from reactions.storage.engines import writing
 from reactions.storage.statements import ManyRows
 from reactions.times import DAY_MS
-from reactions.votes import ledger, sealing
+from reactions.votes import holds, ledger, sealing
 from reactions.votes.ballot_box import BallotBox
 from reactions.votes.holds import HELD
 from reactions.votes.ledger import Event
@@ -204,8 +204,8 @@ def _drop_votes(connection: Connection, article_id: int, base: _Base, *, most: i
     some = select(_v.voter, _v.reaction, _v.held).where(_v.article_id == article_id).order_by(_v.voter).limit(most)
     votes = connection.execute(some.with_for_update()).all()
     voters = [bytes(vote.voter) for vote in votes]
-    connection.execute(delete(tables.hold).where(_h.article_id == article_id, _h.voter.in_(voters)))
     connection.execute(delete(tables.vote).where(_v.article_id == article_id, _v.voter.in_(voters)))
+    holds.remove(connection, [(article_id, voter) for voter in voters])
     for vote in votes:
         if vote.reaction is not None and not vote.held:
             base["votes", vote.reaction] += 1

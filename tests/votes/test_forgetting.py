@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
+from reactions.newsroom import article_keys, interventions
+from reactions.refusals import Unavailable
 from reactions.storage import tables
 from reactions.storage.engines import snapshot, writing
 from reactions.times import DAY_MS
 from reactions.votes import counting, forgetting, holds, integrity, readers, removing, revising, sealing
-from reactions.votes.ballot_box import Answer
 from reactions.votes.holds import Hold
 from reactions.votes.revising import Editor
-from reactions.votes.rules import Ballot
 from tests import make
 from tests.boxes import NOON_MS, Booth, booth
 from tests.engines import wait_until
@@ -41,10 +41,14 @@ def forget(daily: Booth, reader: str) -> int:
 def names(daily: Booth, *, reader: str) -> int:
     """How many rows bear a pseudonym of the reader."""
     with daily.engine.connect() as connection:
-        ids = list(connection.execute(select(tables.article.c.article_id)).scalars())
+        ids = [article_keys.id_of("daily", key) for key in ("a", "b", "c", "hello")]
         known = {readers.pseudonym(KEY, site="daily", article_id=each, reader=bytes.fromhex(reader)) for each in (None, *ids)}
-        columns = (tables.vote.c.voter, tables.event.c.voter)
+        columns = (tables.vote.c.voter, tables.event.c.voter, tables.hold.c.voter)
         return sum(bytes(voter) in known for column in columns for voter in connection.execute(select(column)).scalars())
+
+
+def _away(*_: object) -> Any:
+    raise Unavailable("The database is away.")
 
 
 def test_a_forgotten_reader_is_in_no_row_and_every_number_agrees(daily: Booth) -> None:
@@ -112,21 +116,91 @@ def test_a_vote_that_is_just_being_changed_is_forgotten_with_all_its_events(dail
 def test_a_reader_whose_article_is_deleted_meanwhile_is_forgotten_too(daily: Booth, monkeypatch: pytest.MonkeyPatch) -> None:
     daily.cast(ADA, "like", seq=1, article="a")
     daily.cast(ADA, "love", seq=1, article="b")
-    editor, count = Editor(daily.engine, daily.box, daily.site, by="a test", now_ms=NOON_MS), daily.box.count
+    editor, forget_votes = Editor(daily.engine, daily.box, daily.site, by="a test", now_ms=NOON_MS), forgetting._forget_votes
 
-    def count_later(ballots: Sequence[Ballot]) -> list[Answer]:
-        monkeypatch.setattr(daily.box, "count", count)
+    def deleted_first(*args: Any) -> None:
+        monkeypatch.setattr(forgetting, "_forget_votes", forget_votes)
         removing.delete_article(editor, "a")
-        return count(ballots)
+        forget_votes(*args)
 
-    if daily.site.forgotten_votes == "withdrawn":
-        monkeypatch.setattr(daily.box, "count", count_later)
+    monkeypatch.setattr(forgetting, "_forget_votes", deleted_first)
 
     assert forget(daily, ADA) > 0
 
     assert names(daily, reader=ADA) == 0
     with snapshot(daily.engine) as connection:
         assert [*integrity.differences(connection), *integrity.left_behind(connection)] == []
+
+
+def test_a_reader_whose_article_is_half_deleted_is_forgotten_with_the_hold(daily: Booth, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The votes are gone when the deletion is cut short, and nobody finds a hold but by its vote."""
+    daily.box.cast(replace(daily.ballot(ADA, "like", seq=1, article="a"), held=Hold("soft cap", NOON_MS + 1)))
+    editor = Editor(daily.engine, daily.box, daily.site, by="a test", now_ms=NOON_MS)
+    monkeypatch.setattr(removing, "_parts", _away)
+    with pytest.raises(Unavailable):
+        removing.delete_article(editor, "a")
+
+    forget(daily, ADA)
+
+    assert names(daily, reader=ADA) == 0
+
+
+def test_a_forgetting_that_another_has_overtaken_brings_nothing_back_where_it_is_cut_short(
+    daily: Booth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page asked twice. The second was answered; the first had looked for the votes before, and ends half way."""
+    daily.cast(ADA, "like", seq=1, article="a")
+    forget_votes = forgetting._forget_votes
+
+    def overtaken(*args: Any) -> None:
+        monkeypatch.setattr(forgetting, "_forget_votes", forget_votes)
+        assert forget(daily, ADA) == 1
+        monkeypatch.setattr(daily.box, "transact", _away)
+        forget_votes(*args)
+
+    monkeypatch.setattr(forgetting, "_forget_votes", overtaken)
+    with pytest.raises(Unavailable):
+        forget(daily, ADA)
+
+    assert names(daily, reader=ADA) == 0
+
+
+@pytest.mark.parametrize("afterwards", ["reopened", "deleted", "reopened on the way to a third"])
+def test_a_reader_whose_vote_a_merge_has_moved_that_never_ends_is_forgotten_where_it_went(
+    daily: Booth, monkeypatch: pytest.MonkeyPatch, afterwards: str
+) -> None:
+    daily.cast(ADA, "like", seq=1, article="a")
+    daily.cast(BEN, "wow", seq=1, article="b")
+    daily.cast(BEN, "wow", seq=1, article="c")
+    editor = Editor(daily.engine, daily.box, daily.site, by="a test", now_ms=NOON_MS)
+
+    def cut_short(key: str, into: str) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(revising, "_hand_over", lambda *_: True)
+            revising.merge(editor, key, into=into)
+
+    def reopen(key: str) -> None:
+        with writing(daily.engine) as connection:
+            interventions.reopen(connection, daily.site, key, at_ms=NOON_MS + 1, by="a test")
+
+    if afterwards == "reopened on the way to a third":
+        with monkeypatch.context() as patch:  # before any vote has moved
+            patch.setattr(revising, "_move_votes", lambda *_: 0)
+            cut_short("b", "c")
+        cut_short("a", "b")
+        cut_short("b", "c")
+        reopen("b")
+    else:
+        cut_short("a", "b")
+    if afterwards == "deleted":
+        removing.delete_article(editor, "a")
+    else:
+        reopen("a")
+
+    assert forget(daily, ADA) > 0
+
+    assert names(daily, reader=ADA) == 0
+    assert daily.differences() == []
 
 
 @pytest.mark.parametrize("ends", [True, False])

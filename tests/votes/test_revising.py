@@ -15,7 +15,7 @@ from reactions.newsroom import article_keys, interventions
 from reactions.refusals import UnknownArticle
 from reactions.storage import tables
 from reactions.storage.engines import snapshot, writing
-from reactions.votes import counting, integrity, revising, views
+from reactions.votes import counting, integrity, removing, revising, views
 from reactions.votes.revising import Editor
 from reactions.votes.rules import Ballot
 from reactions.votes.views import Views
@@ -127,6 +127,23 @@ def test_a_merge_can_be_run_again_after_it_was_cut_short(daily: Booth, monkeypat
             revising.merge(editor(daily), "a", into="b")
 
     revising.merge(editor(daily), "a", into="b")
+
+    assert daily.shown("a") == daily.shown("b") == {"like": 2}
+    assert daily.differences() == []
+
+
+def test_an_article_may_take_the_votes_of_others_whose_own_were_moving_to_one_that_was_deleted(
+    daily: Booth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for reader, article in ((ADA, "a"), (BEN, "b"), (CIA, "c")):
+        daily.cast(reader, "like", seq=1, article=article)
+    with monkeypatch.context() as patch:
+        patch.setattr(revising, "_move_votes", lambda *_: 0)
+        patch.setattr(revising, "_hand_over", lambda *_: True)
+        revising.merge(editor(daily), "b", into="c")
+    removing.delete_article(editor(daily), "c")
+
+    assert revising.merge(editor(daily), "a", into="b") == 1
 
     assert daily.shown("a") == daily.shown("b") == {"like": 2}
     assert daily.differences() == []
