@@ -2,7 +2,10 @@
 
 The files name no reader. Each article gets invented voters: a first vote is a new one's, and a change is made by any of those who
 have the reaction that it removes. Counts, series and the next export come out the same whoever it was. An article whose votes
-had been dropped has none in the export: its counts come back as imported ones, without a series.
+had been dropped because of their age has none in the export, or a few that were just being dropped: its counts come back as
+imported ones, without a series. Where months of the ledger had been dropped, nothing comes back.
+
+The file is longer than 300 lines because what is read and what it must add up to belong together.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from reactions.newsroom import article_keys
 from reactions.newsroom.sites import Site
 from reactions.refusals import ImportConflict, MalformedKey, UnknownReaction, UnreadableImport
 from reactions.reports.words import counted
+from reactions.times import rfc3339
 from reactions.votes import imported, ledger
 from reactions.votes.imported import MOST, Change
 from reactions.votes.rules import Ballot
@@ -34,7 +38,7 @@ from reactions.votes.rules import Ballot
 NAME = "export"
 _NEEDED = ("articles", "votes")
 _EPOCH, _MS = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
-_COUNT, _IMPORTED = "count_", "imported_"
+_COUNT, _IMPORTED, _DROPPED = "count_", "imported_", "votes_dropped_at"
 _ARTICLES_AT_ONCE, _VOTES_AT_ONCE = 500, 1000
 _TEXTS = {"url": 2000, "title": 500, "section": 200}
 
@@ -49,7 +53,8 @@ class ExportedRow(NamedTuple):
 class Folder:
     """A whole export: every file read from it has as many rows and the checksum that its description says.
 
-    Raises UnreadableImport for everything else.
+    `votes_from_ms` is where the ledger began that it was made of (UTC ms), if months had been dropped. Raises UnreadableImport
+    for everything else.
     """
 
     def __init__(self, path: Path) -> None:
@@ -61,6 +66,8 @@ class Folder:
                 name: [field["name"] for field in resource["schema"]["fields"]] for name, resource in self._resources.items()
             }
             _check_scope(package["version"], package["reactions"]["scope"])
+            since = package["reactions"].get("votes_from_utc")
+            self.votes_from_ms = None if since is None else _milliseconds(since)
         except FileNotFoundError:
             raise UnreadableImport(f"{path} has no {DESCRIPTION}: it is not an export, or not a finished one.") from None
         except (ValueError, KeyError, TypeError, AttributeError):
@@ -161,8 +168,11 @@ class Restoration:
 
     def _ballots(self) -> Iterator[Ballot]:
         standing: dict[str, list[int]] = defaultdict(list)
+        totals = {row.cells["article"] for row in self._folder.rows("articles") if row.cells.get(_DROPPED)}
         article, article_id, done = "", 0, set[str]()
         for number, row in enumerate(self._folder.rows("votes"), start=1):
+            if row.cells["article"] in totals:  # they were just being dropped
+                continue
             key = formats.text_of(row.cells["article"])
             if key != article:
                 article, article_id, standing = key, self._id(row, key), defaultdict(list)
@@ -208,6 +218,8 @@ class Restoration:
         first_seen_at = _time(row, "first_seen_at")
         if first_seen_at is None:
             raise UnreadableImport(f"{row.place}: has no first_seen_at.")
+        if not row.cells.get(_DROPPED):
+            self._refuse_lacking(row, key)
         counts = {r: _number(row, _COUNT + r) for r in self._reactions}
         imported = {r: _number(row, _IMPORTED + r) for r in self._reactions}
         return RestoredArticle(
@@ -222,9 +234,20 @@ class Restoration:
             aliases=[key for key in _names(row, "aliases") if self._id(row, key)],
             merged_into=self._id(row, into) if into else None,
             counts=counts,
-            imported=counts if row.cells.get("votes_dropped_at") else imported,
+            imported=counts if row.cells.get(_DROPPED) else imported,
             place=row.place,
         )
+
+    def _refuse_lacking(self, row: ExportedRow, key: str) -> None:
+        """Refuse an article whose first votes had left the ledger: neither its counts nor its series can be made of the rest."""
+        begin = self._folder.votes_from_ms
+        first = _time(row, "first_vote_hour") if begin is not None else None
+        if first is not None and begin is not None and first < begin:
+            raise UnreadableImport(
+                f"{row.place}: {key[:80]!r} had votes before {rfc3339(begin)}, and the export lacks them: months of the "
+                "ledger had been dropped. Restore a backup of the database, or import the counts alone, as totals: "
+                "`reactions import csv`."
+            )
 
 
 def refuse_occupied(connection: Connection, site: Site, chunk: Sequence[RestoredArticle]) -> None:

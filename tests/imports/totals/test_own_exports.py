@@ -6,7 +6,7 @@ The file is longer than 300 lines because every test needs the same two sites an
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -35,6 +35,7 @@ from tests.imports.totals.test_model import import_totals
 from tests.lengths import only_sqlite
 from tests.make import ADA, BEN, CIA
 from tests.reports.stage import Stage, stage
+from tests.votes.months.stage import LATE_JANUARY, drop
 from tests.web.terminal import Terminal
 
 
@@ -171,6 +172,82 @@ def test_votes_that_were_dropped_come_back_as_imported_totals(
     assert faults(engine) == []
     with pytest.raises(ArticleClosed):
         mine.cast(ADA, "like", seq=9, article="rain", now_ms=later_ms)
+
+
+def test_votes_that_are_just_being_dropped_come_back_as_imported_totals_too(
+    elsewhere: Engine, engine: Engine, terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Retention was cut short: an article has some of its changes left."""
+    here = small(elsewhere)
+    with writing(elsewhere) as connection:
+        sites.change(connection, "daily", keep_votes_days=30)
+        site = sites.get(connection, "daily")
+    daily, here.now_ms = booth(elsewhere), NOON_MS + 90 * DAY_MS
+    monkeypatch.setattr(retention, "AT_ONCE", 1)
+    monkeypatch.setattr(retention, "drop_votes", lambda box, each, *, now_ms: box.transact(_drops_some(each, now_ms)))
+    retention.drop_old_votes(elsewhere, daily.box, site, now_ms=here.now_ms)
+    write(here, tmp_path / "export")
+    assert b",rain," in (tmp_path / "export" / "votes.csv").read_bytes()
+    stage(engine, now_ms=here.now_ms)
+
+    terminal.do("import", "export", "daily", str(tmp_path / "export"))
+
+    assert booth(engine).shown("rain") == daily.shown("rain") == {"like": 7, "sad": 1, "love": 1}
+    assert faults(engine) == []
+
+
+def _drops_some(article_id: int, now_ms: int) -> Callable[[Connection], object]:
+    return lambda connection: retention._drop_some(connection, article_id, now_ms)
+
+
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+def test_where_months_were_dropped_nothing_comes_back_and_how_to_go_on_is_told(
+    elsewhere: Engine, engine: Engine, terminal: Terminal, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    """Whether or not the votes before add up to nothing, the series would lack them."""
+    here = small(elsewhere)
+    daily, here.now_ms = booth(elsewhere), LATE_JANUARY
+    drop(daily)
+    daily.cast(CIA, None, seq=2, article="=sun; \U0001f31e", now_ms=LATE_JANUARY)
+    daily.cast(ADA, "like", seq=1, article="new", now_ms=LATE_JANUARY)
+    write(here, tmp_path / "export")
+    stage(engine, now_ms=LATE_JANUARY)
+    before = everything(engine)
+
+    said = terminal.fail("import", "export", "daily", str(tmp_path / "export"), *options)
+
+    assert said == (
+        "articles.csv, line 3: '=sun; \U0001f31e' had votes before 2026-01-01T00:00:00Z, and the export lacks them: months of "
+        "the ledger had been dropped. Restore a backup of the database, or import the counts alone, as totals: `reactions import "
+        "csv`."
+    )
+    assert everything(engine) == before
+    mapping = tmp_path / "counts.toml"
+    columns = "".join(f'count_{reaction} = "{reaction}"\n' for reaction in make.SEVEN)
+    mapping.write_text(f'key = "{{article}}"\n[reactions]\n{columns}', encoding="utf-8")
+    terminal.do("import", "csv", "daily", str(tmp_path / "export" / "articles.csv"), "--mapping", str(mapping))
+    for article in ("rain", "fog", "new"):
+        assert booth(engine).shown(article) == daily.shown(article) != {}
+
+
+def test_a_site_without_votes_in_the_months_that_were_dropped_comes_back(
+    elsewhere: Engine, engine: Engine, terminal: Terminal, tmp_path: Path
+) -> None:
+    stage(elsewhere, "other", now_ms=NOON_MS)
+    booth(elsewhere, "other").cast(ADA, "like", seq=1, article="rain")
+    here = stage(elsewhere, now_ms=LATE_JANUARY)
+    daily = booth(elsewhere)
+    drop(daily)
+    daily.cast(ADA, "like", seq=1, article="new", now_ms=LATE_JANUARY)
+    daily.cast(ADA, "sad", seq=2, article="new", now_ms=LATE_JANUARY)
+    write(here, tmp_path / "export")
+    stage(engine, now_ms=LATE_JANUARY)
+
+    terminal.do("import", "export", "daily", str(tmp_path / "export"))
+
+    assert booth(engine).shown("new") == {"sad": 1}
+    assert hours(engine) == hours(elsewhere)
+    assert faults(engine) == []
 
 
 def test_readers_vote_on_and_the_export_can_be_taken_back(
