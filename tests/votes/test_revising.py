@@ -91,6 +91,21 @@ def test_after_a_merge_a_readers_vote_that_moved_is_changed_and_not_doubled(dail
     assert daily.differences() == []
 
 
+def test_so_is_one_that_has_moved_by_a_merge_that_is_under_way(daily: Booth, monkeypatch: pytest.MonkeyPatch) -> None:
+    daily.cast(ADA, "like", seq=1, article="a")
+    daily.cast(BEN, "like", seq=1, article="b")
+    with monkeypatch.context() as patch:
+        patch.setattr(revising, "_hand_over", lambda *_: True)
+        revising.merge(editor(daily), "a", into="b")
+
+    daily.cast(ADA, "love", seq=9, article="b")
+
+    assert daily.shown("b") == {"like": 1, "love": 1}
+    revising.merge(editor(daily), "a", into="b")
+    assert daily.shown("a") == daily.shown("b") == {"like": 1, "love": 1}
+    assert daily.differences() == []
+
+
 def test_with_reader_scope_site_a_reader_of_both_is_counted_once_by_the_vote_on_the_second(
     engine: Engine, database_url: str
 ) -> None:
