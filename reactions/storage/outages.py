@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, ResourceClosedError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from reactions.languages import gettext
@@ -23,7 +23,7 @@ _SQLITE_AWAY = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_IOERR", "SQLITE_CANTOPEN
 
 def refusal_for(error: SQLAlchemyError) -> Refusal | None:
     """The refusal that tells a reader about `error`, or None where it is a bug."""
-    if isinstance(error, PoolTimeout):
+    if isinstance(error, PoolTimeout) or _ended_at_first(error):
         return away()
     if not isinstance(error, DBAPIError):
         return None
@@ -46,7 +46,14 @@ def worth_repeating(error: SQLAlchemyError) -> bool:
 
     Repeating is harmless even if the lost connection's COMMIT went through: the same seq is not applied twice.
     """
+    if _ended_at_first(error):
+        return True
     return isinstance(error, DBAPIError) and (error.connection_invalidated or _code(error) in _TRY_AGAIN)
+
+
+def _ended_at_first(error: SQLAlchemyError) -> bool:
+    """True if the server ended an engine's first connection while SQLAlchemy asked it for its version and so on."""
+    return isinstance(error, ResourceClosedError) and str(error) == "This Connection is closed"
 
 
 def waited_for_lock(error: DBAPIError) -> bool:

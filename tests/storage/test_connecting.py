@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import create_engine
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import OperationalError
 
 from reactions import settings
@@ -16,8 +17,10 @@ from reactions.settings import InvalidSettings
 from reactions.storage import connecting, engines, outages
 from reactions.web.extensions import db
 from tests import make
+from tests.boxes import booth
 from tests.databases import PostgresDatabases
 from tests.engines import Postgres
+from tests.lengths import only_postgresql
 from tests.web.terminal import Terminal
 
 
@@ -38,6 +41,29 @@ class FakeFull(Exception):
     """What the driver raises when the shared-memory file cannot grow."""
 
     sqlite_errorname = "SQLITE_IOERR_SHMSIZE"
+
+
+@only_postgresql
+def test_a_vote_is_counted_though_the_server_ends_a_process_first_connection(engine: Engine, database_url: str) -> None:
+    """While SQLAlchemy asks it who it is, which it tells as a connection that is closed, and as no error of the driver's."""
+    make.site(database_url)
+    ended: list[int] = []
+    fresh = create_engine(database_url)
+
+    @event.listens_for(fresh, "connect", insert=True)
+    def end_the_first(connection: Any, _record: object) -> None:
+        if not ended:
+            ended.append(connection.info.backend_pid)
+            with engine.connect() as other:
+                other.exec_driver_sql(f"SELECT pg_terminate_backend({ended[0]}, 5000)")
+
+    engines.prepare(fresh)
+    daily = booth(engine)
+    daily.box._engine = fresh
+
+    assert daily.cast(make.ADA, "like", seq=1).counts.by_reaction["like"] == 1
+    assert len(ended) == 1
+    fresh.dispose()
 
 
 def test_a_full_disk_met_while_connecting_is_told_to_come_again() -> None:
