@@ -94,7 +94,7 @@ def show(connection: Connection, site: Site, key: str, *, at_ms: int, by: str) -
 
 
 def move(connection: Connection, site: Site, key: str, *, to: str, at_ms: int, by: str) -> None:
-    """Give an article another key; the old one keeps working. Raises UnknownArticle, or KeyTaken if `to` is an article."""
+    """Give an article another key; the old one keeps working. Raises UnknownArticle, or KeyTaken if `to` is or was an article."""
     locks.lead_keys(connection)
     article = articles.get_to_change(connection, site, key)
     if to == article.key:
@@ -109,6 +109,10 @@ def move(connection: Connection, site: Site, key: str, *, to: str, at_ms: int, b
                 to=repr(to),
                 key=repr(key),
             )
+        )
+    if articles.ids_known(connection, {article_keys.id_of(site.key, to)} - {article.article_id}):
+        raise KeyTaken(
+            gettext("%(to)s was merged into %(key)s and leads to it. It cannot be the key of both.", to=repr(to), key=repr(key))
         )
     articles.add_aliases(connection, site, {article.key: article.article_id, to: article.article_id})
     _intervene(connection, site, key, "moved", {"key": to}, at_ms=at_ms, by=by, before={"key": article.key})

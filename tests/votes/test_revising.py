@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Connection, Engine, func, select
 
 from reactions.newsroom import article_keys, interventions
-from reactions.refusals import UnknownArticle
+from reactions.refusals import KeyTaken, UnknownArticle
 from reactions.storage import tables
 from reactions.storage.engines import snapshot, writing
 from reactions.votes import counting, integrity, removing, revising, views
@@ -162,6 +162,20 @@ def test_an_article_may_take_the_votes_of_others_whose_own_were_moving_to_one_th
 
     assert daily.shown("a") == daily.shown("b") == {"like": 2}
     assert daily.differences() == []
+
+
+def test_an_article_cannot_take_the_key_of_one_that_was_merged_into_it(daily: Booth) -> None:
+    """Two rows would have one key, and an export of them could not be restored."""
+    for key in ("a", "b"):
+        daily.cast(ADA, "like", seq=1, article=key)
+    revising.merge(editor(daily), "a", into="b")
+
+    with pytest.raises(KeyTaken, match="was merged into"), writing(daily.engine) as connection:
+        interventions.move(connection, daily.site, "b", to="a", at_ms=NOON_MS, by="a test")
+
+    assert daily.shown("a") == daily.shown("b") == {"like": 2}
+    with snapshot(daily.engine) as connection:
+        assert sorted(connection.execute(select(tables.article.c.key)).scalars()) == ["a", "b"]
 
 
 def test_merging_an_article_into_itself_or_from_nowhere_changes_nothing(daily: Booth) -> None:
