@@ -23,7 +23,7 @@ from reactions.newsroom.sites import Site
 from reactions.settings import load
 from reactions.votes.rules import Ballot
 from reactions.web.limit_redis import RedisWindows
-from reactions.web.limit_store import Policy, WindowMemory
+from reactions.web.limit_store import Policy, WindowMemory, counted
 from reactions.web.limits import TooMany, VoteLimits
 from tests.engines import Redis, wait_until
 from tests.make import SECRET
@@ -271,6 +271,43 @@ def test_what_follows_a_hit_is_counted_only_if_that_was(
                 spent = windows.hit_all([1] * len(batch), asks, then)
 
                 assert [one is None for one in spent] == expected
+
+
+def test_memory_notes_what_another_store_has_counted_and_nothing_else() -> None:
+    each, cap = Policy("reader", 1, 3600), Policy("fresh", 1, 3600, everywhere=True)
+    asks, then = [[(each, who)] for who in "aabc"], [[(cap, who)] for who in "xyxz"]
+    spent = [None, (each, 1.0), None, None, None, None, (cap, 1.0), None]  # a second hit of a's, and one of x's beyond the cap
+
+    noted = [entry for entry in counted(spent, asks, then) if entry]
+
+    assert noted == [[(each, "a")], [(each, "b")], [(each, "c")], [(cap, "x")], [(cap, "z")]]
+
+
+def test_half_a_window_later_half_of_its_hits_still_count(redis_server: Redis) -> None:
+    """Redis has no clock that can be turned: the time that a key has left is."""
+    redis_server.empty()
+    policy = Policy("reader", 10, 3600)
+    with redis.Redis.from_url(redis_server.url) as client:
+        windows = RedisWindows(lambda: client)
+
+        def let_through(times: int) -> int:
+            return windows.hit_all([1] * times, [[(policy, "ada")]] * times).count(None)
+
+        assert let_through(8) == 8
+        client.pexpire("reactions:{1}:reader:ada", 1_799_000)  # of a window of an hour, and as long as it is seen after it
+
+        assert [let_through(3), let_through(6), let_through(1)] == [3, 4, 0]  # beside half of eight, rounded down
+
+
+def test_a_batch_of_more_readers_than_redis_is_asked_for_at_once_is_limited(redis_server: Redis) -> None:
+    redis_server.empty()
+    policy, asks = Policy("reader", 1, 3600), 700
+    with redis.Redis.from_url(redis_server.url) as client:
+        windows = RedisWindows(lambda: client)
+        batch = [[(policy, str(number))] for number in range(asks)]
+
+        assert windows.hit_all([1] * asks, batch).count(None) == asks
+        assert windows.hit_all([1] * asks, batch).count(None) == 0
 
 
 EVERYWHERE = Policy("network-everywhere", 2, 60, everywhere=True)

@@ -10,7 +10,9 @@ import pytest
 import redis
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import Engine, func, select
 
+from reactions.storage import tables
 from reactions.web import metrics
 from tests import make
 from tests.engines import Redis, free_port, wait_until
@@ -65,6 +67,20 @@ def test_sites_share_one_budget_of_a_network_there_too(make_app: MakeApp, store:
 
     assert [answer.status_code for answer in there] == [200, 429]
     assert '"network-everywhere"' in there[1].headers["RateLimit"]
+
+
+def test_sites_share_the_soft_cap_of_a_network_there_too(
+    make_app: MakeApp, store: Redis, database_url: str, engine: Engine
+) -> None:
+    make.site(database_url, "weekly", origins=[make.ORIGIN])
+    client = limited(make_app, store, fresh_votes_everywhere="3/hour").test_client()
+
+    for number, site in enumerate(["daily", "weekly"] * 3):
+        sent = client.put(f"/v1/sites/{site}/vote", json=ballot(reader=make.reader(number)), headers={"Origin": make.ORIGIN})
+        assert sent.status_code == 200
+
+    with engine.connect() as connection:
+        assert connection.execute(select(func.count()).where(tables.vote.c.held)).scalar_one() == 3
 
 
 def test_the_wait_that_redis_tells_is_within_the_window(make_app: MakeApp, store: Redis) -> None:

@@ -99,6 +99,19 @@ def test_a_proven_reader_is_exempt_and_nobody_elses_token_proves_one(make_app: M
     assert held(engine) == 1
 
 
+def test_votes_that_need_no_cap_leave_it_to_others(make_app: MakeApp, engine: Engine) -> None:
+    """Those of proven readers, and those that take a vote back."""
+    app = make_app(**FEW)
+    client = app.test_client()
+    for reader in map(make.reader, range(10, 14)):
+        vote(client, reader=reader, address="198.51.100.7", token=aged_token(app, reader))
+        vote(client, reader=make.reader(20), address="198.51.100.7", reaction=None)
+
+    vote_from(client, ["198.51.100.7"] * 3)
+
+    assert held(engine) == 0
+
+
 @pytest.mark.parametrize("token", ["", "x", "A" * 48, "A" * 3000, "\U0001f600"])
 def test_a_token_that_is_not_good_refuses_nobody(client: FlaskClient, token: str) -> None:
     assert vote(client, token=token).status_code == 200
