@@ -175,7 +175,8 @@ class BallotBox:
             return ballots, outcomes
 
         ballots, outcomes = self._durably(work)
-        self._tell(ballots, outcomes)
+        if ballots:
+            self._tell(ballots, outcomes)
         return outcomes
 
     def transact(self, work: Callable[[Connection], _T]) -> _T:

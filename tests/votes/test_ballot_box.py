@@ -225,3 +225,15 @@ def test_the_listener_hears_of_a_batch_before_its_ballots_are_answered(engine: E
 
     assert heard == [1]
     assert isinstance(daily.box, BallotBox)
+
+
+def test_the_listener_hears_nothing_of_votes_that_were_looked_for_in_vain(engine: Engine, database_url: str) -> None:
+    """A merge, a reset and a forgetting look until they find none: batches and their sizes are measured."""
+    make.site(database_url)
+    heard: list[int] = []
+    daily = booth(engine, listener=lambda ballots, _: heard.append(len(ballots)))
+
+    assert daily.box.count_found(lambda _: []) == []
+    assert len(daily.box.count_found(lambda _: [daily.ballot(ADA, "like", seq=1)])) == 1
+
+    assert heard == [1]
