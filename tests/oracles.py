@@ -61,7 +61,7 @@ class Stored:
     tally: dict[tuple[int, str], int]
     hourly: dict[tuple[int, str], int]
     kept: list[tuple[str, int, bytes, str | None, int]] = field(default_factory=list)  # votes that are held and not counted
-    unexplained: int = 0  # held votes without a hold in force, and counted ones with one
+    unexplained: int = 0  # held votes without a hold in force, counted ones with one, and holds without a vote
 
 
 _QUERIES = (
@@ -72,8 +72,10 @@ _QUERIES = (
     "select article_id, reaction, cast(sum(added - removed) as bigint) from hourly group by article_id, reaction",
     "select article.key, vote.article_id, voter, reaction, seq from vote "
     "left join article on article.article_id = vote.article_id where held",
-    "select count(*) from vote left join hold on hold.article_id = vote.article_id and hold.voter = vote.voter "
-    "where vote.held <> (coalesce(hold.state, '') in ('held', 'rejected')) and vote.reaction is not null",
+    "select (select count(*) from vote left join hold on hold.article_id = vote.article_id and hold.voter = vote.voter "
+    "where vote.held <> (coalesce(hold.state, '') in ('held', 'rejected')) and vote.reaction is not null) + "
+    "(select count(*) from hold left join vote on hold.article_id = vote.article_id and hold.voter = vote.voter "
+    "where vote.voter is null)",
 )
 
 
@@ -173,7 +175,7 @@ def negative(held: Stored) -> Finding:
 
 
 def explained(held: Stored) -> Finding:
-    """O9: votes that are held without a hold in force, or count although one is."""
+    """O9: votes that are held without a hold in force or count although one is, and holds without a vote."""
     return Finding("O9 holds", held.unexplained)
 
 

@@ -1,7 +1,7 @@
 """The recount: what is served, what the votes say and what the ledger says must be the same number.
 
 Imported totals are not votes: they must be what the imports on record have brought. Held and rejected votes are in none of these
-numbers, and each has a hold that says why.
+numbers, and each has a hold that says why; no hold is left without its vote.
 
 Read in one transaction for each range of articles, so that a vote counted meanwhile cannot look like a fault. Nothing is repaired
 here: a difference is a bug whose cause must be found, and a repair would hide it. `recounting` repairs what an operator has seen.
@@ -71,12 +71,15 @@ class ReadersDifference:
 
 @dataclass(frozen=True, slots=True)
 class HoldDifference:
-    """A vote that is held without a hold in force, or counts although one is: what was decided is not what is done."""
+    """A vote that is held without a hold in force, or counts although one is: what was decided is not what is done.
+
+    Or a hold whose vote is gone (None): it keeps a pseudonym that nobody finds to review or to forget.
+    """
 
     article_id: int
     hold: str | None
     state: str | None
-    vote_held: bool
+    vote_held: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +188,9 @@ def readers_differences(connection: Connection, of: Scope = None) -> list[Reader
 
 
 def hold_differences(connection: Connection, of: Scope = None) -> list[HoldDifference]:
-    """Every vote whose hold and whose counting disagree."""
-    return [HoldDifference(row.article_id, row.id, row.state, bool(row.held)) for row in connection.execute(_holds_apart(of))]
+    """Every vote whose hold and whose counting disagree, and every hold without its vote."""
+    rows = connection.execute(_holds_apart(of)).all()
+    return [HoldDifference(row.article_id, row.id, row.state, None if row.held is None else bool(row.held)) for row in rows]
 
 
 def numbers(connection: Connection, *queries: Any) -> dict[tuple[int, str], int]:
@@ -272,4 +276,7 @@ def _holds_apart(of: Scope) -> Any:
     return union_all(
         select(*found).outerjoin(tables.hold, same & in_force).where(*unexplained),
         select(*found).join(tables.hold, same & in_force).where(_v.held.is_(False), _within(_v, of)),
+        select(_d.article_id, _d.id, _d.state, _v.held)
+        .select_from(tables.hold.outerjoin(tables.vote, same))
+        .where(_v.article_id.is_(None), _within(_d, of)),
     )

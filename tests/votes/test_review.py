@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from reactions.newsroom import article_keys
 from reactions.refusals import Unavailable
@@ -280,8 +280,9 @@ def test_a_merge_takes_held_votes_along_held_and_rejected_ones_rejected(daily: B
         update(tables.vote).where(tables.vote.c.held).values(held=False),
         update(tables.hold).values(state=RELEASED),
         update(tables.event).where(tables.event.c.held).values(held=False),
+        delete(tables.vote).where(tables.vote.c.held),
     ],
-    ids=["a hold that counts", "a hold that is forgotten", "an event that counts"],
+    ids=["a hold that counts", "a hold that is forgotten", "an event that counts", "a hold without its vote"],
 )
 def test_what_is_held_and_what_counts_are_compared(daily: Booth, fault: object) -> None:
     cast_held(daily, ADA, "like", seq=1)
