@@ -18,7 +18,7 @@ from reactions.exports.scope import Scope
 from reactions.newsroom.reaction_sets import ReactionSet
 from reactions.reports import metrics
 from reactions.reports.metrics import Shares
-from reactions.storage import statements, tables
+from reactions.storage import lists, tables
 from reactions.storage.statements import Question
 from reactions.times import HOUR_MS
 
@@ -173,11 +173,11 @@ def rounded(values: Iterable[float | None]) -> list[float | None]:
 
 
 _WITH_HOLDS = Question(
-    lambda dialect: select(tables.hold.c.article_id).where(statements.among(dialect, tables.hold.c.article_id)).distinct()
+    lambda dialect: select(tables.hold.c.article_id).where(lists.among(dialect, tables.hold.c.article_id)).distinct()
 )
 _HELD = Question(
     lambda dialect: (
-        select(_v.article_id, func.count()).where(statements.among(dialect, _v.article_id), _v.held).group_by(_v.article_id)
+        select(_v.article_id, func.count()).where(lists.among(dialect, _v.article_id), _v.held).group_by(_v.article_id)
     )
 )
 
@@ -186,7 +186,7 @@ def _tallies(reactions: ReactionSet, number: ColumnElement[int], *more: Any) -> 
     """A row for each article with votes, with a number of each reaction: a tally has one row for both."""
     numbers = (func.coalesce(func.max(number).filter(_t.reaction == entry.key), 0) for entry in reactions.entries)
     query = select(_t.article_id, *numbers, *more).group_by(_t.article_id)
-    return Question(lambda dialect: query.where(statements.among(dialect, _t.article_id)))
+    return Question(lambda dialect: query.where(lists.among(dialect, _t.article_id)))
 
 
 def _moves(scope: Scope) -> Question:
@@ -201,7 +201,7 @@ def _moves(scope: Scope) -> Question:
             return select(value, select(both).where(_h.article_id == value).scalar_subquery(), *_ends(value)).select_from(table)
         # PostgreSQL finds the ends among the rows that it sums, where these are all, in a third less time than by the key.
         found = [func.min(_h.hour_utc), func.max(_h.hour_utc)] if whole else []
-        mine = select(_h.article_id, both, *found).where(scope.within, statements.among(dialect, _h.article_id))
+        mine = select(_h.article_id, both, *found).where(scope.within, lists.among(dialect, _h.article_id))
         moved = mine.group_by(_h.article_id)
         return moved if found else select(inner := moved.subquery(), *_ends(inner.c.article_id))
 

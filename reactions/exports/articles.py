@@ -19,7 +19,7 @@ from reactions.newsroom.sites import Site
 from reactions.reports import figures, metrics
 from reactions.reports.metrics import Shares, Votes
 from reactions.reports.query import closed_before
-from reactions.storage import statements, tables
+from reactions.storage import lists, tables
 from reactions.storage.statements import Question
 from reactions.times import HOUR_MS
 
@@ -114,7 +114,7 @@ def _names(text: str) -> tuple[Any, ...]:
     return tuple(json.loads(text))
 
 
-_KEYS = Question(lambda dialect: select(_a.article_id, _a.key).where(statements.among(dialect, _a.article_id)))
+_KEYS = Question(lambda dialect: select(_a.article_id, _a.key).where(lists.among(dialect, _a.article_id)))
 _SEEN = Question(
-    lambda dialect: select(tables.views.c.article_id).where(statements.among(dialect, tables.views.c.article_id)).distinct()
+    lambda dialect: select(tables.views.c.article_id).where(lists.among(dialect, tables.views.c.article_id)).distinct()
 )

@@ -18,7 +18,7 @@ from reactions.newsroom import article_keys, outdated
 from reactions.newsroom.article_keys import ArticleKey
 from reactions.newsroom.sites import Site
 from reactions.refusals import KeyTaken, MalformedKey, Refusal, UnknownArticle, VotesDropped
-from reactions.storage import locks, statements, tables
+from reactions.storage import lists, locks, tables
 from reactions.storage.engines import insert_for, insert_of
 from reactions.storage.parameters import texts_in_text
 from reactions.storage.statements import Finished, Question
@@ -346,13 +346,13 @@ def add_aliases(connection: Connection, site: Site, keys: Mapping[str, int]) -> 
 
 
 _ROW = [cast(_a[name], Text) if name == "merged_from" else _a[name] for name in _ArticleRow._fields]
-_ARTICLES = Question(lambda dialect: select(*_ROW).where(statements.among(dialect, _a.article_id)))
+_ARTICLES = Question(lambda dialect: select(*_ROW).where(lists.among(dialect, _a.article_id)))
 
 _LOCK = select(_a.article_id).where(_a.article_id == bindparam("id")).with_for_update()
 
 _ALIASES = Finished(
     lambda dialect: select(_alias.key, _alias.article_id).where(
-        _alias.site_id == bindparam("site"), statements.among_texts(dialect, _alias.key)
+        _alias.site_id == bindparam("site"), lists.among_texts(dialect, _alias.key)
     )
 )
 
@@ -426,10 +426,8 @@ def same_id() -> MalformedKey:
 
 def _are_described(connection: Connection, rows: Sequence[Mapping[str, object]]) -> bool:
     """True if writing these descriptions would change nothing: a feed that is read every minute mostly says the same."""
-    asked = select(_a.article_id, *(_a[name] for name in _DESCRIBED)).where(
-        statements.among(connection.dialect.name, _a.article_id)
-    )
-    ids = statements.ids(connection.dialect.name, {cast_id for row in rows if isinstance(cast_id := row["article_id"], int)})
+    asked = select(_a.article_id, *(_a[name] for name in _DESCRIBED)).where(lists.among(connection.dialect.name, _a.article_id))
+    ids = lists.ids(connection.dialect.name, {cast_id for row in rows if isinstance(cast_id := row["article_id"], int)})
     known = {row.article_id: row._mapping for row in connection.execute(asked, ids).all()}
     return all(row["article_id"] in known and all(known[row["article_id"]][n] == row[n] for n in _DESCRIBED) for row in rows)
 

@@ -34,8 +34,8 @@ from reactions.newsroom.reaction_sets import ReactionSet
 from reactions.newsroom.sites import Site
 from reactions.reports.metrics import Votes
 from reactions.reports.periods import Slot
-from reactions.reports.rows import of_site, one_of, rows_by_article, rows_by_hour
-from reactions.storage import tables
+from reactions.reports.rows import of_site, rows_by_article, rows_by_hour
+from reactions.storage import lists, tables
 from reactions.times import HOUR_MS
 from reactions.votes.tallies import READERS_OF_HOUR
 
@@ -215,7 +215,7 @@ def readers_by_part(
     connection: Connection, site: Site, hours: Collection[int], *, among: Collection[int] | None = None
 ) -> dict[int, tuple[int, ...]]:
     """The readers of some hours who voted on an article for the first time, by ten minutes."""
-    which = of_site(connection, site, range(1)) if among is None else one_of(connection, _h.article_id, among)
+    which = of_site(connection, site, range(1)) if among is None else lists.one_of(connection, _h.article_id, among)
     asked = select(_h.hour_utc, *(_whole(_h[name]) for name in tables.READERS)).where(_h.hour_utc.in_(hours), which)
     parts: dict[int, tuple[int, ...]] = dict.fromkeys(hours, (0,) * len(tables.READERS))
     return parts | {hour: tuple(readers) for hour, *readers in connection.execute(asked.group_by(_h.hour_utc)).all()}
@@ -238,7 +238,7 @@ def votes_of(connection: Connection, site: Site, article_ids: Collection[int] | 
     mine = _t.article_id.in_(select(_a.article_id).where(_a.site_id == site.id))
     asked = (
         select(_t.article_id, *(_whole(_of_mood(site.reactions, mood, _t.reaction, _N)) for mood in (1, -1)), _whole(_N))
-        .where(mine if article_ids is None else one_of(connection, _t.article_id, article_ids))
+        .where(mine if article_ids is None else lists.one_of(connection, _t.article_id, article_ids))
         .group_by(_t.article_id)
     )
     return {row[0]: Votes(row[1], row[2], row[3]) for row in connection.execute(asked).all()}
@@ -251,7 +251,7 @@ def counts_in_all(
     mine = _t.article_id.in_(select(_a.article_id).where(_a.site_id == site.id))
     asked = (
         select(_t.reaction, _whole(_N))
-        .where(_t.reaction.in_(reactions), mine if among is None else one_of(connection, _t.article_id, among))
+        .where(_t.reaction.in_(reactions), mine if among is None else lists.one_of(connection, _t.article_id, among))
         .group_by(_t.reaction)
     )
     return {reaction: n for reaction, n in connection.execute(asked).all()} if reactions else {}  # noqa: C416
@@ -266,7 +266,7 @@ def sparklines(connection: Connection, article_ids: Collection[int], hours: rang
     slice_of = (_h.hour_utc - bindparam("first", hours.start)) // bindparam("width", width)
     inner = (
         select(_h.article_id, slice_of.label("place"), READERS_OF_HOUR.label("readers"))
-        .where(one_of(connection, _h.article_id, article_ids), _h.hour_utc >= hours.start, _h.hour_utc < hours.stop)
+        .where(lists.one_of(connection, _h.article_id, article_ids), _h.hour_utc >= hours.start, _h.hour_utc < hours.stop)
         .subquery()
     )
     asked = select(inner.c.article_id, inner.c.place, _whole(inner.c.readers)).group_by(inner.c.article_id, inner.c.place)
@@ -289,7 +289,7 @@ def moods(reactions: ReactionSet) -> Mapping[int, list[str]]:
 
 def cards_of(connection: Connection, site: Site, article_ids: Collection[int]) -> list[Card]:
     """The cards of these articles of the site; merged ones have none."""
-    return _cards(connection, site, one_of(connection, _a.article_id, article_ids)) if article_ids else []
+    return _cards(connection, site, lists.one_of(connection, _a.article_id, article_ids)) if article_ids else []
 
 
 def cards_born_since(connection: Connection, site: Site, born_ms: int) -> list[Card]:
@@ -309,13 +309,13 @@ def _cards(connection: Connection, site: Site, which: ColumnElement[bool]) -> li
 
 def records_of(connection: Connection, article_ids: Collection[int]) -> Sequence[Row[Any]]:
     """All that is said of articles."""
-    return connection.execute(select(tables.article).where(one_of(connection, _a.article_id, article_ids))).all()
+    return connection.execute(select(tables.article).where(lists.one_of(connection, _a.article_id, article_ids))).all()
 
 
 def counts_of(connection: Connection, article_ids: Collection[int]) -> dict[int, dict[str, int]]:
     """The votes of articles by reaction, imported ones included."""
     counts: dict[int, dict[str, int]] = {article_id: {} for article_id in article_ids}
-    asked = select(_t.article_id, _t.reaction, _t.n + _t.imported).where(one_of(connection, _t.article_id, article_ids))
+    asked = select(_t.article_id, _t.reaction, _t.n + _t.imported).where(lists.one_of(connection, _t.article_id, article_ids))
     for article_id, reaction, n in connection.execute(asked).all():
         counts[article_id][reaction] = n
     return counts
@@ -323,7 +323,7 @@ def counts_of(connection: Connection, article_ids: Collection[int]) -> dict[int,
 
 def imported_of(connection: Connection, article_ids: Collection[int]) -> dict[int, int]:
     """How much of the votes of articles was imported; articles without any are left out."""
-    mine = one_of(connection, _t.article_id, article_ids)
+    mine = lists.one_of(connection, _t.article_id, article_ids)
     asked = select(_t.article_id, cast(func.sum(_t.imported), BigInteger)).where(mine, _t.imported > 0).group_by(_t.article_id)
     return {article_id: n for article_id, n in connection.execute(asked).all()}  # noqa: C416  rows are no pairs to the type checker
 
@@ -342,7 +342,7 @@ def seen_of(connection: Connection, article_ids: Collection[int], hours: range) 
             views_of.with_only_columns(func.max(_v.hour_utc)).scalar_subquery().label("last"),
             func.coalesce(inside.scalar_subquery(), 0).label("views"),
         )
-        .where(one_of(connection, _a.article_id, article_ids))
+        .where(lists.one_of(connection, _a.article_id, article_ids))
         .subquery()
     )
     readers = select(_whole(READERS_OF_HOUR)).where(

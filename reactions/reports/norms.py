@@ -17,10 +17,10 @@ from itertools import accumulate
 from sqlalchemy import Connection, select
 
 from reactions.newsroom.sites import Site
-from reactions.reports import figures, metrics, rows
+from reactions.reports import figures, metrics
 from reactions.reports.figures import Card
 from reactions.reports.metrics import Shares, Votes
-from reactions.storage import tables
+from reactions.storage import lists, tables
 from reactions.times import HOUR_MS
 from reactions.votes.tallies import READERS_OF_HOUR
 
@@ -326,7 +326,7 @@ def _live(
         return
     own: set[int] = set()
     asked = select(_h.article_id, _h.hour_utc, _h.reaction, _net, READERS_OF_HOUR).where(
-        rows.one_of(connection, _h.article_id, lives), _h.hour_utc >= hours.start, _h.hour_utc < hours.stop
+        lists.one_of(connection, _h.article_id, lives), _h.hour_utc >= hours.start, _h.hour_utc < hours.stop
     )
     for article_id, hour, reaction, net, readers in connection.execute(asked).all():
         if shared and article_id not in own:

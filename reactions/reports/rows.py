@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, Connection, Select, Text, any_, bindparam, func, select, union_all
+from sqlalchemy import ColumnElement, Connection, Select, select, union_all
 
 from reactions.newsroom.sites import Site
-from reactions.storage import tables
+from reactions.storage import lists, tables
 from reactions.votes.rollups import DAY_HOURS
 from reactions.votes.tallies import READERS_OF_HOUR
 
@@ -31,7 +31,7 @@ def rows_by_article(connection: Connection, site: Site, hours: range, rolled: in
     days = range(-(-hours.start // DAY_HOURS), min(hours.stop, rolled) // DAY_HOURS)
     edges = [range(hours.start, days.start * DAY_HOURS), range(days.stop * DAY_HOURS, hours.stop)] if days else [hours]
     rest = [_series(connection, site, edge, None, _h.article_id) for edge in edges if edge]
-    mine = (_rolled_day.site_id == site.id, one_of(connection, _rolled_day.day_utc, days))
+    mine = (_rolled_day.site_id == site.id, lists.one_of(connection, _rolled_day.day_utc, days))
     made = [_rolled(_rolled_day, _rolled_day.article_id).where(*mine)] if days else []
     return union_all(*made, *rest).subquery().c
 
@@ -42,7 +42,7 @@ def _rolled(of: Any, column: Any) -> Select[Any]:
 
 def _series(connection: Connection, site: Site, hours: range, among: Collection[int] | None, column: Any) -> Select[Any]:
     """A column and the moves of the hourly series over some hours, of all the site's articles or of some."""
-    which = of_site(connection, site, hours) if among is None else one_of(connection, _h.article_id, among)
+    which = of_site(connection, site, hours) if among is None else lists.one_of(connection, _h.article_id, among)
     moved = select(column, _h.reaction, _h.added, _h.removed, READERS_OF_HOUR.label("readers"))
     return moved.where(_h.hour_utc >= hours.start, _h.hour_utc < hours.stop, which)
 
@@ -55,11 +55,3 @@ def of_site(connection: Connection, site: Site, hours: range) -> ColumnElement[b
     if connection.dialect.name == "sqlite" and len(hours) <= _FEW_HOURS:
         return select(_a.site_id).where(_a.article_id == _h.article_id).scalar_subquery() == site.id
     return _h.article_id.in_(select(_a.article_id).where(_a.site_id == site.id))
-
-
-def one_of(connection: Connection, column: Any, ids: Collection[int]) -> ColumnElement[bool]:
-    """A condition that takes any number of ids as one parameter."""
-    if connection.dialect.name == "sqlite":
-        listed = func.json_each(bindparam(None, f"[{','.join(map(str, ids))}]", type_=Text)).table_valued("value")
-        return column.in_(select(listed.c.value))  # type: ignore[no-any-return]
-    return column == any_(bindparam(None, list(ids), type_=ARRAY(BigInteger)))  # type: ignore[no-any-return]

@@ -15,13 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     ARRAY,
-    BigInteger,
-    ColumnElement,
     Connection,
     Select,
     Table,
-    Text,
-    any_,
     bindparam,
     func,
     select,
@@ -275,24 +271,3 @@ def begin(connection: Connection, text: str, parameters: Sequence[Any] = ()) -> 
             cursor.close()
 
     return fetched
-
-
-def among(dialect: str, column: Any) -> ColumnElement[bool]:
-    """A condition that takes any number of whole numbers as the one parameter `ids`, so that the text is always the same."""
-    if dialect == "sqlite":
-        listed = func.json_each(bindparam("ids", type_=Text)).table_valued("value")
-        return column.in_(select(listed.c.value))  # type: ignore[no-any-return]
-    return column == any_(bindparam("ids", type_=ARRAY(BigInteger)))  # type: ignore[no-any-return]
-
-
-def among_texts(dialect: str, column: Any) -> ColumnElement[bool]:
-    """A condition that takes any number of texts as the one parameter `texts`, written by `texts_in_text`."""
-    if dialect == "sqlite":
-        listed = func.json_each(bindparam("texts", type_=Text)).table_valued("value")
-        return column.in_(select(listed.c.value))  # type: ignore[no-any-return]
-    return column == any_(bindparam("texts", type_=ARRAY(Text)))  # type: ignore[no-any-return]
-
-
-def ids(dialect: str, numbers: Iterable[int]) -> dict[str, Any]:
-    """The parameter of a statement with `among`."""
-    return {"ids": ids_in_text(dialect, numbers) if dialect == "sqlite" else list(numbers)}

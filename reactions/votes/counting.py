@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, String, and_, case, func, literal_column, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, String, and_, case, func, literal_column, or_, select
 
 from reactions.newsroom import articles, registering
 from reactions.newsroom.article_keys import ArticleKey
@@ -17,7 +17,7 @@ from reactions.newsroom.articles import Article, Asked, Place
 from reactions.newsroom.registering import Budget
 from reactions.newsroom.sites import Site
 from reactions.refusals import Refusal, UnknownReaction
-from reactions.storage import statements, tables
+from reactions.storage import lists, statements, tables
 from reactions.storage.statements import ManyRows
 from reactions.votes import holds, ledger, readers, rules, tallies
 from reactions.votes.holds import Held
@@ -253,5 +253,5 @@ def _stored(connection: Connection, voters: Collection[Voter]) -> dict[Voter, _S
     """How the votes stand whose ballots were all stale."""
     if not voters:
         return {}
-    asked = select(_v.article_id, _v.voter, _v.reaction, _v.held).where(tuple_(_v.article_id, _v.voter).in_(voters))
+    asked = select(_v.article_id, _v.voter, _v.reaction, _v.held).where(lists.of_voters(connection, _v, voters))
     return {(article_id, voter): (reaction, held) for article_id, voter, reaction, held in connection.execute(asked)}

@@ -14,9 +14,9 @@ import hashlib
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, literal_column, null, select, tuple_
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, literal_column, null, select
 
-from reactions.storage import tables
+from reactions.storage import lists, tables
 from reactions.storage.engines import insert_for
 from reactions.storage.statements import ManyRows
 from reactions.votes.tokens import ABSENT, Past
@@ -103,7 +103,7 @@ def remove(connection: Connection, voters: Collection[tuple[int, bytes]]) -> Non
 
     Nobody would find a hold without its vote: not who reviews, and not who wants to be forgotten.
     """
-    connection.execute(delete(tables.hold).where(tuple_(_h.article_id, _h.voter).in_(voters)))
+    connection.execute(delete(tables.hold).where(lists.of_voters(connection, _h, voters)))
 
 
 _ROW = ["article_id", "voter", "site_id", "id", "state", "cause", "network", "verdict", "at", "due_at"]

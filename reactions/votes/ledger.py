@@ -31,7 +31,7 @@ from sqlalchemy import (
 )
 
 from reactions.refusals import ImportConflict
-from reactions.storage import tables
+from reactions.storage import lists, tables
 from reactions.storage.statements import ManyRows
 from reactions.votes import sealing
 from reactions.votes.rules import BRING_A_READER
@@ -117,11 +117,11 @@ def start(connection: Connection) -> Start | None:
 def counted_before(connection: Connection, voters: Collection[Voter]) -> set[Voter]:
     """Those of the voters whose vote on the article has counted at some time, or may have, before the ledger starts."""
     asked = select(_e.article_id, _e.voter).where(
-        tuple_(_e.article_id, _e.voter).in_(voters), _e.held.is_(False), _e.to_reaction.is_not(None)
+        lists.of_voters(connection, _e, voters), _e.held.is_(False), _e.to_reaction.is_not(None)
     )
     known = {(article_id, bytes(voter)) for article_id, voter in connection.execute(asked.distinct())}
     if (begin := start(connection)) is not None:  # asked after the events: they go in the transaction that moves the start
-        old = select(_v.article_id, _v.voter).where(tuple_(_v.article_id, _v.voter).in_(voters), _v.cast_at < begin.of_vote)
+        old = select(_v.article_id, _v.voter).where(lists.of_voters(connection, _v, voters), _v.cast_at < begin.of_vote)
         known |= {(article_id, bytes(voter)) for article_id, voter in connection.execute(old)}
     return known
 
@@ -157,14 +157,14 @@ def strike_out(connection: Connection, article_ids: Collection[int], tag: bytes,
 
 def strike_out_voters(connection: Connection, voters: Collection[Voter], *, what: str, at_ms: int) -> list[Shift]:
     """Remove the votes and events of some voters on some articles; return the events as changes of tallies."""
-    of_event, of_vote = tuple_(_e.article_id, _e.voter).in_(voters), tuple_(_v.article_id, _v.voter).in_(voters)
+    of_event, of_vote = lists.of_voters(connection, _e, voters), lists.of_voters(connection, _v, voters)
     return _strike_out(connection, of_event, of_vote, what=what, at_ms=at_ms)
 
 
 def rename(connection: Connection, to: Mapping[Voter, bytes], *, what: str, at_ms: int) -> None:
     """Give voters other names in their events."""
     sealing.take_turn(connection)  # before reading: another procedure may be removing these events
-    theirs = EVENTS.where(tuple_(_e.article_id, _e.voter).in_(list(to)))
+    theirs = EVENTS.where(lists.of_voters(connection, _e, to))
     events = [Event(*row) for row in connection.execute(theirs)]
     if not events:
         return

@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, delete, exists, func, 
 from sqlalchemy.exc import DBAPIError
 
 from reactions.refusals import MigrationRefused
-from reactions.storage import connecting, engines, outages, partitions, tables
+from reactions.storage import connecting, engines, lists, outages, partitions, tables
 from reactions.storage.engines import insert_for
 from reactions.storage.partitions import Partition
 from reactions.times import DAY_MS
@@ -242,9 +242,9 @@ def _has_events_since(start: Start) -> ColumnElement[bool]:
 def _drop_of(connection: Connection, voters: Sequence[Voter], start: Start, now_ms: int) -> int:
     """Drop the events of some voters before the new start, and take on what they amount to."""
     assert start.next_ms is not None
-    theirs = ledger.EVENTS.where(tuple_(_e.article_id, _e.voter).in_(voters)).order_by(_e.article_id, _e.voter, _e.seq)
+    theirs = ledger.EVENTS.where(lists.of_voters(connection, _e, voters)).order_by(_e.article_id, _e.voter, _e.seq)
     events = [Event(*row)._replace(voter=bytes(row.voter)) for row in connection.execute(theirs)]
-    cast = select(_v.article_id, _v.voter, _v.cast_at).where(tuple_(_v.article_id, _v.voter).in_(voters))
+    cast = select(_v.article_id, _v.voter, _v.cast_at).where(lists.of_voters(connection, _v, voters))
     cast_at = {(article_id, bytes(voter)): at for article_id, voter, at in connection.execute(cast)}
     left = [event for event in events if event.at_ms >= start.next_ms]
     gone = [event for event in events if event.at_ms < start.next_ms]
@@ -258,8 +258,7 @@ def _drop_of(connection: Connection, voters: Sequence[Voter], start: Start, now_
             base[key]["readers"] += sign * n
     if gone:
         with ledger.procedure(connection, CAUSE, at_ms=now_ms) as removed:
-            mine = tuple_(_e.article_id, _e.voter).in_(voters)
-            connection.execute(delete(tables.event).where(mine, _e.at < start.next_ms))
+            connection.execute(delete(tables.event).where(lists.of_voters(connection, _e, voters), _e.at < start.next_ms))
             removed += gone
     retention.take_on(connection, {key: Gone(**n) for key, n in base.items() if key[1] and any(n.values())})
     return len(gone)

@@ -19,7 +19,7 @@ from reactions.languages import gettext
 from reactions.newsroom import articles, interventions, outdated
 from reactions.newsroom.sites import Site
 from reactions.refusals import ImportConflict
-from reactions.storage import locks, statements, tables
+from reactions.storage import lists, locks, tables
 from reactions.storage.engines import writing
 from reactions.storage.statements import ManyRows
 from reactions.times import DAY_MS
@@ -230,8 +230,8 @@ def take_on(connection: Connection, more: Mapping[tuple[int, str], Gone]) -> Non
     if not more:
         return
     rows = [(*key, *gone) for key, gone in sorted(more.items())]
-    theirs = select(*_gone).where(statements.among(connection.dialect.name, _gone.article_id))
-    ids = statements.ids(connection.dialect.name, {article_id for article_id, _ in more})
+    theirs = select(*_gone).where(lists.among(connection.dialect.name, _gone.article_id))
+    ids = lists.ids(connection.dialect.name, {article_id for article_id, _ in more})
     before = connection.execute(theirs, ids).all()
     if connection.dialect.name == "sqlite":
         _TAKE_ON.execute(connection, rows)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import orjson
 from sqlalchemy import BigInteger, Connection, Select, Text, bindparam, case, cast, delete, func, select, tuple_, update
 
-from reactions.storage import statements, tables
+from reactions.storage import lists, tables
 from reactions.storage.engines import insert_for
 from reactions.storage.statements import Finished, ManyRows, Question
 from reactions.storage.tables import READERS
@@ -207,7 +207,7 @@ def _read(dialect: str) -> Select[Any]:
     """One row an article: a row for each number costs the driver more than the database."""
     joined = func.json_group_object if dialect == "sqlite" else func.jsonb_object_agg
     by_reaction = cast(joined(_t.reaction, cast(_t.n + _t.imported, BigInteger)), Text)
-    return select(_t.article_id, by_reaction).where(statements.among(dialect, _t.article_id)).group_by(_t.article_id)
+    return select(_t.article_id, by_reaction).where(lists.among(dialect, _t.article_id)).group_by(_t.article_id)
 
 
 _COUNTS = Question(_read)

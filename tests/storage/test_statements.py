@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, bindparam, event, func, literal, literal_column, select, update
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError
 
-from reactions.storage import engines, statements, tables
+from reactions.storage import engines, lists, statements, tables
 from reactions.storage.engines import writing
 from reactions.storage.parameters import texts_in_text
 from reactions.storage.statements import Finished, Listing, ManyRows, Question
@@ -46,7 +46,7 @@ def test_the_driver_looks_through_no_text_for_parameters(engine: Engine, monkeyp
 def test_signs_of_parameters_in_a_text_and_in_a_value_are_left_alone(engine: Engine, text: str) -> None:
     likes = func.count().filter(_t.reaction.like("li%")).label("likes")
     asked = Question(
-        lambda dialect: select(literal_column("100 % 7"), literal(text), likes).where(statements.among(dialect, _t.article_id))
+        lambda dialect: select(literal_column("100 % 7"), literal(text), likes).where(lists.among(dialect, _t.article_id))
     )
     with writing(engine) as connection:
         TALLIES.execute(connection, [(1, "like", 5), (2, text, 6)])
@@ -76,7 +76,7 @@ ODD = ["", "NULL", "null", '"', "a\\b", "{}", "[]", "a,b", " ", "ü 👍", "'", 
 
 
 def test_texts_are_found_as_they_are(engine: Engine) -> None:
-    found = Finished(lambda dialect: select(_t.reaction).where(statements.among_texts(dialect, _t.reaction)))
+    found = Finished(lambda dialect: select(_t.reaction).where(lists.among_texts(dialect, _t.reaction)))
     texts = partial(texts_in_text, engine.dialect.name)
     with writing(engine) as connection:
         TALLIES.execute(connection, [(1, text, 5) for text in ODD])
@@ -146,9 +146,7 @@ def test_any_number_of_ids_is_one_parameter(engine: Engine, asked: list[int]) ->
     dialect = engine.dialect.name
     with writing(engine) as connection:
         TALLIES.execute(connection, [(article_id, "like", 1) for article_id in there])
-        found = connection.execute(
-            select(_t.article_id).where(statements.among(dialect, _t.article_id)), statements.ids(dialect, asked)
-        )
+        found = connection.execute(select(_t.article_id).where(lists.among(dialect, _t.article_id)), lists.ids(dialect, asked))
 
         assert sorted(found.scalars()) == [article_id for article_id in there if article_id in asked]
 
@@ -188,7 +186,7 @@ def test_whoever_traces_statements_sees_a_listing(engine: Engine) -> None:
 
 def test_statements_in_one_trip_are_answered_at_its_end(engine: Engine) -> None:
     plain = ManyRows(tables.tally, ["article_id", "reaction", "n"])
-    sums = Question(lambda dialect: select(_t.article_id, _t.n).where(statements.among(dialect, _t.article_id)).order_by(_t.n))
+    sums = Question(lambda dialect: select(_t.article_id, _t.n).where(lists.among(dialect, _t.article_id)).order_by(_t.n))
     with writing(engine) as connection:
         with statements.in_one_trip(connection):
             plain.execute(connection, [(1, "like", 5)])
