@@ -9,7 +9,6 @@ All run in the ballot box. Totals are the other part of a tally and never touch 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -33,7 +32,6 @@ from reactions.votes.imported_views import DayChange
 
 _ARTICLES_AT_ONCE = 200
 _ALIASES_AT_ONCE = 500
-_REST_S = 0.02  # between two steps, so that writers who wait for SQLite's lock find it free
 
 
 def apply_import(box: BallotBox, plan: Plan, new: Import) -> bool:
@@ -148,13 +146,12 @@ def _change_amounts(connection: Connection, source: str, stage: Stage) -> None:
 
 
 def _change_views(box: BallotBox, plan: Plan, new: Import) -> Import:
-    """Change views step by step, with a rest after each; return what was recorded to be under way. Raises ImportConflict."""
+    """Change views step by step; return what was recorded to be under way. Raises ImportConflict."""
     begun = box.transact(lambda connection: record.begin(connection, new, known=plan.known))
     for chunk in plan.stage.changes():
         days = [(c, imported_views.day_of(c.reaction), plan.hours.get(c.reaction, range(0))) for c in chunk]
         changes = [DayChange(c.article_id, day, c.after, hours) for c, day, hours in days]
         box.transact(partial(_change_some_views, begun=begun, changes=changes))
-        time.sleep(_REST_S)
     return begun
 
 

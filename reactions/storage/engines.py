@@ -29,6 +29,8 @@ _POOLED = (
     "Set database_through_pgbouncer = true."
 )
 _AFTER_WRITING: WeakKeyDictionary[Engine, list[Callable[[Connection], Callable[[], None]]]] = WeakKeyDictionary()
+_RESTS_UNTIL: WeakKeyDictionary[Engine, float] = WeakKeyDictionary()  # when the next transaction that rests may begin
+_LONGEST_REST_S = 0.2
 _WAIT_MS = "wait_ms"  # in the notes on an SQLite connection: for how long it waits for the write lock
 READ_ONLY = "25006"  # SQLSTATE read_only_sql_transaction
 _FORGOTTEN = ("26000", "0A000")  # a prepared statement is not there any more, or its tables have changed since
@@ -77,21 +79,30 @@ def prepare(engine: Engine, *, writes: bool = True) -> None:
 
 
 @contextmanager
-def writing(engine: Engine, *, undo_in_memory: bool = False) -> Iterator[Connection]:
+def writing(engine: Engine, *, undo_in_memory: bool = False, rests: bool = True) -> Iterator[Connection]:
     """A transaction that changes something: on SQLite it takes the write lock at its start, so that it cannot fail midway.
 
     What `after_writing` was given is called after the COMMIT. A statement that changes few pages may keep in memory how SQLite
     would undo it alone: past 64 KiB, or some fifteen votes, that is otherwise a file in the system's folder for temporary ones.
+    Long work is done in many transactions, and each that `rests` leaves SQLite's lock to others for as long as the one before it
+    has kept it: those who ask for it, in whatever process, would hardly ever find it free.
     Raises Unavailable, and commits nothing, if somebody has removed or replaced the files of an SQLite database.
     """
+    is_lite = engine.dialect.name == "sqlite"
+    if is_lite and rests and (rest_s := _RESTS_UNTIL.get(engine, 0.0) - time.monotonic()) > 0:
+        time.sleep(rest_s)
     with engine.begin() as connection:
-        if connection.dialect.name == "sqlite":
+        if is_lite:
             _take_turn(connection, "MEMORY" if undo_in_memory else "DEFAULT")
+        taken = time.monotonic()
         try:
             yield connection
         finally:
             _check_files(connection)
         calls = [take(connection) for take in _AFTER_WRITING.get(engine, ())]
+    if is_lite and rests:
+        ended = time.monotonic()
+        _RESTS_UNTIL[engine] = ended + min(ended - taken, _LONGEST_REST_S)
     for call in calls:
         call()
 

@@ -326,17 +326,17 @@ class BallotBox:
                 commits=True,
             )
 
-        outcomes = self._durably(count, undo_in_memory=True)
+        outcomes = self._durably(count, are_votes=True)
         self._guard = lambda _: None
         if len(outcomes) != len(ballots):
             raise RuntimeError(f"not each ballot has its outcome: {len(outcomes)} of {len(ballots)}")
         return outcomes
 
-    def _durably(self, work: Callable[[Connection], _T], *, undo_in_memory: bool = False) -> _T:
+    def _durably(self, work: Callable[[Connection], _T], *, are_votes: bool = False) -> _T:
         """Do the work in its own transaction, again where that may help; raise a refusal where the database fails."""
         for tries_left in reversed(range(_TRIES)):
             try:
-                with writing(self._engine, undo_in_memory=undo_in_memory) as connection:
+                with writing(self._engine, undo_in_memory=are_votes, rests=not are_votes) as connection:
                     return work(connection)
             except SQLAlchemyError as error:
                 if tries_left and outages.worth_repeating(error):

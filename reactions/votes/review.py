@@ -13,10 +13,10 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Boolean, ColumnElement, Connection, Row, bindparam, null, select, true, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Row, null, select, true, tuple_, update
 
 from reactions import times
-from reactions.storage import tables
+from reactions.storage import lists, tables
 from reactions.storage.locks import take_part_in_counting
 from reactions.votes import ledger, tallies, verdicts
 from reactions.votes.ballot_box import BallotBox
@@ -26,7 +26,9 @@ from reactions.votes.rules import RELEASE
 from reactions.votes.tallies import Shift
 
 AT_ONCE = 250  # so long as a transaction lasts, who stops the counting waits, and votes behind it: 130 ms
+_LISTED_AT_ONCE = 5_000  # looked for in a transaction of their own, because that sorts all that are left
 OPERATOR = "the service"
+Key = tuple[int, bytes]  # a vote: article id, pseudonym
 
 _v, _h = tables.vote.c, tables.hold.c
 
@@ -106,75 +108,69 @@ def release_due(box: BallotBox, *, now_ms: int) -> int:
 
 def _decide(box: BallotBox, choice: Choice, decision: _Decision, *, by: str, now_ms: int) -> int:
     settled = 0
-    after: tuple[int, bytes] | None = None
-    while True:
-        start = after
-
-        def work(connection: Connection, start: tuple[int, bytes] | None = start) -> list[tuple[int, bytes]]:
-            take_part_in_counting(connection)
-            return _decide_some(connection, choice, decision, after=start, by=by, now_ms=now_ms)
-
-        decided = box.transact(work)
-        if not decided:
-            return settled
-        settled += len(decided)
-        after = decided[-1]
+    after: Key | None = None
+    while found := box.transact(lambda connection, after=after: _next_keys(connection, choice, decision, after)):  # type: ignore[misc]
+        for first in range(0, len(found), AT_ONCE):
+            keys = found[first : first + AT_ONCE]
+            settled += box.transact(
+                lambda connection, keys=keys: _decide_some(connection, choice, decision, keys, by=by, now_ms=now_ms)  # type: ignore[misc]
+            )
+        after = found[-1]
+    return settled
 
 
 def _decide_some(
-    connection: Connection, choice: Choice, decision: _Decision, *, after: tuple[int, bytes] | None, by: str, now_ms: int
-) -> list[tuple[int, bytes]]:
-    """Decide about the next votes, in the order of their keys; return them."""
-    rows = _lock(connection, choice, decision, after)
+    connection: Connection, choice: Choice, decision: _Decision, among: Sequence[Key], *, by: str, now_ms: int
+) -> int:
+    """Decide about those of some votes that are chosen still; return how many."""
+    take_part_in_counting(connection)
+    rows = _lock(connection, choice, decision, among)
     if not rows:
-        return []
+        return 0
     events = [event for row in rows if (event := _event(row, decision, now_ms))]
     keys = [(row.article_id, bytes(row.voter)) for row in rows]
     fresh = set(keys) - ledger.counted_before(connection, keys) if decision is _RELEASE else set()
-    connection.execute(_CHANGE_VOTES, {"keys": keys, "held": decision.held})
+    voted, held = lists.of_voters(connection, _v, keys), lists.of_voters(connection, _h, keys)
+    connection.execute(update(tables.vote).where(voted).values({"held": decision.held, "seq": _v.seq + 1}))
     ledger.append(connection, events)
-    connection.execute(_SETTLE, {"keys": keys, "to": decision.state, "now": now_ms, "who": by})
+    connection.execute(update(tables.hold).where(held).values(state=decision.state, settled_at=now_ms, settled_by=by))
     if withdrawn := [key for key, row in zip(keys, rows, strict=True) if key in fresh and row.reaction is None]:
-        connection.execute(_NEVER_COUNTED, {"keys": withdrawn})
+        # A reader who took a held vote back, and votes again after its release, counts with that vote as with a first one.
+        connection.execute(update(tables.vote).where(lists.of_voters(connection, _v, withdrawn)).values(previous=null()))
     shifts = [_shift(event, fresh) for event in events if not event.held]
     tallies.shift(connection, shifts)
     tallies.note_late(connection, shifts, at_ms=times.now_ms())
-    return keys
+    return len(keys)
 
 
-def _shift(event: Event, fresh: Set[tuple[int, bytes]]) -> Shift:
+def _shift(event: Event, fresh: Set[Key]) -> Shift:
     """The change of the counts. The release of a vote that never counted brings a reader, in the hour of the release."""
     first = (event.article_id, event.voter) in fresh
     return Shift(event.article_id, event.at_ms, event.left, event.taken_up, first)
 
 
-def _lock(
-    connection: Connection, choice: Choice, decision: _Decision, after: tuple[int, bytes] | None
-) -> Sequence[Row[*tuple[Any, ...]]]:
-    """The next chosen votes, locked in the order in which batches lock theirs. Those in the state already are left out.
+def _next_keys(connection: Connection, choice: Choice, decision: _Decision, after: Key | None) -> list[Key]:
+    """The next chosen votes, in the order in which batches lock theirs. Those in the state already are left out."""
+    beyond = tuple_(_h.article_id, _h.voter) > after if after else true()
+    conditions = (*choice.conditions(), _h.state != decision.state, beyond)
+    listed = select(_h.article_id, _h.voter).where(*conditions).order_by(_h.article_id, _h.voter).limit(_LISTED_AT_ONCE)
+    return [(article_id, bytes(voter)) for article_id, voter in connection.execute(listed)]
 
-    They are looked for first, then locked article by article, because Citus locks rows of one node in a statement.
-    """
-    keys = (_h.article_id == _v.article_id) & (_h.voter == _v.voter)
+
+def _lock(connection: Connection, choice: Choice, decision: _Decision, among: Sequence[Key]) -> list[Row[*tuple[Any, ...]]]:
+    """Lock those that nobody has decided about meanwhile: article by article, as Citus locks rows of one node in a statement."""
+    same = (_h.article_id == _v.article_id) & (_h.voter == _v.voter)
     chosen = (
         select(_v.article_id, _v.voter, _v.reaction, _v.seq, _v.held)
-        .join(tables.hold, keys)
+        .join(tables.hold, same)
         .where(*choice.conditions(), _h.state != decision.state)
-        .order_by(_v.article_id, _v.voter)
+        .order_by(_v.voter)
+        .with_for_update()
     )
-    while True:
-        beyond = tuple_(_h.article_id, _h.voter) > after if after else true()
-        listed = connection.execute(chosen.where(beyond).limit(AT_ONCE)).all()
-        if connection.dialect.name == "sqlite":  # whose writers are alone
-            return listed
-        found = [(row.article_id, bytes(row.voter)) for row in listed]
-        rows: list[Row[*tuple[Any, ...]]] = []
-        for article_id, group in groupby(found, key=itemgetter(0)):
-            mine = (_v.article_id == article_id) & _v.voter.in_([voter for _, voter in group])
-            rows += connection.execute(chosen.where(mine).with_for_update())
-        if rows or not found:
-            return rows
-        after = found[-1]  # somebody else has decided about all of these meanwhile
+    rows: list[Row[*tuple[Any, ...]]] = []
+    for article_id, group in groupby(among, key=itemgetter(0)):
+        rows += connection.execute(chosen.where(_v.article_id == article_id, _v.voter.in_([voter for _, voter in group])))
+    return rows
 
 
 def _event(row: Row[*tuple[Any, ...]], decision: _Decision, now_ms: int) -> Event | None:
@@ -185,21 +181,3 @@ def _event(row: Row[*tuple[Any, ...]], decision: _Decision, now_ms: int) -> Even
     taken_up = None if decision.held and not row.held else row.reaction
     held = bool(row.held and decision.held)
     return Event(row.article_id, bytes(row.voter), row.seq + 1, left, taken_up, decision.cause, now_ms, held)
-
-
-def _listed(article_id: Any, voter: Any) -> ColumnElement[bool]:
-    return tuple_(article_id, voter).in_(bindparam("keys", expanding=True))
-
-
-_CHANGE_VOTES = (
-    update(tables.vote)
-    .where(_listed(_v.article_id, _v.voter))
-    .values({"held": bindparam("held", type_=Boolean), "seq": _v.seq + 1})
-)
-# A reader who took a held vote back, and votes again after its release, counts with that vote as with a first one.
-_NEVER_COUNTED = update(tables.vote).where(_listed(_v.article_id, _v.voter)).values(previous=null())
-_SETTLE = (
-    update(tables.hold)
-    .where(_listed(_h.article_id, _h.voter))
-    .values({"state": bindparam("to"), "settled_at": bindparam("now"), "settled_by": bindparam("who")})
-)

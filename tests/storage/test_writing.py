@@ -104,6 +104,44 @@ def test_a_long_writer_keeps_no_reader_waiting(engine: Engine, other: sqlite3.Co
     other.execute("COMMIT")
 
 
+def test_long_work_in_steps_leaves_others_their_turn(engine: Engine, other: sqlite3.Connection) -> None:
+    """Votes fell to a thirtieth while a flood of them was held: who asks each millisecond missed the gaps between two steps."""
+    other.execute("PRAGMA busy_timeout=10000")
+    waited: list[int] = []
+    begun = ended = 0
+
+    def ask(at: int) -> None:
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("COMMIT")
+        waited.append(ended - at)
+
+    for _ in range(10):
+        with writing(engine) as connection:
+            begun += 1
+            connection.exec_driver_sql("INSERT INTO t VALUES (1)")
+            if begun == 3:
+                asking = in_background(lambda: ask(2))
+            time.sleep(0.2)
+        ended += 1
+    asking.join()
+
+    assert waited[0] <= 3, f"it waited for {waited[0]} of 7 steps"
+
+
+def test_a_batch_of_votes_rests_for_nobody(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    rested: list[float] = []
+    with writing(engine):
+        time.sleep(0.1)
+    monkeypatch.setattr(time, "sleep", rested.append)
+
+    with writing(engine, rests=False):
+        pass
+    assert rested == []
+
+    write(engine)
+    assert rested[0] > 0
+
+
 def statement_journals() -> int:
     """How many of SQLite's temporary files this process holds open; it removes their names at once."""
     open_files = (str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.is_symlink())

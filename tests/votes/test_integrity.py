@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, delete, select, update
 
 from reactions.storage import tables
 from reactions.storage.engines import snapshot, writing
+from reactions.times import HOUR_MS
 from reactions.votes import integrity
+from reactions.votes.holds import RELEASED, SOFT_CAP, Hold
 from tests import make
-from tests.boxes import Booth, booth
-from tests.make import ADA, BEN
+from tests.boxes import NOON_MS, Booth, booth
+from tests.make import ADA, BEN, CIA
 from tests.tampering import open_ledger
 
 
@@ -68,3 +72,29 @@ def test_a_recount_of_some_articles_sees_these_and_no_others(voted: Booth) -> No
         for check in (integrity.differences, integrity.readers_differences):
             assert [found.article_id for found in check(connection, [other, 1])] == [other]
             assert check(connection, [mine]) == check(connection, []) == []
+
+
+def disagreeing(booth: Booth) -> list[object]:
+    with snapshot(booth.engine) as connection:
+        return [*integrity.differences(connection), *integrity.hold_differences(connection)]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        update(tables.vote).where(tables.vote.c.held).values(held=False),
+        update(tables.hold).values(state=RELEASED),
+        update(tables.event).where(tables.event.c.held).values(held=False),
+        delete(tables.vote).where(tables.vote.c.held),
+    ],
+    ids=["a hold that counts", "a hold that is forgotten", "an event that counts", "a hold without its vote"],
+)
+def test_what_is_held_and_what_counts_are_compared(voted: Booth, fault: object) -> None:
+    voted.box.cast(replace(voted.ballot(CIA, "like", seq=1), held=Hold(SOFT_CAP, NOON_MS + HOUR_MS)))
+    assert disagreeing(voted) == []
+
+    with writing(voted.engine) as connection:
+        open_ledger(connection)
+        connection.execute(fault)  # type: ignore[call-overload]
+
+    assert disagreeing(voted) != []

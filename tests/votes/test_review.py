@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import func, select
 
 from reactions.newsroom import article_keys
 from reactions.refusals import Unavailable
 from reactions.storage import tables
-from reactions.storage.engines import snapshot, writing
+from reactions.storage.engines import snapshot
 from reactions.times import HOUR_MS
 from reactions.votes import holds, integrity, review, revising
 from reactions.votes.holds import HELD, REJECTED, RELEASED, SOFT_CAP, SUSPECT, Held, Hold
@@ -24,7 +24,6 @@ from tests import make
 from tests.boxes import NOON_MS, Booth, booth
 from tests.lengths import amount, played_at_length
 from tests.make import ADA, BEN, CIA
-from tests.tampering import open_ledger
 
 DUE_MS = NOON_MS + HOUR_MS
 HELLO = article_keys.id_of("daily", "hello")
@@ -221,6 +220,22 @@ def test_a_review_that_fails_midway_is_finished_by_the_next(daily: Booth, monkey
     assert right(daily)
 
 
+def test_each_of_many_votes_is_decided_once_however_they_are_listed(daily: Booth, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(review, "_LISTED_AT_ONCE", 7)
+    monkeypatch.setattr(review, "AT_ONCE", 3)
+    ballots = [daily.ballot(make.reader(n), "like", seq=1, article=f"a{n % 4}") for n in range(30)]
+    receipts = daily.box.count([replace(ballot, held=Hold(SOFT_CAP, DUE_MS)) for ballot in ballots])
+    ids = [holds.id_of(receipt.article_id, receipt.voter) for receipt in receipts if isinstance(receipt, Receipt)]
+
+    assert reject(daily, ids=ids[:2]) == 2
+    assert release(daily) == 28
+    assert release(daily) == 0
+
+    assert sum(daily.shown(f"a{n}").get("like", 0) for n in range(4)) == 28
+    assert len(events(daily)) == 60
+    assert right(daily)
+
+
 def test_votes_that_are_changed_while_they_are_reviewed_end_as_decided(daily: Booth) -> None:
     other_process = booth(daily.engine)
     readers = [make.reader(n) for n in range(60)]
@@ -272,24 +287,3 @@ def test_a_merge_takes_held_votes_along_held_and_rejected_ones_rejected(daily: B
     assert release(daily) == 1
     assert daily.shown("a") == daily.shown("b") == {"like": 2}
     assert right(daily)
-
-
-@pytest.mark.parametrize(
-    "fault",
-    [
-        update(tables.vote).where(tables.vote.c.held).values(held=False),
-        update(tables.hold).values(state=RELEASED),
-        update(tables.event).where(tables.event.c.held).values(held=False),
-        delete(tables.vote).where(tables.vote.c.held),
-    ],
-    ids=["a hold that counts", "a hold that is forgotten", "an event that counts", "a hold without its vote"],
-)
-def test_what_is_held_and_what_counts_are_compared(daily: Booth, fault: object) -> None:
-    cast_held(daily, ADA, "like", seq=1)
-    assert right(daily)
-
-    with writing(daily.engine) as connection:
-        open_ledger(connection)
-        connection.execute(fault)  # type: ignore[call-overload]
-
-    assert not right(daily)

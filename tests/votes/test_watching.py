@@ -9,6 +9,7 @@ import queue
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import Connection, Engine, select
@@ -336,7 +337,8 @@ def test_after_a_long_look_the_next_one_waits(process: Process, monkeypatch: pyt
 
     process.watch._rules = replace(process.watch._rules, every_s=0.1)
     monkeypatch.setattr(process.watch, "look", look)
-    monkeypatch.setattr("reactions.votes.watching.time.sleep", wait)
+    clocks = SimpleNamespace(sleep=wait, thread_time=time.thread_time, monotonic=time.monotonic)
+    monkeypatch.setattr("reactions.votes.watching.time", clocks)
     with pytest.raises(SystemExit):
         process.watch._go_on()
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import SimpleNamespace
+from functools import partial
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from reactions.imports import apply, record
 from reactions.newsroom import article_keys
 from reactions.votes import removing, revising
+from reactions.votes.ballot_box import BallotBox
 from reactions.votes.revising import Editor
 from tests import make
 from tests.boxes import Booth
@@ -29,10 +30,18 @@ def many(n: int) -> str:
 
 @pytest.fixture
 def resting(see: ImportViews, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], object]]:
-    """What happens in the rests of an import, one each, beside many articles."""
+    """What happens after the steps of an import, one each, beside many articles."""
     publish(engine, *(f"/many-{article}" for article in range(MANY // 3)))
     happening: list[Callable[[], object]] = []
-    monkeypatch.setattr(apply, "time", SimpleNamespace(sleep=lambda _s: happening.pop(0)() if happening else None))
+    transact = BallotBox.transact
+
+    def step(box: BallotBox, work: Callable[[Connection], object]) -> object:
+        done = transact(box, work)
+        if isinstance(work, partial) and work.func is apply._change_some_views and happening:
+            happening.pop(0)()
+        return done
+
+    monkeypatch.setattr(BallotBox, "transact", step)
     return happening
 
 
