@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, exists, func, select
+from sqlalchemy import Connection, Engine, Row, Select, exists, func, select
 
 from reactions.imports import article_files
 from reactions.imports.article_files import DescribedArticle, Unusable
@@ -21,7 +22,7 @@ from reactions.newsroom import article_keys, articles
 from reactions.newsroom.articles import Description
 from reactions.newsroom.sites import Site
 from reactions.refusals import MalformedKey
-from reactions.storage import tables
+from reactions.storage import locks, tables
 from reactions.storage.engines import plan_lists_anew, writing
 
 _CHUNK = 500  # articles in one query, well under the parameters a database takes
@@ -60,6 +61,7 @@ class Untitled:
 class _Plan:
     new: list[Description]
     changed: list[Description]
+    differing: list[DescribedArticle]  # what the file says of these two
     same: int
 
 
@@ -128,32 +130,36 @@ def store(engine: Engine, site: Site, described: Sequence[DescribedArticle], *, 
     with engine.connect() as connection:
         plan_lists_anew(connection)
         plan = _planned(connection, site, described)
-    # Everything is worked out before the transaction begins: while it holds SQLite's write lock, votes wait.
-    if writes := [*plan.new, *plan.changed]:
+    # What is the same is left out before the transaction begins: while it holds SQLite's write lock, votes wait.
+    if plan.differing:
         with writing(engine) as connection:
             plan_lists_anew(connection)
-            articles.describe(connection, site, writes, at_ms=now_ms)
+            locks.rely_on_keys(connection)
+            # An editor may have described some of them meanwhile, and does not from here on.
+            present = _planned(connection, site, plan.differing, _STORED.order_by(_a.article_id).with_for_update())
+            articles.describe(connection, site, [*present.new, *present.changed], at_ms=now_ms)
     return Outcome(len(plan.new), len(plan.changed), plan.same)
 
 
-def _planned(connection: Connection, site: Site, described: Sequence[DescribedArticle]) -> _Plan:
+def _planned(connection: Connection, site: Site, described: Sequence[DescribedArticle], asked: Select[Any] = _STORED) -> _Plan:
     own_keys = {article.key for article in described}
     new: list[Description] = []
     changed: list[Description] = []
+    differing: list[tuple[int, DescribedArticle]] = []
     for chunk in chunks(described, _CHUNK):
         ids = articles.ids_of(connection, site, [article.key for article in chunk])
-        rows = {row.article_id: row for row in connection.execute(_STORED.where(_a.article_id.in_(ids.values())))}
+        rows = {row.article_id: row for row in connection.execute(asked.where(_a.article_id.in_(ids.values())))}
         for article in chunk:
             row = rows.get(ids[article.key])
             # A file may name an article by its former keys too; what it says under the present key stands.
             if row is not None and row.key != article.key and row.key in own_keys:
                 continue
             wanted = _merged(article, row)
-            if row is None:
-                new.append(wanted)
-            elif any(getattr(wanted, name) != getattr(row, name) for name in _FIELDS):
-                changed.append(wanted)
-    return _Plan(new, changed, len(described) - len(new) - len(changed))
+            if row is None or any(getattr(wanted, name) != getattr(row, name) for name in _FIELDS):
+                (new if row is None else changed).append(wanted)
+                differing.append((ids[article.key], article))
+    differing.sort(key=itemgetter(0))  # two who describe the same articles cannot wait for each other
+    return _Plan(new, changed, [article for _, article in differing], len(described) - len(differing))
 
 
 def _merged(article: DescribedArticle, row: Row[Any] | None) -> Description:

@@ -434,5 +434,5 @@ def _are_described(connection: Connection, rows: Sequence[Mapping[str, object]])
 
 def _row(site: Site, article_id: int, key: str, description: Description, at_ms: int) -> dict[str, object]:
     described = {name: getattr(description, name) for name in _DESCRIBED}
-    lists = {"authors": list(description.authors), "tags": list(description.tags)}
-    return {"article_id": article_id, "site_id": site.id, "key": key, "first_seen_at": at_ms, **described, **lists}
+    several = {"authors": list(description.authors), "tags": list(description.tags)}
+    return {"article_id": article_id, "site_id": site.id, "key": key, "first_seen_at": at_ms, **described, **several}

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from io import BytesIO
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, select
+from sqlalchemy import Connection, Engine, event, select
 
 from reactions.imports import article_files, descriptions
 from reactions.imports.article_files import ArticleOptions
 from reactions.imports.descriptions import Outcome
 from reactions.imports.sources import Source
 from reactions.newsroom import articles, interventions, sites
+from reactions.newsroom.articles import Description
 from reactions.newsroom.sites import Site
 from reactions.storage import tables
 from reactions.storage.engines import writing
@@ -82,6 +84,27 @@ def test_what_a_file_does_not_mention_stays_and_what_it_empties_goes(engine: Eng
     pie = stored(engine)["pie"]
     assert (pie["title"], pie["tags"]) == ("Pie prices fall", [])
     assert (pie["section"], pie["authors"]) == ("Economy", ["Anna Schmidt", "Ben Okafor"])
+
+
+def test_what_an_editor_describes_while_a_file_is_imported_stays_where_the_file_says_nothing(
+    engine: Engine, site: Site, import_: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_(b"key,title,section\nrain,Rain,Weather\nsun,Sun,Weather\n")
+    editors = [Description("rain", "Rain", section="Politics"), Description("snow", "Snow", section="Sport")]
+    begin = descriptions.writing
+
+    def begin_after_an_editor(engine: Engine) -> AbstractContextManager[Connection]:
+        monkeypatch.setattr(descriptions, "writing", begin)
+        with begin(engine) as connection:
+            articles.describe(connection, site, editors, at_ms=NOW_MS)
+        return begin(engine)
+
+    monkeypatch.setattr(descriptions, "writing", begin_after_an_editor)
+    import_(b"key,title\nrain,Rain at last\nsnow,Snow\n")
+
+    sections = {key: row["section"] for key, row in stored(engine).items()}
+    assert sections == {"rain": "Politics", "snow": "Sport", "sun": "Weather"}
+    assert stored(engine)["rain"]["title"] == "Rain at last"
 
 
 def test_a_former_key_leads_to_the_article_unless_the_file_has_its_own_too(
