@@ -43,7 +43,6 @@ from reactions.web import (
     headers,
     health,
     holds_api,
-    limit_redis,
     logs,
     metrics,
     nameless_votes,
@@ -90,7 +89,6 @@ def create_app(settings: Settings, *, batch: bool = False) -> Flask:
     _make_data_folder(settings)
     db.init_app(app)
     extensions.babel.init_app(app, locale_selector=languages.spoken)
-    extensions.bind_limiter(app, *limit_redis.address(settings))
     keys = keys_of(settings)
     app.secret_key, *app.config["SECRET_KEY_FALLBACKS"] = keys.accepted("session")
     with app.app_context():
@@ -99,6 +97,7 @@ def create_app(settings: Settings, *, batch: bool = False) -> Flask:
         _purge_caches(settings)
         parts = _parts(settings, keys, batch=batch)
         parts.install()
+    extensions.bind_limiter(app, parts.hot_path.limits.store)
     _register(app, settings)
     app.wsgi_app = WsgiDoor(app.wsgi_app, parts.hot_path)  # type: ignore[method-assign]
     return app

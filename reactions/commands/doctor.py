@@ -199,7 +199,7 @@ def _limiter(settings: Settings) -> Iterator[Finding]:
         return
     try:
         limit_redis.refuse_node_of_cluster(settings)
-        answers = limit_redis.answers(settings)
+        answers = not limit_redis.fault(settings)
     except InvalidSettings as fault:
         yield wrong("limits", str(fault))
         return

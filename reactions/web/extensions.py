@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from babel.support import Translations
 from flask import Flask
 from flask_babel import Babel, Domain
@@ -12,16 +10,13 @@ from flask_limiter.util import get_remote_address
 from flask_sqlalchemy import SQLAlchemy
 
 from reactions import languages
-
-_STRATEGY = "sliding-window-counter"
+from reactions.web.limit_fallback import FallbackStorage, Store
 
 db = SQLAlchemy()
 limiter = Limiter(
     key_func=get_remote_address,
-    strategy=_STRATEGY,
-    key_prefix=_STRATEGY,  # the keys of one strategy mean something else to another
+    strategy="sliding-window-counter",
     headers_enabled=False,
-    in_memory_fallback_enabled=True,
 )
 
 
@@ -40,13 +35,12 @@ class _Languages(Babel):  # type: ignore[misc]
 babel = _Languages()
 
 
-def bind_limiter(app: Flask, storage_uri: str, storage_options: dict[str, Any]) -> None:
+def bind_limiter(app: Flask, store: Store) -> None:
     """Give the limiter the application's store, and the application no hooks.
 
     The limiter's hooks look for limits on every request. The decorated views of `guards` ask by themselves, and so do votes, so a
     limiter that the application knows beforehand installs none (docs/decisions/0005-limits.md).
     """
-    app.config.update(RATELIMIT_STORAGE_URI=storage_uri, RATELIMIT_STORAGE_OPTIONS=storage_options)
+    app.config.update(RATELIMIT_STORAGE_URI=f"{FallbackStorage.STORAGE_SCHEME[0]}://", RATELIMIT_STORAGE_OPTIONS={"store": store})
     app.extensions.setdefault("limiter", set()).add(limiter)
     limiter.init_app(app)
-    limiter._storage_dead = False  # an application before this one, as tests make them, may have lost its own store

@@ -66,8 +66,5 @@ def install(app: Flask) -> None:
 
 
 def _wait_s(limit: RequestLimit) -> int:
-    """The seconds after which the limit lets another through; all of its window if its store has gone away meanwhile."""
-    try:
-        return max(1, math.ceil(limit.reset_at - time.time()))
-    except limiter.storage.base_exceptions:
-        return limit.limit.get_expiry()
+    """The seconds after which the limit lets another through."""
+    return max(1, math.ceil(limit.reset_at - time.time()))

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from contextlib import suppress
+from functools import cache, cached_property
 from itertools import chain
 from typing import Any, cast
 
 import orjson
 from limits.errors import ConfigurationError
 from limits.storage import Storage, storage_from_string
-from limits.storage.base import SlidingWindowCounterSupport
 
 from reactions.settings import InvalidSettings, Settings, without_password
-from reactions.web.limit_store import Ask, Policy, Spent, WindowMemory, Windows, following
+from reactions.web.limit_store import Ask, Policy, Sight, Spent, Windows, following
 
 _EVERYWHERE = 0  # stands for all sites; their own ids begin at 1
+_TRIAL = Policy("trial", 1_000_000_000, 60)
 _Placed = tuple[int, Policy, str]  # an ask, and the site it counts on
 
 
@@ -31,14 +32,9 @@ class RedisWindows:
         self._prefix = prefix
         self._cluster = cluster
 
-    @property
-    def client(self) -> Any:
-        """The client, which for a cluster is made when it is first asked for. Raises what redis-py raises."""
-        return self._connect()
-
     @cached_property
     def _script(self) -> Any:
-        return self.client.register_script(_SCRIPT)
+        return self._connect().register_script(_SCRIPT)
 
     def hit_all(
         self, sites: Sequence[int], asks: Sequence[Sequence[Ask]], then: Sequence[Sequence[Ask]] = ()
@@ -49,6 +45,20 @@ class RedisWindows:
             return self._hit(placed, later)
         spent = self._hit_by_slot(placed)
         return spent + self._hit_by_slot(following(spent, later))
+
+    def look(self, ask: Ask) -> Sight:
+        """The counts of the windows of an ask, whose limit counts everywhere."""
+        policy, who = ask
+        name = self._name(_EVERYWHERE, policy, who)
+        with self._connect().pipeline(transaction=False) as asked:
+            for key in (f"{name}/-1", name):
+                asked.get(key)
+                asked.pttl(key)
+            previous, previous_left_ms, present, left_ms = asked.execute()
+        return int(previous or 0), max(0, previous_left_ms) / 1000, int(present or 0), max(0, left_ms) / 1000
+
+    def _name(self, slot: int, policy: Policy, who: str) -> str:
+        return f"{self._prefix}:{{{slot}}}:{policy.name}:{who}"
 
     def _hit_by_slot(self, placed: Sequence[Sequence[_Placed]]) -> list[Spent | None]:
         outcome: list[Spent | None] = [None] * len(placed)
@@ -64,7 +74,7 @@ class RedisWindows:
         if not any(entries):
             return [None] * len(entries)
         numbers = {each: number for number, each in enumerate(dict.fromkeys(chain.from_iterable(entries)), start=1)}
-        names = [f"{self._prefix}:{{{slot}}}:{policy.name}:{who}" for slot, policy, who in numbers]
+        names = [self._name(*each) for each in numbers]
         limits = [(policy.amount, policy.window_s * 1000) for _, policy, _ in numbers]
         hits = [[numbers[each] for each in ask] for ask in entries]
         keys = [key for name in names for key in (f"{name}/-1", name)]
@@ -141,78 +151,41 @@ return refused
 """
 
 
-class LaterCluster(Storage, SlidingWindowCounterSupport):
-    """The storage of `limits` for a cluster, made when it is first needed: its client connects at once, or fails.
+def connecting(settings: Settings) -> Callable[[], Any]:
+    """What gives the storage of `limits` for the Redis of the settings. Raises InvalidSettings.
 
-    So a service starts while its cluster is away, as it does without any other Redis.
+    A cluster's is made when it is first asked for: its client connects at once, or fails. So a service starts while its cluster
+    is away, as it does without any other Redis.
     """
-
-    STORAGE_SCHEME = ["later+redis+cluster"]  # noqa: RUF012  declared so by Storage
-
-    def __init__(self, uri: str, wrap_exceptions: bool = False, **options: Any) -> None:
-        super().__init__(uri, wrap_exceptions, **options)
-        self._uri, self._options = uri.removeprefix("later+"), options
-
-    @cached_property
-    def _cluster(self) -> Any:
-        return storage_from_string(self._uri, **self._options)
-
-    @property
-    def storage(self) -> Any:
-        """The client. Raises what redis-py raises, as all that follows does."""
-        return self._cluster.storage
-
-    @property
-    def base_exceptions(self) -> tuple[type[Exception], ...]:
-        """What means that the cluster is away."""
-        return _failures()
-
-    def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
-        """As the cluster's."""
-        return bool(self._cluster.acquire_sliding_window_entry(key, limit, expiry, amount))
-
-    def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
-        """As the cluster's."""
-        found: tuple[int, float, int, float] = self._cluster.get_sliding_window(key, expiry)
-        return found
-
-    def clear_sliding_window(self, key: str, expiry: int) -> None:
-        """As the cluster's."""
-        self._cluster.clear_sliding_window(key, expiry)
-
-    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """As the cluster's, and so below."""
-        return int(self._cluster.incr(key, expiry, amount))
-
-    def get(self, key: str) -> int:  # noqa: D102
-        return int(self._cluster.get(key))
-
-    def get_expiry(self, key: str) -> float:  # noqa: D102
-        return float(self._cluster.get_expiry(key))
-
-    def clear(self, key: str) -> None:  # noqa: D102
-        self._cluster.clear(key)
-
-    def check(self) -> bool:  # noqa: D102
-        return bool(self._cluster.check())
-
-    def reset(self) -> int | None:  # noqa: D102
-        return cast("int | None", self._cluster.reset())
+    if _names_cluster(settings):
+        options = _redis_options(settings)
+        return cache(lambda: storage_from_string(settings.limiter_url, **options))
+    storage = _redis_storage(settings)
+    return lambda: storage
 
 
-def configured(settings: Settings, memory: WindowMemory) -> tuple[Windows, tuple[type[Exception], ...]]:
-    """The store that the settings name, and the exceptions that mean it is away. Raises InvalidSettings."""
-    if settings.limiter_url.startswith("memory"):
-        return memory, ()
-    storage: Any = _redis_storage(settings)
-    return RedisWindows(lambda: storage.storage, cluster=_names_cluster(settings)), _failures()
+def windows(settings: Settings, shared: Callable[[], Any]) -> RedisWindows:
+    """The windows in a storage of `connecting`."""
+    return RedisWindows(lambda: shared().storage, cluster=_names_cluster(settings))
 
 
-def _failures() -> tuple[type[Exception], ...]:
-    """What redis-py raises while a Redis is away. Of a whole cluster it says so with an exception that is none of Redis to it."""
+def failures() -> tuple[type[Exception], ...]:
+    """What means that a Redis is away. Of a whole cluster redis-py says so with an exception that is none of Redis to it.
+
+    The last three are raised where something else answers at the address, or what the script would not.
+    """
     from redis.exceptions import RedisClusterException, RedisError
 
-    return OSError, RedisError, RedisClusterException
+    return OSError, RedisError, RedisClusterException, TypeError, ValueError, LookupError
+
+
+def try_out(counting: Windows, sites: Sequence[int] = ()) -> None:
+    """Count a hit of no limit where those of the sites are counted. Raises what means that the store is away.
+
+    An answer to a question would prove little: a Redis that is full, or a replica, answers, and counts nothing.
+    """
+    each = list(dict.fromkeys(sites)) or [_EVERYWHERE]
+    counting.hit_all(each, [[(_TRIAL, ""), (_TRIAL._replace(everywhere=True), "")] for _ in each])
 
 
 def _names_cluster(settings: Settings) -> bool:
@@ -225,35 +198,22 @@ def refuse_node_of_cluster(settings: Settings) -> None:
     A Redis that does not answer is no fault of the address: voting goes on without it.
     """
     if not settings.limiter_url.startswith("memory") and not _names_cluster(settings):
-        told = _asked(settings, lambda client: client.info("cluster")) or {}
-        if told.get("cluster_enabled"):
-            raise InvalidSettings("limiter_url: this is a node of a Redis Cluster. Write redis+cluster://host1:6379,host2:6379.")
+        client = connecting(settings)().storage
+        with suppress(*failures()):
+            if client.info("cluster").get("cluster_enabled"):
+                raise InvalidSettings(
+                    "limiter_url: this is a node of a Redis Cluster. Write redis+cluster://host1:6379,host2:6379."
+                )
 
 
-def answers(settings: Settings) -> bool:
-    """True if the Redis of the settings answers within `limiter_timeout_s`. Raises InvalidSettings."""
-    return bool(_asked(settings, lambda client: client.ping()))
-
-
-def _asked(settings: Settings, question: Callable[[Any], Any]) -> Any:
-    """What Redis says; None if it says nothing."""
-    storage: Any = _redis_storage(settings)
+def fault(settings: Settings) -> str | None:
+    """Why the Redis of the settings counts nothing, if it does not. Raises InvalidSettings."""
+    shared = connecting(settings)
     try:
-        return question(storage.storage)
-    except _failures():
-        return None
-
-
-def address(settings: Settings) -> tuple[str, dict[str, Any]]:
-    """The address of the store and its options, as `limits` and Flask-Limiter take them. Raises InvalidSettings."""
-    if settings.limiter_url.startswith("memory"):
-        return "windows://", {}
-    _redis_storage(settings)  # Flask-Limiter would end the start with whatever redis-py says
-    return _uri(settings), _redis_options(settings)
-
-
-def _uri(settings: Settings) -> str:
-    return f"later+{settings.limiter_url}" if _names_cluster(settings) else settings.limiter_url
+        try_out(windows(settings, shared))
+    except failures() as failure:
+        return without_password(str(failure)).rstrip(".") or type(failure).__name__
+    return None
 
 
 def _redis_storage(settings: Settings) -> Storage:
@@ -261,8 +221,8 @@ def _redis_storage(settings: Settings) -> Storage:
     from redis.exceptions import RedisError
 
     try:
-        storage: Any = storage_from_string(_uri(settings), **options)
-        if not _names_cluster(settings) and (pool := getattr(storage.storage, "connection_pool", None)):
+        storage: Any = storage_from_string(settings.limiter_url, **options)
+        if pool := getattr(storage.storage, "connection_pool", None):
             pool.make_connection()  # connects to nothing yet, and knows its options
     except (ConfigurationError, ImportError, ValueError, RedisError) as error:
         raise InvalidSettings(f"limiter_url: {without_password(str(error))}") from None

@@ -18,9 +18,6 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import NamedTuple, Protocol, TypeVar
 
-from limits.storage import Storage
-from limits.storage.base import SlidingWindowCounterSupport
-
 
 class Policy(NamedTuple):
     """One limit: at most `amount` hits in any `window_s` seconds. Its name stands in the RateLimit fields.
@@ -36,6 +33,7 @@ class Policy(NamedTuple):
 
 Ask = tuple[Policy, str]  # a limit, and whose hit it is
 Spent = tuple[Policy, float]  # a limit that is spent, and the seconds until another hit may be
+Sight = tuple[int, float, int, float]  # the count of the window before, the seconds it stays in view, and the present one's
 
 
 class Windows(Protocol):
@@ -49,6 +47,9 @@ class Windows(Protocol):
         `then` are further entries, one for each of `asks`, which are looked at only where that was counted; their
         outcomes follow.
         """
+
+    def look(self, ask: Ask) -> Sight:
+        """The counts of the windows of an ask, whose limit counts everywhere."""
 
 
 def wait_s(previous: int, previous_left_s: float, left_s: float, window_s: int) -> float:
@@ -91,17 +92,14 @@ def counted(spent: Sequence[Spent | None], asks: Sequence[Sequence[Ask]], then: 
     return [ask for ask, beyond in zip(entries, spent, strict=True) if beyond is None]
 
 
-class WindowMemory(Storage, SlidingWindowCounterSupport):
-    """Sliding-window counters in memory, for batches of votes and, as a storage of `limits`, for Flask-Limiter.
+class WindowMemory:
+    """Sliding-window counters in memory.
 
     Each limit holds at most `most_keys` in a window, apart from every other limit. A full window ends early: then the oldest hits
     are forgotten, not the newest.
     """
 
-    STORAGE_SCHEME = ["windows"]  # noqa: RUF012  declared so by Storage
-
-    def __init__(self, uri: str | None = None, wrap_exceptions: bool = False, **_: object) -> None:
-        super().__init__(uri, wrap_exceptions=wrap_exceptions)
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._of: dict[str, _Windows] = {}  # by the name of a policy
         self.clock: Callable[[], float] = time.monotonic  # a wall clock set back would keep spent limits spent for hours
@@ -114,6 +112,15 @@ class WindowMemory(Storage, SlidingWindowCounterSupport):
         with self._lock:
             spent = self._hit_each(asks)
             return spent + self._hit_each(following(spent, then))
+
+    def look(self, ask: Ask) -> Sight:
+        """The counts of an ask's windows."""
+        policy, who = ask
+        with self._lock:
+            windows, passed = self._windows_at(self.clock(), policy.name, policy.window_s)
+            previous, present = windows.previous.get(_short(who), 0), windows.present.get(_short(who), 0)
+        left_s = (1 - passed) * policy.window_s
+        return previous, left_s if previous else 0.0, present, left_s + policy.window_s
 
     def note(self, asks: Sequence[Sequence[Ask]]) -> None:
         """Add hits that another store has let through."""
@@ -187,49 +194,6 @@ class WindowMemory(Storage, SlidingWindowCounterSupport):
             windows.previous, windows.present = windows.present, {}
         windows.present[key] = windows.present.get(key, 0) + amount
 
-    @property
-    def base_exceptions(self) -> type[Exception]:
-        """Memory does not fail."""
-        return MemoryError
-
-    def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
-        """Count a hit of `amount` unless the window would then hold more than `limit`."""
-        with self._lock:
-            turned = self._windows_at(self.clock(), _policy_in(key, expiry), expiry)
-            if self._weighted(turned, key) + amount > limit:
-                return False
-            self._add(turned[0], key, amount)
-            return True
-
-    def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
-        """The counts of both windows and the seconds each stays in view: previous, seconds, present, seconds."""
-        with self._lock:
-            windows, passed = self._windows(_policy_in(key, expiry), expiry)
-            previous, present = windows.previous.get(_short(key), 0), windows.present.get(_short(key), 0)
-        left = (1 - passed) * expiry
-        return previous, left if previous else 0.0, present, left + expiry
-
-    def clear_sliding_window(self, key: str, expiry: int) -> None:
-        """Forget one key."""
-        with self._lock:
-            windows, _ = self._windows(_policy_in(key, expiry), expiry)
-            windows.previous.pop(_short(key), None)
-            windows.present.pop(_short(key), None)
-
-    def reset(self) -> int | None:
-        """Forget everything; return how many keys that were."""
-        with self._lock:
-            held = sum(len(w.present) + len(w.previous) for w in self._of.values())
-            self._of.clear()
-        return held
-
-    def check(self) -> bool:
-        """Memory is always there."""
-        return True
-
-    def _windows(self, name: str, expiry: int) -> tuple[_Windows, float]:
-        return self._windows_at(self.clock(), name, expiry)
-
     def _windows_at(self, now_s: float, name: str, expiry: int) -> _Turned:
         """The windows of a limit, turned to now, and the part of the present one that has passed (0 to 1)."""
         windows = self._of.get(name)
@@ -238,23 +202,3 @@ class WindowMemory(Storage, SlidingWindowCounterSupport):
         at = now_s / expiry
         windows.turn_to(int(at))
         return windows, min(max(at - windows.number, 0.0), 1.0)
-
-    # The fixed-window half of the interface: Storage declares it abstract, the sliding-window strategy never calls it.
-
-    def incr(self, key: str, expiry: int, amount: int = 1) -> int:  # noqa: D102
-        raise NotImplementedError("WindowMemory serves the sliding-window-counter strategy only.")
-
-    def get(self, key: str) -> int:  # noqa: D102
-        raise NotImplementedError("WindowMemory serves the sliding-window-counter strategy only.")
-
-    def get_expiry(self, key: str) -> float:  # noqa: D102
-        raise NotImplementedError("WindowMemory serves the sliding-window-counter strategy only.")
-
-    def clear(self, key: str) -> None:  # noqa: D102
-        raise NotImplementedError("WindowMemory serves the sliding-window-counter strategy only.")
-
-
-def _policy_in(key: str, expiry: int) -> str:
-    """The limit in a key of Flask-Limiter's, which ends `/whose/scope/amount/n/unit`: so each has windows of its own."""
-    parts = key.rsplit("/", 4)
-    return "/".join([*(parts[1:] if len(parts) == 5 else ()), f"{expiry}s"])

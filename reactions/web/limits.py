@@ -3,18 +3,15 @@
 The limits are written in Flask-Limiter's notation and counted as the sliding windows of `limits`, but asked once for a whole
 batch, by the ballot box: a round trip to Redis for each vote costs as much as the vote (docs/decisions/0005-limits.md). A vote
 counts against all of its limits or, if one of them is spent, against none. If the store does not answer, the same limits count in
-this process, voting goes on, and the store is tried again later.
+this process and voting goes on (`limit_fallback`).
 """
 
 from __future__ import annotations
 
 import math
-import threading
-import time
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import structlog
 from limits import parse_many
 
 from reactions.newsroom.article_keys import ArticleKey
@@ -23,10 +20,9 @@ from reactions.newsroom.sites import Site
 from reactions.settings import Settings
 from reactions.votes import networks, readers
 from reactions.votes.rules import Ballot
-from reactions.web import limit_redis, limit_store, metrics
-from reactions.web.limit_store import Ask, Policy, WindowMemory, Windows
-
-log = structlog.get_logger()
+from reactions.web import metrics
+from reactions.web.limit_fallback import Store
+from reactions.web.limit_store import Ask, Policy, WindowMemory
 
 _REMEMBERED = 4096  # addresses
 _VIEWS_PER_NETWORK, _VIEWS_PER_NETWORK_AND_ARTICLE = "6000/hour", "60/hour"
@@ -68,7 +64,7 @@ class VoteLimits:
         self._key = key
         self._networks: dict[tuple[str, str], tuple[str, str | None, tuple[Ask, ...]]] = {}  # four hashes cost as much as a limit
         self._viewers: dict[tuple[str, str], str] = {}  # one hash is enough for a beacon
-        self.store = _Store(settings)
+        self.store = Store(settings)
         self._per_network = policies("network", settings.votes_per_network)
         self._per_wide_network = policies("wide-network", settings.votes_per_wide_network)
         self._network_everywhere = policies("network-everywhere", settings.votes_per_network_everywhere, everywhere=True)
@@ -161,64 +157,3 @@ def _refused(spent: tuple[Policy, float]) -> TooMany:
     policy, wait_s = spent
     metrics.limited.labels(policy.name).inc()
     return TooMany(policy.name, retry_after_s=max(1, math.floor(wait_s) + 1))  # just after, not at
-
-
-class _Store:
-    """The configured store, and memory beside it for while it does not answer.
-
-    After a failure it is left alone for a while; then one batch tries it, the others go on with memory meanwhile. Memory notes
-    what the store let through, so that one late answer gives nobody a second allowance.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        self._retry_s = settings.limiter_retry_s
-        self.memory = WindowMemory()
-        self._windows: Windows
-        self._windows, self._failures = limit_redis.configured(settings, self.memory)
-        self._lock = threading.Lock()
-        self._away_until: float | None = None
-
-    @property
-    def client(self) -> Any:
-        """The client of Redis, where that is the store. Raises what redis-py raises."""
-        return getattr(self._windows, "client", None)
-
-    def hit(
-        self, sites: Sequence[int], asks: Sequence[Sequence[Ask]], then: Sequence[Sequence[Ask]] = ()
-    ) -> list[tuple[Policy, float] | None]:
-        """Count hits, as `Windows` does: for each None, or the limit that is spent and the seconds until another hit may be."""
-        if self._away_until is not None and not self._may_try():
-            return self.memory.hit_all(sites, asks, then)
-        try:
-            spent = self._windows.hit_all(sites, asks, then)
-        except self._failures as failure:
-            self._leave(failure)
-            return self.memory.hit_all(sites, asks, then)
-        if self._away_until is not None:
-            self._welcome_back()
-        if self._windows is not self.memory:
-            self.memory.note(limit_store.counted(spent, asks, then))
-        return spent
-
-    def _may_try(self) -> bool:
-        with self._lock:
-            if self._away_until is None:
-                return True
-            if time.monotonic() < self._away_until:
-                return False
-            self._away_until = time.monotonic() + self._retry_s
-            return True
-
-    def _leave(self, failure: Exception) -> None:
-        with self._lock:
-            first = self._away_until is None
-            self._away_until = time.monotonic() + self._retry_s
-        metrics.limiter_away.set(1)
-        if first:
-            log.error("limiter store away", failure=type(failure).__name__, effect="limits count per process until it is back")
-
-    def _welcome_back(self) -> None:
-        with self._lock:
-            self._away_until = None
-        metrics.limiter_away.set(0)
-        log.warning("limiter store back")

@@ -45,6 +45,7 @@ def make_app(database_url: str, tmp_path: Path) -> Iterator[MakeApp]:
     for app in made:
         with app.app_context():
             current.parts().hot_path.views.close()  # or it would write into the next test's tables
+            current.parts().hot_path.limits.store.close()  # or it would tell the next test that Redis is back
             for engine in db.engines.values():
                 engine.dispose()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -36,7 +37,7 @@ NAMED = {
 
 def clocked(app: Flask) -> Clock:
     """A clock for the application's limits, a little after the full hour."""
-    limiter.storage.clock = clock = Clock(3_600_003.4)  # type: ignore[attr-defined]
+    limiter.storage.store.memory.clock = clock = Clock(3_600_003.4)  # type: ignore[attr-defined]
     assert limiter in app.extensions["limiter"]
     return clock
 
@@ -129,16 +130,35 @@ def test_a_limit_is_not_talked_around_with_a_forwarded_address(make_app: MakeApp
 
 
 def test_the_same_limits_count_in_the_process_while_redis_is_away(make_app: MakeApp, redis_server: Redis) -> None:
+    """What Redis let through counts there as well: one that stumbles gives nobody more guesses."""
     redis_server.empty()
-    app = make_app(limiter_url=redis_server.url, sign_ins_per_network="2/minute")
-    client = app.test_client()
+    client = make_app(limiter_url=redis_server.url, sign_ins_per_network="3/minute").test_client()
+
+    def sign_in() -> TestResponse:
+        return client.post("/dashboard/sign-in", data={"key": WRONG})
+
+    assert sign_in().status_code == 401
     redis_server.stop()
     try:
-        answers = statuses(lambda: client.post("/dashboard/sign-in", data={"key": WRONG}), 4)
+        answers = statuses(sign_in, 4)
     finally:
         redis_server.start()
 
     assert answers == [401, 401, 429, 429]
+
+
+def test_in_redis_a_spent_limit_says_when_the_next_request_may_come(make_app: MakeApp, redis_server: Redis) -> None:
+    redis_server.empty()
+    app = make_app(limiter_url=redis_server.url, keyed_requests_per_network="1/2 second")
+    client, key = app.test_client(), key_of(app, "daily", "keys")
+    statuses(lambda: client.get(KEYS, **bearer(key)), 1)
+
+    refused = client.get(KEYS, **bearer(key))
+
+    assert refused.status_code == 429
+    assert 1 <= int(refused.headers["Retry-After"]) <= 3
+    time.sleep(int(refused.headers["Retry-After"]))
+    assert client.get(KEYS, **bearer(key)).status_code == 200
 
 
 def test_redis_learns_no_address(make_app: MakeApp, redis_server: Redis) -> None:

@@ -14,7 +14,7 @@ import redis
 
 from tests import certificates, make, oracles
 from tests.databases import PostgresDatabases
-from tests.engines import Redis, redis_sources, wait_until
+from tests.engines import Redis, free_port, redis_sources, wait_until
 from tests.faults.client import Load, first_vote
 from tests.faults.crashes import more_acknowledged
 from tests.faults.stage import UNLIMITED
@@ -22,6 +22,7 @@ from tests.lengths import only_sqlite
 from tests.service import running_service
 from tests.web.conftest import MakeApp
 from tests.web.test_limits_in_redis import away, clicks
+from tests.web.test_newsroom_api import key_of
 
 
 def shares_one_limit(make_app: MakeApp, url: str) -> None:
@@ -142,6 +143,15 @@ def test_votes_go_on_while_a_whole_cluster_is_away_and_a_service_starts_meanwhil
 
     assert [attempt for attempt in load.log + later.log if not attempt.acknowledged] == []
     assert [finding for finding in oracles.judge(load.log + later.log, oracles.stored(url)) if finding.figure] == []
+
+
+@only_sqlite
+def test_requests_with_a_key_are_served_where_a_cluster_was_never_there(make_app: MakeApp) -> None:
+    app = make_app(limiter_url=f"redis+cluster://127.0.0.1:{free_port()}", limiter_retry_s=60)
+    headers = {"Authorization": f"Bearer {key_of(app, 'daily', 'read')}"}
+
+    assert [app.test_client().get("/v1/sites/daily/series", headers=headers).status_code for _ in range(3)] == [200] * 3
+    assert away() == 1
 
 
 class SecureRedis(Redis):
