@@ -94,8 +94,14 @@ def _placed(sites: Sequence[int], asks: Sequence[Sequence[Ask]]) -> list[list[_P
 
 # Times are milliseconds. A window's key is the present one's, with /-1 the previous one's; both live as long as they are in view.
 # Most keys of a batch are readers' first, of which nothing but that they are missing is asked.
-# Hits after the `first` so many follow those before them.
+# Hits after the `first` so many follow those before them. A window that would be in view for longer than it can be is none: the
+# clock of Redis was set back, or a replica with a late one has become the primary, and it would refuse until that has caught up.
 _SCRIPT = """
+local function left_in_view(key, longest)
+    local left = redis.call('pttl', key)
+    if left >= 0 and left <= longest then return left end
+    redis.call('del', key)
+end
 local limits, hits, first = unpack(cjson.decode(ARGV[1]))
 local counts = {}
 for begin = 1, #KEYS, 1000 do
@@ -107,13 +113,15 @@ local windows = {}
 for n, limit in ipairs(limits) do
     local before, now, amount, length = KEYS[2 * n - 1], KEYS[2 * n], limit[1], limit[2]
     local previous, count, previous_left, left = counts[2 * n - 1], counts[2 * n], 0, 0
-    if count then left = math.max(redis.call('pttl', now), 0) end
+    if count then left = left_in_view(now, 2 * length) end
+    if not left then count, left = false, 0 end
     if left > 0 and left < length then
         redis.call('rename', now, before)
         redis.call('set', now, 0, 'PX', left + length)
         previous, count, previous_left, left = count, 0, left, left + length
     elseif previous then
-        previous_left = math.max(redis.call('pttl', before), 0)
+        previous_left = left_in_view(before, length)
+        if not previous_left then previous, previous_left = 0, 0 end
     end
     windows[n] = {
         amount = amount, length = length, now = now, added = 0,

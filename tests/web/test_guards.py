@@ -161,6 +161,21 @@ def test_in_redis_a_spent_limit_says_when_the_next_request_may_come(make_app: Ma
     assert client.get(KEYS, **bearer(key)).status_code == 200
 
 
+def test_a_clock_of_redis_that_was_set_back_keeps_no_editor_out(make_app: MakeApp, redis_server: Redis) -> None:
+    redis_server.empty()
+    client = make_app(limiter_url=redis_server.url, sign_ins_per_network="2/minute").test_client()
+
+    def sign_in() -> TestResponse:
+        return client.post("/dashboard/sign-in", data={"key": WRONG})
+
+    assert statuses(sign_in, 3) == [401, 401, 429]
+    with redis.Redis.from_url(redis_server.url) as store:
+        for key in store.scan_iter():
+            store.expire(key, 3600 + 60)
+
+    assert statuses(sign_in, 1) == [401]
+
+
 def test_redis_learns_no_address(make_app: MakeApp, redis_server: Redis) -> None:
     redis_server.empty()
     client = make_app(limiter_url=redis_server.url).test_client()

@@ -297,6 +297,23 @@ def test_half_a_window_later_half_of_its_hits_still_count(redis_server: Redis) -
         assert [let_through(3), let_through(6), let_through(1)] == [3, 4, 0]  # beside half of eight, rounded down
 
 
+@pytest.mark.parametrize("left", ["an hour more than there is", "for ever"])
+def test_a_clock_of_redis_that_was_set_back_locks_nobody_out(redis_server: Redis, left: str) -> None:
+    """What it kept is then in view for so much longer, as under a replica with a late clock that has become the primary."""
+    redis_server.empty()
+    policy = Policy("reader", 2, 60)
+    with redis.Redis.from_url(redis_server.url) as client:
+        windows = RedisWindows(lambda: client)
+        assert windows.hit_all([1] * 3, [[(policy, "ada")]] * 3).count(None) == 2
+        for key in ("reactions:{1}:reader:ada", "reactions:{1}:reader:ada/-1"):
+            client.set(key, 2)
+            if left != "for ever":
+                client.expire(key, 3600 + 60)
+
+        assert windows.hit_all([1] * 3, [[(policy, "ada")]] * 3).count(None) == 2
+        assert all(0 < client.pttl(key) <= 120_000 for key in client.scan_iter())
+
+
 def test_a_batch_of_more_readers_than_redis_is_asked_for_at_once_is_limited(redis_server: Redis) -> None:
     redis_server.empty()
     policy, asks = Policy("reader", 1, 3600), 700
