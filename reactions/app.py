@@ -123,18 +123,14 @@ def _make_data_folder(settings: Settings) -> None:
 
 def _parts(settings: Settings, keys: Keys, *, batch: bool) -> current.Parts:
     limits = VoteLimits(settings, key=keys.signing("limits"))
-    trust = Trust(
-        settings,
-        token_keys=keys.accepted("reader tokens"),
-        key=DailyKey(lambda: limits.store.client),
-        limit=limits.admit,
-    )
+    network_key = DailyKey(lambda: limits.store.client)
+    trust = Trust(settings, token_keys=keys.accepted("reader tokens"), key=network_key, limit=limits.admit)
     memory = CountsMemory(keep_s=settings.counts_memory_s, entries=settings.counts_memory_entries)
     watch = _watch(settings, db.engine, lambda: hot_path.ballot_box)
     trust.watched = watch.hold_for
     source = _source(settings, batch=batch)
     reports = _reports(keys, source)
-    rounds = _rounds(settings, db.engine, reports)
+    rounds = _rounds(settings, db.engine, reports, network_key)
 
     def settled(ballots: Sequence[Ballot], answers: Sequence[Answer]) -> None:
         memory.outdate(_counted(ballots, answers))
@@ -217,10 +213,11 @@ def _tell_of_purge(outcome: Outcome, cause: str) -> None:
         logs.log.warning("purge failed", cause=cause)
 
 
-def _rounds(settings: Settings, engine: Engine, reports: Reports) -> Rounds:
+def _rounds(settings: Settings, engine: Engine, reports: Reports, network_key: DailyKey) -> Rounds:
     """What a process does every minute: check some articles, roll up the hours that have closed, keep sums and reports."""
 
     def in_the_background() -> None:
+        network_key.agree(current.now_ms())
         if rollups.roll_up(engine, now_ms=current.now_ms(), within_s=_ROLLING_UP_S):
             reporting.keep_sums(engine, now_ms=current.now_ms())
         partitions.keep_ahead(engine, now_ms=current.now_ms())

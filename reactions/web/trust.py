@@ -25,6 +25,7 @@ from reactions.web import limits, metrics
 from reactions.web.limit_store import Ask, Policy
 
 _REMEMBERED = 4096
+_KEY_BYTES = 32
 
 Limit = Callable[
     [Sequence[Ballot], Sequence[object], Sequence[Sequence[Ask]]], tuple[Sequence[Ballot | Exception], Sequence[bool]]
@@ -36,7 +37,7 @@ class DailyKey:
     """A random key for the hashes of networks, another each UTC day. It is kept in memory, and in Redis where there is one."""
 
     def __init__(self, shared: Callable[[], Any] = lambda: None) -> None:
-        self._shared = shared  # gives a Redis client, so that all processes hash alike
+        self._shared = shared  # gives a Redis client, so that all processes hash alike, or None
         self._day, self._key = -1, b""
         self._lock = threading.Lock()
 
@@ -46,19 +47,31 @@ class DailyKey:
         if day != self._day:
             with self._lock:
                 if day != self._day:
-                    self._key, self._day = self._agreed(day), day
+                    self._key, self._day = self._agreed(secrets.token_bytes(_KEY_BYTES), now_ms), day
         return self._key
 
-    def _agreed(self, day: int) -> bytes:
-        fresh, name = secrets.token_bytes(32), f"reactions:network-key:{day}"
+    def agree(self, now_ms: int) -> None:
+        """Take the key that other processes have, or give them this one's.
+
+        They may not know each other's: Redis was away when the day began, or has lost its keys before another process started.
+        """
+        with self._lock:
+            if self._day == now_ms // DAY_MS:
+                self._key = self._agreed(self._key, now_ms)
+
+    def _agreed(self, own: bytes, now_ms: int) -> bytes:
+        """The key of the day in Redis, which is now this one if there was none."""
+        day = now_ms // DAY_MS
+        name, left_ms = f"reactions:network-key:{day}", (day + 1) * DAY_MS - now_ms
         try:
             client = self._shared()
             if client is None:
-                return fresh
-            client.set(name, fresh, nx=True, px=DAY_MS)
-            return bytes(client.get(name) or fresh)
-        except Exception:  # noqa: BLE001  without Redis this process hashes on its own for the day
-            return fresh
+                return own
+            client.set(name, own, nx=True, px=left_ms)
+            found = bytes(client.get(name) or b"")
+        except Exception:  # noqa: BLE001  without Redis this process hashes on its own
+            return own
+        return found if found != own and len(found) == _KEY_BYTES else own
 
 
 class Trust:
