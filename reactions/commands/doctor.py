@@ -199,12 +199,12 @@ def _limiter(settings: Settings) -> Iterator[Finding]:
         return
     try:
         limit_redis.refuse_node_of_cluster(settings)
-        answers = not limit_redis.fault(settings)
+        cause = limit_redis.fault(settings)
     except InvalidSettings as fault:
         yield wrong("limits", str(fault))
         return
-    away = "Redis does not answer: each process counts by itself, and voting goes on. Repair it, or correct limiter_url."
-    yield ok("limits", "Redis answers.") if answers else wrong("limits", away)
+    away = f"Redis counts nothing: {cause}. Each process counts by itself, and voting goes on. Repair it, or correct limiter_url."
+    yield wrong("limits", away) if cause else ok("limits", "Redis counts.")
 
 
 def _public(settings: Settings) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import redis
 from flask import Flask
 from sqlalchemy import Engine
 
@@ -91,8 +92,28 @@ def test_another_secret_than_that_of_the_votes_is_wrong(app: Flask, terminal: Te
 
 
 def test_redis_away_there_or_a_node_of_a_cluster(terminal: Terminal, redis_url: str) -> None:
-    assert found(terminal, limiter_url=redis_url)["limits ok"] == ["Redis answers."]
-    assert "Redis does not answer" in found(terminal, limiter_url=f"redis://127.0.0.1:{free_port()}/0")["limits wrong"][0]
+    gone = f"redis://127.0.0.1:{free_port()}/0"
+
+    assert found(terminal, limiter_url=redis_url)["limits ok"] == ["Redis counts."]
+    assert "Connection refused. Each process counts by itself" in found(terminal, limiter_url=gone)["limits wrong"][0]
+
+
+@only_sqlite
+def test_a_redis_that_answers_and_cannot_count_is_wrong(terminal: Terminal, redis_url: str) -> None:
+    """A replica, one that is full, or one without the database of the address."""
+    with redis.Redis.from_url(redis_url) as client:
+        client.replicaof("127.0.0.1", free_port())
+        try:
+            (replica,) = found(terminal, limiter_url=redis_url)["limits wrong"]
+        finally:
+            client.replicaof("NO", "ONE")
+    (nowhere,) = found(terminal, limiter_url=redis_url.replace("/0", "/99"))["limits wrong"]
+
+    assert "read only replica" in replica
+    assert nowhere == (
+        "Redis counts nothing: DB index is out of range. "
+        "Each process counts by itself, and voting goes on. Repair it, or correct limiter_url."
+    )
 
 
 class ClusterNode(Redis):
