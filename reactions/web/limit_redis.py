@@ -247,7 +247,8 @@ def _redis_options(settings: Settings) -> dict[str, Any]:
     except ImportError:
         raise InvalidSettings("limiter_url: install reader-reactions[redis] to use Redis.") from None
     timeout_s = settings.limiter_timeout_s
-    options: dict[str, Any] = {"socket_timeout": timeout_s, "socket_connect_timeout": timeout_s}
+    once = Retry(NoBackoff(), 0)
+    options: dict[str, Any] = {"socket_timeout": timeout_s, "socket_connect_timeout": timeout_s, "retry": once}
     if settings.limiter_url.startswith("redis+sentinel"):
         options |= {"sentinel_kwargs": options.copy(), "use_replicas": False}  # a replica may not know the last hits
-    return {**options, "retry": Retry(NoBackoff(), 0)}
+    return options

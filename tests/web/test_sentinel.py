@@ -10,7 +10,7 @@ import redis
 from reactions import settings
 from reactions.settings import InvalidSettings
 from tests import make
-from tests.engines import Redis, wait_until
+from tests.engines import Redis, free_port, wait_until
 from tests.lengths import only_sqlite
 from tests.web.conftest import MakeApp
 from tests.web.test_limits_in_redis import away, clicks
@@ -96,6 +96,16 @@ def test_limits_go_on_where_sentinel_says_the_primary_is(make_app: MakeApp, watc
         return clicks(other, 1) == [200] and away() == 0
 
     wait_until(other_follows, why="another process has found the new primary, too")
+
+
+@only_sqlite
+def test_votes_go_on_while_every_sentinel_is_away(make_app: MakeApp) -> None:
+    """Its client tried each of them four times, with pauses of seconds between."""
+    hosts = ",".join(f"127.0.0.1:{free_port()}" for _ in range(3))
+    client = make_app(limiter_url=f"redis+sentinel://{hosts}/limits", limiter_retry_s=0.1, answer_within_s=0.9).test_client()
+
+    assert clicks(client, 20) == [200] * 20
+    assert away() == 1
 
 
 @pytest.mark.parametrize(
