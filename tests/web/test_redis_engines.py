@@ -94,6 +94,16 @@ def test_processes_share_their_limits_in_a_cluster(make_app: MakeApp, cluster: C
     shares_one_limit(make_app, cluster.url)
 
 
+@only_sqlite
+def test_limits_of_editors_count_in_a_cluster_and_tell_the_wait(make_app: MakeApp, cluster: Cluster) -> None:
+    client = make_app(limiter_url=cluster.url, limiter_timeout_s=1, sign_ins_per_network="2/hour").test_client()
+    attempts = [client.post("/dashboard/sign-in", data={"key": "wrong"}) for _ in range(3)]
+
+    assert [attempt.status_code for attempt in attempts] == [401, 401, 429]
+    assert 1 <= int(attempts[-1].headers["Retry-After"]) <= 3601
+    assert away() == 0
+
+
 def test_a_master_is_killed_under_the_votes_of_two_hosts_and_none_of_them_fails(
     cluster: Cluster, postgres_databases: PostgresDatabases
 ) -> None:
