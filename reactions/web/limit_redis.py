@@ -250,5 +250,5 @@ def _redis_options(settings: Settings) -> dict[str, Any]:
     once = Retry(NoBackoff(), 0)
     options: dict[str, Any] = {"socket_timeout": timeout_s, "socket_connect_timeout": timeout_s, "retry": once}
     if settings.limiter_url.startswith("redis+sentinel"):
-        options |= {"sentinel_kwargs": options.copy(), "use_replicas": False}  # a replica may not know the last hits
+        options["sentinel_kwargs"] = options.copy()
     return options

@@ -79,9 +79,10 @@ def test_processes_share_a_soft_cap_again_a_minute_after_an_outage(
         apps = [make_app(**chosen) for _ in range(2)]
         for number, app in enumerate(apps):
             vote(app.test_client(), reader=make.reader(number))
+        parts: list[Parts] = [app.extensions["reader-reactions"] for app in apps]
+        assert [each.hot_path.limits.store.client for each in parts] == [None, None], "the event loop waits for none at midnight"
     finally:
         redis_server.start()
-    parts: list[Parts] = [app.extensions["reader-reactions"] for app in apps]
     wait_until(lambda: all(each.hot_path.limits.store.client for each in parts), why="both use Redis again")
 
     for app, each in zip(apps, parts, strict=True):
