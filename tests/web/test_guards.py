@@ -161,6 +161,25 @@ def test_in_redis_a_spent_limit_says_when_the_next_request_may_come(make_app: Ma
     assert client.get(KEYS, **bearer(key)).status_code == 200
 
 
+def test_a_limit_says_its_wait_if_redis_fails_just_then(make_app: MakeApp, redis_server: Redis) -> None:
+    redis_server.empty()
+    client = make_app(limiter_url=redis_server.url, limiter_retry_s=60, sign_ins_per_network="1/hour").test_client()
+
+    def sign_in() -> TestResponse:
+        return client.post("/dashboard/sign-in", data={"key": WRONG})
+
+    assert sign_in().status_code == 401
+    with redis.Redis.from_url(redis_server.url) as store:
+        store.execute_command("ACL", "SETUSER", "default", "-get")  # which counting does without
+        try:
+            refused = sign_in()
+        finally:
+            store.execute_command("ACL", "SETUSER", "default", "+get")
+
+    assert refused.status_code == 429
+    assert 1 <= int(refused.headers["Retry-After"]) <= 3601
+
+
 def test_a_clock_of_redis_that_was_set_back_keeps_no_editor_out(make_app: MakeApp, redis_server: Redis) -> None:
     redis_server.empty()
     client = make_app(limiter_url=redis_server.url, sign_ins_per_network="2/minute").test_client()

@@ -14,6 +14,7 @@ from reactions.times import DAY_MS, now_ms
 from reactions.web.current import Parts
 from reactions.web.trust import DailyKey
 from tests import make
+from tests.engines import Redis
 from tests.lengths import only_sqlite
 from tests.make import ADA
 from tests.web.asking import counts, vote
@@ -142,6 +143,21 @@ def test_a_network_that_floods_many_articles_is_held_on_all_of_them(make_app: Ma
         vote(client, article=f"a{number}", reader=make.reader(number), address="198.51.100.7")
 
     assert held(engine) == 2
+
+
+def test_a_soft_cap_goes_on_in_the_process_when_redis_stops(make_app: MakeApp, engine: Engine, redis_server: Redis) -> None:
+    """With the votes that Redis counted."""
+    redis_server.empty()
+    client = make_app(limiter_url=redis_server.url, limiter_retry_s=60, fresh_votes_per_network="3/10 minutes").test_client()
+    vote_from(client, ["198.51.100.7"] * 2)
+    redis_server.stop()
+    try:
+        for number in range(2, 6):
+            vote(client, reader=make.reader(number), address="198.51.100.7")
+    finally:
+        redis_server.start()
+
+    assert held(engine) == 6 - 3
 
 
 def test_the_key_of_the_hashes_is_another_each_day_and_the_old_one_is_gone(app: Flask) -> None:
