@@ -295,6 +295,9 @@ def test_half_a_window_later_half_of_its_hits_still_count(redis_server: Redis) -
         client.pexpire("reactions:{1}:reader:ada", 1_799_000)  # of a window of an hour, and as long as it is seen after it
 
         assert [let_through(3), let_through(6), let_through(1)] == [3, 4, 0]  # beside half of eight, rounded down
+        assert (
+            client.pttl("reactions:{1}:reader:ada") > 3_600_000
+        )  # of the window that has begun, or the next hit would begin another
 
 
 @pytest.mark.parametrize("left", ["an hour more than there is", "for ever"])
