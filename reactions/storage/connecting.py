@@ -43,7 +43,7 @@ def options(settings: Settings, *, lock_ms: int = _LOCK_MS, batch: bool = False)
     """
     url = _read(settings.engine_url, "database_url")
     if url.get_backend_name() == "sqlite":
-        return {"pool_size": settings.threads + 8, "connect_args": {"timeout": _BUSY_MS / 1000}}
+        return {"pool_size": settings.threads + 8, "hide_parameters": True, "connect_args": {"timeout": _BUSY_MS / 1000}}
     statement_ms, idle_ms = (0, 0) if batch else (_STATEMENT_MS, _IDLE_MS)
     timeouts = {"statement": statement_ms, "lock": lock_ms, "idle_in_transaction_session": idle_ms}
     pooled = settings.database_through_pgbouncer
@@ -52,6 +52,7 @@ def options(settings: Settings, *, lock_ms: int = _LOCK_MS, batch: bool = False)
         "max_overflow": 4,
         "pool_timeout": math.ceil(settings.answer_within_s),  # whole seconds: Flask-SQLAlchemy cuts the rest off
         "pool_pre_ping": True,
+        "hide_parameters": True,  # in what failed statements say, which is logged: they hold readers' pseudonyms
         "connect_args": _connect_args(url, {} if pooled else timeouts, pooled=pooled, setting="database_url"),
         "execution_options": {AT_BEGIN: _set_local(timeouts) if pooled else ""},
     }

@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import structlog
-from sqlalchemy.exc import StatementError
 
 from reactions.languages import ngettext
 from reactions.refusals import TooManyExports
@@ -72,9 +71,7 @@ class Stream:
             return next(self._pieces)
         except StopIteration:
             raise
-        except Exception as fault:
-            if isinstance(fault, StatementError):
-                fault.hide_parameters = True
+        except Exception:
             log.error("an export broke off", export=self._name, exc_info=True)
             raise BrokenOff(self._name) from None
 

@@ -12,7 +12,7 @@ import orjson
 import structlog
 from flask import Flask, Response, request
 from marshmallow import ValidationError
-from sqlalchemy.exc import SQLAlchemyError, StatementError
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from reactions import refusals
@@ -239,9 +239,7 @@ def _of_limit(limit: TooMany) -> Problem:
 
 
 def _of_bug(error: Exception, route: str | None) -> Problem:
-    """A bug is not a refusal: it is logged, without any value from the database, and nothing of it is in the body."""
-    if isinstance(error, StatementError):
-        error.hide_parameters = True
+    """A bug is not a refusal: it is logged, and nothing of it is in the body."""
     log.error("unhandled fault", route=route, exc_info=error)
     name, _, detail = BY_STATUS[500]
     return _problem(document(name, detail))
