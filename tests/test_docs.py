@@ -92,6 +92,15 @@ def test_every_setting_is_documented_with_its_default_and_meaning() -> None:
     assert list(rows) == NAMES
 
 
+def test_how_old_counts_can_be_is_the_same_on_every_page_and_the_sum_of_its_settings() -> None:
+    shipped = tomllib.loads(text(default_file()))
+    caches = "shared_max_age_s", "stale_while_revalidate_s", "max_age_s", "stale_while_revalidate_s"  # a shared one, a browser's
+    longest_s = shipped["counts_memory_s"] + sum(shipped[f"counts_{each}"] for each in caches)
+
+    for page in (API, DOCS / "scaling.md", DOCS / "integrity.md"):
+        assert re.search(rf"\b{longest_s:g}\s+seconds (?:at most|as shipped)|as shipped, {longest_s:g} seconds", text(page)), page
+
+
 def test_every_problem_is_documented() -> None:
     found = _PROBLEMS.search(text(API))
 
@@ -164,6 +173,33 @@ def test_every_command_exists(page: Path) -> None:
     unknown = [" ".join(words) for words in _commands(page) if not _exists(words)]
 
     assert unknown == []
+
+
+def test_every_command_with_json_says_what_its_document_has() -> None:
+    rows = re.findall(r"^\| `(reactions .+?)` \|", text(OPERATING), re.MULTILINE)
+    told = {_name_of(words) for row in rows if (words := shlex.split(row))[-1] == "--json"}
+
+    assert sorted(told) == sorted(_with_json(cli, ""))
+
+
+def _name_of(words: list[str]) -> str:
+    """The command that words call, without its arguments."""
+    command: click.Command = cli
+    names = []
+    for word in words[1:]:
+        if isinstance(command, click.Group) and (below := command.get_command(click.Context(command), word)):
+            command = below
+            names.append(word)
+    return " ".join(names)
+
+
+def _with_json(command: click.Command, name: str) -> Iterator[str]:
+    if isinstance(command, click.Group):
+        for word in command.list_commands(click.Context(command)):
+            if below := command.get_command(click.Context(command), word):
+                yield from _with_json(below, f"{name} {word}".strip())
+    elif any("--json" in parameter.opts for parameter in command.params):
+        yield name
 
 
 def _commands(page: Path) -> Iterator[list[str]]:

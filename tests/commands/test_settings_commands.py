@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from typing import Any
 
@@ -21,6 +22,7 @@ from reactions.web.extensions import db
 from tests import make
 from tests.make import ADA, BEN
 from tests.notices.alerts.receiver import receiving
+from tests.test_docs import OPERATING
 from tests.web import asking
 from tests.web.conftest import MakeApp
 from tests.web.terminal import Terminal
@@ -60,6 +62,13 @@ def test_every_list_is_one_json_document(app: Flask, terminal: Terminal, words: 
     document = json.loads(terminal.do(*words, "--json"))
 
     assert isinstance(document[LISTS[words]], list)
+    assert set(document) <= told(*words)
+
+
+def told(*words: str) -> set[str]:
+    """The names that the guide's row about a command has."""
+    (row,) = re.findall(rf"^\| `reactions {' '.join(words)} --json` \| (.*)", OPERATING.read_text("utf-8"), re.MULTILINE)
+    return set(re.findall(r"`(\w+)`", row))
 
 
 @pytest.mark.parametrize("words", [w for w in LISTS if w[-1] == "daily" and w[0] not in ("set", "alerts")], ids=" ".join)
@@ -90,6 +99,7 @@ def test_reports_as_json_have_figures(app: Flask, terminal: Terminal) -> None:
     asking.vote(app.test_client(), reader=ADA)
 
     assert json.loads(terminal.do("verify", "--json")) == WELL
+    assert set(WELL) <= told("verify")
     assert json.loads(terminal.do("recount", "--json")) == {"articles": [], "disagreeing": 0}
     shown = json.loads(terminal.do("settings", "--json"))
     assert (shown["secret"], shown["site_memory_s"]) == ("(set)", 2.0)
