@@ -89,16 +89,24 @@ def read(content: bytes) -> Iterator[Entry]:
     name, spaces = _ITEMS[format_]
     before: etree._Element | None = None
     others: set[str] = set()
+    titled = False
     for event, element in events:
         if event == "end" and _name(element) == name:
             if _space(element) not in spaces:
                 others.add(_namespace(element))
                 continue
-            yield _ENTRY_OF[format_](element, int(element.sourceline or 0) + events.skipped)
+            entry = _ENTRY_OF[format_](element, int(element.sourceline or 0) + events.skipped)
+            titled = titled or bool(entry.texts.get("title"))
+            yield entry
             _forget(before)
             before = element
     if before is None:
         raise UnreadableImport(_nothing_found(name, others))
+    if format_ == "sitemap" and not titled:
+        raise UnreadableImport(_UNTITLED)
+
+
+_UNTITLED = "The sitemap has no titles: in a news sitemap, each is in <news:title>. Import the site's feed, or its news sitemap."
 
 
 def _nothing_found(name: str, others: set[str]) -> str:

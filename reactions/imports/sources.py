@@ -1,6 +1,8 @@
 """Opening a file to import: unpacked if it is gzip, decoded, hashed, and read as lines, as a CSV table or as JSON.
 
 There is one reader of CSV for every importer. It takes what spreadsheets and databases write: any separator, UTF-8 or UTF-16.
+
+The file is longer than 300 lines because what is wrong with a file is told with its line, which only the reader knows.
 """
 
 from __future__ import annotations
@@ -32,6 +34,9 @@ _QUOTED = re.compile(r'"[^"]*"')
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)  # as `mysql --batch` writes text; it never quotes
 _ESCAPED = {"n": "\n", "t": "\t", "0": "\0", "\\": "\\"}
 _SAVE = "Save or export the file as UTF-8."
+_TWICE = 'Within quotation marks, write each quotation mark twice ("").'
+_NEVER_CLOSED = f"the quotation mark of a cell is never closed. {_TWICE}"
+_FOLLOWED = f"text follows the quotation mark that ends a cell. {_TWICE}"
 _T = TypeVar("_T")
 
 
@@ -123,7 +128,7 @@ class Source:
         """All of it at once, unpacked."""
         content: bytes = self._unpacked(self._content.read, MOST_WHOLE + 1)
         if len(content) > MOST_WHOLE:
-            raise UnreadableImport(f"The file is larger than {MOST_WHOLE:,} bytes. Import it in parts.")
+            raise _too_large()
         return content
 
     def hash(self) -> str:
@@ -190,7 +195,7 @@ def read_csv(lines: Iterable[str], *, place: str) -> Iterator[tuple[int, list[st
 
 def read_json(source: Source) -> Any:
     """The value of a JSON document; of several values on lines of their own, their list. Raises UnreadableImport."""
-    lines = list(source.lines())
+    lines = list(_as_many_as_fit(source))
     first = 1
     if lines and lines[0].startswith("#filetype:"):  # LeanCloud's own line above its values
         first, lines = 2, lines[1:]
@@ -200,6 +205,19 @@ def read_json(source: Source) -> Any:
         if not error.trailing or sum(not line.isspace() for line in lines) < 2:
             raise _unreadable(error, (error.line or 0) + first - 1) from None
     return [_json_line(number, line) for number, line in enumerate(lines, start=first) if not line.isspace()]
+
+
+def _as_many_as_fit(source: Source) -> Iterator[str]:
+    size = 0
+    for line in source.lines():
+        size += len(line.encode())
+        if size > MOST_WHOLE:
+            raise _too_large()
+        yield line
+
+
+def _too_large() -> UnreadableImport:
+    return UnreadableImport(f"The file is larger than {MOST_WHOLE:,} bytes. Import it in parts.")
 
 
 def _json_line(number: int, line: str) -> Any:
@@ -240,7 +258,10 @@ def _numbered(rows: Any, place: str, skipped: int = 0) -> Iterator[tuple[int, An
             yield line, row
             line = rows.line_num + 1 + skipped
     except csv.Error as error:
-        raise UnreadableImport(f"{place} {rows.line_num + skipped:,}: not CSV: {error}.") from None
+        where, why = (rows.line_num + skipped, _FOLLOWED) if "expected after" in str(error) else (line, _NEVER_CLOSED)
+        if "field limit" in str(error):
+            why = f"a cell has more than {counted(csv.field_size_limit(), 'character')}. Is its quotation mark never closed?"
+        raise UnreadableImport(f"{place} {where:,}: not CSV: {why}") from None
 
 
 def _put_back(first: str, lines: Iterator[str]) -> Iterator[str]:
@@ -293,7 +314,8 @@ def _check_header(line: int, columns: Sequence[str]) -> None:
 
 def _row(line: int, columns: Sequence[str], cells: Sequence[str | None]) -> Row | Fault:
     if len(cells) < len(columns) or any(cells[len(columns) :]):
-        return Fault(f"Line {line:,}", f"has {counted(len(cells), 'cell')}, but the header has {len(columns)}.")
+        advice = " Put cells that hold a separator into quotation marks." if len(cells) > len(columns) else ""
+        return Fault(f"Line {line:,}", f"has {counted(len(cells), 'cell')}, but the header has {len(columns)}.{advice}")
     nameless = [number for number, (name, cell) in enumerate(zip(columns, cells, strict=False), start=1) if cell and not name]
     if nameless:
         return Fault(f"Line {line:,}", f"has something in column {nameless[0]}, which has no name in the header.")

@@ -105,6 +105,8 @@ def key_from(template: str, names: Mapping[str, str]) -> str:
     def named(found: re.Match[str]) -> str:
         if found[1] not in names:
             raise UnreadableImport(f"--key {template!r}: there is no {found[0]}. The names are: {', '.join(sorted(names))}.")
+        if not names[found[1]]:  # "news/" is a key, but no article's
+            raise MalformedKey(f"has no {found[1]}, and the key is made of it: {template}.")
         return names[found[1]]
 
     return article_keys.canonical_key(_NAME.sub(named, template))

@@ -83,12 +83,16 @@ def test_a_table_of_mysql_batch() -> None:
     assert rows[-1]["n"] is None
 
 
+TWICE = 'Within quotation marks, write each quotation mark twice ("").'
+
+
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (b'a,b\n"x,1\n', "Line 2: not CSV: unexpected end of data."),
-        (b'a\tb\n"x\t1\n', "Line 2: not CSV: unexpected end of data."),
-        (b'sep=;\na;b\n"x"y;1\n', "Line 3: not CSV: ';' expected after '\"'."),
+        (b'a,b\n"x,1\ny,2\nz,3\n', f"Line 2: not CSV: the quotation mark of a cell is never closed. {TWICE}"),
+        (b'a\tb\n"x\t1\ny\t2\n', f"Line 2: not CSV: the quotation mark of a cell is never closed. {TWICE}"),
+        (b'sep=;\na;b\n"x"y;1\n', f"Line 3: not CSV: text follows the quotation mark that ends a cell. {TWICE}"),
+        (b'a,b\nw,1\n"x,1\n' + b"y,2\n" * 50_000, "Line 3: not CSV: a cell has more than 131,072 characters. Is its quotation"),
         (b"a,b\nx,\xff\n", "Line 2: not UTF-8."),
         (b"a,b\r\rx,\xff\r", "Line 3: not UTF-8."),
         (b"x" * 100_000 + b"\n\xff", "Line 2: not UTF-8."),
@@ -108,9 +112,12 @@ def test_what_is_torn_is_refused_with_its_line(content: bytes, why: str) -> None
     assert refusal.value.detail.startswith(why)
 
 
+QUOTE = "Put cells that hold a separator into quotation marks."
+
+
 def test_content_without_a_name_is_a_fault() -> None:
     assert read(b"a,,\n1,,x\n") == [Fault("Line 2", "has something in column 3, which has no name in the header.")]
-    assert read(b"a\n1,x\n") == [Fault("Line 2", "has 2 cells, but the header has 1.")]
+    assert read(b"a\n1,x\n") == [Fault("Line 2", f"has 2 cells, but the header has 1. {QUOTE}")]
 
 
 @given(st.lists(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=2, max_size=2)))
@@ -162,3 +169,14 @@ def test_json_that_is_not_strict_is_refused(text: str, why: str) -> None:
         sources.read_json(Source(BytesIO(text.encode())))
 
     assert refusal.value.detail.startswith(why)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_json_is_read_up_to_a_size_however_it_is_cut_into_lines(packed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "MOST_WHOLE", 1000)
+    lines = b'{"a": 1}\n' * 200
+
+    with pytest.raises(UnreadableImport) as refusal:
+        sources.read_json(Source(BytesIO(gzip.compress(lines) if packed else lines)))
+
+    assert refusal.value.detail == "The file is larger than 1,000 bytes. Import it in parts."

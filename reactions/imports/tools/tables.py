@@ -49,7 +49,7 @@ def _varient(row: Row) -> TheirTotals | Fault:
     reaction = _cell(row, "reaction")
     if not wide and not reaction:
         return Fault(row.place, "names no reaction.")
-    names = {name: cell for name, cell in row.cells.items() if cell is not None}
+    names = {name: cell or "" for name, cell in row.cells.items()}
     totals = wide or {str(reaction).removeprefix(_PREFIX): _cell(row, "total")}
     return TheirTotals(row.place, names | {"post_id": post_id}, totals)
 
@@ -133,7 +133,7 @@ def _check_mapped(columns: Sequence[str], mapped: Mapped) -> None:
 
 
 def _mapped(row: Row, mapped: Mapped) -> TheirTotals | Fault:
-    names = {name: cell for name, cell in row.cells.items() if cell is not None}
+    names = {name: cell or "" for name, cell in row.cells.items()}
     if mapped.url is not None:
         if not names.get(mapped.url):
             return Fault(row.place, f"has no {mapped.url}.")

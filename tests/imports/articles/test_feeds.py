@@ -92,6 +92,10 @@ def test_faults_of_namespaces_do_not_stop_it(attributes: str) -> None:
         ("<rss><channel/></rss>", "The file has no articles: there is no <item> in it."),
         ('<feed xmlns="http://www.w3.org/2005/Atom"/>', "there is no <entry> in it."),
         ('<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"/>', "there is no <url> in it."),
+        (
+            '<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"><url><loc>https://daily.example/a</loc></url></urlset>',
+            "The sitemap has no titles: in a news sitemap, each is in <news:title>. Import the site's feed, or its news sitemap.",
+        ),
     ],
 )
 def test_nothing_found_is_a_refusal_with_its_reason(content: str, why: str) -> None:

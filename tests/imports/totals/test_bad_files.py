@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, create_engine
@@ -51,8 +52,8 @@ BAD = {
     "damaged gzip": ("varient", bytes(FLIPPED), "the gzip file cannot be unpacked: it is damaged."),
     "wrong header": ("varient", "id,name\n1,x\n", "Error: Line 1: the columns are id, name. Varient's reactions have"),
     "header twice": ("varient", "post_id,re_like,re_like\n", "Error: Line 1: the header has 're_like' more than once."),
-    "cells": ("varient", HEADER + "a,1,2\n", "Line 2: has 3 cells, but the header has 2."),
-    "quotes": ("varient", HEADER + 'a,"1\n', "Error: Line 2: not CSV: unexpected end of data."),
+    "cells": ("varient", HEADER + "a,1,2\n", "Line 2: has 3 cells, but the header has 2. Put cells"),
+    "quotes": ("varient", HEADER + 'a,"1\n', "Error: Line 2: not CSV: the quotation mark of a cell is never closed."),
     "NUL": ("varient", HEADER + "a\0b,1\n", "U+0000"),
     "no key": ("varient", HEADER + ",1\n", "Line 2: has no post_id."),
     "long key": ("varient", HEADER + f"{'k' * 300},1\n", "Line 2: An article key has 1 to 200 characters; this one has 300."),
@@ -154,6 +155,23 @@ def test_a_bad_mapping_is_refused(import_file: ImportFile, tmp_path: object, map
 
     assert said.code == 1
     assert told in said.err
+
+
+def test_a_row_without_what_its_key_is_made_of_is_named(import_file: ImportFile, tmp_path: Path, engine: Engine) -> None:
+    before = everything(engine)
+    mapping = tmp_path / "mapping.toml"
+    mapping.write_text('key = "news/{slug}"\n[reactions]\nn = "like"\n')
+
+    said = import_file("csv", "slug,n\na,1\n,2\nNULL,3\n", "--mapping", str(mapping))
+    front_page = '[{"url": "https://daily.example/", "claps": 1}]'
+    at_root = import_file("applause", front_page, "--key", "news/{slug}", "--reaction", "claps=love")
+
+    assert said.err.splitlines()[:2] == [
+        "Line 3: has no slug, and the key is made of it: news/{slug}.",
+        "Line 4: has no slug, and the key is made of it: news/{slug}.",
+    ]
+    assert at_root.err.startswith("Item 1: has no slug, and the key is made of it: news/{slug}.")
+    assert everything(engine) == before
 
 
 def test_faults_are_told_up_to_a_number(import_file: ImportFile) -> None:
