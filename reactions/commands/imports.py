@@ -188,7 +188,7 @@ def _csv(typed: Typed, mapping: BinaryIO) -> None:
 @click.option(
     "--key",
     metavar="TEMPLATE",
-    help="Template of the article's key, of {path}, {slug} and {url}.  [default: the one of these that finds most articles]",
+    help="Template of the article's key, of {path}, {bare_path}, {slug}, {url}.  [default: the one that finds most articles]",
 )
 @click.option("--source", callback=_source, help="A name for the views of this tool.  [default: the tool's]")
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")

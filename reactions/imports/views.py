@@ -28,7 +28,12 @@ from reactions.storage.engines import plan_lists_anew, snapshot
 from reactions.votes import imported_views
 from reactions.votes.imported_views import day_of
 
-TEMPLATES = ("{path}", "{url}", "{slug}")  # of keys, if the operator names none; where several fit alike, the first
+TEMPLATES = (
+    "{path}",
+    "{bare_path}",
+    "{url}",
+    "{slug}",
+)  # of keys, if the operator names none; the first of those that fit alike
 _COMPARED = 2000  # entries whose keys are compared with the site's articles
 _ZIP = b"PK\x03\x04"
 _DAY = re.compile(r"(\d{4})(-?)(\d\d)\2(\d\d)")
@@ -97,7 +102,7 @@ def gather(stage: ViewsStage, engine: Engine, tool: ViewsTool, source: Source, o
 
 
 def likely_key(engine: Engine, site: Site, read: Iterable[Page | Fault]) -> str:
-    """The template that finds most of the site's articles: the path of an address, all of it, or its last part."""
+    """The template that finds most of the site's articles: the path of an address, with its slashes or not, all, or its end."""
     named = [page for page in read if isinstance(page, Page)]
     with engine.connect() as connection:
         plan_lists_anew(connection)
@@ -225,7 +230,7 @@ def _nothing(site: Site, stage: ViewsStage) -> str:
         return "The file holds no views of a day that is over."
     return (
         f"No page of the file is an article of {site.key}, for example {unknown.examples[0][:100]!r}. Try --key: the names are "
-        "{path}, {slug} and {url}."
+        "{path}, {bare_path}, {slug} and {url}."
     )
 
 

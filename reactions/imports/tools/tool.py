@@ -33,14 +33,17 @@ class Tool(NamedTuple):
 
 
 def names_of(address: str) -> dict[str, str]:
-    """What an address names an article by: `url`, its `path` as the widget takes it for a key, and `slug`, its last part."""
+    """What an address names an article by.
+
+    `url`, its `path` as the widget takes it for a key, `bare_path` without slashes at its ends, and `slug`, its last part.
+    """
     bare = address if "://" in address or address.startswith("/") else f"{'//' if _HOST.match(address) else '/'}{address}"
     try:
         path = article_keys.path_key(bare)
     except ValueError:
         path = address
     last = path.rstrip("/").rpartition("/")[2]
-    return {"url": address, "path": path, "slug": last.removesuffix(".html").removesuffix(".htm")}
+    return {"url": address, "path": path, "bare_path": path.strip("/"), "slug": last.removesuffix(".html").removesuffix(".htm")}
 
 
 def names_of_page(page: str) -> dict[str, str]:

@@ -94,6 +94,14 @@ def test_keys_are_made_by_a_template(import_file: ImportFile, engine: Engine) ->
     assert imported(engine) == {"news/rain": {"like": 3}, "news/über": {"sad": 2}}
 
 
+def test_a_key_may_be_a_path_without_its_slashes(import_file: ImportFile, engine: Engine) -> None:
+    claps = '[{"url": "https://daily.example/sport/cup-final/", "claps": 4}]'
+
+    import_file("applause", claps, "--reaction", "claps=love", "--key", "{bare_path}")
+
+    assert imported(engine) == {"sport/cup-final": {"love": 4}}
+
+
 def test_two_of_theirs_may_be_one_of_ours(import_file: ImportFile, engine: Engine) -> None:
     import_file("varient", samples.VARIENT_CSV, "--reaction", "love=like", "--reaction", "sad=")
 

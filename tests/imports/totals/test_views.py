@@ -308,6 +308,12 @@ def test_keys_are_the_whole_address_where_the_site_has_those(see: ImportViews, e
     assert seen(engine) == {("https://daily.example/snow", 1): 5, ("https://daily.example/ice", 1): 1}
 
 
+def test_keys_are_paths_without_their_slashes_where_the_site_has_those(see: ImportViews, engine: Engine) -> None:
+    publish(engine, "sport/cup-final", "news/ice")
+    see("plausible", "date,page,pageviews\n2026-03-01,/sport/cup-final/,5\n2026-03-01,/news/ice,1\n2026-03-01,/,9\n")
+    assert seen(engine) == {("sport/cup-final", 1): 5, ("news/ice", 1): 1}
+
+
 def test_a_file_about_no_article_is_refused(see: ImportViews) -> None:
     said = see("plausible", "date,page,pageviews\n2026-03-01,/elsewhere,5\n")
     assert said.err.startswith("Error: No page of the file is an article of daily, for example '/elsewhere'.")
