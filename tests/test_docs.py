@@ -27,7 +27,8 @@ from reactions.web import problems
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 SETTINGS, API, OPERATING, EXPORTS = (DOCS / f"{name}.md" for name in ("settings", "api", "operating", "exports"))
-PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
+BESIDE = [ROOT / "bench" / "README.md", ROOT / "reactions" / "widget" / "README.md", ROOT / "tests" / "corpus" / "README.md"]
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *BESIDE])
 HOW_TO_WRITE = 'write it anew: python -c "from tests import test_docs; test_docs.write()"'
 FIRST_SCREEN_LINES = 60
 

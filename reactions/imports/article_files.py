@@ -126,7 +126,7 @@ def _entries(source: Source, format_: str | None) -> Iterator[Entry | Fault]:
     if format_ is None and (reason := _mistaken(start)):
         raise UnreadableImport(reason)
     if format_ == "csv" or (format_ is None and not is_xml):
-        return map(_entry, sources.read_table(source, _check_columns))
+        return map(_entry, sources.read_table(sources.Whole(source), _check_columns))
     content = source.content()
     if format_ is not None and (found := feeds.format_of(content)) != format_:
         raise UnreadableImport(f"The file is {found}, not {format_}.")

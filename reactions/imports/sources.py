@@ -166,6 +166,22 @@ class Source:
             raise UnreadableImport(f"Line {self._line}: the gzip file cannot be unpacked: {what}. Copy it again.") from None
 
 
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A source that is kept in memory as a whole: its lines, up to a size. Raises UnreadableImport beyond it."""
+
+    source: Source
+
+    def lines(self) -> Iterator[str]:
+        """The lines, as the source has them."""
+        size = 0
+        for line in self.source.lines():
+            size += len(line.encode())
+            if size > MOST_WHOLE:
+                raise _too_large()
+            yield line
+
+
 def read_table(source: Lines, check: Callable[[Sequence[str]], None]) -> Iterator[Row | Fault]:
     """Yield the rows of a CSV whose first line names the columns; `check` may refuse them. Raises UnreadableImport.
 
@@ -195,7 +211,7 @@ def read_csv(lines: Iterable[str], *, place: str) -> Iterator[tuple[int, list[st
 
 def read_json(source: Source) -> Any:
     """The value of a JSON document; of several values on lines of their own, their list. Raises UnreadableImport."""
-    lines = list(_as_many_as_fit(source))
+    lines = list(Whole(source).lines())
     first = 1
     if lines and lines[0].startswith("#filetype:"):  # LeanCloud's own line above its values
         first, lines = 2, lines[1:]
@@ -205,15 +221,6 @@ def read_json(source: Source) -> Any:
         if not error.trailing or sum(not line.isspace() for line in lines) < 2:
             raise _unreadable(error, (error.line or 0) + first - 1) from None
     return [_json_line(number, line) for number, line in enumerate(lines, start=first) if not line.isspace()]
-
-
-def _as_many_as_fit(source: Source) -> Iterator[str]:
-    size = 0
-    for line in source.lines():
-        size += len(line.encode())
-        if size > MOST_WHOLE:
-            raise _too_large()
-        yield line
 
 
 def _too_large() -> UnreadableImport:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
 from datetime import UTC, datetime
 from io import BytesIO
@@ -252,3 +253,12 @@ def test_lines_are_named_far_down_in_a_feed() -> None:
 
     assert abs(reading.articles[-1].line - (2 + 3 * 29_999)) <= 1  # past line 65,535 libxml2 asks the neighbours
     assert reading.faults == (Fault("Line 90,002", "has no url to take the article's key from."),)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_table_is_no_larger_than_a_feed_may_be(packed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "MOST_WHOLE", 1000)
+    table = b"key,title\n" + b"a,A\n" * 300
+
+    with pytest.raises(UnreadableImport, match="larger than 1,000 bytes"):
+        read(gzip.compress(table) if packed else table)
