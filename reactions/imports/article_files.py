@@ -25,7 +25,6 @@ TITLE_CHARACTERS, URL_CHARACTERS, SECTION_CHARACTERS = 500, 2000, 200
 MOST_OF = {"authors": (20, 200), "tags": (50, 100)}  # how many, and how long each
 _WEB_PAGE = re.compile(rb"<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 _LATE_XML = re.compile(rb"<\?xml\s|<(?:rss|feed|urlset)[\s>]")
-_SHORTENED = re.compile(r"\d(?:[.,]\d+)?E\+\d\d+")  # 123456789012345 in a narrow column
 _TEXTS = ("key", "title", "url", "section", "published_at")
 _LISTS = ("authors", "tags")  # their entries are separated by semicolons
 _HEADER = "key,title,url,section,authors,tags,published_at"
@@ -97,10 +96,8 @@ def key_of(entry: Entry, source: str | None) -> str:
         raise Unusable(f"has no {name} to take the article's key from.")
     if name == "url":
         _web_address(text)
-    if name == "key" and _SHORTENED.fullmatch(text):
-        raise Unusable(
-            f"has the key {text}, a number that a spreadsheet has shortened. Format the column as text and export again."
-        )
+    if name == "key" and (why := sources.shortened(name, text)):
+        raise Unusable(why)
     if source in ("path", "bare-path"):
         path = article_keys.path_key(text)
         text = path if source == "path" else path.strip("/")

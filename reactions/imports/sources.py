@@ -30,6 +30,7 @@ _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # xlsx and ods, which are zip
 _ENCODINGS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _NULL = {"NULL", "\\N"}  # how databases write that there is no value
 _SEPARATOR_LINE = re.compile(r"(\"?)sep=([,;\t|])?\1\s*", re.IGNORECASE)
+_SHORTENED = re.compile(r"\d(?:[.,]\d+)?E\+\d\d+")  # 123456789012345 in a narrow column
 _QUOTED = re.compile(r'"[^"]*"')
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)  # as `mysql --batch` writes text; it never quotes
 _ESCAPED = {"n": "\n", "t": "\t", "0": "\0", "\\": "\\"}
@@ -199,6 +200,13 @@ def read_table(source: Lines, check: Callable[[Sequence[str]], None]) -> Iterato
         cells = [None if cell is None else cell.strip() for cell in row]
         if any(cells):
             yield _row(line, columns, cells)
+
+
+def shortened(name: str, text: str) -> str | None:
+    """What is wrong with the key or name of an article that is a number which a spreadsheet has shortened."""
+    if not _SHORTENED.fullmatch(text):
+        return None
+    return f"has the {name} {text}, a number that a spreadsheet has shortened. Format the column as text and export again."
 
 
 def read_csv(lines: Iterable[str], *, place: str) -> Iterator[tuple[int, list[str]]]:

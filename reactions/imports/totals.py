@@ -16,7 +16,7 @@ from typing import Any, Self, TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from reactions.imports import record
+from reactions.imports import record, sources
 from reactions.imports.record import Import
 from reactions.imports.sources import Fault, chunks
 from reactions.newsroom import article_keys, articles
@@ -30,7 +30,8 @@ MOST_FAULTS = 20  # that are listed; the rest of the file is not read
 _Entry = TypeVar("_Entry")
 RawTotal = str | int | float | bool | None
 
-_NAME = re.compile(r"\{(\w+)\}")
+_NAME = re.compile(r"\{([^{}]*)\}")
+_BRACE = re.compile("[{}]")
 _WHOLE = re.compile(r"([-+]?)0*([0-9]+)")
 _CHUNK = 500  # keys or rows in one statement
 
@@ -105,10 +106,16 @@ def key_from(template: str, names: Mapping[str, str]) -> str:
     def named(found: re.Match[str]) -> str:
         if found[1] not in names:
             raise UnreadableImport(f"--key {template!r}: there is no {found[0]}. The names are: {', '.join(sorted(names))}.")
-        if not names[found[1]]:  # "news/" is a key, but no article's
+        name = names[found[1]]
+        if not name:  # "news/" is a key, but no article's
             raise MalformedKey(f"has no {found[1]}, and the key is made of it: {template}.")
-        return names[found[1]]
+        if why := sources.shortened(found[1], name):
+            raise MalformedKey(why)
+        return name
 
+    if _BRACE.search(_NAME.sub("", template)):
+        example = min(names, default="slug")
+        raise UnreadableImport(f"--key {template!r}: a brace stands alone in it. A name is written as {{{example}}}.")
     return article_keys.canonical_key(_NAME.sub(named, template))
 
 
