@@ -55,7 +55,7 @@ _EVERY = tables.metadata.tables
 # What an editor does seldom may ask every node; what votes and views do may not. By the beginning of the statement, the reason.
 MAY_SPAN = {
     "UPDATE article SET merged_into=": "what was merged into the source before lies anywhere",
-    "SELECT vote.article_id, vote.voter, vote.reaction, vote.seq, vote.held FROM vote JOIN hold": "holds may be anywhere",
+    "SELECT hold.article_id, hold.voter FROM hold": "holds may be anywhere; the votes are asked for article by article",
 }
 
 
