@@ -14,11 +14,12 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, ExceptionContext, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DisconnectionError, OperationalError
 
 from reactions.languages import gettext
 from reactions.refusals import Unavailable
-from reactions.storage import connecting
+from reactions.storage import connecting, sqlite_files
+from reactions.storage.sqlite_files import Files, State
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ _POOLED = (
 _AFTER_WRITING: WeakKeyDictionary[Engine, list[Callable[[Connection], Callable[[], None]]]] = WeakKeyDictionary()
 _RESTS_UNTIL: WeakKeyDictionary[Engine, float] = WeakKeyDictionary()  # when the next transaction that rests may begin
 _LONGEST_REST_S = 0.2
+_FILES = "files"  # in the notes on an SQLite connection: which files it has opened
 _WAIT_MS = "wait_ms"  # in the notes on an SQLite connection: for how long it waits for the write lock
 READ_ONLY = "25006"  # SQLSTATE read_only_sql_transaction
 _FORGOTTEN = ("26000", "0A000")  # a prepared statement is not there any more, or its tables have changed since
@@ -63,14 +65,20 @@ def prepare(engine: Engine, *, writes: bool = True) -> None:
         _prepare_sqlite if engine.dialect.name == "sqlite" else partial(_prepare_postgresql, pooled=pooled, writes=writes)
     )
     driver_error: type[Exception] = engine.dialect.loaded_dbapi.Error
+    files = sqlite_files.files_of(engine)
 
     def prepare_connection(connection: Any, record: Any) -> None:
         try:
             record.info.update(prepare_one(connection))
         except driver_error as error:  # SQLAlchemy wraps what connecting raises, not what a listener does
             raise OperationalError("a new connection", {}, error) from error
+        if files is not None:
+            record.info[_FILES] = files.here()
 
     event.listen(engine, "connect", prepare_connection)
+    if files is not None:
+        files.engines.add(engine)
+        event.listen(engine, "checkout", partial(_refuse_old_files, files))
     if engine.dialect.name == "postgresql":
         event.listen(engine, "begin", connecting.say_at_begin)
         if not writes:
@@ -152,23 +160,35 @@ def _is_taken(asked: Any) -> bool:
 
 def _check_files(connection: Connection) -> None:
     """Leave files that are no longer the database's for those at its address. Raises Unavailable."""
-    if connection.dialect.name == "sqlite" and not _is_in_place(connection):
+    files = sqlite_files.files_of(connection.engine)
+    if files is None or (state := files.look(connection.info[_FILES])) is State.IN_PLACE:
+        return
+    if state is State.REPLACED:
         connection.invalidate()
-        connection.engine.dispose()
+        files.leave()
         log.error("database files removed or replaced")
-        raise Unavailable(gettext("The files of the database were removed or replaced. Send the same request again in a moment."))
+    else:  # what is open may save what the log has; another connection would find what is neither the one nor the other
+        log.error("database file written over")
+    raise _replaced()
 
 
-def _is_in_place(connection: Connection) -> bool:
-    """True if an SQLite connection still writes to the files that stand at the database's address."""
-    file = connection.engine.url.database
-    if not file or file == ":memory:" or file.startswith("file:"):
-        return True
-    try:
-        here = tuple((found.st_dev, found.st_ino) for found in (os.stat(file), os.stat(f"{file}-wal")))  # noqa: PTH116  for each batch
-    except OSError:
-        return False
-    return bool(connection.info.setdefault("files", here) == here)
+def check_files(connection: Connection) -> None:
+    """Raise Unavailable if this process has seen that another program wrote over the file of its SQLite database."""
+    files = sqlite_files.files_of(connection.engine)
+    if files is not None and files.is_written_over:
+        raise _replaced()
+
+
+def _replaced() -> Unavailable:
+    return Unavailable(gettext("The files of the database were removed or replaced. Send the same request again in a moment."))
+
+
+def _refuse_old_files(files: Files, _connection: Any, record: Any, _fairy: Any) -> None:
+    """Give up a connection that reads files which stand no longer at the address, and all that were opened with it."""
+    if record.info[_FILES] != files.here():
+        log.error("database files removed or replaced")
+        files.leave()
+        raise DisconnectionError
 
 
 @contextmanager
@@ -201,7 +221,12 @@ def insert_of(dialect: str) -> Callable[[Any], Any]:
 def _prepare_sqlite(connection: Any) -> dict[str, bool]:
     connection.isolation_level = None  # BEGIN is ours, see `writing`; a read alone needs none
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "schema_version",
+    ):  # the last reads: its log is there
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
     return {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from sqlalchemy.exc import DBAPIError, ResourceClosedError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -18,7 +20,11 @@ _NO_LOCK = "55P03"
 _NO_TABLE = "42P01"
 
 _SQLITE_FULL = ("SQLITE_FULL",)
+_SQLITE_DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 _SQLITE_AWAY = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PROTOCOL")
+
+
+log = logging.getLogger(__name__)
 
 
 def refusal_for(error: SQLAlchemyError) -> Refusal | None:
@@ -32,6 +38,9 @@ def refusal_for(error: SQLAlchemyError) -> Refusal | None:
         return StorageFull(gettext("The service has no space left to keep votes. Counts can still be read."))
     if code == _NO_TABLE or str(error.orig).startswith("no such table"):
         return Unavailable("The service's tables are not there. Run `reactions db upgrade`, or restore a backup.")
+    if code.startswith(_SQLITE_DAMAGED):
+        log.error("database file damaged")
+        return away()
     lost = error.connection_invalidated or (not code and type(error).__name__ == "OperationalError")
     return away() if lost or code.startswith((*_AWAY, *_SQLITE_AWAY)) else None
 

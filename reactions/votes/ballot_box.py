@@ -35,6 +35,7 @@ _TRIES = 3
 # which one waits while the other is counted, in batches of half the size.
 _A_CROWD, _NEXT_BALLOTS_S = 4, 0.0005
 _LEAVE_LOCKED_S = 0.5
+_GUARDED = "guarded"  # in the notes on a connection: the guard that has let a transaction pass there
 
 log = logging.getLogger(__name__)
 
@@ -80,8 +81,8 @@ def admit_all(ballots: Sequence[Ballot], _facts: Sequence[object]) -> Sequence[B
 class BallotBox:
     """The one way in for votes. One per process; `cast` and `submit` may be called from any thread.
 
-    `guard` may refuse in the first transaction; `listener` is told of every batch after its COMMIT and before its answers.
-    `clock` gives the time in UTC milliseconds, by which a vote is late.
+    `guard` may refuse in the first transaction of each connection, as a new one may lead to another database; `listener` is told
+    of every batch after its COMMIT and before its answers. `clock` gives the time in UTC milliseconds, by which a vote is late.
     """
 
     def __init__(
@@ -310,8 +311,13 @@ class BallotBox:
             log.exception("a listener failed after the commit")
 
     def _commit(self, ballots: Sequence[Ballot]) -> list[Outcome]:
+        notes: dict[str, object] = {}
+
         def count(connection: Connection) -> list[Outcome]:
-            self._guard(connection)
+            nonlocal notes
+            notes = connection.info
+            if notes.get(_GUARDED) is not self._guard:
+                self._guard(connection)
             with statements.in_one_trip(connection):
                 check = locks.begin_to_take_part(connection)
                 asked = counting.ask_articles(connection, ballots)
@@ -327,7 +333,7 @@ class BallotBox:
             )
 
         outcomes = self._durably(count, are_votes=True)
-        self._guard = lambda _: None
+        notes[_GUARDED] = self._guard
         if len(outcomes) != len(ballots):
             raise RuntimeError(f"not each ballot has its outcome: {len(outcomes)} of {len(ballots)}")
         return outcomes

@@ -11,7 +11,7 @@ from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import NotFound, Unauthorized
 
 from reactions.refusals import Unavailable
-from reactions.storage import migrations
+from reactions.storage import engines, migrations
 from reactions.votes import readers
 from reactions.web import current, guards, metrics
 from reactions.web.problems import problem
@@ -33,6 +33,7 @@ def ready() -> Response:
             behind = migrations.behind(connection)
             if not behind:
                 readers.check_key(connection, current.parts().keys.pseudonym_id)
+                engines.check_files(connection)
     except SQLAlchemyError:
         return _not_ready("The database cannot be reached.")
     except Unavailable as refusal:
