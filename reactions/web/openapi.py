@@ -86,6 +86,7 @@ class ReactionsApi(Api):  # type: ignore[misc]
     def __init__(self, app: Flask) -> None:
         self._blueprints: list[ApiBlueprint] = []
         self._assembling = threading.Lock()
+        self._text = b""
         super().__init__(app)
 
     def register_blueprint(self, blp: ApiBlueprint, **_: Any) -> None:
@@ -115,7 +116,9 @@ class ReactionsApi(Api):  # type: ignore[misc]
         self._blueprints.clear()
 
     def _openapi_json(self) -> Response:
-        return Response(json.dumps(self.described(), indent=2), mimetype="application/json")
+        if not self._text:
+            self._text = json.dumps(self.described(), indent=2).encode()
+        return Response(self._text, mimetype="application/json")
 
     def _left_out(self) -> None:
         """Errors are `problems`' business, lists are paged by cursor in their bodies, and each route lists its own problems."""
