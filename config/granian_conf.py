@@ -7,6 +7,8 @@ not HTTP, granian refuses by itself, with a status and no body.
 import gc
 import os
 import signal
+import socket
+import stat
 import sys
 import threading
 import time
@@ -30,13 +32,15 @@ gc.disable()  # until the application is made: what is imported stays, and going
 _door = import_module("reactions._wsgi" if _installed else "wsgi")
 
 from reactions.settings import Settings  # noqa: E402  the path is right only now
-from reactions.web import garbage  # noqa: E402
+from reactions.web import bounds, garbage  # noqa: E402
 from reactions.web.bounds import GRACEFUL_S, HEAD_BUFFER_BYTES, KEEP_ALIVE_S, BoundedHeads  # noqa: E402
+from reactions.web.flask_threads import READ_S  # noqa: E402
 
 _BACKLOG = 2048
 _CONNECTIONS = 16_384  # of a worker; more wait in the backlog
 _STANDARD_ERROR = {name: {**each, "stream": "ext://sys.stderr"} for name, each in cast(Any, LOGGING_CONFIG)["handlers"].items()}
 _ORPHANED_S = 1.0  # how often a worker looks whether its parent lives
+_OPEN_FILES = Path("/proc/self/fd")
 
 
 def application(target: str) -> Any:
@@ -44,7 +48,7 @@ def application(target: str) -> Any:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)  # the parent's, which the process began with, would leave it running
     _drop_gauges_of_the_dead()
-    threading.Thread(target=_end_with, args=(os.getppid(),), name="orphaned", daemon=True).start()
+    threading.Thread(target=_look_after, args=(os.getppid(),), name="orphaned", daemon=True).start()
     module, _, name = target.partition(":")
     made = getattr(import_module(module), name.removesuffix("()"))
     bounded = BoundedHeads(made() if name.endswith("()") else made)
@@ -63,11 +67,29 @@ def _drop_gauges_of_the_dead() -> None:
             multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
 
-def _end_with(parent: int) -> None:
-    """End this worker if its parent was killed: it would serve on, with nobody who could stop it."""
+def _look_after(parent: int) -> None:
+    """Let go of clients that do not read; end this worker if its parent was killed: it would serve on, with nobody to stop it."""
+    listens = False
     while os.getppid() == parent:
+        listens = listens or _bound_reading()
         time.sleep(_ORPHANED_S)
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _bound_reading() -> bool:
+    """Bound how long a connection may leave what it was sent unread, which granian does not; False before the worker listens.
+
+    Linux ends such connections, and a connection has this from the socket that it came to, which granian shows to nobody.
+    """
+    listens = False
+    for file in _OPEN_FILES.iterdir() if _OPEN_FILES.is_dir() else ():
+        with suppress(OSError):  # one that was closed meanwhile, or a socket of files
+            if stat.S_ISSOCK(file.stat().st_mode):
+                with socket.socket(fileno=os.dup(int(file.name))) as found:
+                    if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                        listens = True
+                        found.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(READ_S * 1000))
+    return listens
 
 
 def _server(settings: Settings, target: str) -> Any:
@@ -91,7 +113,7 @@ def _server(settings: Settings, target: str) -> Any:
         http=HTTPModes.http1,
         websockets=False,
         backlog=_BACKLOG,
-        backpressure=_CONNECTIONS,
+        backpressure=min(_CONNECTIONS, bounds.most_connections()),
         http1_settings=HTTP1Settings(header_read_timeout=int(KEEP_ALIVE_S * 1000), max_buffer_size=HEAD_BUFFER_BYTES),
         log_level=LogLevels("warning" if settings.log_level == "info" else settings.log_level),
         log_dictconfig={"handlers": _STANDARD_ERROR},

@@ -9,6 +9,7 @@ import gc
 import os
 import socket
 import sys
+from collections.abc import Callable
 from http import HTTPStatus
 from importlib import import_module
 from pathlib import Path
@@ -23,8 +24,10 @@ from prometheus_client import multiprocess
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn_worker import UvicornWorker
 
-from reactions.web import garbage, problems
+from reactions.web import bounds, garbage, problems
 from reactions.web.bounds import GRACEFUL_S, HEAD_BYTES, HEAD_S, HEADERS, KEEP_ALIVE_S, LINE_BYTES
+from reactions.web.flask_threads import READ_S
+from reactions.web.headers import Header
 from reactions.web.requests import too_short
 
 _root = Path(__file__).resolve().parents[1]
@@ -53,6 +56,7 @@ errorlog = "-"
 loglevel = "warning" if _settings.log_level == "info" else _settings.log_level
 control_socket_disable = True
 forwarder_headers = ""  # by default a header named SCRIPT_NAME or PATH_INFO from a trusted peer would move our addresses
+_most_connections = bounds.most_connections()
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
@@ -73,6 +77,8 @@ def child_exit(_server: Any, worker: Any) -> None:
         multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 
+_READ_BYTES_S = 65_536  # and a second more for so many bytes that it has not read
+_COPIED_BYTES = 65_536  # of an answer that follow its head in one piece of memory; more is shared with other answers
 _LAST_REQUEST_S = 1.0  # seconds that an idle connection stays open for one more request when a worker ends
 
 _STATUS_OF: dict[type[Exception], tuple[int, str]] = {
@@ -99,6 +105,11 @@ class _Discreet:
 
 def _problem(status: int, reason: str, detail: str = "") -> bytes:
     _, body, headers = problems.of_server(status, detail)
+    return _last(status, reason, body, headers)
+
+
+def _last(status: int, reason: str, body: bytes, headers: list[Header]) -> bytes:
+    """An answer after which the connection ends."""
     fields = [("Connection", "close"), *headers, ("Content-Length", str(len(body)))]
     head = "".join(f"{name}: {value}\r\n" for name, value in fields)
     return f"HTTP/1.1 {status} {reason}\r\n{head}\r\n".encode("ascii") + body
@@ -110,16 +121,20 @@ class _Answer:
     ASGI has it so, that a server sends nothing before it has something of the body; uvicorn sends the head alone.
     """
 
-    __slots__ = ("_cycle", "_head", "_is_begun", "_transport")
+    __slots__ = ("_cycle", "_end", "_head", "_is_begun", "_transport")
 
-    def __init__(self, cycle: RequestResponseCycle) -> None:
-        self._cycle, self._transport = cycle, cycle.transport
+    def __init__(self, cycle: RequestResponseCycle, end: Callable[[], None]) -> None:
+        self._cycle, self._transport, self._end = cycle, cycle.transport, end
         self._head, self._is_begun = b"", False
 
     def write(self, data: bytes) -> None:
         """Keep the head, and send it before what follows. What comes earlier, as a wish to be sent the body, is no head."""
         if self._is_begun:
-            self._transport.write(self._head + data if self._head else data)
+            if self._head and len(data) > _COPIED_BYTES:
+                self._transport.write(self._head)
+            elif self._head:
+                data = self._head + data
+            self._transport.write(data)
             self._head = b""
         elif self._cycle.response_started:
             self._head, self._is_begun = data, True
@@ -132,17 +147,19 @@ class _Answer:
 
     def close(self) -> None:
         """Close, without a head that nothing has followed: the application failed before it had an answer."""
-        self._transport.close()
+        self._end()
 
 
 class Protocol(HttpToolsProtocol):
-    """HTTP as uvicorn reads it, with deadlines and bounds for heads, problems for what is not HTTP, and an unhurried end.
+    """HTTP as uvicorn reads it, with deadlines and bounds for heads, deadlines for clients that do not read, problems for what is
+    not HTTP, and an unhurried end.
 
     What uvicorn lets pass and gunicorn's other workers refuse is refused: two hosts, an unknown version or expectation. So is a
     body that ends before its length, which uvicorn takes for a client that has gone.
     """
 
     _slow: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
     _status = 400
     _head_bytes = 0
     _hosts = 0
@@ -150,19 +167,56 @@ class Protocol(HttpToolsProtocol):
     _ending = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Expect a first request soon."""
+        """Expect a first request soon; turn it away where the process would have no files left to answer others.
+
+        Of a crowd beyond that no request is waited for: clients mostly read what was answered before they had asked.
+        """
         super().connection_made(transport)
+        too_many = len(self.connections) - _most_connections
+        if too_many > bounds.PATIENT_WITH:
+            status, body, headers = bounds.busy()
+            self._end_with(_last(status, HTTPStatus(status).phrase, body, headers))
+            return
+        if too_many > 0:
+            self.app = bounds.turn_away
         self._slow = self.loop.call_later(HEAD_S, self.timeout_keep_alive_handler)
 
     def data_received(self, data: bytes) -> None:
-        """Read on; expect the rest of a head that is not here as a whole, which it nearly always is, soon."""
+        """Read on; expect the rest of a head that is not here as a whole, which it nearly always is, soon.
+
+        So is a head expected after anything else that comes while nothing is to be answered, as the rest of a body that was not
+        waited for, or an empty line: uvicorn takes it for the end of an idle time, after which it would wait for ever.
+        """
         super().data_received(data)
-        if self._in_head and self._slow is None:
+        if self._slow is None and (self._in_head or self.cycle is None or self.cycle.response_complete):
             self._slow = self.loop.call_later(HEAD_S, self.timeout_keep_alive_handler)
+
+    def pause_writing(self) -> None:
+        """Give up a client that leaves too much unread for too long."""
+        super().pause_writing()
+        self._expect_reading()
+
+    def resume_writing(self) -> None:
+        """Wait no more for what was read, unless the connection is to end with the rest."""
+        super().resume_writing()
+        if self._unread is not None and not self.transport.is_closing():
+            self._unread.cancel()
+            self._unread = None
+
+    def timeout_keep_alive_handler(self) -> None:
+        """End the connection, even if what it has still to send is not read."""
+        super().timeout_keep_alive_handler()
+        self._expect_reading()
+
+    def _expect_reading(self) -> None:
+        if self._unread is None and (unread := self.transport.get_write_buffer_size()):
+            self._unread = self.loop.call_later(READ_S + unread / _READ_BYTES_S, self.transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Expect nothing more."""
         self._head_is_here()
+        if self._unread is not None:
+            self._unread.cancel()
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
@@ -205,7 +259,7 @@ class Protocol(HttpToolsProtocol):
             raise ValueError("another version of HTTP, or two hosts")
         super().on_headers_complete()
         if self.scope["method"] != "HEAD":  # whose head is all there is
-            self.cycle.transport = _Answer(self.cycle)  # type: ignore[assignment]  # it has all that a cycle calls
+            self.cycle.transport = _Answer(self.cycle, self.timeout_keep_alive_handler)  # type: ignore[assignment]  # it has all that a cycle calls
         if self._ending:
             self.cycle.keep_alive = False
 
@@ -227,8 +281,11 @@ class Protocol(HttpToolsProtocol):
         self._refuse(413 if "overflow" in str(sys.exception()) else self._status)
 
     def _refuse(self, status: int, detail: str = "") -> None:
-        self.transport.write(_problem(status, HTTPStatus(status).phrase, detail))
-        self.transport.close()
+        self._end_with(_problem(status, HTTPStatus(status).phrase, detail))
+
+    def _end_with(self, answer: bytes) -> None:
+        self.transport.write(answer)
+        self.timeout_keep_alive_handler()
 
     def shutdown(self) -> None:
         """End the connection after its next answer: a client that is just sending must not meet a closed door."""

@@ -1,4 +1,5 @@
-"""How large the head of a request may be and how long one may take, whichever server runs the application.
+"""How large the head of a request may be, how long one may take and how many clients there may be, whichever server runs the
+application.
 
 gunicorn's protocol refuses what is beyond as it reads it (config/gunicorn.conf.py). Servers that have no such bounds of their own
 get `BoundedHeads` around the application.
@@ -6,10 +7,14 @@ get `BoundedHeads` around the application.
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
+from reactions.refusals import Overloaded
 from reactions.web import problems
 from reactions.web.flask_threads import Receive, Scope, Send, answer
+from reactions.web.problems import Problem
 
 LINE_BYTES = 8190  # of the address, and of one header
 HEADERS = 100
@@ -18,6 +23,31 @@ HEAD_BUFFER_BYTES = 2 * HEAD_BYTES  # for servers that only bound what they keep
 HEAD_S = 10.0  # seconds a client has to send the head of a request
 KEEP_ALIVE_S = 15.0  # seconds; longer than the proxy keeps its own side open, so that it never writes to a closing socket
 GRACEFUL_S = 30.0  # seconds that open requests have to end when the service does
+_OTHER_FILES = 200  # that a process keeps for databases, Redis, logs, and for clients that are turned away
+PATIENT_WITH = _OTHER_FILES // 2  # clients who are turned away with an answer to what they ask
+
+
+def most_connections() -> int:
+    """How many connections a process may have, once it is allowed as many files as it may ask for: the half of few.
+
+    A shell and Docker allow 1,024 at first. Without a file left, votes on open connections fail as well.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):  # macOS allows less than it says
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft = hard
+    return max(soft - _OTHER_FILES, soft // 2)
+
+
+def busy() -> Problem:
+    """The answer to one client of too many."""
+    return problems.of(Overloaded("The service is busy. Send the same request again in a moment."), route=None)
+
+
+async def turn_away(_scope: Scope, _receive: Receive, send: Send) -> None:
+    """Tell a client to come back."""
+    status, body, headers = busy()
+    await answer(send, status, body, [*headers, ("Connection", "close")])
 
 
 class BoundedHeads:

@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests import make, oracles
 from tests.databases import SqliteFiles
 from tests.engines import free_port, wait_until
-from tests.service import Service, running_service
+from tests.service import COMMAND, GRANIAN, Service, running_service
 
 DRIPPING = 300
 HEADERS = {"Content-Type": "application/json", "Origin": make.ORIGIN}
@@ -35,10 +36,8 @@ def service(
 
 
 def vote(service: Service, number: int) -> int:
-    body = json.dumps({"article": "a", "reaction": "like", "reader": make.reader(number), "seq": 1})
     with closing(http.client.HTTPConnection("127.0.0.1", service.port, timeout=10)) as connection:
-        connection.request("PUT", "/v1/sites/daily/vote", body, HEADERS)
-        return connection.getresponse().status
+        return vote_by(connection, number)
 
 
 def sockets(service: Service, stack: ExitStack) -> list[socket.socket]:
@@ -157,6 +156,45 @@ def test_a_worker_that_ends_answers_what_is_still_sent_on_open_connections(
     assert 0 <= len(oracles.seqs(url)) - outcomes.count("200") <= len(cut)
 
 
+_FEW_FILES = """
+import os, resource, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (100, 600))
+os.execv(sys.executable, [sys.executable, *{command!r}])
+"""
+
+
+@pytest.mark.parametrize("server", ["uvicorn", "granian"])
+def test_more_clients_than_files_cost_those_before_them_no_vote(server: str, sqlite_files: SqliteFiles, tmp_path: Path) -> None:
+    """A shell allows 1,024 files at first: the database could not be opened beside as many connections, and votes were refused.
+
+    The service takes what it may have, and keeps some for itself. gunicorn's worker tells those who come then to come back.
+    """
+    url = sqlite_files.copy_to(tmp_path)
+    make.site(url)
+    command = ("-c", _FEW_FILES.format(command=GRANIAN if server == "granian" else COMMAND))
+    with running_service(url, port=free_port(), server=server, settings=WIDE, command=command) as running, ExitStack() as stack:
+        opened = [
+            stack.enter_context(closing(http.client.HTTPConnection("127.0.0.1", running.port, timeout=20))) for _ in range(700)
+        ]
+        for connection in opened:
+            connection.connect()
+        if server == "uvicorn":
+            opened[-1].request("GET", "/healthz")
+            late = opened[-1].getresponse()
+            assert (late.status, late.headers["Retry-After"], late.will_close) == (503, "1", True)
+            assert json.loads(late.read())["status"] == 503
+
+        assert [vote_by(connection, number) for number, connection in enumerate(opened[:200])] == [200] * 200
+
+
+def vote_by(connection: http.client.HTTPConnection, number: int) -> int:
+    body = json.dumps({"article": "a", "reaction": "like", "reader": make.reader(number), "seq": 1})
+    connection.request("PUT", "/v1/sites/daily/vote", body, HEADERS)
+    answer = connection.getresponse()
+    answer.read()
+    return answer.status
+
+
 def vote_on(service: Service, first: int, outcomes: list[str]) -> None:
     """Vote on one connection until the service says that it closes it."""
     with closing(http.client.HTTPConnection("127.0.0.1", service.port, timeout=10)) as connection:
@@ -175,3 +213,61 @@ def vote_on(service: Service, first: int, outcomes: list[str]) -> None:
             if answer.will_close:
                 outcomes.append("ended")
                 return
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(b"\r\n", id="an empty line"),
+        pytest.param(b"x", id="a byte of a body that nobody waited for"),
+    ],
+)
+def test_a_connection_that_was_answered_ends_whatever_comes_then_but_a_request(service: Service, sent: bytes) -> None:
+    """Each new byte ended the time that a connection may stay idle, and nothing followed it."""
+    length = b"Content-Length: 100\r\n" if sent == b"x" else b""
+    with socket.create_connection(("127.0.0.1", service.port), timeout=20) as connection:
+        connection.sendall(b"GET /v1/sites/daily/reactions?article=a HTTP/1.1\r\nHost: x\r\n" + length + b"\r\n")
+        assert connection.recv(15) == b"HTTP/1.1 200 OK"
+        connection.sendall(sent)
+
+        wait_until(lambda: is_closed(connection), timeout_s=25, why="the connection was ended")
+
+
+@pytest.mark.parametrize(
+    ("path", "times"),
+    [
+        pytest.param(b"/static/docs/swagger-ui-bundle.js", 6, id="a file"),
+        pytest.param(b"/openapi.json", 30, id="a page"),
+        pytest.param(b"/v1/sites/daily/reactions?article=a", 3000, id="counts from memory"),
+    ],
+)
+def test_clients_that_never_read_their_answers_stop_nobody_and_are_let_go(service: Service, path: bytes, times: int) -> None:
+    """They kept a thread each, in which a file was sent, and their connections for ever."""
+    request = b"GET " + path + b" HTTP/1.1\r\nHost: x\r\n\r\n"
+    with ExitStack() as stack:
+        for _ in range(40):
+            connection = stack.enter_context(socket.socket())
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            connection.connect(("127.0.0.1", service.port))
+            connection.setblocking(False)
+            connection.send(request * times)
+        wait_until(lambda: connections(service) >= 10, why="many are connected")
+
+        wait_until(lambda: is_alive(service), timeout_s=15, why="Flask answers others")
+        wait_until(lambda: connections(service) == 0, timeout_s=120, why="they are let go")
+
+
+def is_alive(service: Service) -> bool:
+    try:
+        return service.get("/healthz")[0] == 200
+    except TimeoutError:
+        return False
+
+
+def connections(service: Service) -> int:
+    """How many connections the service holds, whatever its clients have done."""
+    return sum(
+        found.laddr.port == service.port and found.status != psutil.CONN_LISTEN
+        for pid in service.pids()
+        for found in psutil.Process(pid).net_connections("tcp")
+    )
