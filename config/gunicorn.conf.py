@@ -4,12 +4,15 @@ Its settings come from ours. Its workers differ from gunicorn's own in two point
 problem, and its sender's address is not logged.
 """
 
+from __future__ import annotations
+
 import asyncio
 import gc
 import os
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from http import HTTPStatus
 from importlib import import_module
 from pathlib import Path
@@ -79,6 +82,7 @@ def child_exit(_server: Any, worker: Any) -> None:
 
 _READ_BYTES_S = 65_536  # and a second more for so many bytes that it has not read
 _COPIED_BYTES = 65_536  # of an answer that follow its head in one piece of memory; more is shared with other answers
+_ACCEPTS = 512  # new connections that are taken in a turn of the loop, beside uvloop's one
 _LAST_REQUEST_S = 1.0  # seconds that an idle connection stays open for one more request when a worker ends
 
 _STATUS_OF: dict[type[Exception], tuple[int, str]] = {
@@ -158,6 +162,9 @@ class Protocol(HttpToolsProtocol):
     body that ends before its length, which uvicorn takes for a client that has gone.
     """
 
+    listening: tuple[Any, ...] = ()  # the sockets of the worker
+    coming: set[asyncio.Task[Any]] = set()  # noqa: RUF012  connections that are taken and have no protocol yet, of all protocols
+    _is_one_more = False
     _slow: asyncio.TimerHandle | None = None
     _unread: asyncio.TimerHandle | None = None
     _status = 400
@@ -172,6 +179,8 @@ class Protocol(HttpToolsProtocol):
         Of a crowd beyond that no request is waited for: clients mostly read what was answered before they had asked.
         """
         super().connection_made(transport)
+        if not self._is_one_more:
+            self._take_more()
         too_many = len(self.connections) - _most_connections
         if too_many > bounds.PATIENT_WITH:
             status, body, headers = bounds.busy()
@@ -180,6 +189,31 @@ class Protocol(HttpToolsProtocol):
         if too_many > 0:
             self.app = bounds.turn_away
         self._slow = self.loop.call_later(HEAD_S, self.timeout_keep_alive_handler)
+
+    def _take_more(self) -> None:
+        """Take the connections that wait beside this one: uvloop takes one in each turn of the loop.
+
+        Turns in which many are answered are long, and whoever came then waited for seconds, while others were served.
+        """
+        for listening in self.listening:
+            with suppress(OSError):  # none waits any more, or there is no file left for it
+                for _ in range(min(_ACCEPTS, _most_connections - len(self.connections) - len(self.coming))):
+                    client, _ = listening.accept()
+                    client.setblocking(False)
+                    taken = self.loop.create_task(self.loop.connect_accepted_socket(self._one_more, client))
+                    self.coming.add(taken)
+                    taken.add_done_callback(self._has_come)
+
+    def _has_come(self, taken: asyncio.Task[Any]) -> None:
+        self.coming.discard(taken)
+        if not taken.cancelled() and taken.exception() is not None:
+            _log.debug("the client is gone")
+
+    def _one_more(self) -> Protocol:
+        """A protocol for another connection of this server."""
+        made = Protocol(config=self.config, server_state=self.server_state, app_state=self.app_state, _loop=self.loop)
+        made._is_one_more = True
+        return made
 
     def data_received(self, data: bytes) -> None:
         """Read on; expect the rest of a head that is not here as a whole, which it nearly always is, soon.
@@ -315,6 +349,11 @@ class LoopWorker(UvicornWorker):  # type: ignore[misc]
         "access_log": False,
         "timeout_graceful_shutdown": graceful_timeout,
     }
+
+    async def _serve(self) -> None:
+        """Serve, with protocols that know where further connections wait."""
+        Protocol.listening = tuple(self.sockets)
+        await super()._serve()
 
 
 class ThreadedWorker(_Discreet, ThreadWorker):  # type: ignore[misc]
