@@ -66,6 +66,7 @@ class Files:
     def look(self, opened: tuple[object, ...]) -> State:
         """What has become of the files that a connection has `opened`, as `here` told them then."""
         try:
+            before = self._index()
             database, log = os.stat(self.path), os.stat(f"{self.path}-wal")  # noqa: PTH116  for each batch
             index = self._index()
         except OSError:
@@ -74,16 +75,20 @@ class Files:
         if here != opened:
             self.is_written_over = False
             return State.REPLACED
-        if not self.is_written_over and not self._is_written_over(here, database, index):
+        is_at_rest = before == index and index.begun <= index.stored
+        if not self.is_written_over and not self._is_written_over(here, database, index, is_at_rest):
             return State.IN_PLACE if self._has_all(log.st_size, index) else State.REPLACED
         self.is_written_over = index.frames > 0
         return State.WRITTEN_OVER if self.is_written_over else State.REPLACED
 
-    def _is_written_over(self, here: tuple[object, ...], database: os.stat_result, index: _Index) -> bool:
-        """True if the database has changed since the last look, and no checkpoint of SQLite's has been or is at work."""
-        file, checkpoint = (database.st_mtime_ns, database.st_size), (index.salts, index.stored)
-        before, self._seen = self._seen, (here, file, checkpoint)
-        return before[:1] == (here,) and before[1] != file and before[2] == checkpoint and index.begun <= index.stored
+    def _is_written_over(self, here: object, database: os.stat_result, index: _Index, is_at_rest: bool) -> bool:
+        """True if the database has changed between two looks, and SQLite has moved nothing from the log to it meanwhile.
+
+        Others may do that at any time, also while this looks: what it sees then is compared with nothing.
+        """
+        file, moved = (database.st_mtime_ns, database.st_size), (index.salts, index.stored)
+        before, self._seen = self._seen, (here, moved, file) if is_at_rest else ()
+        return is_at_rest and before[:2] == (here, moved) and before[2] != file
 
     def _has_all(self, size: int, index: _Index) -> bool:
         """True if the log has all that was ever added to it, and not another's."""

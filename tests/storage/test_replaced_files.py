@@ -16,6 +16,7 @@ from sqlalchemy.exc import DatabaseError
 from reactions.refusals import Unavailable
 from reactions.storage import engines, outages
 from reactions.storage.engines import writing
+from reactions.storage.sqlite_files import Files, State
 from reactions.votes import readers
 from tests import make
 from tests.boxes import Booth, booth, prepared
@@ -162,6 +163,33 @@ def test_what_sqlite_itself_writes_to_its_file_is_no_fault(daily: Booth, file: P
 
     assert vote(daily, 100)
     assert stored(file) == 13
+
+
+def test_what_sqlite_writes_while_somebody_looks_is_no_fault(daily: Booth, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkpoint needs no write lock: it may begin and end after the file was looked at and before its log is."""
+    others = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    look, stat, looks, moved = Files.look, os.stat, 0, 0
+
+    def stat_and_wait(path: object, **given: object) -> os.stat_result:
+        nonlocal moved
+        found = stat(path, **given)  # type: ignore[call-overload]
+        if path == str(file) and looks % 2:
+            moved += others.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[2] > 0
+        return found  # type: ignore[no-any-return]
+
+    def look_slowly(files: Files, opened: tuple[object, ...]) -> State:
+        nonlocal looks
+        looks += 1
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "stat", stat_and_wait)
+            return look(files, opened)
+
+    monkeypatch.setattr(Files, "look", look_slowly)
+    assert all(vote(daily, number) for number in range(10))
+    others.close()
+
+    assert moved >= 4
+    assert stored(file) == 10
 
 
 def test_a_damaged_file_is_an_outage(daily: Booth, file: Path) -> None:
