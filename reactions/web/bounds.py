@@ -1,8 +1,8 @@
 """How large the head of a request may be, how long one may take and how many clients there may be, whichever server runs the
 application.
 
-gunicorn's protocol refuses what is beyond as it reads it (config/gunicorn.conf.py). Servers that have no such bounds of their own
-get `BoundedHeads` around the application.
+The default server's protocol refuses what is beyond as it reads it (config/loop_protocol.py). Servers that have no such bounds
+of their own get `BoundedHeads` around the application.
 """
 
 from __future__ import annotations
