@@ -23,20 +23,22 @@ HEAD_BUFFER_BYTES = 2 * HEAD_BYTES  # for servers that only bound what they keep
 HEAD_S = 10.0  # seconds a client has to send the head of a request
 KEEP_ALIVE_S = 15.0  # seconds; longer than the proxy keeps its own side open, so that it never writes to a closing socket
 GRACEFUL_S = 30.0  # seconds that open requests have to end when the service does
+_FILES = 65_536  # that a process asks for: some hosts allow a thousand million, for which programs were not made
 _OTHER_FILES = 200  # that a process keeps for databases, Redis, logs, and for clients that are turned away
 PATIENT_WITH = _OTHER_FILES // 2  # clients who are turned away with an answer to what they ask
 
 
 def most_connections() -> int:
-    """How many connections a process may have, once it is allowed as many files as it may ask for: the half of few.
+    """How many connections a process may have, once it has asked for as many files as that takes: the half of few.
 
     A shell and Docker allow 1,024 at first. Without a file left, votes on open connections fail as well.
     """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(OSError, ValueError):  # macOS allows less than it says
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        soft = hard
-    return max(soft - _OTHER_FILES, soft // 2)
+    files, hard = (_FILES if limit == resource.RLIM_INFINITY else limit for limit in resource.getrlimit(resource.RLIMIT_NOFILE))
+    if files < (asked := min(hard, _FILES)):
+        with suppress(OSError, ValueError):  # macOS allows less than it says
+            resource.setrlimit(resource.RLIMIT_NOFILE, (asked, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+            files = asked
+    return max(files - _OTHER_FILES, files // 2)
 
 
 def busy() -> Problem:
