@@ -27,7 +27,7 @@ from tests.engines import Postgres, Redis, free_port
 from tests.service import Service, running_service
 
 _ROOM = 6 * 2**30  # bytes; three processes take two of them at most
-_LONG = {"faults", "widget", "dashboard", "integrations"}
+_LONG = {"faults", "widget", "dashboard", "integrations", "test_slow_clients.py"}
 
 
 def _keep_files_in_memory() -> None:
