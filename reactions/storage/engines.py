@@ -161,7 +161,9 @@ def _is_taken(asked: Any) -> bool:
 def _check_files(connection: Connection) -> None:
     """Leave files that are no longer the database's for those at its address. Raises Unavailable."""
     files = sqlite_files.files_of(connection.engine)
-    if files is None or (state := files.look(connection.info[_FILES])) is State.IN_PLACE:
+    if files is None or connection.invalidated:  # which commits nothing
+        return
+    if (state := files.look(connection.info.setdefault(_FILES, files.here()))) is State.IN_PLACE:
         return
     if state is State.REPLACED:
         connection.invalidate()

@@ -228,7 +228,7 @@ def test_a_service_too_busy_to_look_at_a_form_still_answers_with_a_page(accept: 
     sent: list[dict[str, Any]] = []
     scope = {"type": "http", "path": "/form/daily", "headers": [(b"accept", accept), (b"content-length", b"3")]}
     full = FlaskThreads(None, threads=1)
-    full._present = 1_000  # room for nobody
+    full._in_threads = 1_000  # room for nobody
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": b"a=b", "more_body": False}
