@@ -47,7 +47,7 @@ class Files:
     engines: WeakSet[Engine] = field(default_factory=WeakSet, repr=False)  # those that lead to them
     _left: int = 0  # how often they were given up
     _seen: tuple[object, ...] = ()
-    _shm: tuple[tuple[int, int], int] | None = field(default=None, repr=False)
+    _open: dict[str, tuple[tuple[int, int], int]] = field(default_factory=dict, repr=False)
 
     def here(self) -> tuple[object, ...]:
         """What stands at the address now. A connection that was opened while something else did is to be given up."""
@@ -66,9 +66,11 @@ class Files:
     def look(self, opened: tuple[object, ...]) -> State:
         """What has become of the files that a connection has `opened`, as `here` told them then."""
         try:
-            before = self._index()
-            database, log = os.stat(self.path), os.stat(f"{self.path}-wal")  # noqa: PTH116  for each batch
-            index = self._index()
+            shm = self._file("-shm", os.stat(f"{self.path}-shm"))  # noqa: PTH116  for each batch
+            before = _index(shm)
+            database, log = os.stat(self.path), os.stat(f"{self.path}-wal")  # noqa: PTH116
+            index = _index(shm)
+            has_all = self._has_all(log, index)
         except OSError:
             return State.REPLACED
         here = self._left, (database.st_dev, database.st_ino), (log.st_dev, log.st_ino)
@@ -77,7 +79,7 @@ class Files:
             return State.REPLACED
         is_at_rest = before == index and index.begun <= index.stored
         if not self.is_written_over and not self._is_written_over(here, database, index, is_at_rest):
-            return State.IN_PLACE if self._has_all(log.st_size, index) else State.REPLACED
+            return State.IN_PLACE if has_all else State.REPLACED
         self.is_written_over = index.frames > 0
         return State.WRITTEN_OVER if self.is_written_over else State.REPLACED
 
@@ -90,26 +92,35 @@ class Files:
         before, self._seen = self._seen, (here, moved, file) if is_at_rest else ()
         return is_at_rest and before[:2] == (here, moved) and before[2] != file
 
-    def _has_all(self, size: int, index: _Index) -> bool:
+    def _has_all(self, log: os.stat_result, index: _Index) -> bool:
         """True if the log has all that was ever added to it, and not another's."""
         if not index.frames:
             return True
-        if size < _LOG_HEADER + index.frames * (_FRAME_HEADER + index.page_size):
+        if log.st_size < _LOG_HEADER + index.frames * (_FRAME_HEADER + index.page_size):
             return False
-        with open(f"{self.path}-wal", "rb", buffering=0) as log:
-            return log.read(_LOG_HEADER)[_SALTS] == index.salts
+        return os.pread(self._file("-wal", log), _LOG_HEADER, 0)[_SALTS] == index.salts
 
-    def _index(self) -> _Index:
-        """What SQLite's processes tell each other. The file stays open: closing it would end the locks that SQLite has on it."""
-        path = f"{self.path}-shm"
-        found = os.stat(path)  # noqa: PTH116  for each batch
-        if self._shm is None or self._shm[0] != (found.st_dev, found.st_ino):
-            self._shm = (found.st_dev, found.st_ino), os.open(path, os.O_RDONLY)
-        text = os.pread(self._shm[1], _INDEX.size, 0)
-        if len(text) < _INDEX.size:
-            raise OSError("the index is not there")
-        index = _Index._make(_INDEX.unpack(text))
-        return index._replace(page_size=_LARGEST_PAGE) if index.page_size == 1 else index
+    def close(self) -> None:
+        """Close what was opened, once no engine has a connection to the files any more."""
+        for _, descriptor in self._open.values():
+            os.close(descriptor)
+        self._open.clear()
+
+    def _file(self, suffix: str, found: os.stat_result) -> int:
+        """The descriptor of one of SQLite's files. It stays open: to close that of the index would end SQLite's locks on it."""
+        here = found.st_dev, found.st_ino
+        if (known := self._open.get(suffix)) is None or known[0] != here:
+            known = self._open[suffix] = here, os.open(f"{self.path}{suffix}", os.O_RDONLY)
+        return known[1]
+
+
+def _index(shm: int) -> _Index:
+    """What SQLite's processes tell each other. Raises OSError if that is not there."""
+    text = os.pread(shm, _INDEX.size, 0)
+    if len(text) < _INDEX.size:
+        raise OSError("the index is not there")
+    index = _Index._make(_INDEX.unpack(text))
+    return index._replace(page_size=_LARGEST_PAGE) if index.page_size == 1 else index
 
 
 _OF_PATH: dict[str, Files] = {}
@@ -120,4 +131,7 @@ def files_of(engine: Engine) -> Files | None:
     path = engine.url.database
     if engine.dialect.name != "sqlite" or not path or path == ":memory:" or path.startswith("file:"):
         return None
+    if path not in _OF_PATH:
+        for each in [path for path, files in _OF_PATH.items() if not files.engines]:
+            _OF_PATH.pop(each).close()
     return _OF_PATH.setdefault(path, Files(path))

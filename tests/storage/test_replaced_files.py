@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sqlite3
@@ -10,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import DatabaseError
 
 from reactions.refusals import Unavailable
@@ -244,3 +245,22 @@ def test_without_its_tables_a_database_is_an_outage_until_it_is_restored(daily: 
     shutil.move(copy, file)
     wait_until(lambda: vote(daily, 2), why="votes are counted again")
     assert daily.shown() == {"like": 2}
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="looks at what Linux tells of open files")
+def test_what_was_opened_to_look_at_files_is_closed_when_nobody_uses_them(sqlite_files: SqliteFiles, tmp_path: Path) -> None:
+    """Not before: to close a file ends the locks that SQLite has on it in this process."""
+    for number in range(4):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        engine = create_engine(sqlite_files.copy_to(folder))
+        engines.prepare(engine)
+        for _ in range(2):
+            with writing(engine) as connection:
+                connection.exec_driver_sql("CREATE TABLE IF NOT EXISTS filling (text)")
+        engine.dispose()
+        del engine, connection
+        gc.collect()
+
+    files = [str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    assert {Path(file).parent.name for file in files if file.startswith(str(tmp_path))} == {"3"}
