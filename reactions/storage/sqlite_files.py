@@ -66,31 +66,35 @@ class Files:
     def look(self, opened: tuple[object, ...]) -> State:
         """What has become of the files that a connection has `opened`, as `here` told them then."""
         try:
-            shm = self._file("-shm", os.stat(f"{self.path}-shm"))  # noqa: PTH116  for each batch
-            before = _index(shm)
-            database, log = os.stat(self.path), os.stat(f"{self.path}-wal")  # noqa: PTH116
-            index = _index(shm)
-            has_all = self._has_all(log, index)
+            return self._state(opened)
         except OSError:
             return State.REPLACED
+
+    def _state(self, opened: tuple[object, ...]) -> State:
+        shm = self._file("-shm", os.stat(f"{self.path}-shm"))  # noqa: PTH116  for each batch
+        index = _index(shm)
+        database, log = os.stat(self.path), os.stat(f"{self.path}-wal")  # noqa: PTH116
         here = self._left, (database.st_dev, database.st_ino), (log.st_dev, log.st_ino)
         if here != opened:
             self.is_written_over = False
             return State.REPLACED
-        is_at_rest = before == index and index.begun <= index.stored
-        if not self.is_written_over and not self._is_written_over(here, database, index, is_at_rest):
-            return State.IN_PLACE if has_all else State.REPLACED
+        if not self.is_written_over and not self._is_written_over(here, database, index, shm):
+            return State.IN_PLACE if self._has_all(log, index) else State.REPLACED
         self.is_written_over = index.frames > 0
         return State.WRITTEN_OVER if self.is_written_over else State.REPLACED
 
-    def _is_written_over(self, here: object, database: os.stat_result, index: _Index, is_at_rest: bool) -> bool:
+    def _is_written_over(self, here: object, database: os.stat_result, index: _Index, shm: int) -> bool:
         """True if the database has changed between two looks, and SQLite has moved nothing from the log to it meanwhile.
 
-        Others may do that at any time, also while this looks: what it sees then is compared with nothing.
+        It may do that at any time, also while this looks: so what it tells must be the same before the file was looked at, which
+        is `index`, and after that. What is seen while it is at work is compared with nothing.
         """
-        file, moved = (database.st_mtime_ns, database.st_size), (index.salts, index.stored)
-        before, self._seen = self._seen, (here, moved, file) if is_at_rest else ()
-        return is_at_rest and before[:2] == (here, moved) and before[2] != file
+        now = here, (index.salts, index.stored), (database.st_mtime_ns, database.st_size)
+        if now == self._seen:
+            return False
+        is_at_rest = index.begun <= index.stored and _index(shm) == index
+        before, self._seen = self._seen, now if is_at_rest else ()
+        return is_at_rest and before[:2] == now[:2]
 
     def _has_all(self, log: os.stat_result, index: _Index) -> bool:
         """True if the log has all that was ever added to it, and not another's."""
