@@ -71,14 +71,15 @@ class Files:
             return State.REPLACED
 
     def _state(self, opened: tuple[object, ...]) -> State:
-        shm = self._file("-shm", os.stat(f"{self.path}-shm"))  # noqa: PTH116  for each batch
+        found = os.stat(f"{self.path}-shm")  # noqa: PTH116  for each batch
+        shm = self._file("-shm", found)
         index = _index(shm)
         database, log = os.stat(self.path), os.stat(f"{self.path}-wal")  # noqa: PTH116
         here = self._left, (database.st_dev, database.st_ino), (log.st_dev, log.st_ino)
         if here != opened:
             self.is_written_over = False
             return State.REPLACED
-        if not self.is_written_over and not self._is_written_over(here, database, index, shm):
+        if not self.is_written_over and not self._is_written_over((*here, found.st_ino), database, index, shm):
             return State.IN_PLACE if self._has_all(log, index) else State.REPLACED
         self.is_written_over = index.frames > 0
         return State.WRITTEN_OVER if self.is_written_over else State.REPLACED
@@ -87,7 +88,8 @@ class Files:
         """True if the database has changed between two looks, and SQLite has moved nothing from the log to it meanwhile.
 
         It may do that at any time, also while this looks: so what it tells must be the same before the file was looked at, which
-        is `index`, and after that. What is seen while it is at work is compared with nothing.
+        is `index`, and after that. What is seen while it is at work is compared with nothing; nor with files that the last
+        connection took away: a new log may have the number of the old one, and the index, which is open here, has not.
         """
         now = here, (index.salts, index.stored), (database.st_mtime_ns, database.st_size)
         if now == self._seen:

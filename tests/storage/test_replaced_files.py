@@ -6,6 +6,7 @@ import gc
 import os
 import shutil
 import sqlite3
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -264,3 +265,12 @@ def test_what_was_opened_to_look_at_files_is_closed_when_nobody_uses_them(sqlite
 
     files = [str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
     assert {Path(file).parent.name for file in files if file.startswith(str(tmp_path))} == {"3"}
+
+
+@pytest.mark.skipif(not Path("/var/tmp").is_dir(), reason="needs a folder on a disk")
+def test_a_log_that_its_last_connection_took_away_and_the_next_has_anew_is_no_fault(sqlite_files: SqliteFiles) -> None:
+    """On a disk the new one has the old one's number among the files; in memory, where tests keep theirs, it has not."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        url = sqlite_files.copy_to(Path(folder))
+        for number in range(6):
+            make.site(url, f"site-{number}")
